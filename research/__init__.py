@@ -1,0 +1,1 @@
+"""Translation-invariance experiments: images → stages → readout → rows → figures."""

@@ -1,0 +1,146 @@
+"""Downsampling is three choices: reduce → lowpass → sample.
+
+1. *reduce*: a dense summary of each neighbourhood (`research.downsample.reduce`);
+2. *lowpass*: a dense filter that removes what the coarser grid cannot carry (`.lowpass`);
+3. *sample*: which of the s_h × s_w polyphase grids to keep (`.sample`).
+
+Max pooling is (max, none, first), a strided convolution is the convolution before followed
+by (identity, none, first), adaptive polyphase sampling is (any, any, energy).
+
+A **dense part** is a module `part(x, stride=(1, 1))`: the map at every position, or, when a
+stride is given, what `part(x)[:, ::s_h, ::s_w]` would be, computed at the kept positions
+only. Reduces and lowpasses are dense parts, and so are the convolution stages of the
+networks. A **sampler** is `sample(reduced, lowpass) → pick`, where `pick(map)` filters and
+samples any map of the reduced map's size: the map itself, and its companions.
+"""
+
+from collections.abc import Callable
+
+from flax import nnx
+
+from research.downsample.lowpass import Identity
+from research.downsample.sample import First
+from research.errors import UserError
+from research.signal import decimate, pair
+from research.types import Map, Stride
+
+Dense = Callable[..., Map]  # dense(x, stride=(1, 1)) → map
+Factory = Callable[..., nnx.Module]  # part(features, stride, *, rngs) → module
+
+
+class Downsample(nnx.Module):
+    """reduce → lowpass → sample over a map.
+
+    Args:
+      features: channels C of the map, which downsampling keeps.
+      stride: s, or (s_h, s_w).
+      reduce: factory `reduce(features, stride, *, rngs)` of a dense part.
+      lowpass: factory of a dense part that also has `adapt` (see `research.downsample.lowpass`).
+      sample: factory of a sampler.
+      rngs: initialises learned parts and feeds random ones.
+
+    Raises:
+      UserError: a stride below 1, or parts that cannot keep their promise together.
+    """
+
+    def __init__(
+        self,
+        features: int,
+        stride: int | tuple[int, int] = 2,
+        reduce: Factory = Identity,
+        lowpass: Factory = Identity,
+        sample: Factory = First,
+        *,
+        rngs: nnx.Rngs,
+    ):
+        self.stride: Stride = pair(stride)
+        if min(self.stride) < 1:
+            raise UserError(
+                f"downsample.stride={stride}: a stride is an integer of at least 1"
+            )
+        self.reduce = reduce(features, self.stride, rngs=rngs)
+        self.lowpass = lowpass(features, self.stride, rngs=rngs)
+        self.sample = sample(features, self.stride, rngs=rngs)
+        self.sample.check(self.reduce)
+
+    @property
+    def decimates(self) -> bool:
+        """Whether this is plain decimation: it then fuses into the convolution before."""
+        return isinstance(self.reduce, Identity) and self._keeps_first_phase
+
+    @property
+    def _keeps_first_phase(self) -> bool:
+        return self.sample.fixed and isinstance(self.lowpass, Identity)
+
+    def __call__(self, x: Map, z: Map | None = None) -> Map | tuple[Map, Map]:
+        """Downsamples a map, and a companion with the same filter and phase.
+
+        Args:
+          x: (batch, H, W, C).
+          z: a companion, such as a residual shortcut: (batch, H, W, any channels). It
+            skips the reduce, which must then keep the size.
+
+        Returns:
+          (batch, ⌈H/s_h⌉, ⌈W/s_w⌉, C), or with a valid reduce over k×k windows
+          ⌊(H−k)/s_h⌋+1 rows; with a companion, the pair of both.
+
+        Raises:
+          UserError: the map is smaller than the stride, or the companion does not fit.
+        """
+        return self.after(decimate_to, x, z)
+
+    def after(
+        self, dense: Dense, x: Map, z: Map | None = None
+    ) -> Map | tuple[Map, Map]:
+        """`self(dense(x), z)`, computing only what is kept where nothing looks at more.
+
+        Under plain decimation this is the strided convolution of the literature.
+        """
+        if self._keeps_first_phase:
+            if self.decimates:
+                y = dense(x, self.stride)
+            else:
+                y = self.reduce(self._checked(dense(x)), self.stride)
+            return y if z is None else (y, self._companion(decimate(z, self.stride), y))
+        reduced = self.reduce(self._checked(dense(x)))
+        pick = self.sample(reduced, self.lowpass.adapt(reduced))
+        return (
+            pick(reduced)
+            if z is None
+            else (pick(reduced), pick(self._companion(z, reduced)))
+        )
+
+    def _checked(self, x: Map) -> Map:
+        if x.shape[1] < self.stride[0] or x.shape[2] < self.stride[1]:
+            raise UserError(
+                f"{self.label} gets a {x.shape[1]}×{x.shape[2]} map, smaller than its "
+                "stride; use a smaller downsample.stride, fewer poolings or larger images"
+            )
+        return x
+
+    def _companion(self, z: Map, like: Map) -> Map:
+        if z.shape[:3] != like.shape[:3]:
+            raise UserError(
+                f"{self.label}: the shortcut has {z.shape[1]}×{z.shape[2]} positions and "
+                f"the map {like.shape[1]}×{like.shape[2]}; the reduce must keep the size: "
+                "set downsample.reduce.padding to zero, reflect or circular"
+            )
+        return z
+
+    @property
+    def label(self) -> str:
+        """The three parts and the stride, for error lines."""
+        parts = (self.reduce, self.lowpass, self.sample)
+        names = ", ".join(type(part).__name__ for part in parts)
+        return f"Downsample({names}; stride {self.stride[0]}×{self.stride[1]})"
+
+
+def keep(features: int, stride: int = 1, **parts: Factory) -> Downsample:
+    """A downsampler that does not: stride 1 whatever the model asks (preset `none`)."""
+    del stride
+    return Downsample(features, 1, **parts)
+
+
+def decimate_to(x: Map, stride: Stride = (1, 1)) -> Map:
+    """The identity as a dense part."""
+    return decimate(x, stride)

@@ -1,0 +1,159 @@
+"""The layers that every network is made of: one convolution, one norm, one dense layer.
+
+All compute in the dtype of their parameters, so that mixed precision is a cast of the
+parameters and nothing else; batch statistics stay in float32.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jaxtyping import Array, Float
+
+from research.signal import pad, pair
+from research.types import Map, Padding, Stride
+
+Initializer = Callable[..., Array]
+
+he_normal = nnx.initializers.he_normal()
+glorot_uniform = nnx.initializers.glorot_uniform()  # the default of Keras
+
+
+def convolve(
+    x: Map, kernel: Float[Array, "rows columns inputs outputs"], stride: Stride
+) -> Map:
+    """Cross-correlates a padded map with a kernel at every `stride`-th position.
+
+    The one convolution of this codebase.
+    """
+    return jax.lax.conv_general_dilated(
+        x, kernel, stride, "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC")
+    )
+
+
+class Conv(nnx.Module):
+    """A dense part: k×k convolution with explicit padding.
+
+    (B, H, W, C_in) → (B, ⌈H/s⌉, ⌈W/s⌉, C_out), or ⌊(H−k)/s⌋+1 rows under `valid`.
+
+    Args:
+      inputs: C_in.
+      outputs: C_out.
+      window: k, or (k_h, k_w).
+      padding: `valid`, `zero`, `reflect` or `circular`.
+      bias: whether to add one value per output channel.
+      init: initialiser of the kernel.
+      rngs: draws the kernel.
+    """
+
+    stride: Stride = (1, 1)
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        window: int | tuple[int, int] = 3,
+        *,
+        padding: Padding = "zero",
+        bias: bool = True,
+        init: Initializer = he_normal,
+        rngs: nnx.Rngs,
+    ):
+        self.window = pair(window)
+        self.padding = padding
+        self.kernel = nnx.Param(init(rngs.params(), (*self.window, inputs, outputs)))
+        self.bias = nnx.Param(jnp.zeros(outputs)) if bias else None
+
+    def __call__(self, x: Map, stride: Stride = (1, 1)) -> Map:
+        """Returns the convolution at the kept positions."""
+        kernel = self.kernel[...]
+        x = pad(x.astype(kernel.dtype), self.window, self.padding, name="convolution")
+        y = convolve(x, kernel, stride)
+        return y if self.bias is None else y + self.bias[...]
+
+
+class Dense(nnx.Module):
+    """x·W + b over the last axis: (…, inputs) → (…, outputs)."""
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        *,
+        bias: bool = True,
+        init: Initializer = glorot_uniform,
+        rngs: nnx.Rngs,
+    ):
+        self.kernel = nnx.Param(init(rngs.params(), (inputs, outputs)))
+        self.bias = nnx.Param(jnp.zeros(outputs)) if bias else None
+
+    def __call__(self, x: Float[Array, "*batch inputs"]) -> Float[Array, "*batch outputs"]:
+        """Returns x·W + b."""
+        kernel = self.kernel[...]
+        y = x.astype(kernel.dtype) @ kernel
+        return y if self.bias is None else y + self.bias[...]
+
+
+class BatchNorm(nnx.BatchNorm):
+    """Batch normalisation over all axes but channels, with statistics in float32.
+
+    Momentum .9 here is .1 in PyTorch. Over a sharded batch the statistics are those of the
+    whole batch. The result has the dtype of the input.
+    """
+
+    def __init__(self, features: int, *, rngs: nnx.Rngs):
+        super().__init__(features, momentum=0.9, epsilon=1e-5, rngs=rngs)
+
+    def __call__(self, x: Map) -> Map:
+        """Returns the normalised map."""
+        return super().__call__(x).astype(x.dtype)
+
+
+class ConvNormAct(nnx.Module):
+    """A dense part: convolution → norm (if any) → activation.
+
+    Args:
+      inputs: C_in.
+      outputs: C_out.
+      window: k of the convolution.
+      norm: factory `norm(features, *, rngs)`, or None; with a norm the convolution has no
+        bias.
+      act: pointwise activation.
+      padding: border mode.
+      init: initialiser of the kernel.
+      rngs: draws the kernel.
+    """
+
+    stride: Stride = (1, 1)
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        window: int = 3,
+        *,
+        norm: Callable[..., nnx.Module] | None = None,
+        act: Callable[[Array], Array] = jax.nn.relu,
+        padding: Padding = "zero",
+        init: Initializer = he_normal,
+        rngs: nnx.Rngs,
+    ):
+        self.conv = Conv(
+            inputs,
+            outputs,
+            window,
+            padding=padding,
+            bias=norm is None,
+            init=init,
+            rngs=rngs,
+        )
+        self.norm = None if norm is None else norm(outputs, rngs=rngs)
+        self.act = act
+
+    def __call__(self, x: Map, stride: Stride = (1, 1)) -> Map:
+        """Returns act(norm(conv(x))) at the kept positions."""
+        y = self.conv(x, stride)
+        return self.act(y if self.norm is None else self.norm(y))

@@ -1,0 +1,1 @@
+"""Networks: chains of stages and a readout, downsampling and padding injected."""

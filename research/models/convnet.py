@@ -1,0 +1,60 @@
+"""The small convolutional network of the question that started it all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from flax import nnx
+
+from research.downsample import Downsample
+from research.layers import ConvNormAct, glorot_uniform
+from research.models.network import Network
+from research.types import Padding
+
+
+def chollet(
+    shape: tuple[int, int, int],
+    classes: int,
+    *,
+    downsample: Callable[..., Downsample],
+    head: Callable[..., nnx.Module],
+    padding: Padding = "valid",
+    widths: Sequence[int] = (32, 64, 64),
+    poolings: int = 2,
+    mean: float | Sequence[float] = 0.0,
+    std: float | Sequence[float] = 1.0,
+    rngs: nnx.Rngs,
+) -> Network:
+    """3×3 convolutions with relu, a downsampler after each of the first `poolings`.
+
+    On 28×28×1 images with two 2×2 max poolings: maps 26, 13, 11, 5, 3; convolutions of
+    55,744 parameters; with the `flatten` head of 64 units 93,322 in all. Without pooling the
+    last map is 22×22×64.
+
+    Args:
+      shape: (height, width, channels) of an image.
+      classes: number of logits.
+      downsample: factory `downsample(features, *, rngs)`.
+      head: factory `head(map_shape, classes, *, rngs)`.
+      padding: border mode of the convolutions; `valid` in the book.
+      widths: channels of each convolution.
+      poolings: how many of the convolutions are followed by a downsampler, from the first.
+      mean: of the images, for standardisation.
+      std: of the images.
+      rngs: initialises everything (Glorot uniform, as Keras does).
+
+    References:
+      F. Chollet, Deep Learning with Python, Manning 2017, listing 5.1.
+    """
+    stages = []
+    inputs = shape[-1]
+    for index, width in enumerate(widths):
+        stages.append(
+            ConvNormAct(inputs, width, padding=padding, init=glorot_uniform, rngs=rngs)
+        )
+        if index < poolings:
+            stages.append(downsample(width, rngs=rngs))
+        inputs = width
+    readout = partial(head, classes=classes)
+    return Network(shape, stages, readout, mean=mean, std=std, rngs=rngs)

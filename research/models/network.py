@@ -1,0 +1,117 @@
+"""A network is a chain of stages and a readout.
+
+A **stage** maps (B, H, W, C) to (B, H/s, W/s, C') and states its stride s; under circular
+padding it commutes with shifts by multiples of s. A **readout** maps the last map to logits.
+The forward pass, the features of each stage, the exhaustive orbit over shifts, feature
+scrambling, location probes and receptive fields all walk this one chain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from math import prod
+from typing import Protocol
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from research.downsample import Downsample
+from research.errors import UserError
+from research.layers import Conv, ConvNormAct
+from research.types import Images, Logits, Map, Stride
+
+
+class Stage(Protocol):
+    """One step of the chain."""
+
+    stride: Stride
+
+    def __call__(self, x: Map) -> Map:
+        """(B, H, W, C) → (B, H/s_h, W/s_w, C')."""
+
+
+Readout = Callable[[Map], Logits]
+
+
+class Network(nnx.Module):
+    """Stages, then a readout; images in [0, 1] go in, logits come out.
+
+    Args:
+      shape: (height, width, channels) of an image, which sizes the readout.
+      stages: the chain, in order.
+      readout: factory `readout(map_shape, *, rngs)` with the (H, W, C) of the last map.
+      mean: subtracted from the images, a value or one for each channel.
+      std: divides them then.
+      rngs: initialises the readout.
+
+    Raises:
+      UserError: an image of this shape does not pass through the stages; the error names
+        the stage and the sizes.
+    """
+
+    def __init__(
+        self,
+        shape: tuple[int, int, int],
+        stages: Sequence[nnx.Module],
+        readout: Callable[..., nnx.Module],
+        *,
+        mean: float | Sequence[float] = 0.0,
+        std: float | Sequence[float] = 1.0,
+        rngs: nnx.Rngs,
+    ):
+        self.stages = nnx.List(stages)
+        self.mean = tuple(jnp.atleast_1d(jnp.asarray(mean)).tolist())
+        self.std = tuple(jnp.atleast_1d(jnp.asarray(std)).tolist())
+        self.readout = readout(self.map_shapes(shape)[-1], rngs=rngs)
+
+    def __call__(self, images: Images) -> Logits:
+        """Returns the logits; a decimation fuses into the convolution before it."""
+        x = self.standardize(images)
+        steps = list(self.stages)
+        while steps:
+            stage = steps.pop(0)
+            if fuses(stage) and steps and isinstance(steps[0], Downsample):
+                x = steps.pop(0).after(stage, x)
+            else:
+                x = stage(x)
+        return self.readout(x).astype(jnp.float32)
+
+    def features(self, images: Images) -> Iterator[Map]:
+        """Yields the map after each stage."""
+        x = self.standardize(images)
+        for stage in self.stages:
+            x = stage(x)
+            yield x
+
+    def standardize(self, images: Images) -> Map:
+        """Returns (images − mean) / std, what the first stage sees."""
+        return (images - jnp.array(self.mean)) / jnp.array(self.std)
+
+    @property
+    def stride(self) -> Stride:
+        """The product of the stages' strides, for height and width."""
+        return (
+            prod(stage.stride[0] for stage in self.stages),
+            prod(stage.stride[1] for stage in self.stages),
+        )
+
+    def map_shapes(
+        self, shape: tuple[int, int, int]
+    ) -> list[tuple[int, int, int]]:
+        """Returns the (H, W, C) of the input and of the map after each stage."""
+        shapes = [tuple(shape)]
+        for index, stage in enumerate(self.stages):
+            graph, state = nnx.split(stage)
+            x = jax.ShapeDtypeStruct((1, *shapes[-1]), jnp.float32)
+            try:
+                y = jax.eval_shape(lambda s, x, g=graph: nnx.merge(g, s)(x), state, x)
+            except UserError as error:
+                raise UserError(f"stage {index} of {len(self.stages)}: {error}") from None
+            shapes.append(tuple(y.shape[1:]))
+        return shapes
+
+
+def fuses(stage: nnx.Module) -> bool:
+    """Whether a stage is a dense part, which can be evaluated at every s-th position."""
+    return isinstance(stage, Conv | ConvNormAct)

@@ -1,0 +1,17 @@
+"""Array aliases. Images and maps are NHWC; `batch` is sharded over the device mesh."""
+
+from collections.abc import Callable
+from typing import Literal
+
+from jaxtyping import Array, Float, Int, UInt8
+
+Padding = Literal["valid", "zero", "reflect", "circular"]
+Stride = tuple[int, int]  # (height, width), each ≥ 1
+
+Images = Float[Array, "batch height width channels"]  # in [0, 1]
+Pixels = UInt8[Array, "batch height width channels"]  # as stored, 0…255
+Map = Float[Array, "batch height width channels"]  # what a stage returns
+Labels = Int[Array, " batch"]
+Logits = Float[Array, "batch classes"]
+
+Predict = Callable[[Images], Logits]  # normalisation lies inside
