@@ -18,6 +18,11 @@ from research.types import Map, Padding, Stride
 
 Initializer = Callable[..., Array]
 
+
+class Undecayed(nnx.Param):
+    """A parameter that takes no weight decay, whatever its shape."""
+
+
 he_normal = nnx.initializers.he_normal()
 glorot_uniform = nnx.initializers.glorot_uniform()  # the default of Keras
 
@@ -46,6 +51,7 @@ class Conv(nnx.Module):
       padding: `valid`, `zero`, `reflect` or `circular`.
       bias: whether to add one value per output channel.
       init: initialiser of the kernel.
+      param: kind of the parameters: `Undecayed` ones take no weight decay.
       rngs: draws the kernel.
     """
 
@@ -60,12 +66,13 @@ class Conv(nnx.Module):
         padding: Padding = "zero",
         bias: bool = True,
         init: Initializer = he_normal,
+        param: type[nnx.Param] = nnx.Param,
         rngs: nnx.Rngs,
     ):
         self.window = pair(window)
         self.padding = padding
-        self.kernel = nnx.Param(init(rngs.params(), (*self.window, inputs, outputs)))
-        self.bias = nnx.Param(jnp.zeros(outputs)) if bias else None
+        self.kernel = param(init(rngs.params(), (*self.window, inputs, outputs)))
+        self.bias = param(jnp.zeros(outputs)) if bias else None
 
     def __call__(self, x: Map, stride: Stride = (1, 1)) -> Map:
         """Returns the convolution at the kept positions."""
