@@ -7,6 +7,7 @@ device each, are the same code path. Call `use_virtual_cpus` before JAX touches 
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -29,6 +30,22 @@ def use_virtual_cpus(count: int | None = None) -> None:
     }
     added = [f"{flag}={value}" for flag, value in ours.items() if flag not in flags]
     os.environ["XLA_FLAGS"] = " ".join([flags, *added]).strip()
+
+
+def use_compilation_cache(folder: str | Path) -> None:
+    """Keeps compiled programs on disk, so that a second process starts without compiling.
+
+    JAX_COMPILATION_CACHE_DIR wins; set it to an empty string to switch the cache off.
+    """
+    if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+        jax.config.update("jax_compilation_cache_dir", str(Path(folder).absolute()))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+
+
+def prepare(root: str | Path) -> None:
+    """Sets JAX up for a script whose outputs go to `root`."""
+    use_virtual_cpus()
+    use_compilation_cache(Path(root) / ".cache" / "jax")
 
 
 def mesh(batch: int | None = None) -> Mesh:

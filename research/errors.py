@@ -1,9 +1,28 @@
-"""The one exception for mistakes that a person can mend.
+"""Ways to stop that are not bugs: a mistake that a person can mend, and a signal.
 
-Scripts print its message as a single line and exit with status 2; anything else that is
-raised is a bug of ours and keeps its traceback.
+Scripts print the message of either as a single line; anything else that is raised is a bug
+of ours and keeps its traceback.
 """
+
+import signal
 
 
 class UserError(ValueError):
-    """Names the thing, the value it got, what it would take, and the key to change."""
+    """Names the thing, the value it got, what it would take, and the key to change.
+
+    Scripts exit with status 2.
+    """
+
+
+class Interrupted(SystemExit):
+    """A signal came and the run was saved; scripts exit with 128 + its number."""
+
+    def __init__(self, number: signal.Signals, step: int):
+        super().__init__(128 + number)
+        self.message = (
+            f"stopped by {number.name}; saved at step {step}: "
+            "the same command goes on from there"
+        )
+
+    def __str__(self) -> str:
+        return self.message

@@ -1,0 +1,36 @@
+# Two commands from a bare clone: `make demo` and `make test`. Both install what they need.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: demo test test-laws test-peers lint install clean
+
+demo: $(READY)
+	$(BIN)/python scripts/train.py -m experiment=demo
+	$(BIN)/python scripts/report.py runs=outputs/demo
+
+test: $(READY) lint
+	$(BIN)/python -m pytest -m "not peers"
+
+test-laws: $(READY)
+	LAWS=200 $(BIN)/python -m pytest -m laws
+
+test-peers: $(READY)
+	$(BIN)/pip install -q -c constraints.txt -e '.[test,peers]'
+	$(BIN)/python -m pytest -m peers
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+install: $(READY)
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 …")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install -q -c constraints.txt -e '.[test]'
+	touch $@
+
+clean:
+	rm -rf .venv outputs/runs outputs/demo outputs/.cache

@@ -1,0 +1,89 @@
+"""Checkpoints that are never half-written and never silently wrong.
+
+Orbax writes each step into a folder of its own, which appears whole or not at all. It does
+restore flipped bytes without a word, so we keep our own SHA-256 beside each folder: it is
+written last, and a step without a matching one counts as absent. Restoring falls back to
+the step before. Nothing is ever overwritten in place.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from pathlib import Path
+from typing import Any
+
+import jax
+import orbax.checkpoint as ocp
+
+from research.results import write_text
+
+
+class Checkpoints:
+    """The checkpoints of one run.
+
+    Args:
+      folder: where they lie: `<step>/` and `<step>.sha256`.
+      keep: how many of the newest to keep: one to go on from, one to fall back to.
+    """
+
+    def __init__(self, folder: str | Path, *, keep: int = 2):
+        self.folder = Path(folder).absolute()
+        self.keep = keep
+        self._orbax = ocp.PyTreeCheckpointer()
+
+    def steps(self) -> list[int]:
+        """Returns the steps that were saved to the end, oldest first."""
+        return sorted(int(path.stem) for path in self.folder.glob("*.sha256"))
+
+    def save(self, step: int, state: Any) -> None:
+        """Saves a pytree of arrays as `step`, then drops the oldest ones."""
+        if step in self.steps():
+            return
+        target = self.folder / str(step)
+        shutil.rmtree(target, ignore_errors=True)  # finished, but killed before its sum
+        self._orbax.save(target, state)
+        write_text(self._sum(step), digest(target))
+        for old in self.steps()[: -self.keep]:
+            self._sum(old).unlink()
+            shutil.rmtree(self.folder / str(old))
+
+    def restore(self, like: Any) -> tuple[int, Any, list[str]]:
+        """Returns the newest good state.
+
+        Args:
+          like: a pytree of arrays, whose shapes, dtypes and placement the result takes;
+            it may leave out parts of what was saved.
+
+        Returns:
+          The step, the state, and a line for each newer step that was found corrupted. If
+          nothing good is there: step 0 and `like` itself.
+        """
+        abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, like)
+        wanted = ocp.args.PyTreeRestore(
+            item=abstract,
+            restore_args=ocp.checkpoint_utils.construct_restore_args(abstract),
+            partial_restore=True,
+        )
+        skipped = []
+        for step in reversed(self.steps()):
+            folder = self.folder / str(step)
+            if folder.is_dir() and digest(folder) == self._sum(step).read_text():
+                return step, self._orbax.restore(folder, args=wanted), skipped
+            skipped.append(f"checkpoint {folder} does not match its checksum: skipped")
+            self._sum(step).unlink()
+            shutil.rmtree(folder, ignore_errors=True)
+        return 0, like, skipped
+
+    def _sum(self, step: int) -> Path:
+        return self.folder / f"{step}.sha256"
+
+
+def digest(folder: Path) -> str:
+    """Returns the SHA-256 over the names and contents of all files of a folder."""
+    total = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            content = hashlib.sha256(path.read_bytes()).hexdigest()
+            total.update(f"{path.relative_to(folder)} {content}\n".encode())
+    return total.hexdigest()

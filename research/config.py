@@ -1,0 +1,180 @@
+"""The one place where a composed config becomes objects.
+
+Only this file and `scripts/` know Hydra. Everything configurable is an injected factory:
+`_target_` with `_partial_: true` in YAML is the only registry there is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import difflib
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import HydraException, InstantiationException, MissingConfigException
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from research.errors import UserError
+
+CONF = Path(__file__).parent.parent / "conf"
+PLACES = ("root", "name", "data.dir", "data.manual_dir")  # where, not what: see `digest`
+LONGEST_NAME = 120  # characters; file systems take 255
+
+
+def same_size(padding: str) -> str:
+    """Padding for a filter that keeps the map's size: `reflect` in a `valid` network."""
+    return "reflect" if padding == "valid" else padding
+
+
+def run_name(overrides: list[str]) -> str:
+    """Names a run folder after its overrides, in any order, and never after the clock."""
+    places = tuple(f"{place}=" for place in PLACES)
+    chosen = sorted(o for o in overrides if not o.lstrip("+~").startswith(places))
+    name = ",".join(chosen).replace("/", ".") or "default"
+    if len(name) > LONGEST_NAME:
+        name = hashlib.sha256(name.encode()).hexdigest()[:16]
+    return name
+
+
+OmegaConf.register_new_resolver("same_size", same_size, replace=True)
+OmegaConf.register_new_resolver("run_name", run_name, replace=True)
+
+
+def compose(*overrides: str, config: str = "train") -> DictConfig:
+    """Composes a config as the scripts do, from Python.
+
+    Args:
+      *overrides: as on the command line: `model=resnet20`, `downsample.stride=3`.
+      config: the primary config.
+
+    Raises:
+      UserError: an override names something that does not exist; the error names the
+        nearest that does.
+    """
+    running = GlobalHydra.instance().hydra
+    GlobalHydra.instance().clear()
+    try:
+        with explained(), hydra.initialize_config_dir(str(CONF), version_base="1.3"):
+            return hydra.compose(config, overrides=list(overrides))
+    finally:
+        GlobalHydra.instance().clear()
+        if running is not None:
+            GlobalHydra.instance().initialize(running)
+
+
+@contextmanager
+def explained(config: str = "train") -> Iterator[None]:
+    """Turns what Hydra and OmegaConf say of a config into one line of our own.
+
+    Args:
+      config: the primary config, whose keys are offered in place of an unknown one.
+
+    Raises:
+      UserError: names the nearest option or key.
+    """
+    try:
+        yield
+    except MissingConfigException as error:
+        wanted = str(error.missing_cfg_file or error).removesuffix(".yaml")
+        group, _, option = wanted.rpartition("/")
+        options = [o for o in error.options or [] if not o.startswith("base")]
+        raise UserError(
+            f"{group or 'config'}={option}: no such option{nearest(option, options)}"
+        ) from None
+    except (HydraException, OmegaConfBaseException) as error:
+        text = str(error)
+        key = re.search(r"Could not override '([^']+)'", text)
+        if key is None:
+            raise UserError(" ".join(text.split("\n")[:2]).strip()) from None
+        known = list(flat(compose(config=config)))
+        raise UserError(
+            f"{key[1]}: no such key{nearest(key[1], known)}; "
+            f"+{key[1]}=… would add it"
+        ) from None
+
+
+def nearest(word: str, known: list[str]) -> str:
+    """Returns ' (did you mean …?)' with what is close to `word`, or all that is known."""
+    close = difflib.get_close_matches(word, known, n=3, cutoff=0.5)
+    if close:
+        return f" (did you mean {', '.join(close)}?)"
+    return f" (there are {', '.join(known)})" if 0 < len(known) <= 40 else ""
+
+
+def build(node: DictConfig, **kwargs: Any) -> Any:
+    """Instantiates a config node; a mistake of the user keeps its own words."""
+    try:
+        return instantiate(node, **kwargs)
+    except InstantiationException as error:
+        if isinstance(error.__cause__, UserError):
+            raise error.__cause__ from None
+        raise
+
+
+def downsample(
+    cfg: DictConfig, features: int, *, rngs: Any, stride: int | None = None
+) -> Any:
+    """Builds the configured downsampler for maps of `features` channels.
+
+    Args:
+      cfg: a `train` config.
+      features: channels of the map.
+      rngs: of NNX.
+      stride: None for `downsample.stride`.
+    """
+    asked = {} if stride is None else {"stride": stride}
+    return build(cfg.downsample)(features, rngs=rngs, **asked)
+
+
+def network(cfg: DictConfig, *, rngs: Any) -> Any:
+    """Builds the configured network for the images of the configured data."""
+    return build(cfg.model)(
+        tuple(cfg.data.shape),
+        cfg.data.classes,
+        downsample=build(cfg.downsample),
+        mean=tuple(cfg.data.mean),
+        std=tuple(cfg.data.std),
+        rngs=rngs,
+    )
+
+
+def data(cfg: DictConfig) -> Any:
+    """Loads the configured data set."""
+    return build(cfg.data)
+
+
+def optimizer(cfg: DictConfig) -> Callable[..., Any]:
+    """Returns the factory `optimizer(steps_per_epoch=…, epochs=…)` of an Optax chain."""
+    return build(cfg.optim)
+
+
+def evals(cfg: DictConfig) -> dict[str, Callable[..., Any]]:
+    """Returns the configured evaluators by name: `(predict, split) → measurements`."""
+    return {name: build(node) for name, node in cfg.eval.items()}
+
+
+def flat(cfg: DictConfig) -> dict[str, Any]:
+    """Returns the resolved values of a config by dotted key, places left out."""
+
+    def walk(node: Any, key: str) -> Iterator[tuple[str, Any]]:
+        if isinstance(node, dict):
+            for name, inner in node.items():
+                yield from walk(inner, f"{key}.{name}" if key else name)
+        elif key not in PLACES:
+            yield key, node
+
+    return dict(walk(OmegaConf.to_container(cfg, resolve=True), ""))
+
+
+def digest(cfg: DictConfig) -> str:
+    """Returns a hash of all that decides the result of a run, but not of where it lies."""
+    text = json.dumps(flat(cfg), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,194 @@
+"""A run folder, from its config to `done.json`; and back from the folder to a network.
+
+    config.yaml       what was run, resolved
+    provenance.json   commit, versions, devices, seed, command
+    metrics.jsonl     a row for each epoch
+    checkpoints/      the newest two, the last of which is the trained network
+    eval/             rows and per-example predictions of each evaluator
+    done.json         written last: a folder without it is unfinished
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import subprocess
+import time
+from collections.abc import Iterable, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import jax
+from flax import nnx
+from omegaconf import DictConfig, OmegaConf
+
+from research import config
+from research.checkpoint import Checkpoints
+from research.data.source import Dataset
+from research.errors import UserError
+from research.evals.predictor import Predictor
+from research.metrics import correct, cross_entropy
+from research.progress import bar, say
+from research.results import Metrics, Row, write_json, write_measurements, write_text
+from research.train import fit, restored
+
+LIBRARIES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
+
+
+def run(
+    cfg: DictConfig, folder: Path, *, choices: Mapping[str, str], command: str
+) -> dict[str, Any]:
+    """Trains and evaluates a network, or goes on with it, or finds it done.
+
+    Args:
+      cfg: a `train` config.
+      folder: the run folder.
+      choices: the option chosen in each config group.
+      command: what was typed.
+
+    Returns:
+      The content of `done.json`.
+
+    Raises:
+      UserError: the folder holds a run of another config, or a part of this one is wrong.
+      Interrupted: a signal came; the run is saved and the same command goes on with it.
+    """
+    done = finished(cfg, folder)
+    if done is not None:
+        say(f"{folder}: done already")
+        return done
+    started = time.monotonic()
+    data = config.data(cfg)
+    network = config.network(cfg, rngs=nnx.Rngs(cfg.seed))
+    parameters = count(network)
+    evaluators = config.evals(cfg)
+    provenance = describe(cfg, folder, choices=choices, command=command)
+    write_text(folder / "config.yaml", OmegaConf.to_yaml(cfg, resolve=True))
+    write_json(folder / "provenance.json", provenance)
+    network = trained(cfg, network, data, folder)
+    results = {}
+    for name, evaluate in evaluators.items():
+        rows = write_measurements(
+            folder, name, evaluate(network, data.split("test")), provenance, "test"
+        )
+        results |= headline(rows)
+    done = {
+        "config_sha256": config.digest(cfg),
+        "steps": cfg.train.epochs * (len(data.split("train")) // cfg.train.batch_size),
+        "parameters": parameters,
+        "seconds": round(time.monotonic() - started, 2),
+    }
+    write_json(folder / "done.json", done)
+    measures = "  ".join(f"{name} {value:.2%}" for name, value in results.items())
+    say(f"{folder}: {measures}  {done['seconds']:.0f} s")
+    return done
+
+
+def trained(
+    cfg: DictConfig, network: nnx.Module, data: Dataset, folder: Path
+) -> nnx.Module:
+    """Returns the trained network, going on from the folder's last checkpoint."""
+    train, validation = data.split("train"), data.split("validation")
+
+    def validate(network: nnx.Module) -> dict[str, float]:
+        logits = Predictor(network).logits(validation.images)
+        return {
+            "loss": float(cross_entropy(logits, validation.labels).mean()),
+            "accuracy": float(correct(logits, validation.labels).mean()),
+        }
+
+    total = cfg.train.epochs * (len(train) // cfg.train.batch_size)
+    with Metrics(folder) as metrics, bar(folder.name, total) as show:
+        return fit(
+            network,
+            train,
+            loss=config.build(cfg.loss),
+            optimizer=config.optimizer(cfg),
+            augment=config.build(cfg.augment),
+            checkpoints=Checkpoints(folder / "checkpoints"),
+            metrics=metrics,
+            validate=validate if len(validation) else None,
+            show=show,
+            warn=say,
+            seed=cfg.seed,
+            **cfg.train,
+        )
+
+
+def load(folder: Path) -> tuple[DictConfig, nnx.Module]:
+    """Returns the config and the trained network of a run folder.
+
+    Raises:
+      UserError: there is no finished training there.
+    """
+    if not (folder / "config.yaml").is_file():
+        raise UserError(
+            f"run_dir={folder} is no run folder: it has no config.yaml; give one that "
+            "scripts/train.py made, such as run_dir=outputs/runs/default"
+        )
+    cfg = OmegaConf.load(folder / "config.yaml")
+    network = config.network(cfg, rngs=nnx.Rngs(cfg.seed))
+    return cfg, restored(network, Checkpoints(folder / "checkpoints"))
+
+
+def finished(cfg: DictConfig, folder: Path) -> dict[str, Any] | None:
+    """Returns what `done.json` says, or None if the run is not done.
+
+    Raises:
+      UserError: the folder holds a run of another config.
+    """
+    if (folder / "config.yaml").is_file():
+        before = OmegaConf.load(folder / "config.yaml")
+        if config.digest(before) != config.digest(cfg):
+            theirs, ours = config.flat(before), config.flat(cfg)
+            key = next(k for k in theirs | ours if theirs.get(k) != ours.get(k))
+            raise UserError(
+                f"{folder} holds a run of another config: {key} was {theirs.get(key)} and "
+                f"is {ours.get(key)}; choose another folder with name=…, or remove it"
+            )
+    path = folder / "done.json"
+    return json.loads(path.read_text()) if path.is_file() else None
+
+
+def describe(
+    cfg: DictConfig, folder: Path, *, choices: Mapping[str, str], command: str
+) -> dict[str, Any]:
+    """Returns the provenance of a run."""
+    return {
+        "run": folder.name,
+        "commit": git("rev-parse", "HEAD"),
+        "dirty": bool(git("status", "--porcelain")),
+        "command": command,
+        "versions": {"python": platform.python_version()}
+        | {name: version(name) for name in LIBRARIES},
+        "device": jax.devices()[0].device_kind,
+        "devices": jax.device_count(),
+        "machine": f"{platform.machine()} {platform.system()}",
+        "seed": cfg.seed,
+        "choices": dict(choices),
+    }
+
+
+def git(*words: str) -> str:
+    """Returns what git says of this checkout, or nothing where there is none."""
+    answer = subprocess.run(
+        ["git", *words], cwd=config.CONF, capture_output=True, text=True, check=False
+    )
+    return answer.stdout.strip()
+
+
+def count(network: nnx.Module) -> int:
+    """Returns the number of parameters of a network."""
+    return sum(p.size for p in jax.tree.leaves(nnx.state(network, nnx.Param)))
+
+
+def headline(rows: Iterable[Row]) -> dict[str, float]:
+    """Returns the accuracy, and the agreement of each shift protocol, of some rows."""
+    shown = {}
+    for row in rows:
+        if row.measure == "accuracy" and row.protocol == "accuracy":
+            shown["accuracy"] = row.value
+        elif row.measure == "agreement" and "max_shift" in row.params:
+            shown[row.protocol] = row.value
+    return shown

@@ -1,0 +1,72 @@
+"""What every script shares: compose the config, call, and turn the outcome into a status.
+
+0: done. 2: a mistake that one line on stderr explains; in a multirun the other jobs still
+run. 128 + n: stopped by signal n, the run saved. A traceback is a bug of ours.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from collections.abc import Callable
+
+import hydra
+from omegaconf import DictConfig
+
+from research.config import CONF, explained
+from research.errors import Interrupted, UserError
+
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
+
+
+def command(config: str) -> Callable[[Callable[[DictConfig], None]], Callable[[], None]]:
+    """Decorates `task(cfg)` as the entry point of a script.
+
+    Args:
+      config: name of the primary config in `conf/`.
+    """
+
+    def decorate(task: Callable[[DictConfig], None]) -> Callable[[], None]:
+        def main() -> None:
+            os.environ["HYDRA_FULL_ERROR"] = "1"  # raise, rather than print and exit
+            mistakes: list[str] = []
+
+            def job(cfg: DictConfig) -> None:
+                try:
+                    task(cfg)
+                except UserError as error:
+                    complain(error, mistakes)
+                except OSError as error:
+                    if error.errno not in FULL:
+                        raise
+                    complain(error, mistakes)
+
+            wrap = hydra.main(
+                version_base="1.3", config_path=str(CONF), config_name=config
+            )
+            try:
+                with explained(config):
+                    wrap(job)()
+            except UserError as error:
+                complain(error, mistakes)
+            except OSError as error:  # Hydra itself makes the run folder
+                if error.errno not in FULL:
+                    raise
+                complain(error, mistakes)
+            except Interrupted as stop:
+                print(stop.message, file=sys.stderr)
+                raise
+            if mistakes:
+                sys.exit(2)
+
+        return main
+
+    return decorate
+
+
+def complain(error: Exception, mistakes: list[str]) -> None:
+    """Prints a mistake as one line and remembers it for the exit status."""
+    line = " ".join(str(error).split())
+    mistakes.append(line)
+    print(f"error: {line}", file=sys.stderr)

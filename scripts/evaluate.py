@@ -1,0 +1,39 @@
+"""Evaluates saved runs, or any classifier: `python scripts/evaluate.py run_dir=… eval=…`."""
+
+from __future__ import annotations
+
+import glob
+import sys
+from pathlib import Path
+
+from command import command
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+
+@command("eval")
+def main(cfg: DictConfig) -> None:
+    """Runs the configured evaluators on each subject."""
+    from research import devices
+    from research.errors import UserError
+    from research.run import evaluate_foreign, evaluate_run, evaluate_untrained
+
+    devices.prepare(cfg.root)
+    line = " ".join(sys.argv)
+    if cfg.run_dir is not None:
+        folders = sorted(map(Path, glob.glob(glob.escape(cfg.run_dir)))) or sorted(
+            path for path in map(Path, glob.glob(cfg.run_dir)) if path.is_dir()
+        )
+        if not folders:
+            raise UserError(f"run_dir={cfg.run_dir}: no such run folder")
+        for folder in folders:
+            evaluate_run(cfg, folder)
+        return
+    folder = Path(HydraConfig.get().runtime.output_dir)
+    choices = HydraConfig.get().runtime.choices
+    evaluate = evaluate_untrained if cfg.predict is None else evaluate_foreign
+    evaluate(cfg, folder, choices=choices, command=line)
+
+
+if __name__ == "__main__":
+    main()
