@@ -1,9 +1,9 @@
 """Checkpoints that are never half-written and never silently wrong.
 
-Orbax writes each step into a folder of its own, which appears whole or not at all. It does
-restore flipped bytes without a word, so we keep our own SHA-256 beside each folder: it is
-written last, and a step without a matching one counts as absent. Restoring falls back to
-the step before. Nothing is ever overwritten in place.
+Orbax writes each step into a folder of its own, which appears whole or not at all. It
+does restore flipped bytes without a word, so we keep our own SHA-256 beside each
+folder: it is written last, and a step without a matching one counts as absent.
+Restoring falls back to the step before. Nothing is ever overwritten in place.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 import jax
 import orbax.checkpoint as ocp
 
-from research.results import write_text
+from research.files import write_text
 
 
 class Checkpoints:
@@ -56,8 +56,8 @@ class Checkpoints:
             it may leave out parts of what was saved.
 
         Returns:
-          The step, the state, and a line for each newer step that was found corrupted. If
-          nothing good is there: step 0 and `like` itself.
+          The step, the state, and a line for each newer step that was found corrupted.
+          If nothing good is there: step 0 and `like` itself.
         """
         abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, like)
         wanted = ocp.args.PyTreeRestore(

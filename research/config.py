@@ -1,16 +1,17 @@
 """The one place where a composed config becomes objects.
 
-Only this file and `scripts/` know Hydra. Everything configurable is an injected factory:
-`_target_` with `_partial_: true` in YAML is the only registry there is.
+Only this file and `scripts/` know Hydra. Everything configurable is an injected
+factory: `_target_` with `_partial_: true` in YAML is the only registry there is.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import difflib
+import hashlib
+import importlib
+import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,17 +26,17 @@ from omegaconf.errors import OmegaConfBaseException
 from research.errors import UserError
 
 CONF = Path(__file__).parent.parent / "conf"
-PLACES = ("root", "name", "data.dir", "data.manual_dir")  # where, not what: see `digest`
+PLACES = ("root", "name", "data.dir", "data.manual_dir")  # where a run lies, not what
 LONGEST_NAME = 120  # characters; file systems take 255
 
 
 def same_size(padding: str) -> str:
-    """Padding for a filter that keeps the map's size: `reflect` in a `valid` network."""
+    """Padding that keeps the map's size: `reflect` in a `valid` network."""
     return "reflect" if padding == "valid" else padding
 
 
 def run_name(overrides: list[str]) -> str:
-    """Names a run folder after its overrides, in any order, and never after the clock."""
+    """Names a run folder after its overrides, in any order; never after the clock."""
     places = tuple(f"{place}=" for place in PLACES)
     chosen = sorted(o for o in overrides if not o.lstrip("+~").startswith(places))
     name = ",".join(chosen).replace("/", ".") or "default"
@@ -59,10 +60,16 @@ def compose(*overrides: str, config: str = "train") -> DictConfig:
       UserError: an override names something that does not exist; the error names the
         nearest that does.
     """
+    with explained(config):
+        return plainly_composed(config, overrides)
+
+
+def plainly_composed(config: str, overrides: Sequence[str] = ()) -> DictConfig:
+    """Composes with Hydra's own errors, setting a running Hydra aside meanwhile."""
     running = GlobalHydra.instance().hydra
     GlobalHydra.instance().clear()
     try:
-        with explained(), hydra.initialize_config_dir(str(CONF), version_base="1.3"):
+        with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
             return hydra.compose(config, overrides=list(overrides))
     finally:
         GlobalHydra.instance().clear()
@@ -94,15 +101,14 @@ def explained(config: str = "train") -> Iterator[None]:
         key = re.search(r"Could not override '([^']+)'", text)
         if key is None:
             raise UserError(" ".join(text.split("\n")[:2]).strip()) from None
-        known = list(flat(compose(config=config)))
+        known = list(flat(plainly_composed(config)))
         raise UserError(
-            f"{key[1]}: no such key{nearest(key[1], known)}; "
-            f"+{key[1]}=… would add it"
+            f"{key[1]}: no such key{nearest(key[1], known)}; +{key[1]}=… would add it"
         ) from None
 
 
 def nearest(word: str, known: list[str]) -> str:
-    """Returns ' (did you mean …?)' with what is close to `word`, or all that is known."""
+    """Returns ' (did you mean …?)' with what is close to `word`, or all there is."""
     close = difflib.get_close_matches(word, known, n=3, cutoff=0.5)
     if close:
         return f" (did you mean {', '.join(close)}?)"
@@ -152,13 +158,32 @@ def data(cfg: DictConfig) -> Any:
 
 
 def optimizer(cfg: DictConfig) -> Callable[..., Any]:
-    """Returns the factory `optimizer(steps_per_epoch=…, epochs=…)` of an Optax chain."""
+    """Returns the factory `optimizer(steps_per_epoch=…, epochs=…)` of the chain."""
     return build(cfg.optim)
 
 
 def evals(cfg: DictConfig) -> dict[str, Callable[..., Any]]:
     """Returns the configured evaluators by name: `(predict, split) → measurements`."""
     return {name: build(node) for name, node in cfg.eval.items()}
+
+
+def located(path: str) -> Callable[..., Any]:
+    """Returns the function that `module:function` names.
+
+    Raises:
+      UserError: there is none.
+    """
+    module, colon, name = path.partition(":")
+    try:
+        found = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise UserError(
+            f"predict={path}: {error}; give predict=module:function, importable from "
+            "here (PYTHONPATH=. for a file in this folder)"
+        ) from None
+    if not colon or not callable(found):
+        raise UserError(f"predict={path}: give predict=module:function")
+    return found
 
 
 def flat(cfg: DictConfig) -> dict[str, Any]:
@@ -175,6 +200,6 @@ def flat(cfg: DictConfig) -> dict[str, Any]:
 
 
 def digest(cfg: DictConfig) -> str:
-    """Returns a hash of all that decides the result of a run, but not of where it lies."""
+    """Returns a hash of all that decides the result of a run, not of where it lies."""
     text = json.dumps(flat(cfg), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()

@@ -1,7 +1,8 @@
 """The device mesh: training and evaluation are always data-parallel over it.
 
 One device is the special case; many accelerators, and the cores of a CPU as one virtual
-device each, are the same code path. Call `use_virtual_cpus` before JAX touches a device.
+device each, are the same code path. Call `use_virtual_cpus` before JAX touches a
+device.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ def use_virtual_cpus(count: int | None = None) -> None:
     """Makes the CPU `count` devices (default: one per core), each single-threaded.
 
     On two cores this trains 1.7–2.5× faster than one device with XLA's own threads. It
-    concerns only the CPU backend: with an accelerator nothing changes. Flags that the user
-    has set in XLA_FLAGS win.
+    concerns only the CPU backend: with an accelerator nothing changes. Flags that the
+    user has set in XLA_FLAGS win.
     """
     count = count or len(os.sched_getaffinity(0))
     flags = os.environ.get("XLA_FLAGS", "")
@@ -33,7 +34,7 @@ def use_virtual_cpus(count: int | None = None) -> None:
 
 
 def use_compilation_cache(folder: str | Path) -> None:
-    """Keeps compiled programs on disk, so that a second process starts without compiling.
+    """Keeps compiled programs on disk, for a second process to start at once.
 
     JAX_COMPILATION_CACHE_DIR wins; set it to an empty string to switch the cache off.
     """
@@ -52,8 +53,8 @@ def mesh(batch: int | None = None) -> Mesh:
     """Returns a one-axis mesh `data` over the devices.
 
     Args:
-      batch: examples per step; the mesh takes the largest number of devices that divides
-        it. None: all devices.
+      batch: examples per step; the mesh takes the largest number of devices that
+        divides it. None: all devices.
     """
     devices = jax.devices()
     count = len(devices)

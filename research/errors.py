@@ -1,7 +1,7 @@
 """Ways to stop that are not bugs: a mistake that a person can mend, and a signal.
 
-Scripts print the message of either as a single line; anything else that is raised is a bug
-of ours and keeps its traceback.
+Scripts print the message of either as a single line; anything else that is raised is a
+bug of ours and keeps its traceback.
 """
 
 import signal

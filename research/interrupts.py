@@ -19,8 +19,8 @@ def caught_signals(
       *numbers: the signals; SIGTERM and SIGINT if none are given.
 
     Yields:
-      A function that returns the first signal that came, or None. Outside the main thread,
-      where Python delivers no signals, it always returns None.
+      A function that returns the first signal that came, or None. Outside the main
+      thread, where Python delivers no signals, it always returns None.
     """
     received: list[signal.Signals] = []
     if threading.current_thread() is not threading.main_thread():

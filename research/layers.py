@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
+from research import convolution
 from research.signal import pad, pair
 from research.types import Map, Padding, Stride
 
@@ -32,11 +33,11 @@ def convolve(
 ) -> Map:
     """Cross-correlates a padded map with a kernel at every `stride`-th position.
 
-    The one convolution of this codebase.
+    The one convolution of this codebase: XLA's, but on CPUs where another is faster.
     """
-    return jax.lax.conv_general_dilated(
-        x, kernel, stride, "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC")
-    )
+    if convolution.pays(x, kernel, stride):
+        return convolution.blocked(x, kernel, stride)
+    return convolution.plain(x, kernel, stride)
 
 
 class Conv(nnx.Module):
@@ -97,7 +98,9 @@ class Dense(nnx.Module):
         self.kernel = nnx.Param(init(rngs.params(), (inputs, outputs)))
         self.bias = nnx.Param(jnp.zeros(outputs)) if bias else None
 
-    def __call__(self, x: Float[Array, "*batch inputs"]) -> Float[Array, "*batch outputs"]:
+    def __call__(
+        self, x: Float[Array, "*batch inputs"]
+    ) -> Float[Array, "*batch outputs"]:
         """Returns x·W + b."""
         kernel = self.kernel[...]
         y = x.astype(kernel.dtype) @ kernel
@@ -107,8 +110,8 @@ class Dense(nnx.Module):
 class BatchNorm(nnx.BatchNorm):
     """Batch normalisation over all axes but channels, with statistics in float32.
 
-    Momentum .9 here is .1 in PyTorch. Over a sharded batch the statistics are those of the
-    whole batch. The result has the dtype of the input.
+    Momentum .9 here is .1 in PyTorch. Over a sharded batch the statistics are those of
+    the whole batch. The result has the dtype of the input.
     """
 
     def __init__(self, features: int, *, rngs: nnx.Rngs):
@@ -126,8 +129,8 @@ class ConvNormAct(nnx.Module):
       inputs: C_in.
       outputs: C_out.
       window: k of the convolution.
-      norm: factory `norm(features, *, rngs)`, or None; with a norm the convolution has no
-        bias.
+      norm: factory `norm(features, *, rngs)`, or None; with a norm the convolution has
+        no bias.
       act: pointwise activation.
       padding: border mode.
       init: initialiser of the kernel.

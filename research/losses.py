@@ -1,12 +1,13 @@
-"""Losses: `loss(network, images, labels) → (scalar, logits)`, chosen per network in config.
+"""Losses, chosen per network in config: `loss(network, images, labels)`.
 
-A loss gets the network, not its logits, since some need more of it (the capsule network's
-reconstruction). Labels are integers; the mean is over the batch.
+A loss gets the network, not its logits, since some need more of it (the capsule
+network's reconstruction). Labels are integers; the mean is over the batch.
 """
 
 from __future__ import annotations
 
 import jax
+import jax.numpy as jnp
 import optax
 from flax import nnx
 from jaxtyping import Array, Float
@@ -37,3 +38,33 @@ def cross_entropy(
         jax.nn.one_hot(labels, logits.shape[-1]), label_smoothing
     )
     return optax.softmax_cross_entropy(logits, targets).mean(), logits
+
+
+def margin(
+    lengths: Logits,
+    labels: Labels,
+    *,
+    upper: float = 0.9,
+    lower: float = 0.1,
+    absent: float = 0.5,
+) -> Float[Array, " batch"]:
+    """Margin loss of capsule lengths, for each example.
+
+    Σ_k T_k·max(0, m⁺ − ‖v_k‖)² + λ·(1 − T_k)·max(0, ‖v_k‖ − m⁻)², T_k = 1 for the
+    class of the label, else 0.
+
+    Args:
+      lengths: ‖v_k‖ of each class.
+      labels: (batch,).
+      upper: m⁺.
+      lower: m⁻.
+      absent: λ.
+
+    References:
+      S. Sabour, N. Frosst, G. Hinton, Dynamic Routing Between Capsules, NeurIPS 2017,
+      arXiv:1710.09829, equation 4.
+    """
+    present = jax.nn.one_hot(labels, lengths.shape[-1])
+    short = jnp.square(jax.nn.relu(upper - lengths))
+    long = jnp.square(jax.nn.relu(lengths - lower))
+    return jnp.sum(present * short + absent * (1 - present) * long, axis=-1)

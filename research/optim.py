@@ -66,7 +66,7 @@ def constant(peak: float, *, steps_per_epoch: int, epochs: int) -> optax.Schedul
 
 
 def cosine(
-    peak: float, *, steps_per_epoch: int, epochs: int, warmup: float = 0.0
+    peak: float, *, steps_per_epoch: int, epochs: int, warmup: float | int = 0
 ) -> optax.Schedule:
     """Linear warm-up over `warmup` epochs, then half a cosine down to 0."""
     rise = round(warmup * steps_per_epoch)

@@ -1,10 +1,8 @@
-"""Results are data: rows on disk, written whole or not at all, and read back as tables.
+"""Results are data: what evaluators yield, the rows on disk, and the tables read back.
 
-A run folder holds `config.yaml`, `provenance.json`, `metrics.jsonl`, `eval/<name>.jsonl`
-with one `Row` per measurement, `eval/<name>.npz` with the per-example values behind them,
-and `done.json`, written last. Nothing here knows JAX: arrays are NumPy's.
-
-Files are strict JSON: a value that is not finite is written as null and read back as NaN.
+A run folder holds `config.yaml`, `provenance.json`, `metrics.jsonl`, and for each
+evaluator `eval/<name>.jsonl`, a `Row` per measurement, and `eval/<name>.npz`, the
+per-example values behind them; `done.json` is written last. Nothing here knows JAX.
 """
 
 from __future__ import annotations
@@ -14,19 +12,20 @@ import io
 import json
 import math
 import os
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
-from jaxtyping import Shaped
+import pandas as pd
+import yaml
 
 from research.errors import UserError
+from research.files import Metrics as Metrics
+from research.files import read_lines, write_bytes, write_lines
+from research.files import write_json as write_json
+from research.files import write_text as write_text
 from research.stats import bootstrap_mean
-
-Examples = Shaped[np.ndarray, "n"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,9 +35,9 @@ class Measurement:
     Attributes:
       protocol: what was done to the images: `accuracy`, `circular`, `zero`, `orbit`, ….
       measure: what was measured: `accuracy`, `agreement`, `mac`, ….
-      value: the result, a fraction in [0, 1] where it is a proportion (never per cent).
+      value: the result; a proportion lies in [0, 1], it is never in per cent.
       n: how many examples it is a mean over.
-      params: the protocol's parameters, as JSON values.
+      params: the protocol's parameters, in JSON's types.
       low: lower end of the 95 % interval, or None.
       high: upper end, or None.
       interval: how the interval was made, or "".
@@ -74,7 +73,7 @@ class Measurement:
         Args:
           protocol: see the class.
           measure: see the class.
-          examples: (n,) one value per example, in any array type; kept in
+          examples: (n,) one value per example, in any library's array; kept in
             `arrays["examples"]`.
           params: see the class.
           method: see the class.
@@ -113,7 +112,7 @@ class Row:
     protocol: str
     params: dict[str, Any]
     measure: str
-    value: float | int
+    value: float | int | None  # None in a file: not finite
     low: float | int | None
     high: float | int | None
     interval: str
@@ -121,82 +120,13 @@ class Row:
     method: str
 
 
-class Metrics:
-    """Appends rows to a run's `metrics.jsonl`, each flushed: a kill loses none.
-
-    A last line that a kill left half-written is cut off before the first append.
-
-    Args:
-      run_dir: the run folder, made if need be.
+def write_rows(path: str | Path, rows: Iterable[Row]) -> None:
+    """Writes rows as JSON lines, whole or not at all.
 
     Raises:
-      UserError: the folder cannot be written.
+      UserError: the disk is full or the folder cannot be written.
     """
-
-    def __init__(self, run_dir: str | Path):
-        self.path = Path(run_dir) / "metrics.jsonl"
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = self.path.open("a+b")
-            self._cut_unfinished()
-        except OSError as error:
-            raise _unwritable(self.path, error) from error
-
-    def append(self, row: Mapping[str, Any]) -> None:
-        """Writes one row; array scalars become numbers."""
-        try:
-            self._file.write(_line(row))
-            self._file.flush()
-        except OSError as error:
-            raise _unwritable(self.path, error) from error
-
-    def truncate(self, step: int) -> None:
-        """Drops the rows after `step`: what a resumed run is about to do again."""
-        rows = [row for row in read_lines(self.path) if row.get("step", 0) <= step]
-        self._file.close()
-        _replace(self.path, b"".join(_line(row) for row in rows))
-        self._file = self.path.open("ab")
-
-    def close(self) -> None:
-        """Closes the file."""
-        self._file.close()
-
-    def __enter__(self) -> Self:
-        """Returns itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Closes the file."""
-        self.close()
-
-    def _cut_unfinished(self) -> None:
-        self._file.seek(0)
-        whole = self._file.read().rfind(b"\n") + 1
-        self._file.truncate(whole)
-
-
-def write_json(path: str | Path, value: Any) -> None:
-    """Writes one JSON value, atomically.
-
-    Raises:
-      UserError: the disk is full or the folder cannot be written; no file is left behind.
-    """
-    _replace(path, json.dumps(_plain(value), indent=2).encode() + b"\n")
-
-
-def write_rows(path: str | Path, rows: Iterable[Row | Mapping[str, Any]]) -> None:
-    """Writes rows as JSON lines, atomically. Raises as `write_json`."""
-    _replace(path, b"".join(_line(row) for row in rows))
-
-
-def write_text(path: str | Path, text: str) -> None:
-    """Writes a text file, atomically. Raises as `write_json`."""
-    _replace(path, text.encode())
+    write_lines(path, map(dataclasses.asdict, rows))
 
 
 def write_measurements(
@@ -206,7 +136,7 @@ def write_measurements(
     provenance: Mapping[str, Any],
     split: str,
 ) -> list[Row]:
-    """Writes `eval/<name>.npz`, then `eval/<name>.jsonl`: rows on disk have their arrays.
+    """Writes `eval/<name>.npz`, then `eval/<name>.jsonl`: rows have their arrays.
 
     Args:
       run_dir: the run folder.
@@ -222,22 +152,21 @@ def write_measurements(
       UserError: the disk is full or the folder cannot be written.
       ValueError: two measurements have the same protocol, params and measure.
     """
+    run = {field: provenance[field] for field in ("run", "seed", "commit")}
     rows: dict[str, Row] = {}
     arrays = {}
     for one in measurements:
         if one.key in rows:
             raise ValueError(f"{name}: measured twice: {one.key}")
-        given = {field: getattr(one, field) for field in _MEASURED}
-        run = {field: provenance[field] for field in ("run", "seed", "commit")}
-        rows[one.key] = Row(
-            **run, split=split, **given | {"params": dict(one.params)}
-        )
+        given = {field: getattr(one, field) for field in MEASURED}
+        given["params"] = dict(one.params)
+        rows[one.key] = Row(**run, split=split, **given)
         for label, array in one.arrays.items():
             arrays[f"{one.key}/{label}"] = np.asarray(array)
     folder = Path(run_dir) / "eval"
     packed = io.BytesIO()
     np.savez_compressed(packed, **arrays)
-    _replace(folder / f"{name}.npz", packed.getvalue())
+    write_bytes(folder / f"{name}.npz", packed.getvalue())
     write_rows(folder / f"{name}.jsonl", rows.values())
     return list(rows.values())
 
@@ -252,79 +181,113 @@ def read_arrays(run_dir: str | Path, name: str) -> dict[str, np.ndarray]:
         return dict(arrays)
 
 
-def read_lines(path: str | Path) -> list[dict[str, Any]]:
-    """Returns the rows of a JSON-lines file, less a last line left half-written.
+def read_runs(root: str | Path, done_only: bool = True) -> pd.DataFrame:
+    """Returns one line per run folder at or below `root`.
+
+    Columns are `run`, `path`, `seed`, `commit`, `dirty`, `done`, `steps`, `parameters`,
+    `seconds` (missing in an unfinished run), `config` (its keys, flat: a dict), and one
+    for each config group with the option chosen.
+
+    Args:
+      root: a run folder, or any folder above some.
+      done_only: leave out runs without `done.json`.
 
     Raises:
-      UserError: another line is not JSON.
+      UserError: there is no such folder.
     """
-    *lines, _ = Path(path).read_bytes().split(b"\n")  # after the last newline: unfinished
-    rows = []
-    for number, line in enumerate(lines, 1):
-        try:
-            rows.append(json.loads(line))
-        except ValueError as error:
-            raise UserError(
-                f"{path}, line {number}: not a JSON object: {line[:60]!r}; mend or remove "
-                "that line"
-            ) from error
-    return rows
+    runs = []
+    for folder, run in _runs(root, done_only):
+        done = _json(folder / "done.json")
+        runs.append(
+            {name: (run | done).get(name) for name in [*RUN, *DONE]}
+            | {"done": bool(done), "config": _config(folder), "path": str(folder)}
+            | run["choices"]
+        )
+    return _table(runs, [*RUN, "done", *DONE, "config"])
 
 
-_MEASURED = [
+def read_rows(root: str | Path, done_only: bool = True) -> pd.DataFrame:
+    """Returns all evaluation rows at or below `root`, with `path` and choices.
+
+    Args and errors: see `read_runs`. A value that was not finite is NaN.
+    """
+    found = []
+    for folder, run in _runs(root, done_only):
+        known = run["choices"] | {"path": str(folder)}
+        for file in sorted(folder.glob("eval/*.jsonl")):
+            found += [known | row for row in read_lines(file)]
+    rows = _table(found, ["path", *(field.name for field in dataclasses.fields(Row))])
+    return rows.astype(dict.fromkeys(("value", "low", "high"), float))
+
+
+def read_metrics(root: str | Path, done_only: bool = True) -> pd.DataFrame:
+    """Returns all training rows at or below `root`, with `path`, `seed` and choices.
+
+    Args and errors: see `read_runs`.
+    """
+    found = []
+    for folder, run in _runs(root, done_only):
+        known = run["choices"] | {"path": str(folder), "seed": run["seed"]}
+        if (folder / "metrics.jsonl").is_file():
+            found += [known | row for row in read_lines(folder / "metrics.jsonl")]
+    return _table(found, ["path", "seed", "step", "epoch", "split", "loss", "accuracy"])
+
+
+def run_folders(root: str | Path, done_only: bool = True) -> Iterator[Path]:
+    """Yields the run folders at or below `root`, in order; see `read_runs`."""
+    if not Path(root).is_dir():
+        raise UserError(
+            f"runs={root}: no such folder; give one that scripts/train.py made, such "
+            "as runs=outputs/runs"
+        )
+    for folder, below, files in os.walk(root):
+        below.sort()
+        if "provenance.json" in files:
+            below.clear()  # nothing of ours lies inside a run, but checkpoints do
+            if "done.json" in files or not done_only:
+                yield Path(folder)
+
+
+MEASURED = [
     field.name for field in dataclasses.fields(Measurement) if field.name != "arrays"
 ]
+RUN = ["run", "path", "seed", "commit", "dirty"]
+DONE = ["steps", "parameters", "seconds"]
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C one is ten times faster
 
 
-def _replace(path: str | Path, content: bytes) -> None:
-    """Puts `content` at `path` in one step, so that a reader sees all of it or the old."""
-    path = Path(path)
-    temporary = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(
-            dir=path.parent, prefix=f".{path.name}.", delete=False
-        ) as file:
-            temporary = Path(file.name)
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.chmod(0o666 & ~_umask())
-        os.replace(temporary, path)
-    except OSError as error:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
-        raise _unwritable(path, error) from error
+def _runs(root: str | Path, done_only: bool) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Yields each run folder with its provenance, the choices as text."""
+    for folder in run_folders(root, done_only):
+        run = _json(folder / "provenance.json")
+        choices = {
+            group: ", ".join(option) if isinstance(option, list) else str(option)
+            for group, option in run.get("choices", {}).items()
+        }
+        yield folder, run | {"choices": choices}
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def _json(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text()) if path.is_file() else {}
 
 
-def _unwritable(path: Path, error: OSError) -> UserError:
-    return UserError(
-        f"cannot write {path}: {error.strerror}; make room there or choose another folder "
-        "(key hydra.run.dir, of a sweep hydra.sweep.dir, of a report out)"
-    )
+def _config(folder: Path) -> dict[str, Any]:
+    path = folder / "config.yaml"
+    return flat(yaml.load(path.read_text(), LOADER)) if path.is_file() else {}
 
 
-def _line(row: Row | Mapping[str, Any]) -> bytes:
-    row = dataclasses.asdict(row) if isinstance(row, Row) else row
-    return json.dumps(_plain(row)).encode() + b"\n"
+def _table(found: list[dict[str, Any]], columns: list[str]) -> pd.DataFrame:
+    """Returns a table with these columns, first and even if nothing was found."""
+    extra = [name for row in found for name in row if name not in columns]
+    return pd.DataFrame(found, columns=[*columns, *dict.fromkeys(extra)])
 
 
-def _plain(value: Any) -> Any:
-    """Returns a value in strict JSON's types; arrays of any library become lists."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
-    if isinstance(value, float):
-        return float(value) if math.isfinite(value) else None
-    if isinstance(value, str | int | None):
-        return value
-    if isinstance(value, Path):
-        return str(value)
-    return _plain(value.tolist())
+def flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Returns a nested config with dotted keys: `{"downsample.lowpass.taps": 3}`."""
+    leaves: dict[str, Any] = {}
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            leaves |= flat(value, f"{prefix}{key}.")
+        else:
+            leaves[f"{prefix}{key}"] = value
+    return leaves

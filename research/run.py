@@ -1,11 +1,11 @@
 """A run folder, from its config to `done.json`; and back from the folder to a network.
 
-    config.yaml       what was run, resolved
-    provenance.json   commit, versions, devices, seed, command
-    metrics.jsonl     a row for each epoch
-    checkpoints/      the newest two, the last of which is the trained network
-    eval/             rows and per-example predictions of each evaluator
-    done.json         written last: a folder without it is unfinished
+config.yaml       what was run, resolved
+provenance.json   commit, versions, devices, seed, command
+metrics.jsonl     a row for each epoch
+checkpoints/      the newest two, the last of which is the trained network
+eval/             rows and per-example predictions of each evaluator
+done.json         written last: a folder without it is unfinished
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import json
 import platform
 import subprocess
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -28,9 +28,10 @@ from research.checkpoint import Checkpoints
 from research.data.source import Dataset
 from research.errors import UserError
 from research.evals.predictor import Predictor
+from research.files import write_json, write_text
 from research.metrics import correct, cross_entropy
 from research.progress import bar, say
-from research.results import Metrics, Row, write_json, write_measurements, write_text
+from research.results import Metrics, Row, write_measurements
 from research.train import fit, restored
 
 LIBRARIES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
@@ -51,7 +52,8 @@ def run(
       The content of `done.json`.
 
     Raises:
-      UserError: the folder holds a run of another config, or a part of this one is wrong.
+      UserError: the folder holds a run of another config, or a part of this one is
+      wrong.
       Interrupted: a signal came; the run is saved and the same command goes on with it.
     """
     done = finished(cfg, folder)
@@ -62,17 +64,11 @@ def run(
     data = config.data(cfg)
     network = config.network(cfg, rngs=nnx.Rngs(cfg.seed))
     parameters = count(network)
-    evaluators = config.evals(cfg)
     provenance = describe(cfg, folder, choices=choices, command=command)
     write_text(folder / "config.yaml", OmegaConf.to_yaml(cfg, resolve=True))
     write_json(folder / "provenance.json", provenance)
     network = trained(cfg, network, data, folder)
-    results = {}
-    for name, evaluate in evaluators.items():
-        rows = write_measurements(
-            folder, name, evaluate(network, data.split("test")), provenance, "test"
-        )
-        results |= headline(rows)
+    measure(cfg, network, data, folder, provenance)
     done = {
         "config_sha256": config.digest(cfg),
         "steps": cfg.train.epochs * (len(data.split("train")) // cfg.train.batch_size),
@@ -80,8 +76,6 @@ def run(
         "seconds": round(time.monotonic() - started, 2),
     }
     write_json(folder / "done.json", done)
-    measures = "  ".join(f"{name} {value:.2%}" for name, value in results.items())
-    say(f"{folder}: {measures}  {done['seconds']:.0f} s")
     return done
 
 
@@ -116,6 +110,72 @@ def trained(
         )
 
 
+def evaluate_run(cfg: DictConfig, folder: Path) -> None:
+    """Adds the rows of the configured evaluators to a run folder, on its own data.
+
+    Args:
+      cfg: an `eval` config: its `eval`, `split`, `data.dir` count.
+      folder: a run folder whose training is finished.
+    """
+    trained_with, network = load(folder)
+    trained_with.data.dir = cfg.data.dir
+    provenance = json.loads((folder / "provenance.json").read_text())
+    measure(cfg, network, config.data(trained_with), folder, provenance)
+
+
+def evaluate_untrained(
+    cfg: DictConfig, folder: Path, *, choices: Mapping[str, str], command: str
+) -> None:
+    """Evaluates the configured network as initialised: what costs what."""
+    network = config.network(cfg, rngs=nnx.Rngs(cfg.seed))
+    network.eval()
+    evaluate_new(cfg, network, folder, choices=choices, command=command)
+
+
+def evaluate_foreign(
+    cfg: DictConfig, folder: Path, *, choices: Mapping[str, str], command: str
+) -> None:
+    """Evaluates `predict=module:function`, any images → logits, on the data."""
+    predict = config.located(cfg.predict)
+    evaluate_new(cfg, predict, folder, choices=choices, command=command)
+
+
+def evaluate_new(
+    cfg: DictConfig,
+    predict: Callable[..., Any],
+    folder: Path,
+    *,
+    choices: Mapping[str, str],
+    command: str,
+) -> None:
+    """Makes a folder with the rows of something that was not trained here."""
+    provenance = describe(cfg, folder, choices=choices, command=command)
+    write_text(folder / "config.yaml", OmegaConf.to_yaml(cfg, resolve=True))
+    write_json(folder / "provenance.json", provenance)
+    measure(cfg, predict, config.data(cfg), folder, provenance)
+
+
+def measure(
+    cfg: DictConfig,
+    predict: Callable[..., Any],
+    data: Dataset,
+    folder: Path,
+    provenance: Mapping[str, Any],
+) -> dict[str, float]:
+    """Runs the configured evaluators; each leaves its rows in `eval/<name>.jsonl`."""
+    shown = {}
+    for name, evaluate in config.evals(cfg).items():
+        measured = evaluate(predict, data.split(cfg.split))
+        shown |= headline(
+            write_measurements(folder, name, measured, provenance, cfg.split)
+        )
+    say(
+        f"{folder}: "
+        + "  ".join(f"{name} {value:.2%}" for name, value in shown.items())
+    )
+    return shown
+
+
 def load(folder: Path) -> tuple[DictConfig, nnx.Module]:
     """Returns the config and the trained network of a run folder.
 
@@ -144,8 +204,8 @@ def finished(cfg: DictConfig, folder: Path) -> dict[str, Any] | None:
             theirs, ours = config.flat(before), config.flat(cfg)
             key = next(k for k in theirs | ours if theirs.get(k) != ours.get(k))
             raise UserError(
-                f"{folder} holds a run of another config: {key} was {theirs.get(key)} and "
-                f"is {ours.get(key)}; choose another folder with name=…, or remove it"
+                f"{folder} holds a run of another config: {key} was {theirs.get(key)} "
+                f"and is {ours.get(key)}; choose another name=…, or remove it"
             )
     path = folder / "done.json"
     return json.loads(path.read_text()) if path.is_file() else None

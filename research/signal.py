@@ -1,25 +1,42 @@
-"""Pure operations on maps: padding, windows, polyphase grids, binomial rows, shifts.
+"""Pure operations on maps: padding, windows, polyphase grids, filters' taps, shifts.
 
-Everything is NHWC and acts on the two spatial axes. Pads are always explicit: "SAME" with
-a stride above 1 pads (0, 1) in XLA and (1, 1) elsewhere, so that a strided operation would
-differ from the dense one decimated.
+Everything is NHWC and acts on the two spatial axes. Pads are always explicit: "SAME"
+with a stride above 1 pads (0, 1) in XLA and (1, 1) elsewhere, so that a strided
+operation would differ from the dense one decimated.
 """
 
+from collections.abc import Sequence
 from math import comb
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Complex, Float, Int
 
 from research.errors import UserError
 from research.types import Map, Padding, Stride
 
+Size = int | Sequence[int]  # once for both axes, or (height, width)
+
 MODES = {"zero": "constant", "reflect": "reflect", "circular": "wrap"}
 
 
-def pair(value: int | tuple[int, int]) -> tuple[int, int]:
-    """Returns `(height, width)` of a size given once or for both axes."""
-    return (value, value) if isinstance(value, int) else (int(value[0]), int(value[1]))
+def pair(value: Size, name: str = "size") -> tuple[int, int]:
+    """Returns `(height, width)` of a size given once or for both axes.
+
+    Raises:
+      UserError: not one or two integers of at least 1; `name` is the config key.
+    """
+    sizes = (value, value) if isinstance(value, int) else tuple(value)
+    if len(sizes) != 2 or not all(isinstance(s, int) and s >= 1 for s in sizes):
+        raise UserError(
+            f"{name}={value}: takes an integer of at least 1, or two: [height, width]"
+        )
+    return sizes
+
+
+def widen(x: Float[Array, "..."]) -> Float[Array, "..."]:
+    """Returns `x` in float32 at least: sums of bfloat16 lose their digits."""
+    return x.astype(jnp.promote_types(x.dtype, jnp.float32))
 
 
 def margins(window: int) -> tuple[int, int]:
@@ -29,7 +46,7 @@ def margins(window: int) -> tuple[int, int]:
 
 def pad(
     x: Map,
-    window: int | tuple[int, int],
+    window: Size,
     padding: Padding,
     *,
     fill: float = 0.0,
@@ -82,9 +99,10 @@ def slide(
 ) -> list[Float[Array, "batch height width channels"]]:
     """Returns the `window` slices of `x` that a sliding window sees along `axis`.
 
-    Slice i holds element i of every window, at every `stride`-th position: combining the
-    slices elementwise (sum, maximum, …) gives the pooled map. XLA fuses them into one
-    loop, and the gradient is a sum of padded slices, cheaper than a windowed reduction's.
+    Slice i holds element i of every window, at every `stride`-th position: combining
+    the slices elementwise (sum, maximum, …) gives the pooled map. XLA fuses them into
+    one loop, and the gradient is a sum of padded slices, cheaper than a windowed
+    reduction's.
     """
     count = (x.shape[axis] - window) // stride + 1
     cut = [slice(None)] * x.ndim
@@ -95,10 +113,42 @@ def slide(
     return slices
 
 
+def windows(x: Map, window: tuple[int, int], stride: Stride) -> list[Map]:
+    """Returns the k_h·k_w slices of `x` that a sliding window sees, row by row."""
+    return [
+        part
+        for row in slide(x, window[0], stride[0], 1)
+        for part in slide(row, window[1], stride[1], 2)
+    ]
+
+
 def binomial(taps: int) -> Float[np.ndarray, " taps"]:
-    """Row `taps − 1` of Pascal's triangle, summing to 1 (Zhang 2019, arXiv:1904.11486)."""
+    """Row `taps − 1` of Pascal's triangle, over its sum (arXiv:1904.11486)."""
     row = np.array([comb(taps - 1, i) for i in range(taps)], np.float32)
     return row / row.sum()
+
+
+def band(size: int, stride: int, *, nyquist: bool) -> Complex[np.ndarray, "size size"]:
+    """The circulant matrix that keeps what `size`/`stride` samples can carry.
+
+    Multiplying a signal by it is multiplying its spectrum by the mask of the integer
+    frequencies |f| < n/2, where n = size/stride. Stride 1 keeps all: nothing aliases.
+
+    Args:
+      size: N, a multiple of the stride.
+      stride: s.
+      nyquist: keep f = −n/2 too, but not +n/2; the result is then complex.
+    """
+    if stride == 1:
+        return np.eye(size, dtype=complex)
+    half = size // stride / 2
+    frequency = np.fft.fftfreq(size, 1 / size).round()
+    kept = (frequency < half) & (
+        (frequency >= -half) if nyquist else (frequency > -half)
+    )
+    response = np.fft.ifft(kept)
+    positions = np.arange(size)
+    return response[(positions[:, None] - positions) % size]
 
 
 def decimate(x: Map, stride: Stride) -> Map:
@@ -106,11 +156,13 @@ def decimate(x: Map, stride: Stride) -> Map:
     return x if stride == (1, 1) else x[:, :: stride[0], :: stride[1]]
 
 
-def polyphase(x: Map, stride: Stride) -> Float[Array, "batch phases rows columns channels"]:
+def polyphase(
+    x: Map, stride: Stride
+) -> Float[Array, "batch phases rows columns channels"]:
     """Splits a map into its s_h·s_w decimated grids, phase (p, q) at index p·s_w + q.
 
-    Sizes that the stride does not divide are continued circularly by (−H) mod s rows and
-    (−W) mod s columns, so that every phase has ⌈H/s⌉ × ⌈W/s⌉ elements.
+    Sizes that the stride does not divide are continued circularly by (−H) mod s rows
+    and (−W) mod s columns, so that every phase has ⌈H/s⌉ × ⌈W/s⌉ elements.
     """
     rows, columns = stride
     batch, height, width, channels = x.shape
@@ -122,6 +174,15 @@ def polyphase(x: Map, stride: Stride) -> Float[Array, "batch phases rows columns
     )
     x = x.transpose(0, 2, 4, 1, 3, 5)
     return x.reshape(batch, rows * columns, *x.shape[3:])
+
+
+def space_to_depth(x: Map, stride: Stride) -> Map:
+    """Stacks the phases into channels: (B, H, W, C) → (B, ⌈H/s⌉, ⌈W/s⌉, s_h·s_w·C).
+
+    Channel c of phase (p, q) comes to index (p·s_w + q)·C + c. Nothing is lost.
+    """
+    phases = jnp.moveaxis(polyphase(x, stride), 1, 3)
+    return phases.reshape(*phases.shape[:3], -1)
 
 
 def shift(x: Map, offset: tuple[int, int] | Int[Array, "batch 2"]) -> Map:
@@ -136,3 +197,22 @@ def shift(x: Map, offset: tuple[int, int] | Int[Array, "batch 2"]) -> Map:
     columns = (jnp.arange(width) - offset[:, 1:]) % width
     x = jnp.take_along_axis(x, rows[:, :, None, None], axis=1)
     return jnp.take_along_axis(x, columns[:, None, :, None], axis=2)
+
+
+def fractional_shift(x: Map, offset: Float[Array, "batch 2"]) -> Map:
+    """T_d for d in fractions of a pixel, one (dy, dx) per example, by the spectrum.
+
+    For d = i/u it is ideal upsampling by u with the ±Nyquist bins weighted ½ each, a
+    roll by i and decimation by u (Michaeli 2023, arXiv:2303.08085), without the large
+    map: each frequency f turns by e^(−2πi·f·d/N), and the Nyquist bin becomes cos(πd)
+    of itself.
+    """
+    spectrum = jnp.fft.rfft2(widen(x), axes=(1, 2))
+    sizes = x.shape[1:3]
+    frequencies = (np.fft.fftfreq(sizes[0]), np.fft.rfftfreq(sizes[1]))
+    for axis, frequency in enumerate(frequencies):
+        angle = 2 * jnp.pi * offset[:, axis : axis + 1] * frequency
+        turn = jnp.exp(-1j * angle)
+        turn = jnp.where(np.abs(frequency) == 0.5, jnp.cos(angle), turn)
+        spectrum *= jnp.expand_dims(turn, (2 - axis, 3))
+    return jnp.fft.irfft2(spectrum, s=sizes, axes=(1, 2)).astype(x.dtype)

@@ -1,8 +1,9 @@
 """Intervals and paired comparisons. Pure NumPy and SciPy, quick to import.
 
-Two sources of spread are kept apart and named: the examples within one trained network
-(`bootstrap_mean`) and the seeds of several (`t_interval`, `paired_difference`). Where the
-data cannot say how uncertain a mean is, the interval is `NO_INTERVAL`, never a point.
+Two sources of spread are kept apart and named: the examples within one trained
+network (`bootstrap_mean`) and the seeds of several (`t_interval`, `paired_difference`).
+Where data cannot say how uncertain a mean is, the interval is `NO_INTERVAL`, never a
+point.
 """
 
 from __future__ import annotations
@@ -36,13 +37,13 @@ def bootstrap_mean(
 ) -> Interval:
     """Percentile bootstrap of a mean over examples (Efron 1979).
 
-    Only the counts of the distinct values matter to a mean, and these are multinomial: for
-    0/1 data one binomial draw stands for a whole resample, in the same distribution.
+    Only the counts of the distinct values matter to a mean, and these are multinomial:
+    for 0/1 data one binomial draw is a whole resample, in the same distribution.
 
     The bootstrap of equal values has no width, however few they are. Where all are 0 or
-    all are 1 the exact binomial interval (Clopper & Pearson 1934) stands in: a quantity in
-    [0, 1] with mean μ is 0 with probability at most 1 − μ, so the bound holds for any such
-    quantity, |Δp| too. For other equal values there is no interval.
+    all are 1 the exact binomial interval (Clopper & Pearson 1934) stands in: a quantity
+    in [0, 1] with mean μ is 0 with probability at most 1 − μ, so the bound holds for
+    any such quantity, |Δp| too. For other equal values there is no interval.
 
     Args:
       values: (n,) one finite value per example; their unit is the result's.
@@ -51,7 +52,7 @@ def bootstrap_mean(
       seed: of the draws, so that the same data give the same interval.
 
     Returns:
-      The interval, named `bootstrap over examples` or `Clopper-Pearson over examples`;
+      The interval, named `bootstrap over examples` or `Clopper–Pearson over examples`;
       `NO_INTERVAL` for no values, non-finite ones, or equal ones outside {0, 1}.
     """
     values = np.asarray(values, np.float64)
@@ -119,8 +120,8 @@ def paired_difference(
       level: coverage aimed at.
 
     Returns:
-      a − b. Where the differences have no spread, or there are fewer than two, there is no
-      interval and p = 1: such data are no evidence by themselves. No pairs: mean NaN.
+      a − b. Where the differences have no spread, or there are fewer than two, there is
+      no interval and p = 1: such data are no evidence. No pairs: the mean is NaN.
     """
     seeds = sorted(a.keys() & b.keys())
     differences = np.array([a[seed] - b[seed] for seed in seeds], np.float64)
@@ -152,7 +153,7 @@ def holm(pvalues: Sequence[float] | Values) -> Float[np.ndarray, " n"]:
 
 def _clopper_pearson(value: float, n: int, level: float) -> Interval:
     reach = _tails(level)[0] ** (1 / n)  # the beta quantile in closed form at 0 and n
-    how = "Clopper-Pearson over examples"
+    how = "Clopper–Pearson over examples"
     if value == 0:
         return Interval(0.0, 1 - reach, how)
     return Interval(reach, 1.0, how) if value == 1 else NO_INTERVAL

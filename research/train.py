@@ -1,8 +1,8 @@
-"""Training: jitted steps dispatched from Python, over a device mesh, never losing a run.
+"""Training: jitted steps dispatched from Python over a mesh, never losing a run.
 
-Everything that a step depends on is either in the state, which the checkpoints hold, or a
-function of the seed and the step number. So a run that was killed at any moment goes on
-from its last checkpoint bit by bit as if nothing had happened.
+Everything that a step depends on is either in the state, which the checkpoints hold, or
+a function of the seed and the step number. So a run that was killed at any moment goes
+on from its last checkpoint bit by bit as if nothing had happened.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from jaxtyping import Array
 
 from research import devices
 from research.checkpoint import Checkpoints
-from research.data.augment import to_float
 from research.data.feed import epoch_order, feed
 from research.data.source import Split
 from research.errors import Interrupted, UserError
@@ -46,11 +45,11 @@ class State:
         step whose loss was not finite.
     """
 
-    params: Any
+    params: Any  # JAX rebuilds pytrees with all sorts of leaves: no types to check
     rest: Any
     opt: Any
-    step: Array
-    sums: dict[str, Array]
+    step: Any
+    sums: Any
 
 
 class Trainer:
@@ -125,7 +124,7 @@ def train_step(
 ) -> State:
     """One step of gradient descent on uint8 images; pure."""
     key = jax.random.fold_in(jax.random.key(seed), state.step)
-    images = augment(to_float(pixels), key).astype(dtype)
+    images = augment(pixels.astype(jnp.float32) / 255, key).astype(dtype)
 
     def objective(params: Any) -> tuple[Array, tuple[Array, Any]]:
         cast = jax.tree.map(lambda p: p.astype(dtype), nnx.as_pure(params))
@@ -186,10 +185,10 @@ def fit(
     sync_steps: int = 20,
     device_bytes: int = 2**31,
 ) -> nnx.Module:
-    """Trains a network to its last epoch, from its newest good checkpoint if there is one.
+    """Trains a network to its last epoch, from its newest good checkpoint if any.
 
-    Each epoch is a new order of all examples; the remainder that does not fill a batch is
-    left out of that epoch.
+    Each epoch is a new order of all examples; the remainder that does not fill a batch
+    is left out of that epoch.
 
     Args:
       network: freshly initialised.
@@ -275,7 +274,7 @@ def fit(
             if due or step == total:
                 checkpoints.save(step, state)
                 saved = time.monotonic()
-            if stop and step < total:
+            if stop:
                 raise Interrupted(signal(), step)
     return trainer.network(state)
 

@@ -10,7 +10,9 @@ Stride = tuple[int, int]  # (height, width), each ≥ 1
 
 Images = Float[Array, "batch height width channels"]  # in [0, 1]
 Pixels = UInt8[Array, "batch height width channels"]  # as stored, 0…255
-Map = Float[Array, "batch height width channels"]  # what a stage returns
+# What a stage takes and returns. Its axes are not bound (the underscores): a function
+# from map to map may change each size.
+Map = Float[Array, "_batch _height _width _channels"]
 Labels = Int[Array, " batch"]
 Logits = Float[Array, "batch classes"]
 

@@ -1,7 +1,7 @@
-"""What every script shares: compose the config, call, and turn the outcome into a status.
+"""What every script shares: from the config, through the call, to the exit status.
 
-0: done. 2: a mistake that one line on stderr explains; in a multirun the other jobs still
-run. 128 + n: stopped by signal n, the run saved. A traceback is a bug of ours.
+0: done. 2: a mistake that one line on stderr explains; in a multirun the other jobs
+still run. 128 + n: stopped by signal n, the run saved. A traceback is a bug of ours.
 """
 
 from __future__ import annotations
@@ -17,10 +17,13 @@ from omegaconf import DictConfig
 from research.config import CONF, explained
 from research.errors import Interrupted, UserError
 
+PATHS = ("run_dir", "runs", "out", "data.dir", "data.manual_dir")
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
 
 
-def command(config: str) -> Callable[[Callable[[DictConfig], None]], Callable[[], None]]:
+def command(
+    config: str,
+) -> Callable[[Callable[[DictConfig], None]], Callable[[], None]]:
     """Decorates `task(cfg)` as the entry point of a script.
 
     Args:
@@ -30,6 +33,7 @@ def command(config: str) -> Callable[[Callable[[DictConfig], None]], Callable[[]
     def decorate(task: Callable[[DictConfig], None]) -> Callable[[], None]:
         def main() -> None:
             os.environ["HYDRA_FULL_ERROR"] = "1"  # raise, rather than print and exit
+            sys.argv[1:] = map(quoted, sys.argv[1:])
             mistakes: list[str] = []
 
             def job(cfg: DictConfig) -> None:
@@ -63,6 +67,15 @@ def command(config: str) -> Callable[[Callable[[DictConfig], None]], Callable[[]
         return main
 
     return decorate
+
+
+def quoted(override: str) -> str:
+    """Quotes a path for Hydra's grammar: run folders have `=` and `,` in it."""
+    key, equals, value = override.partition("=")
+    if key not in PATHS or not equals or value[:1] in {"'", '"'}:
+        return override
+    escaped = value.replace("'", "\\'")
+    return f"{key}='{escaped}'"
 
 
 def complain(error: Exception, mistakes: list[str]) -> None:

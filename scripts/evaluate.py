@@ -1,4 +1,4 @@
-"""Evaluates saved runs, or any classifier: `python scripts/evaluate.py run_dir=… eval=…`."""
+"""Evaluates runs, or any classifier: `python scripts/evaluate.py run_dir=… eval=…`."""
 
 from __future__ import annotations
 
@@ -21,11 +21,14 @@ def main(cfg: DictConfig) -> None:
     devices.prepare(cfg.root)
     line = " ".join(sys.argv)
     if cfg.run_dir is not None:
-        folders = sorted(map(Path, glob.glob(glob.escape(cfg.run_dir)))) or sorted(
-            path for path in map(Path, glob.glob(cfg.run_dir)) if path.is_dir()
+        exact = Path(cfg.run_dir)
+        folders = (
+            [exact] if exact.is_dir() else sorted(map(Path, glob.glob(cfg.run_dir)))
         )
         if not folders:
-            raise UserError(f"run_dir={cfg.run_dir}: no such run folder")
+            raise UserError(
+                f"run_dir={cfg.run_dir}: no such folder, nor a pattern that fits any"
+            )
         for folder in folders:
             evaluate_run(cfg, folder)
         return

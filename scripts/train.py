@@ -1,7 +1,7 @@
 """Trains a network and evaluates it: `python scripts/train.py [-m] [overrides]`.
 
-A run folder is named by its overrides; the same command finds what is done, goes on with
-what is not, and starts what is missing.
+A run folder is named by its overrides; the same command finds what is done, goes on
+with what is not, and starts what is missing.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ def main(cfg: DictConfig) -> None:
 
     devices.prepare(cfg.root)
     job = HydraConfig.get()
-    choices = {k: v for k, v in job.runtime.choices.items() if not k.startswith("hydra/")}
+    choices = {
+        k: v for k, v in job.runtime.choices.items() if not k.startswith("hydra/")
+    }
     run(cfg, Path(job.runtime.output_dir), choices=choices, command=" ".join(sys.argv))
 
 

@@ -4,15 +4,17 @@ import os
 import tempfile
 from pathlib import Path
 
+import jax
 from jaxtyping import install_import_hook
 
 from research import devices
 
 ROOT = Path(__file__).parent.parent
+CACHE = ROOT / "outputs/.cache/jax"
 
 devices.use_virtual_cpus(2)
-os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(ROOT / "outputs/.cache/jax"))
-os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+devices.use_compilation_cache(CACHE)
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
 os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ.setdefault("MPLCONFIGDIR", tempfile.gettempdir())
 

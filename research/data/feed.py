@@ -44,11 +44,11 @@ class Host:
 
 
 def feed(split: Split, mesh: Mesh, *, device_bytes: int) -> Resident | Host:
-    """Keeps a split on the devices if it takes at most `device_bytes`, else on the host."""
+    """Keeps a split of up to `device_bytes` on the devices, a larger on the host."""
     fits = split.images.nbytes <= device_bytes
     return Resident(split, mesh) if fits else Host(split, mesh)
 
 
 def epoch_order(examples: int, *, seed: int, epoch: int) -> np.ndarray:
-    """Returns the order of the examples in an epoch: a function of seed and epoch alone."""
+    """Returns the order of an epoch's examples: a function of seed and epoch alone."""
     return np.random.default_rng([seed, epoch]).permutation(examples).astype(np.int32)

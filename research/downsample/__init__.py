@@ -1,27 +1,29 @@
 """Downsampling is three choices: reduce → lowpass → sample.
 
 1. *reduce*: a dense summary of each neighbourhood (`research.downsample.reduce`);
-2. *lowpass*: a dense filter that removes what the coarser grid cannot carry (`.lowpass`);
-3. *sample*: which of the s_h × s_w polyphase grids to keep (`.sample`).
+2. *lowpass*: a dense filter that removes what the coarser grid cannot carry
+   (`.lowpass`); 3. *sample*: which of the s_h × s_w polyphase grids to keep
+   (`.sample`).
 
-Max pooling is (max, none, first), a strided convolution is the convolution before followed
-by (identity, none, first), adaptive polyphase sampling is (any, any, energy).
+Max pooling is (max, none, first), a strided convolution is the convolution before
+followed by (identity, none, first), adaptive polyphase sampling is (any, any, energy).
 
-A **dense part** is a module `part(x, stride=(1, 1))`: the map at every position, or, when a
-stride is given, what `part(x)[:, ::s_h, ::s_w]` would be, computed at the kept positions
-only. Reduces and lowpasses are dense parts, and so are the convolution stages of the
-networks. A **sampler** is `sample(reduced, lowpass) → pick`, where `pick(map)` filters and
-samples any map of the reduced map's size: the map itself, and its companions.
+A **dense part** is a module `part(x, stride=(1, 1))`: the map at every position, or,
+when a stride is given, what `part(x)[:, ::s_h, ::s_w]` would be, computed at the kept
+positions only. Reduces and lowpasses are dense parts, and so are the convolution stages
+of the networks. A **sampler** is `sample(reduced, lowpass) → (sampled, follow)`, where
+`follow(map)` filters and samples any other map of the reduced map's size alike.
 """
 
 from collections.abc import Callable
 
 from flax import nnx
+from jaxtyping import Array, Float
 
 from research.downsample.lowpass import Identity
 from research.downsample.sample import First
 from research.errors import UserError
-from research.signal import decimate, pair
+from research.signal import Size, decimate, pair
 from research.types import Map, Stride
 
 Dense = Callable[..., Map]  # dense(x, stride=(1, 1)) → map
@@ -34,8 +36,9 @@ class Downsample(nnx.Module):
     Args:
       features: channels C of the map, which downsampling keeps.
       stride: s, or (s_h, s_w).
-      reduce: factory `reduce(features, stride, *, rngs)` of a dense part.
-      lowpass: factory of a dense part that also has `adapt` (see `research.downsample.lowpass`).
+      reduce: factory `reduce(features, stride, *, rngs)` of a dense part, which also
+        says whether it `repeats` values (see `Sampler.check`).
+      lowpass: factory of a dense part with `adapt` (see `research.downsample.lowpass`).
       sample: factory of a sampler.
       rngs: initialises learned parts and feeds random ones.
 
@@ -46,18 +49,14 @@ class Downsample(nnx.Module):
     def __init__(
         self,
         features: int,
-        stride: int | tuple[int, int] = 2,
+        stride: Size = 2,
         reduce: Factory = Identity,
         lowpass: Factory = Identity,
         sample: Factory = First,
         *,
         rngs: nnx.Rngs,
     ):
-        self.stride: Stride = pair(stride)
-        if min(self.stride) < 1:
-            raise UserError(
-                f"downsample.stride={stride}: a stride is an integer of at least 1"
-            )
+        self.stride: Stride = pair(stride, "downsample.stride")
         self.reduce = reduce(features, self.stride, rngs=rngs)
         self.lowpass = lowpass(features, self.stride, rngs=rngs)
         self.sample = sample(features, self.stride, rngs=rngs)
@@ -65,7 +64,7 @@ class Downsample(nnx.Module):
 
     @property
     def decimates(self) -> bool:
-        """Whether this is plain decimation: it then fuses into the convolution before."""
+        """Whether this is plain decimation, which fuses into the convolution before."""
         return isinstance(self.reduce, Identity) and self._keeps_first_phase
 
     @property
@@ -98,32 +97,38 @@ class Downsample(nnx.Module):
         """
         if self._keeps_first_phase:
             if self.decimates:
-                y = dense(x, self.stride)
+                y = dense(self._checked(x), self.stride)
             else:
                 y = self.reduce(self._checked(dense(x)), self.stride)
             return y if z is None else (y, self._companion(decimate(z, self.stride), y))
         reduced = self.reduce(self._checked(dense(x)))
-        pick = self.sample(reduced, self.lowpass.adapt(reduced))
-        return (
-            pick(reduced)
-            if z is None
-            else (pick(reduced), pick(self._companion(z, reduced)))
-        )
+        y, follow = self.sample(reduced, self.lowpass)
+        return y if z is None else (y, follow(self._companion(z, reduced)))
+
+    def margin(self, x: Map) -> Float[Array, " batch"]:
+        """How clearly the phase of each example won, in evaluation mode: 0 is a tie.
+
+        (first − second) / |first| of the phases' scores, in float32. Equivariance is
+        not to be claimed for an example below 1e-6. Samplers that choose nothing return
+        1.
+        """
+        return self.sample.margin(self.reduce(self._checked(x)), self.lowpass)
 
     def _checked(self, x: Map) -> Map:
         if x.shape[1] < self.stride[0] or x.shape[2] < self.stride[1]:
             raise UserError(
                 f"{self.label} gets a {x.shape[1]}×{x.shape[2]} map, smaller than its "
-                "stride; use a smaller downsample.stride, fewer poolings or larger images"
+                "stride; use a smaller downsample.stride, fewer poolings or larger "
+                "images"
             )
         return x
 
     def _companion(self, z: Map, like: Map) -> Map:
         if z.shape[:3] != like.shape[:3]:
             raise UserError(
-                f"{self.label}: the shortcut has {z.shape[1]}×{z.shape[2]} positions and "
-                f"the map {like.shape[1]}×{like.shape[2]}; the reduce must keep the size: "
-                "set downsample.reduce.padding to zero, reflect or circular"
+                f"{self.label}: the shortcut has {z.shape[1]}×{z.shape[2]} positions "
+                f"and the map {like.shape[1]}×{like.shape[2]}; the reduce must keep "
+                "the size: set downsample.reduce.padding to zero, reflect or circular"
             )
         return z
 
@@ -135,7 +140,7 @@ class Downsample(nnx.Module):
         return f"Downsample({names}; stride {self.stride[0]}×{self.stride[1]})"
 
 
-def keep(features: int, stride: int = 1, **parts: Factory) -> Downsample:
+def keep(features: int, stride: Size = 1, **parts: Factory) -> Downsample:
     """A downsampler that does not: stride 1 whatever the model asks (preset `none`)."""
     del stride
     return Downsample(features, 1, **parts)

@@ -1,32 +1,49 @@
 """Lowpass: a dense filter that removes what the coarser grid cannot carry.
 
-Every lowpass is a dense part `lowpass(x, stride=(1, 1))` with `adapt(x)`, which returns the
-filter that `x` calls for: itself, unless the filter depends on the map. A companion map (a
-residual shortcut) goes through the filter adapted to the main map.
+Every lowpass is a dense part `lowpass(x, stride=(1, 1))` that keeps the size (unless
+padded `valid`), channels and dtype of the map: (B, H, W, C) → (B, H, W, C), or the
+positions kept by the stride. Its `adapt(x, stride)` returns the filter that `x` calls
+for: a companion map (a residual shortcut) goes through the filter of its main map. Sums
+are in float32 at least.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+from typing import Literal
 
+import jax
 import jax.numpy as jnp
 from flax import nnx
+from jaxtyping import Array, Float
 
-from research.signal import binomial, decimate, pad, slide
+from research.errors import UserError
+from research.layers import BatchNorm, Conv
+from research.signal import band, binomial, decimate, pad, slide, widen, windows
 from research.types import Map, Padding, Stride
+
+Filter = Callable[[Map], Map]
+Kernels = Float[Array, "batch rows columns groups taps"]
 
 
 class Lowpass(nnx.Module):
     """A filter that is the same for every map."""
 
-    def adapt(self, x: Map) -> Callable[..., Map]:
-        """Returns the dense filter for `x` and its companions."""
+    def __call__(self, x: Map, stride: Stride = (1, 1)) -> Map:
+        """Returns the filtered map, at the kept positions."""
+        raise NotImplementedError
+
+    def adapt(self, x: Map, stride: Stride = (1, 1)) -> Filter:
+        """Returns the filter for `x` and its companions, at the kept positions."""
         del x
-        return self
+        return partial(self, stride=stride)
 
 
 class Identity(Lowpass):
-    """x: no reduce, or no lowpass."""
+    """x: no reduce, or no lowpass. Free."""
+
+    repeats = False
 
     def __init__(self, features: int, stride: Stride, *, rngs: nnx.Rngs):
         del features, stride, rngs
@@ -39,16 +56,20 @@ class Identity(Lowpass):
 class Binomial(Lowpass):
     """Depthwise blur by outer(a, a)/Σ, a = row k−1 of Pascal's triangle.
 
-    (B, H, W, C) → (B, H, W, C), padded by ⌊(k−1)/2⌋ left/top and ⌈(k−1)/2⌉ right/bottom, so
-    that an even k keeps an even grid from drifting. Two passes of shifted adds, which beat a
-    depthwise convolution on CPU: 2k multiply-adds a value.
+    Padded by ⌊(k−1)/2⌋ left/top and ⌈(k−1)/2⌉ right/bottom, so that an even k keeps an
+    even grid from drifting. The default anti-aliasing: cheap, no parameters, any size.
+    Two passes of shifted adds, which beat a depthwise convolution on CPU: 2k
+    multiply-adds a value.
 
     Args:
       features: channels (unused: the filter is the same for each).
       stride: unused.
-      taps: k = 1…7; 2 is the triangle of average pooling, 3 the usual choice.
+      taps: k = 1…7; 2 is the box of average pooling, 3 the usual choice.
       padding: `reflect` in the publication; `circular` for exact equivariance.
       rngs: unused.
+
+    Raises:
+      UserError: another number of taps.
 
     References:
       R. Zhang, Making Convolutional Networks Shift-Invariant Again, ICML 2019,
@@ -65,18 +86,201 @@ class Binomial(Lowpass):
         rngs: nnx.Rngs,
     ):
         del features, stride, rngs
+        if not 1 <= taps <= 7:
+            raise UserError(f"downsample.lowpass.taps={taps}: takes 1 to 7")
         self.taps = taps
         self.padding = padding
 
     def __call__(self, x: Map, stride: Stride = (1, 1)) -> Map:
         """Returns the blurred map, at the kept positions."""
-        x = pad(x, self.taps, self.padding, name="lowpass binomial")
-        row = binomial(self.taps).astype(x.dtype)
+        y = widen(pad(x, self.taps, self.padding, name="lowpass binomial"))
+        row = binomial(self.taps)
         for axis in (1, 2):
-            x = sum(
-                weight * part
-                for weight, part in zip(
-                    row, slide(x, self.taps, stride[axis - 1], axis), strict=True
-                )
+            parts = slide(y, self.taps, stride[axis - 1], axis)
+            y = sum(weight * part for weight, part in zip(row, parts, strict=True))
+        return jnp.asarray(y, x.dtype)
+
+
+class Haar(Lowpass):
+    """The LL band of a one-level Haar transform: 2×2 sums / 2, twice the average.
+
+    With stride 2 it is the approximation that wavelet pooling keeps. The scale 2 is
+    that of the orthonormal transform. 2 additions a value.
+
+    Args:
+      features: unused.
+      stride: unused.
+      padding: of the last row and column.
+      rngs: unused.
+
+    References:
+      T. Williams, R. Li, Wavelet Pooling for Convolutional Neural Networks, ICLR 2018;
+      Q. Li et al., Wavelet Integrated CNNs, CVPR 2020, arXiv:2005.03337.
+    """
+
+    def __init__(
+        self,
+        features: int,
+        stride: Stride,
+        *,
+        padding: Padding = "reflect",
+        rngs: nnx.Rngs,
+    ):
+        del features, stride, rngs
+        self.padding = padding
+
+    def __call__(self, x: Map, stride: Stride = (1, 1)) -> Map:
+        """Returns the approximation, at the kept positions."""
+        y = widen(pad(x, 2, self.padding, name="lowpass haar"))
+        return jnp.asarray(sum(windows(y, (2, 2), stride)) / 2, x.dtype)
+
+
+class Ideal(Lowpass):
+    """Keeps the frequencies that survive decimation by the stride, and no other.
+
+    The 2-D spectrum is multiplied by the rectangle |f| < n/2 of either axis, n = N/s
+    the size of the coarse grid. So decimation aliases nothing, and everything kept
+    returns exactly; it is circular by nature. Under a fixed phase this is spectral
+    pooling. An axis of stride 1 passes whole. Two products with N×N/s matrices, N/s +
+    N/s² multiply-adds a value of the map at s×s: on CPU about a fifth of the time of
+    the Fourier transforms.
+
+    Args:
+      features: unused.
+      stride: s, which must divide the map.
+      nyquist: what becomes of the coarse grid's Nyquist bin, which only an even n has:
+        `zero`, or `keep`: f ∈ [−n/2, n/2) on both axes and the real part of the result,
+        which is FLC pooling.
+      rngs: unused.
+
+    Raises:
+      UserError: at the call, a map whose sides are no multiples of s (`keep`: of 2s;
+        odd n have no such band, and the published code destroys constants there).
+
+    References:
+      O. Rippel, J. Snoek, R. P. Adams, Spectral Representations for CNNs, NeurIPS 2015,
+      arXiv:1506.03767; H. Michaeli, T. Michaeli, D. Soudry, Alias-Free Convnets, CVPR
+      2023, arXiv:2303.08085; J. Grabinski et al., FrequencyLowCut Pooling, ECCV 2022,
+      arXiv:2204.00491.
+    """
+
+    def __init__(
+        self,
+        features: int,
+        stride: Stride,
+        *,
+        nyquist: Literal["zero", "keep"] = "zero",
+        rngs: nnx.Rngs,
+    ):
+        del features, rngs
+        self.factor = stride
+        self.keep_nyquist = nyquist == "keep"
+
+    def __call__(self, x: Map, stride: Stride = (1, 1)) -> Map:
+        """Returns the filtered map, at the kept positions."""
+        self._check(x)
+        bands = (
+            band(size, factor, nyquist=self.keep_nyquist)
+            for size, factor in zip(x.shape[1:3], self.factor, strict=True)
+        )
+        rows, columns = (b[::step] for b, step in zip(bands, stride, strict=True))
+        product = partial(
+            jnp.einsum, "ih,jw,bhwc->bijc", precision=jax.lax.Precision.HIGHEST
+        )
+        y = product(rows.real, columns.real, widen(x))
+        if self.keep_nyquist:  # the band is not symmetric: its matrices are complex
+            y = y - product(rows.imag, columns.imag, widen(x))
+        return y.astype(x.dtype)
+
+    def _check(self, x: Map) -> None:
+        need = [s * (2 if self.keep_nyquist and s > 1 else 1) for s in self.factor]
+        if x.shape[1] % need[0] or x.shape[2] % need[1]:
+            raise UserError(
+                f"lowpass ideal{' (nyquist=keep)' if self.keep_nyquist else ''}: a "
+                f"{x.shape[1]}×{x.shape[2]} map is no multiple of {need[0]}×{need[1]}; "
+                "use such image sizes with model.padding=circular|zero, fewer "
+                "poolings, or downsample/lowpass=binomial"
             )
-        return jnp.asarray(x)
+
+
+class Adaptive(Lowpass):
+    """A k×k kernel per position and channel group, predicted from the map itself.
+
+    conv k×k → norm → softmax over the k² taps of each group. (The published code takes
+    one softmax over all groups·k² channels, so its kernels do not sum to 1; these do.)
+    It blurs where there is aliasing to fear and keeps edges elsewhere. k²·C·(groups·k²)
+    weights and multiply-adds a kept position for the prediction, k² a value for the
+    filter. In training the norm's statistics are those of the positions that are
+    filtered.
+
+    Args:
+      features: channels C of the map.
+      stride: unused.
+      taps: k.
+      groups: a divisor of C; channels of a group share their kernels. A companion map
+        is cut into as many groups.
+      padding: of the prediction and of the filter.
+      norm: factory `norm(channels, *, rngs)`.
+      rngs: initialises the prediction.
+
+    Raises:
+      UserError: the groups do not divide the channels of the map, or of a companion.
+
+    References:
+      X. Zou, F. Xiao, Z. Yu, Y. J. Lee, Delving Deeper into Anti-aliasing in ConvNets,
+      BMVC 2020, arXiv:2008.09604.
+    """
+
+    def __init__(
+        self,
+        features: int,
+        stride: Stride,
+        *,
+        taps: int = 3,
+        groups: int = 8,
+        padding: Padding = "reflect",
+        norm: Callable[..., nnx.Module] = BatchNorm,
+        rngs: nnx.Rngs,
+    ):
+        del stride
+        self.taps = taps
+        self.groups = groups
+        self.padding = padding
+        self._check(features, "map")
+        outputs = groups * taps**2
+        self.conv = Conv(
+            features, outputs, taps, padding=padding, bias=False, rngs=rngs
+        )
+        self.norm = norm(outputs, rngs=rngs)
+
+    def __call__(self, x: Map, stride: Stride = (1, 1)) -> Map:
+        """Returns the map through its own filter, at the kept positions."""
+        return self.adapt(x, stride)(x)
+
+    def adapt(self, x: Map, stride: Stride = (1, 1)) -> Filter:
+        """Predicts the kernels from `x`, at the kept positions."""
+        return partial(self._filter, self.kernels(x, stride), stride)
+
+    def kernels(self, x: Map, stride: Stride = (1, 1)) -> Kernels:
+        """Returns the k² taps of each group at each kept position, which sum to 1."""
+        logits = widen(self.norm(self.conv(x, stride)))
+        logits = logits.reshape(*logits.shape[:3], self.groups, self.taps**2)
+        return jax.nn.softmax(logits)
+
+    def _filter(self, kernels: Kernels, stride: Stride, x: Map) -> Map:
+        self._check(x.shape[-1], "companion")
+        y = widen(pad(x, self.taps, self.padding, name="lowpass adaptive"))
+        parts = windows(y, (self.taps, self.taps), stride)
+        shape = parts[0].shape
+        total = sum(
+            kernels[..., tap, None] * part.reshape(*shape[:3], self.groups, -1)
+            for tap, part in enumerate(parts)
+        )
+        return jnp.asarray(total, x.dtype).reshape(shape)
+
+    def _check(self, channels: int, which: str) -> None:
+        if channels % self.groups:
+            raise UserError(
+                f"lowpass adaptive: groups={self.groups} do not divide the {channels} "
+                f"channels of the {which}; set downsample.lowpass.groups to a divisor"
+            )

@@ -1,7 +1,11 @@
 """Reduce: a dense (stride-1) summary of each k×k neighbourhood.
 
-Every reduce is a dense part `reduce(x, stride=(1, 1))`. Windows pad ⌊(k−1)/2⌋ left/top and
-⌈(k−1)/2⌉ right/bottom, so that the map keeps its size, except under `valid`.
+Every reduce is a dense part `reduce(x, stride=(1, 1))`: (B, H, W, C) → (B, H, W, C), or
+(B, H−k+1, W−k+1, C) under `valid` padding; with a stride, ⌈·/s⌉ of these positions.
+Windows pad ⌊(k−1)/2⌋ left/top and ⌈(k−1)/2⌉ right/bottom. The result has the dtype of
+the map; sums and powers are computed in float32 at least.
+
+A new reduce is a `Window` with one method, `summary`.
 """
 
 from __future__ import annotations
@@ -12,76 +16,341 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from research.layers import Conv
-from research.signal import pad, slide
+from research.downsample.noise import Noise
+from research.errors import UserError
+from research.layers import Conv, Undecayed
+from research.signal import Size, pad, pair, slide, widen, windows
 from research.types import Map, Padding, Stride
 
 
 class Window(nnx.Module):
-    """What the window reduces share: the window k, and how the border is padded."""
+    """What the window reduces share.
 
-    fill = 0.0  # what `zero` padding means for this reduce
+    Args:
+      features: channels of the map (unused: every channel is reduced alike).
+      stride: of the downsampler (unused: sampling is the sampler's).
+      window: k, or (k_h, k_w).
+      padding: `valid`, `zero`, `reflect` or `circular`.
+      rngs: for random and learned reduces.
+
+    Attributes:
+      fill: what `zero` padding means.
+      repeats: whether neighbouring windows can return one and the same value of the
+        map, so that the largest value of all phases may be the same.
+    """
+
+    fill = 0.0
+    copies = False  # whether a summary is one of the values, not a mixture of them
 
     def __init__(
         self,
         features: int,
         stride: Stride,
         *,
-        window: int = 2,
+        window: Size = 2,
         padding: Padding = "valid",
         rngs: nnx.Rngs,
     ):
         del features, stride, rngs
-        self.window = window
+        self.window = pair(window, "downsample.reduce.window")
         self.padding = padding
+
+    def summary(self, values: list[Map]) -> Map:
+        """Returns one value for each window.
+
+        Args:
+          values: element i of every window, for each i: (B, H', W', C) each, in
+            float32.
+        """
+        raise NotImplementedError
+
+    def __call__(self, x: Map, stride: Stride = (1, 1)) -> Map:
+        """Returns the summaries, at the kept positions."""
+        values = windows(widen(self.padded(x)), self.window, stride)
+        return self.summary(values).astype(x.dtype)
 
     def padded(self, x: Map) -> Map:
         """Pads so that a window at every position keeps the size."""
         name = f"reduce {type(self).__name__.lower()}"
         return pad(x, self.window, self.padding, fill=self.fill, name=name)
 
+    @property
+    def repeats(self) -> bool:
+        """Whether neighbouring windows can return one and the same value."""
+        return self.copies and self.window != (1, 1)
 
-class Max(Window):
-    """The largest value of each window and channel.
 
-    (B, H, W, C) → (B, H, W, C) or, under `valid`, (B, H−k+1, W−k+1, C). `zero` padding
-    means −∞. Two passes of elementwise maxima: 2(k−1) comparisons a value.
+class Separable(Window):
+    """A summary of a window that is the summary of its rows' summaries.
+
+    Two short passes: k_h + k_w − 2 operations a value instead of k_h·k_w − 1.
+    """
+
+    def __call__(self, x: Map, stride: Stride = (1, 1)) -> Map:
+        """Returns the summaries, at the kept positions."""
+        y = widen(self.padded(x))
+        for axis in (1, 2):
+            y = self.summary(slide(y, self.window[axis - 1], stride[axis - 1], axis))
+        return y.astype(x.dtype)
+
+
+class Max(Separable):
+    """max over the window: the pooling of most networks up to VGG. `zero` means −∞.
+
+    It keeps that a feature is present and drops where. 2(k−1) comparisons a value.
+
+    References:
+      D. Scherer, A. Müller, S. Behnke, Evaluation of Pooling Operations in
+      Convolutional Architectures for Object Recognition, ICANN 2010.
     """
 
     fill = -jnp.inf
+    copies = True
 
-    def __call__(self, x: Map, stride: Stride = (1, 1)) -> Map:
-        """Returns the window maxima, at the kept positions."""
-        x = self.padded(x)
-        for axis in (1, 2):
-            x = fold(jnp.maximum, slide(x, self.window, stride[axis - 1], axis))
-        return x
+    def summary(self, values: list[Map]) -> Map:
+        """Returns the largest value; equal ones share the gradient."""
+        return fold(jnp.maximum, values)
 
 
-class Average(Window):
-    """The mean of each window and channel; `zero` padding counts as values of 0.
+class Average(Separable):
+    """Σx / k² over the window; `zero` padding counts as values of 0.
 
-    (B, H, W, C) → (B, H, W, C) or, under `valid`, (B, H−k+1, W−k+1, C).
+    A box filter: the oldest pooling (without its learned gain), and the least aliased
+    of the fixed ones after the binomial blur. 2(k−1) additions a value.
+
+    References:
+      Y. LeCun, L. Bottou, Y. Bengio, P. Haffner, Gradient-Based Learning Applied to
+      Document Recognition, Proc. IEEE 86(11), 1998.
     """
 
+    def summary(self, values: list[Map]) -> Map:
+        """Returns the mean."""
+        return sum(values[1:], values[0]) / len(values)
+
+
+class Median(Window):
+    """The median of the window; of an even count, the mean of the two middle values.
+
+    Robust to single outliers: the third order statistic beside the maximum and the
+    mean. By minima and maxima only, no sort: 8 of them a value at k=2, 40 at k=3, about
+    k⁴/2 at larger k.
+
+    References:
+      M. McGuire, A Fast, Small-Radius GPU Median Filter, ShaderX6, 2008, for the
+      selection.
+    """
+
+    copies = True
+
+    def summary(self, values: list[Map]) -> Map:
+        """Returns the middle.
+
+        The extremes of any ⌊n/2⌋+2 of n values are neither of the middle ones: drop
+        them, take in the next value, and so on until only the middle is left.
+        """
+        start = len(values) // 2 + 2
+        held, waiting = values[:start], values[start:]
+        while len(held) > 2:
+            held = without_extremes(held) + waiting[:1]
+            waiting = waiting[1:]
+        return sum(held[1:], held[0]) / len(held)
+
+
+def without_extremes(values: list[Map]) -> list[Map]:
+    """Returns, elementwise, all values but one smallest and one largest."""
+    rest = []
+    low = values[0]
+    for value in values[1:]:
+        rest.append(jnp.maximum(low, value))
+        low = jnp.minimum(low, value)
+    kept = []
+    high = rest[0]
+    for value in rest[1:]:
+        kept.append(jnp.minimum(high, value))
+        high = jnp.maximum(high, value)
+    return kept
+
+
+def largest(sizes: list[Map]) -> Map:
+    """Returns the largest size of each window, and 1 for a window of zeros.
+
+    To scale what is homogeneous: nothing overflows then, and neither the result nor its
+    gradient depends on the scale, which is a constant to the gradient.
+    """
+    top = jax.lax.stop_gradient(fold(jnp.maximum, sizes))
+    return jnp.where(top == 0, 1, top)
+
+
+class Lp(Window):
+    """(Σ|x|^p)^(1/p) over the window: p=1 sums, p→∞ tends to the maximum of |x|.
+
+    Values are scaled by the window's largest |x| first, so that no power overflows; the
+    gradient of an all-zero window is 0. k² powers and one root a value.
+
+    Args:
+      features: as in `Window`.
+      stride: as in `Window`.
+      p: at least 1; 2 is the energy of complex cells.
+      window: as in `Window`.
+      padding: as in `Window`.
+      rngs: as in `Window`.
+
+    Raises:
+      UserError: p is below 1 or infinite.
+
+    References:
+      P. Sermanet, S. Chintala, Y. LeCun, Convolutional Neural Networks Applied to House
+      Numbers Digit Classification, ICPR 2012, arXiv:1204.3968.
+    """
+
+    def __init__(
+        self,
+        features: int,
+        stride: Stride,
+        *,
+        p: int | float = 2,
+        window: Size = 2,
+        padding: Padding = "valid",
+        rngs: nnx.Rngs,
+    ):
+        super().__init__(features, stride, window=window, padding=padding, rngs=rngs)
+        if not 1 <= p < jnp.inf:
+            raise UserError(
+                f"downsample.reduce.p={p}: takes a number of at least 1; for p=inf use "
+                "downsample/reduce=max"
+            )
+        # an integer power is a few products, any other a logarithm and an exponential
+        self.p = int(p) if float(p).is_integer() else p
+
+    def summary(self, values: list[Map]) -> Map:
+        """Returns the ℓp norm."""
+        sizes = [jnp.abs(value) for value in values]
+        scale = largest(sizes)
+        total = sum((size / scale) ** self.p for size in sizes)
+        empty = total == 0
+        return jnp.where(empty, 0, scale * jnp.where(empty, 1, total) ** (1 / self.p))
+
+
+class Soft(Window):
+    """Σ x·e^x / Σ e^x over the window: an average that leans towards the maximum.
+
+    k² exponentials a value.
+
+    References:
+      A. Stergiou, R. Poppe, G. Kalliatakis, Refining Activation Downsampling with
+      SoftPool, ICCV 2021, arXiv:2101.00440.
+    """
+
+    def summary(self, values: list[Map]) -> Map:
+        """Returns the exponentially weighted mean."""
+        top = jax.lax.stop_gradient(fold(jnp.maximum, values))  # against overflow
+        weights = [jnp.exp(value - top) for value in values]
+        weighted = sum(w * v for w, v in zip(weights, values, strict=True))
+        return jnp.asarray(weighted / sum(weights))
+
+
+class Stochastic(Window):
+    """Draws one element of the window, p_i ∝ relu(x_i); evaluation: Σ p_i x_i.
+
+    All-zero windows give 0. A regulariser for relu maps, between average and max. One
+    random number and k² additions a value. At a stride only the kept windows draw.
+
+    References:
+      M. D. Zeiler, R. Fergus, Stochastic Pooling for Regularization of Deep
+      Convolutional Neural Networks, ICLR 2013, arXiv:1301.3557.
+    """
+
+    copies = True
+
+    def __init__(
+        self,
+        features: int,
+        stride: Stride,
+        *,
+        window: Size = 2,
+        padding: Padding = "valid",
+        rngs: nnx.Rngs,
+    ):
+        super().__init__(features, stride, window=window, padding=padding, rngs=rngs)
+        self.noise = Noise(rngs)
+
+    def summary(self, values: list[Map]) -> Map:
+        """Returns the drawn element, or the expectation when evaluating."""
+        masses = [jax.nn.relu(value) for value in values]
+        if self.noise.deterministic:
+            scale = largest(masses)
+            shares = [mass / scale for mass in masses]
+            total = sum(shares[1:], shares[0])
+            squares = sum(share * share for share in shares)
+            return scale * squares / jnp.where(total == 0, 1, total)
+        total = sum(masses[1:], masses[0])
+        # The element in whose stretch of the cumulative mass a uniform point falls. The
+        # draw is a constant to the gradient, which goes to the drawn element alone.
+        point = jax.random.uniform(self.noise(), total.shape, total.dtype)
+        point = jax.lax.stop_gradient(point * total)
+        drawn = jnp.zeros_like(total)
+        start = jnp.zeros_like(total)
+        for mass in masses:
+            end = start + mass
+            drawn = jnp.where((start <= point) & (point < end), mass, drawn)
+            start = end
+        return drawn
+
+
+class Mixed(nnx.Module):
+    """a·max + (1−a)·average, a = sigmoid of one learned scalar that starts at 0.
+
+    It learns where between the two a layer wants to be; 1 parameter, the cost of both.
+    `zero` padding is −∞ to the maximum and 0 to the average.
+
+    Args:
+      features: as in `Window`.
+      stride: as in `Window`.
+      window: as in `Window`.
+      padding: as in `Window`.
+      rngs: as in `Window`.
+
+    References:
+      C.-Y. Lee, P. Gallagher, Z. Tu, Generalizing Pooling Functions in Convolutional
+      Neural
+      Networks: Mixed, Gated, and Tree, AISTATS 2016, arXiv:1509.08985.
+    """
+
+    repeats = False
+
+    def __init__(
+        self,
+        features: int,
+        stride: Stride,
+        *,
+        window: Size = 2,
+        padding: Padding = "valid",
+        rngs: nnx.Rngs,
+    ):
+        options = {"window": window, "padding": padding, "rngs": rngs}
+        self.maximum = Max(features, stride, **options)
+        self.average = Average(features, stride, **options)
+        self.mixture = Undecayed(jnp.zeros(()))
+
     def __call__(self, x: Map, stride: Stride = (1, 1)) -> Map:
-        """Returns the window means, at the kept positions."""
-        x = self.padded(x)
-        for axis in (1, 2):
-            x = sum(slide(x, self.window, stride[axis - 1], axis)) / self.window
-        return jnp.asarray(x)
+        """Returns the mixture, at the kept positions."""
+        share = jax.nn.sigmoid(widen(self.mixture[...]))
+        maximum, average = (
+            part(widen(x), stride) for part in (self.maximum, self.average)
+        )
+        return (share * maximum + (1 - share) * average).astype(x.dtype)
 
 
 class Convolution(nnx.Module):
     """A learned k×k convolution C → C with its activation, in place of pooling.
 
     With (none, first) this is the strided convolution that replaces pooling in the
-    All-CNN; it adds k²·C² + C parameters.
+    All-CNN; it adds k²·C² + C parameters and as many multiply-adds a value.
 
     Args:
       features: channels C.
       stride: unused: sampling is the sampler's.
-      window: k, 3 in the publication.
+      window: k, 3 in the publication, or (k_h, k_w).
       padding: border mode of the convolution.
       rngs: initialises the kernel (He normal).
 
@@ -90,18 +359,21 @@ class Convolution(nnx.Module):
       arXiv:1412.6806.
     """
 
+    repeats = False
+
     def __init__(
         self,
         features: int,
         stride: Stride,
         *,
-        window: int = 3,
+        window: Size = 3,
         padding: Padding = "valid",
         rngs: nnx.Rngs,
     ):
         del stride
-        self.conv = Conv(features, features, window, padding=padding, rngs=rngs)
+        sizes = pair(window, "downsample.reduce.window")
+        self.conv = Conv(features, features, sizes, padding=padding, rngs=rngs)
 
     def __call__(self, x: Map, stride: Stride = (1, 1)) -> Map:
         """Returns relu(conv(x)), at the kept positions."""
-        return jax.nn.relu(self.conv(x, stride))
+        return jax.nn.relu(self.conv(x, stride)).astype(x.dtype)

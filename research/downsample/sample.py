@@ -1,46 +1,337 @@
 """Sample: which of the s_h × s_w polyphase grids of a map to keep.
 
-A sampler is `sample(reduced, lowpass) → pick`: it looks at the reduced map to choose, and
-`pick(map)` filters any map of that size and keeps the chosen grid: the reduced map itself,
-and its companions. So a residual shortcut is always taken on its main branch's phase.
+A sampler is `sample(reduced, lowpass) → (sampled, follow)`: it chooses by the reduced
+map, filters it and keeps the chosen grid; `follow(companion)` does the same, by the
+same choice, to another map of that size. So a residual shortcut is always taken on its
+main branch's phase. Maps (B, H, W, C) become (B, ⌈H/s_h⌉, ⌈W/s_w⌉, C); sizes that the
+stride does not divide are continued circularly, and equivariance is exact only where it
+divides them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+from typing import Literal
 
+import jax
+import jax.numpy as jnp
 from flax import nnx
+from jaxtyping import Array, Float, Int
 
+from research.downsample.lowpass import Lowpass
+from research.downsample.noise import Noise
+from research.errors import UserError
+from research.layers import Conv, Undecayed, convolve
+from research.signal import pad, polyphase, space_to_depth, widen
 from research.types import Map, Stride
 
-Pick = Callable[[Map], Map]
+Follow = Callable[[Map], Map]
+Phases = Float[Array, "batch phases rows columns channels"]
+Scores = Float[Array, "batch phases"]
 
 
 class Sampler(nnx.Module):
     """What all samplers share.
 
-    Attributes:
-      fixed: whether phase (0, 0) is kept whatever the map: what is not kept need then
-        never be computed.
+    Args:
+      features: channels of the map.
       stride: (s_h, s_w).
+      rngs: for learned and random samplers.
     """
-
-    fixed = False
 
     def __init__(self, features: int, stride: Stride, *, rngs: nnx.Rngs):
         del features, rngs
         self.stride = stride
 
+    @property
+    def fixed(self) -> bool:
+        """Whether phase (0, 0) is kept whatever the map: the rest is not computed."""
+        return self.stride == (1, 1)
+
     def check(self, reduce: nnx.Module) -> None:
-        """Raises UserError if this sampler cannot be exact after `reduce`."""
+        """Raises UserError if the choice cannot follow shifts after this reduce."""
+
+    def __call__(self, reduced: Map, lowpass: Lowpass) -> tuple[Map, Follow]:
+        """Returns the sampled map, and what samples its companions alike."""
+        raise NotImplementedError
+
+    def margin(self, reduced: Map, lowpass: Lowpass) -> Float[Array, " batch"]:
+        """How clearly a phase won: (first − second) / |first| of each example's scores.
+
+        Near 0 two phases tie, and rounding may decide: equivariance holds above about
+        1e-6. A sampler that looks at nothing cannot tie: 1.
+        """
+        del lowpass
+        return jnp.ones(reduced.shape[0])
 
 
 class First(Sampler):
-    """x[:, ::s_h, ::s_w]: commutes with shifts by multiples of the stride only."""
+    """x[:, ::s_h, ::s_w]: what strided layers do.
+
+    Free: what is dropped is not computed. It commutes with shifts by multiples of the
+    stride only.
+    """
 
     fixed = True
 
-    def __call__(self, reduced: Map, lowpass: Callable[..., Map]) -> Pick:
-        """Returns the pick of the first phase, filtered at the kept positions only."""
-        del reduced
-        return lambda x: lowpass(x, self.stride)
+    def __call__(self, reduced: Map, lowpass: Lowpass) -> tuple[Map, Follow]:
+        """Returns the first phase, filtered at the kept positions only."""
+        follow = lowpass.adapt(reduced, self.stride)
+        return follow(reduced), follow
+
+
+class All(Sampler):
+    """Space-to-depth: every phase, stacked into channels, then a 1×1 convolution to C.
+
+    Drops nothing before the network has had a say; it commutes with shifts by multiples
+    of the stride only. s_h·s_w·C² + C parameters, and as many multiply-adds a kept
+    position. A companion has no convolution of its own and takes the mean of its
+    phases.
+
+    Args:
+      features: channels C.
+      stride: (s_h, s_w).
+      rngs: initialises the convolution (LeCun normal: no activation follows).
+
+    References:
+      R. Sunkara, T. Luo, No More Strided Convolutions or Pooling, ECML PKDD 2022,
+      arXiv:2208.03641.
+    """
+
+    fixed = False
+
+    def __init__(self, features: int, stride: Stride, *, rngs: nnx.Rngs):
+        super().__init__(features, stride, rngs=rngs)
+        self.conv = Conv(
+            stride[0] * stride[1] * features,
+            features,
+            1,
+            init=nnx.initializers.lecun_normal(),
+            rngs=rngs,
+        )
+
+    def __call__(self, reduced: Map, lowpass: Lowpass) -> tuple[Map, Follow]:
+        """Returns the convolution of all phases."""
+        filtered = lowpass.adapt(reduced)
+        y = self.conv(space_to_depth(filtered(reduced), self.stride))
+
+        def follow(z: Map) -> Map:
+            return polyphase(filtered(z), self.stride).mean(1)
+
+        return y.astype(reduced.dtype), follow
+
+
+class OnePhase(Sampler):
+    """Keeps one phase for each example; subclasses say which."""
+
+    def choose(self, reduced: Map, filtered: Map) -> Callable[[Phases], Map]:
+        """Returns what picks the chosen phase of each example from all."""
+        raise NotImplementedError
+
+    def __call__(self, reduced: Map, lowpass: Lowpass) -> tuple[Map, Follow]:
+        """Returns the chosen phase of the filtered map."""
+        filter_ = lowpass.adapt(reduced)
+        filtered = filter_(reduced)
+        choice = self.choose(reduced, filtered)
+
+        def sampled(x: Map) -> Map:
+            return choice(polyphase(x, self.stride))
+
+        return sampled(filtered), lambda z: sampled(filter_(z))
+
+
+class Random(OnePhase):
+    """A uniformly drawn phase per example in training, the first when evaluating.
+
+    The control for adaptive samplers: phases vary, and nothing is looked at.
+
+    Args:
+      features: unused.
+      stride: (s_h, s_w).
+      rngs: the draws.
+    """
+
+    def __init__(self, features: int, stride: Stride, *, rngs: nnx.Rngs):
+        super().__init__(features, stride, rngs=rngs)
+        self.noise = Noise(rngs)
+
+    @property
+    def fixed(self) -> bool:
+        """Whether evaluating."""
+        return self.noise.deterministic or super().fixed
+
+    def choose(self, reduced: Map, filtered: Map) -> Callable[[Phases], Map]:
+        """Draws a phase for each example."""
+        del filtered
+        count = self.stride[0] * self.stride[1]
+        index = jnp.zeros(reduced.shape[0], int)
+        if not self.noise.deterministic:
+            index = jax.random.randint(self.noise(), index.shape, 0, count)
+        return partial(take, index=index)
+
+
+class Scored(OnePhase):
+    """Keeps the phase with the highest score; scores must not depend on positions."""
+
+    def scores(self, reduced: Map, filtered: Map) -> Scores:
+        """Returns one score per phase, in float32 at least."""
+        raise NotImplementedError
+
+    def choose(self, reduced: Map, filtered: Map) -> Callable[[Phases], Map]:
+        """Chooses the highest score; of equal ones, the first."""
+        scores = jax.lax.stop_gradient(self.scores(reduced, filtered))
+        return partial(take, index=scores.argmax(1))
+
+    def margin(self, reduced: Map, lowpass: Lowpass) -> Float[Array, " batch"]:
+        """(first − second) / |first| of the scores; 1 where there is one phase only."""
+        scores = self.scores(reduced, lowpass(reduced))
+        if scores.shape[1] == 1:
+            return jnp.ones_like(scores[:, 0])
+        first, second = jax.lax.top_k(scores, 2)[0].T
+        return (first - second) / jnp.maximum(
+            jnp.abs(first), jnp.finfo(first.dtype).tiny
+        )
+
+
+class Energy(Scored):
+    """Adaptive polyphase sampling (APS): the phase with the largest norm.
+
+    The norm is over (H, W, C), per example. A circular shift permutes the phases and
+    rolls each, which leaves norms as they are: with a stride that divides the map,
+    everything circular and no tie, it commutes with **all** shifts up to a shift of the
+    output. No parameters; the dense map and its squares.
+
+    The choice is made after the reduce and before the lowpass, and taken from the
+    filtered map, as published.
+
+    Args:
+      features: unused.
+      stride: (s_h, s_w).
+      norm: p of the ℓp norm: 2, 1 or inf.
+      rngs: unused.
+
+    Raises:
+      UserError: a norm below 1; an infinite norm after a reduce that repeats values.
+
+    References:
+      A. Chaman, I. Dokmanić, Truly Shift-Invariant Convolutional Neural Networks, CVPR
+      2021, arXiv:2011.14214.
+    """
+
+    def __init__(
+        self, features: int, stride: Stride, *, norm: int | float = 2, rngs: nnx.Rngs
+    ):
+        super().__init__(features, stride, rngs=rngs)
+        if not norm >= 1:
+            raise UserError(f"downsample.sample.norm={norm}: takes 2, 1 or inf")
+        self.norm = int(norm) if float(norm).is_integer() else norm
+
+    def check(self, reduce: nnx.Module) -> None:
+        """Refuses ℓ∞ where neighbouring windows return the same largest value."""
+        if self.norm == jnp.inf and self.stride != (1, 1) and reduce.repeats:
+            raise UserError(
+                f"downsample.sample.norm=inf after reduce "
+                f"{type(reduce).__name__.lower()}: windows of different phases hold "
+                "the same largest value, so that phases tie and the choice would not "
+                "follow shifts; use downsample.sample.norm=2|1, or a downsample/reduce "
+                "that mixes values"
+            )
+
+    def scores(self, reduced: Map, filtered: Map) -> Scores:
+        """Returns Σ|x|^p of each phase (max |x| for inf)."""
+        del filtered
+        sizes = jnp.abs(widen(reduced))
+        if self.norm == jnp.inf:
+            return polyphase(sizes.max(-1, keepdims=True), self.stride).max((2, 3, 4))
+        powers = (sizes**self.norm).sum(-1, keepdims=True)
+        return polyphase(powers, self.stride).sum((2, 3, 4))
+
+
+class Learned(Scored):
+    """Learnable polyphase sampling (LPS): a small network scores each phase.
+
+    score = mean over (H, W, C) of conv3–relu–conv3, circular and shared by the phases,
+    in float32. Training mixes the phases by Gumbel-softmax(score / τ); evaluation keeps
+    the highest, exactly as equivariant as `Energy`. It can learn which phase serves the
+    task.
+
+    The mean of a circular convolution is the mean of its input times the sum of its
+    taps: the second convolution is computed so, for the cost of nothing. (A bias there
+    would be the same for all phases, and there is none.) 9·C·hidden·2 + hidden
+    parameters, 9·C·hidden multiply-adds a position. They take no weight decay.
+
+    Args:
+      features: channels C.
+      stride: (s_h, s_w).
+      select: score the map `before` the lowpass or `after` it, as the published code
+        does.
+      temperature: τ.
+      hidden: channels between the convolutions; None: C.
+      rngs: initialises the convolutions (He normal); the Gumbel noise.
+
+    Raises:
+      UserError: a temperature that is not positive.
+
+    References:
+      R. A. Rojas-Gomez, T.-Y. Lim, A. G. Schwing, M. N. Do, R. A. Yeh, Learnable
+      Polyphase Sampling for Shift Invariant and Equivariant Convolutional Networks,
+      NeurIPS 2022, arXiv:2210.08001.
+    """
+
+    def __init__(
+        self,
+        features: int,
+        stride: Stride,
+        *,
+        select: Literal["before", "after"] = "after",
+        temperature: int | float = 1.0,
+        hidden: int | None = None,
+        rngs: nnx.Rngs,
+    ):
+        super().__init__(features, stride, rngs=rngs)
+        if temperature <= 0:
+            raise UserError(
+                f"downsample.sample.temperature={temperature}: takes a positive number"
+            )
+        self.after_lowpass = select == "after"
+        self.temperature = temperature
+        width = hidden or features
+        conv = partial(Conv, padding="circular", param=Undecayed, rngs=rngs)
+        self.first = conv(features, width)
+        self.second = conv(width, features, bias=False)
+        self.noise = Noise(rngs)
+
+    def scores(self, reduced: Map, filtered: Map) -> Scores:
+        """Returns the logit of each phase."""
+        source = filtered if self.after_lowpass else reduced
+        phases = widen(polyphase(source, self.stride))
+        x = phases.reshape(-1, *phases.shape[2:])
+        first, bias, second = (
+            widen(param[...])
+            for param in (self.first.kernel, self.first.bias, self.second.kernel)
+        )
+        with jax.default_matmul_precision("highest"):
+            x = convolve(pad(x, 3, "circular"), first, (1, 1)) + bias
+            means = jax.nn.relu(x).mean((1, 2))
+            logits = means @ second.sum((0, 1)).mean(-1)
+        return logits.reshape(phases.shape[:2])
+
+    def choose(self, reduced: Map, filtered: Map) -> Callable[[Phases], Map]:
+        """Mixes the phases in training, keeps the best when evaluating."""
+        if self.noise.deterministic:
+            return super().choose(reduced, filtered)
+        logits = self.scores(reduced, filtered)
+        logits += jax.random.gumbel(self.noise(), logits.shape, logits.dtype)
+        return partial(mix, weights=jax.nn.softmax(logits / self.temperature))
+
+
+def take(phases: Phases, index: Int[Array, " batch"]) -> Map:
+    """Returns phase `index[b]` of each example b."""
+    return jnp.take_along_axis(phases, index[:, None, None, None, None], 1)[:, 0]
+
+
+def mix(phases: Phases, weights: Scores) -> Map:
+    """Returns Σ_p weights[b, p] · phases[b, p]."""
+    total = (widen(phases) * weights[:, :, None, None, None]).sum(1)
+    return total.astype(phases.dtype)

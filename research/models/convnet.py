@@ -10,6 +10,7 @@ from flax import nnx
 from research.downsample import Downsample
 from research.layers import ConvNormAct, glorot_uniform
 from research.models.network import Network
+from research.models.stages import scrambled
 from research.types import Padding
 
 
@@ -22,6 +23,7 @@ def chollet(
     padding: Padding = "valid",
     widths: Sequence[int] = (32, 64, 64),
     poolings: int = 2,
+    permutation: int | None = None,
     mean: float | Sequence[float] = 0.0,
     std: float | Sequence[float] = 1.0,
     rngs: nnx.Rngs,
@@ -29,8 +31,8 @@ def chollet(
     """3×3 convolutions with relu, a downsampler after each of the first `poolings`.
 
     On 28×28×1 images with two 2×2 max poolings: maps 26, 13, 11, 5, 3; convolutions of
-    55,744 parameters; with the `flatten` head of 64 units 93,322 in all. Without pooling the
-    last map is 22×22×64.
+    55,744 parameters; with the `flatten` head of 64 units 93,322 in all. Without
+    pooling the last map is 22×22×64.
 
     Args:
       shape: (height, width, channels) of an image.
@@ -39,7 +41,10 @@ def chollet(
       head: factory `head(map_shape, classes, *, rngs)`.
       padding: border mode of the convolutions; `valid` in the book.
       widths: channels of each convolution.
-      poolings: how many of the convolutions are followed by a downsampler, from the first.
+      poolings: how many of the convolutions are followed by a downsampler, from the
+        first.
+      permutation: seed of a fixed permutation of the pixels, which takes away the
+        neighbourhoods that convolution relies on; None for none.
       mean: of the images, for standardisation.
       std: of the images.
       rngs: initialises everything (Glorot uniform, as Keras does).
@@ -47,7 +52,7 @@ def chollet(
     References:
       F. Chollet, Deep Learning with Python, Manning 2017, listing 5.1.
     """
-    stages = []
+    stages = scrambled(permutation)
     inputs = shape[-1]
     for index, width in enumerate(widths):
         stages.append(

@@ -1,9 +1,10 @@
 """A network is a chain of stages and a readout.
 
-A **stage** maps (B, H, W, C) to (B, H/s, W/s, C') and states its stride s; under circular
-padding it commutes with shifts by multiples of s. A **readout** maps the last map to logits.
-The forward pass, the features of each stage, the exhaustive orbit over shifts, feature
-scrambling, location probes and receptive fields all walk this one chain.
+A **stage** maps (B, H, W, C) to (B, H/s, W/s, C') and states its stride s; under
+circular padding it commutes with shifts by multiples of s. A **readout** maps the last
+map to logits. The forward pass, the features of each stage, the exhaustive orbit over
+shifts, feature scrambling, location probes and receptive fields all walk this one
+chain.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Protocol
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 
 from research.downsample import Downsample
@@ -46,8 +48,8 @@ class Network(nnx.Module):
       rngs: initialises the readout.
 
     Raises:
-      UserError: an image of this shape does not pass through the stages; the error names
-        the stage and the sizes.
+      UserError: an image of this shape does not pass through the stages; the error
+        names the stage and the sizes.
     """
 
     def __init__(
@@ -61,8 +63,8 @@ class Network(nnx.Module):
         rngs: nnx.Rngs,
     ):
         self.stages = nnx.List(stages)
-        self.mean = tuple(jnp.atleast_1d(jnp.asarray(mean)).tolist())
-        self.std = tuple(jnp.atleast_1d(jnp.asarray(std)).tolist())
+        self.mean = tuple(np.atleast_1d(mean).tolist())
+        self.std = tuple(np.atleast_1d(std).tolist())
         self.readout = readout(self.map_shapes(shape)[-1], rngs=rngs)
 
     def __call__(self, images: Images) -> Logits:
@@ -96,22 +98,28 @@ class Network(nnx.Module):
             prod(stage.stride[1] for stage in self.stages),
         )
 
-    def map_shapes(
-        self, shape: tuple[int, int, int]
-    ) -> list[tuple[int, int, int]]:
+    def map_shapes(self, shape: tuple[int, int, int]) -> list[tuple[int, int, int]]:
         """Returns the (H, W, C) of the input and of the map after each stage."""
         shapes = [tuple(shape)]
         for index, stage in enumerate(self.stages):
-            graph, state = nnx.split(stage)
-            x = jax.ShapeDtypeStruct((1, *shapes[-1]), jnp.float32)
             try:
-                y = jax.eval_shape(lambda s, x, g=graph: nnx.merge(g, s)(x), state, x)
+                shapes.append(output_shape(stage, shapes[-1]))
             except UserError as error:
-                raise UserError(f"stage {index} of {len(self.stages)}: {error}") from None
-            shapes.append(tuple(y.shape[1:]))
+                place = f"stage {index} of {len(self.stages)}"
+                raise UserError(f"{place}: {error}") from None
         return shapes
 
 
+def output_shape(
+    stage: nnx.Module, shape: tuple[int, int, int]
+) -> tuple[int, int, int]:
+    """Returns the (H, W, C) that a stage makes of a map, computing nothing."""
+    graph, state = nnx.split(stage)
+    x = jax.ShapeDtypeStruct((1, *shape), jnp.float32)
+    y = jax.eval_shape(lambda s, x: nnx.merge(graph, s)(x), state, x)
+    return tuple(y.shape[1:])
+
+
 def fuses(stage: nnx.Module) -> bool:
-    """Whether a stage is a dense part, which can be evaluated at every s-th position."""
+    """Whether a stage is a dense part: it can be evaluated at kept positions only."""
     return isinstance(stage, Conv | ConvNormAct)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from math import ceil, floor
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float
 
-from research.layers import Dense
+from research.layers import Conv, Dense
 from research.types import Logits, Map
 
 
@@ -28,14 +30,35 @@ def maximum(x: Map) -> Float[Array, "batch channels"]:
     return x.max((1, 2))
 
 
+def grid(x: Map, size: int = 7) -> Float[Array, "batch features"]:
+    """Averages to size×size cells, then flattens: any map size fits one dense layer.
+
+    Cell i covers rows ⌊iH/size⌋ … ⌈(i+1)H/size⌉ − 1, so cells overlap, or repeat, where
+    `size` does not divide H: PyTorch's adaptive average pooling.
+    """
+    rows, columns = cells(x.shape[1], size), cells(x.shape[2], size)
+    y = jnp.einsum("ih,bhwc,jw->bijc", rows.astype(x.dtype), x, columns.astype(x.dtype))
+    return flatten(y)
+
+
+def cells(length: int, size: int) -> Float[np.ndarray, "{size} {length}"]:
+    """Row i averages the i-th of `size` cells over `length` positions."""
+    weights = np.zeros((size, length), np.float32)
+    for i in range(size):
+        start, stop = floor(i * length / size), ceil((i + 1) * length / size)
+        weights[i, start:stop] = 1 / (stop - start)
+    return weights
+
+
 class Head(nnx.Module):
-    """pool → hidden layer with relu (if any) → logits.
+    """pool → hidden layers with relu (if any) → logits.
 
     Args:
       shape: (H, W, C) of the last map.
       classes: number of logits.
-      pool: `flatten`, `mean` or `maximum`: map → vector.
-      units: width of the hidden layer; None for none.
+      pool: `flatten`, `mean`, `maximum` or `grid`: map → vector.
+      units: width of the hidden layer, or of each of several; None for none.
+      dropout: rate after each hidden layer in training.
       rngs: initialises the dense layers (Glorot uniform).
     """
 
@@ -45,18 +68,49 @@ class Head(nnx.Module):
         classes: int,
         *,
         pool: Callable[[Map], Array] = flatten,
-        units: int | None = None,
+        units: int | Sequence[int] | None = None,
+        dropout: float = 0.0,
         rngs: nnx.Rngs,
     ):
         self.pool = pool
         last = jax.ShapeDtypeStruct((1, *shape), jnp.float32)
-        features = jax.eval_shape(pool, last).shape[-1]
-        self.hidden = None if units is None else Dense(features, units, rngs=rngs)
-        self.logits = Dense(units or features, classes, rngs=rngs)
+        width = jax.eval_shape(pool, last).shape[-1]
+        hidden = []
+        for count in [units] if isinstance(units, int) else units or []:
+            hidden.append(Dense(width, count, rngs=rngs))
+            width = count
+        self.hidden = nnx.List(hidden)
+        self.dropout = nnx.Dropout(dropout, rngs=rngs) if dropout else None
+        self.logits = Dense(width, classes, rngs=rngs)
 
     def __call__(self, x: Map) -> Logits:
         """(B, H, W, C) → (B, classes)."""
         x = self.pool(x)
-        if self.hidden is not None:
-            x = jax.nn.relu(self.hidden(x))
+        for layer in self.hidden:
+            x = jax.nn.relu(layer(x))
+            x = x if self.dropout is None else self.dropout(x)
         return jnp.asarray(self.logits(x))
+
+
+class ClassMaps(nnx.Module):
+    """A 1×1 convolution to one map per class, relu, averaged over the positions.
+
+    The readout of a network without dense layers: C·K + K parameters, whatever the
+    map's size, and invariant to circular shifts of it.
+
+    Args:
+      shape: (H, W, C) of the last map.
+      classes: number K of logits.
+      rngs: initialises the convolution (He normal).
+
+    References:
+      J. T. Springenberg et al., Striving for Simplicity, ICLR workshop 2015,
+      arXiv:1412.6806, table 1.
+    """
+
+    def __init__(self, shape: tuple[int, int, int], classes: int, *, rngs: nnx.Rngs):
+        self.conv = Conv(shape[-1], classes, 1, rngs=rngs)
+
+    def __call__(self, x: Map) -> Logits:
+        """(B, H, W, C) → (B, classes)."""
+        return mean(jax.nn.relu(self.conv(x)))

@@ -1,0 +1,1 @@
+"""Data: TFDS data sets, without TensorFlow → arrays on disk → splits → batches."""

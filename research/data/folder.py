@@ -1,0 +1,142 @@
+"""Any labelled images as DIR/SPLIT/CLASS/*.jpg, the layout of ImageNet and most others.
+
+Splits are the folders `train`, `validation` (or `val`) and `test` that there are;
+classes are the folders in `train` in alphabetical order. Files are stored as they are,
+at their own size, and scaled to `data.shape` when arrays are made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from research.data.images import UNREADABLE, storable
+from research.errors import UserError
+
+SPLITS = {"train": "train", "val": "validation", "validation": "validation"}
+SPLITS["test"] = "test"
+SUFFIXES = {".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp"}
+
+
+def from_files(
+    *,
+    name: str,
+    version: str,
+    shape: tuple[int, int, int],
+    classes: int,
+    data_dir: Path,
+    manual_dir: Path | None,
+    path_feature: str = "file_name",
+    keep_size: bool = True,
+) -> Any:
+    """Returns the TFDS builder of class folders.
+
+    Args:
+      name: of the data set, of your choice.
+      version: of the data set, of your choice.
+      shape: (height, width, channels); of one channel, colours become grey.
+      classes: number of classes.
+      data_dir: where to write.
+      manual_dir: DIR.
+      path_feature: TFDS feature that keeps the path below `manual_dir`.
+      keep_size: whether to store images at their own size, not at `shape`.
+
+    Raises:
+      UserError: DIR is not laid out so, or a file is no image.
+    """
+    import tensorflow_datasets as tfds  # takes a second to import
+
+    from research.data.records import image_builder
+
+    stored = (None, None, shape[2]) if keep_size else shape
+    if manual_dir is None:
+        raise UserError(
+            f"data.name={name} is made from your own files: give data.manual_dir=DIR "
+            "with DIR/train/CLASS/*.jpg and DIR/test/CLASS/*.jpg"
+        )
+    folders = find_splits(manual_dir)
+    names = class_names(folders["train"])
+    if len(names) != classes:
+        raise UserError(
+            f"data.classes={classes}: {folders['train']} has {len(names)} class "
+            f"folders; set data.classes={len(names)}"
+        )
+    files = {split: list_files(folder, names) for split, folder in folders.items()}
+
+    def examples(split: str) -> Iterator[tuple[str, dict[str, Any]]]:
+        for path in files[split]:
+            key = str(path.relative_to(manual_dir))
+            label = path.relative_to(folders[split]).parts[0]
+            yield (
+                key,
+                {"image": content(path, stored), "label": label, path_feature: key},
+            )
+
+    return image_builder(
+        name=name,
+        version=version,
+        shape=stored,
+        labels=names,
+        splits=lambda _: {split: examples(split) for split in files},
+        data_dir=data_dir,
+        description=f"Images in {classes} class folders.",
+        homepage="",
+        **{path_feature: tfds.features.Text()},
+    )
+
+
+def find_splits(folder: Path) -> dict[str, Path]:
+    """Returns the folder of each split.
+
+    Raises:
+      UserError: there is no folder `train`, or no other.
+    """
+    found = {
+        split: folder / name
+        for name, split in SPLITS.items()
+        if (folder / name).is_dir()
+    }
+    if "train" not in found or len(found) < 2:
+        raise UserError(
+            f"data.manual_dir={folder} needs the folders train and test (or "
+            "validation), with a folder of images for each class"
+        )
+    return found
+
+
+def class_names(folder: Path) -> list[str]:
+    """Returns the names of the class folders in alphabetical order."""
+    return sorted(path.name for path in folder.iterdir() if path.is_dir())
+
+
+def list_files(folder: Path, names: list[str]) -> list[Path]:
+    """Returns all image files of a split.
+
+    Raises:
+      UserError: a class has no image, or is none of `names`.
+    """
+    strange = sorted(set(class_names(folder)) - set(names))
+    if strange:
+        raise UserError(f"{folder / strange[0]}: train has no class {strange[0]!r}")
+    files = []
+    for name in class_names(folder):
+        inside = sorted((folder / name).rglob("*"))
+        images = [path for path in inside if path.suffix.lower() in SUFFIXES]
+        if not images:
+            kinds = ", ".join(sorted(SUFFIXES))
+            raise UserError(f"{folder / name} holds no image ({kinds})")
+        files += images
+    return files
+
+
+def content(path: Path, shape: tuple[int | None, int | None, int]) -> bytes:
+    """Returns what to store of an image file.
+
+    Raises:
+      UserError: it is no image, or a broken one.
+    """
+    try:
+        return storable(path.read_bytes(), shape)
+    except UNREADABLE as error:
+        raise UserError(f"{path} is no image that can be read: {error}") from error

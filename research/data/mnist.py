@@ -1,0 +1,167 @@
+"""MNIST from its four IDX files: local ones, or downloaded.
+
+LeCun, Cortes & Burges, http://yann.lecun.com/exdb/mnist/: 60,000 + 10,000 handwritten
+digits, 28×28. Keys are TFDS' own, so the stored order is that of everyone's `mnist`.
+"""
+
+from __future__ import annotations
+
+import gzip
+import struct
+import zlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import UInt8
+
+from research.data.download import download
+from research.data.images import png
+from research.errors import UserError
+
+PREFIXES = {"train": "train", "test": "t10k"}
+Example = tuple[int, dict[str, Any]]  # TFDS' key, and the features
+
+KINDS = {"images": 3, "labels": 1}  # and the number of their axes
+UNSIGNED_BYTES = 8  # the code of this element type in an IDX header
+
+
+def from_files(
+    *,
+    url: str,
+    name: str,
+    version: str,
+    shape: tuple[int, int, int],
+    classes: int,
+    data_dir: Path,
+    manual_dir: Path | None,
+) -> Any:
+    """Returns the TFDS builder of MNIST, or of any data set in MNIST's four files.
+
+    Args:
+      url: where the four files are downloaded from if there is no `manual_dir`.
+      name: of the data set in TFDS.
+      version: of the data set in TFDS.
+      shape: (rows, columns, 1).
+      classes: number of classes.
+      data_dir: where to write.
+      manual_dir: holds `train-images-idx3-ubyte` and so on, as they are or as `.gz`.
+
+    Raises:
+      UserError: a file is missing, truncated, or is not what its name says.
+    """
+    from research.data.records import image_builder  # TFDS takes a second to import
+
+    def splits(downloads: Path) -> Mapping[str, Iterator[Example]]:
+        names = {
+            (split, kind): f"{prefix}-{kind}-idx{axes}-ubyte"
+            for split, prefix in PREFIXES.items()
+            for kind, axes in KINDS.items()
+        }
+        paths = {
+            key: download(f"{url}{file}.gz", downloads)
+            if manual_dir is None
+            else find(manual_dir, file)
+            for key, file in names.items()
+        }
+        return {
+            split: read(paths[split, "images"], paths[split, "labels"], shape, classes)
+            for split in PREFIXES
+        }
+
+    return image_builder(
+        name=name,
+        version=version,
+        shape=shape,
+        labels=classes,
+        splits=splits,
+        data_dir=data_dir,
+        description="Handwritten digits in MNIST's IDX files.",
+        homepage="http://yann.lecun.com/exdb/mnist/",
+    )
+
+
+def find(folder: Path, file: str) -> Path:
+    """Returns the path of an IDX file, plain or compressed.
+
+    Raises:
+      UserError: there is neither.
+    """
+    for path in (folder / file, folder / f"{file}.gz"):
+        if path.is_file():
+            return path
+    raise UserError(f"data.manual_dir={folder} has no {file} or {file}.gz")
+
+
+def read(
+    images: Path, labels: Path, shape: tuple[int, int, int], classes: int
+) -> Iterator[Example]:
+    """Checks a pair of files and returns their examples.
+
+    Raises:
+      UserError: a file is damaged, or sizes, labels or their numbers do not fit.
+    """
+    pixels, targets = idx(images, axes=3), idx(labels, axes=1)
+    if pixels.shape[1:] != shape[:2] or shape[2] != 1:
+        rows, columns = pixels.shape[1:]
+        raise UserError(
+            f"{images}: its images are {rows}×{columns}; set "
+            f"data.shape=[{rows},{columns},1]"
+        )
+    if len(pixels) != len(targets):
+        raise UserError(
+            f"{labels} has {len(targets)} labels for the {len(pixels)} images of "
+            f"{images}"
+        )
+    if targets.size and targets.max() >= classes:
+        raise UserError(
+            f"{labels} has a label {targets.max()}, above the {classes - 1} that "
+            f"data.classes={classes} allows"
+        )
+    return examples(pixels, targets)
+
+
+def examples(
+    pixels: UInt8[np.ndarray, "examples height width"],
+    targets: UInt8[np.ndarray, " examples"],
+) -> Iterator[Example]:
+    """Yields what a TFDS builder writes, under TFDS' keys."""
+    for i, (image, label) in enumerate(zip(pixels, targets, strict=True)):
+        yield i, {"image": png(image[:, :, None]), "label": int(label)}
+
+
+def idx(path: Path, *, axes: int) -> UInt8[np.ndarray, "*axes"]:
+    """Reads an IDX file of unsigned bytes.
+
+    A header of big-endian integers, 0x0000 08 AXES and the length of each axis, comes
+    before the elements (http://yann.lecun.com/exdb/mnist/).
+
+    Args:
+      path: the file, compressed if it ends in `.gz`.
+      axes: how many it should have.
+
+    Raises:
+      UserError: the file is truncated or something else.
+    """
+    content = path.read_bytes()
+    try:
+        content = gzip.decompress(content) if path.suffix == ".gz" else content
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise UserError(f"{path} is truncated or no gzip file: {error}") from error
+    start = 4 * (1 + axes)
+    if len(content) < start or struct.unpack(">I", content[:4])[0] != (
+        UNSIGNED_BYTES << 8 | axes
+    ):
+        raise UserError(
+            f"{path} is no IDX file of bytes with {axes} axes: it begins with "
+            f"0x{content[:4].hex()}, not 0x0000{UNSIGNED_BYTES:02x}{axes:02x}"
+        )
+    lengths = struct.unpack(f">{axes}I", content[4:start])
+    elements = np.frombuffer(content, np.uint8, offset=start)
+    if elements.size != np.prod(lengths, dtype=np.int64):
+        raise UserError(
+            f"{path} is truncated or too long: {elements.size} bytes of data, "
+            f"{'×'.join(map(str, lengths))} were announced"
+        )
+    return elements.reshape(lengths)

@@ -1,0 +1,111 @@
+"""Where equivariance breaks: the map of a shifted image against the shifted map."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int
+
+from research.data.source import Split
+from research.evals.inside import Inside
+from research.models.network import Network
+from research.results import Measurement
+from research.signal import shift
+from research.types import Images, Map
+
+Offsets = Int[Array, "batch 2"]
+Each = Float[Array, " batch"]
+
+
+def evaluate(
+    predict: Callable[..., Any],
+    split: Split,
+    *,
+    shifts: Sequence[int | Sequence[int]] = (1, 2, 4),
+    examples: int = 512,
+    batch: int = 128,
+) -> Iterator[Measurement]:
+    """Compares F(T_d x) with the shifted F(x), for the map F after each stage.
+
+    T_d is circular. Let j be the cumulative stride of the stage. Where d ≡ 0 mod j
+    (`grid` is `on`) the map should move by d/j; elsewhere no shift of the map is due,
+    and it is compared after the roll that fits best (`off`): the two are different
+    questions and stand in different rows.
+
+    Args:
+      predict: a network of ours.
+      split: images.
+      shifts: each d in pixels, as [dy, dx], or one number for both.
+      examples: how many, from the first.
+      batch: examples a call.
+
+    Yields:
+      Per stage and shift `error` = ‖T F(x) − F(T_d x)‖ / ‖F(x)‖ and `cosine`. Of
+      all-zero maps the error is 0 and the cosine 1 where both are zero, 1 and 0 where
+      one is.
+
+    Raises:
+      UserError: not a network of ours.
+    """
+    inside = Inside(predict, name="layers", batch=batch)
+    images = split.images[:examples]
+    for d in shifts:
+        offset = (d, d) if isinstance(d, int) else tuple(d)
+        offsets = np.tile(np.array(offset, np.int32), (len(images), 1))
+        stages = inside.map(deviations, images, offsets)
+        for index, (error, cosine, on) in enumerate(stages):
+            params = {
+                "index": index,
+                "part": inside.parts[index],
+                "stride": list(inside.strides[index]),
+                "shift": list(offset),
+                "grid": "on" if on.all() else "off",
+            }
+            yield Measurement.of_examples("layers", "error", error, params=params)
+            yield Measurement.of_examples("layers", "cosine", cosine, params=params)
+
+
+def deviations(
+    network: Network, images: Images, offsets: Offsets
+) -> list[tuple[Each, Each, Bool[Array, " batch"]]]:
+    """Returns error, cosine, and whether the shift is on the grid, after each stage."""
+    found = []
+    jump = jnp.ones(2, jnp.int32)
+    pairs = zip(
+        network.features(images), network.features(shift(images, offsets)), strict=True
+    )
+    for stage, (still, moved) in zip(network.stages, pairs, strict=True):
+        jump *= jnp.array(stage.stride)
+        on = (offsets % jump == 0).all(-1)
+        due = jnp.where(on[:, None], offsets // jump, best_roll(still, moved))
+        found.append((*deviation(shift(still, due), moved), on))
+    return found
+
+
+def deviation(expected: Map, found: Map) -> tuple[Each, Each]:
+    """Returns ‖expected − found‖/‖expected‖ and the cosine, for each example."""
+    axes = (1, 2, 3)
+    sizes = [jnp.sqrt((one**2).sum(axes)) for one in (expected, found)]
+    distance = jnp.sqrt(((expected - found) ** 2).sum(axes))
+    inner = (expected * found).sum(axes)
+    zero = (sizes[0] == 0) | (sizes[1] == 0)
+    both = (sizes[0] == 0) & (sizes[1] == 0)
+    error = jnp.where(zero, ~both, distance / jnp.where(zero, 1, sizes[0]))
+    cosine = jnp.where(zero, both, inner / jnp.where(zero, 1, sizes[0] * sizes[1]))
+    return error, cosine
+
+
+def best_roll(still: Map, moved: Map) -> Offsets:
+    """Returns the circular shift of `still` that comes nearest to `moved`.
+
+    Shifts keep the norm, so it is where the cross-correlation is largest, found for all
+    shifts at once by the Fourier transform.
+    """
+    height, width = still.shape[1:3]
+    a, b = (jnp.fft.rfft2(one, axes=(1, 2)) for one in (still, moved))
+    likeness = jnp.fft.irfft2((a.conj() * b).sum(-1), s=(height, width), axes=(1, 2))
+    best = likeness.reshape(len(likeness), -1).argmax(-1)
+    return jnp.stack([best // width, best % width], -1)

@@ -1,0 +1,66 @@
+"""The Picasso question: same parts, jumbled places."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from research import metrics
+from research.data.source import Split
+from research.errors import UserError
+from research.evals.predictor import Predictor
+from research.results import Measurement
+
+Pairs = Callable[[int], tuple[np.ndarray, np.ndarray, np.ndarray]]
+
+
+def evaluate(
+    predict: Callable[..., Any],
+    split: Split,
+    *,
+    pairs: Pairs,
+    examples: int = 2000,
+    batch: int = 512,
+) -> Iterator[Measurement]:
+    """Compares intact objects with the same ones whose parts are jumbled.
+
+    The label, which parts there are, still holds when they are jumbled. High confidence
+    there proves nothing by itself: see whether the network can tell the two at all
+    (`data=faces_jumbled`).
+
+    Args:
+      predict: any `images → logits`, of who it is.
+      split: of the data that `pairs` draws, for its shape.
+      pairs: `pairs(examples) → (intact, jumbled, labels)`, arrays of uint8 images.
+      examples: how many pairs.
+      batch: examples a call.
+
+    Yields:
+      `accuracy` and `confidence` (probability of the prediction) with `jumbled` false
+      and true; `agreement` between the two, and `mac`.
+
+    Raises:
+      UserError: the images of the split have another shape.
+    """
+    intact, jumbled, labels = pairs(examples)
+    if split.images.shape[1:] != intact.shape[1:]:
+        raise UserError(
+            f"eval=part: the images are {split.images.shape[1:]} and those with known "
+            f"parts {intact.shape[1:]}; use data=faces"
+        )
+    predictor = Predictor.of(predict, batch=batch)
+    logits = [predictor.logits(images) for images in (intact, jumbled)]
+    for moved, one in zip((False, True), logits, strict=True):
+        top = metrics.predictions(one)
+        measures = {
+            "accuracy": metrics.correct(one, labels),
+            "confidence": metrics.confidence(one, top),
+        }
+        for measure, values in measures.items():
+            yield Measurement.of_examples(
+                "part", measure, values, params={"jumbled": moved}
+            )
+    yield Measurement.of_examples("part", "agreement", metrics.agreement(*logits))
+    yield Measurement.of_examples("part", "mac", metrics.mac(logits[1], logits[0]))

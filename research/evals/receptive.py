@@ -1,0 +1,164 @@
+"""How far each stage really looks: the effective receptive field.
+
+The theoretical one stands in the rows of `research.evals.cost`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jaxtyping import Float
+from scipy.optimize import least_squares
+
+from research import devices
+from research.data.source import Split
+from research.evals.inside import Inside
+from research.evals.predictor import prepared
+from research.results import Measurement
+from research.types import Map
+
+THRESHOLD = 1 - 0.9545  # of the peak: what lies beyond 2σ in Luo 2016
+
+Field = Float[np.ndarray, "height width"]
+
+
+def evaluate(
+    predict: Callable[..., Any], split: Split, *, examples: int = 64
+) -> Iterator[Measurement]:
+    """Averages |∂ centre / ∂ image| over examples, for the map after each stage.
+
+    The centre is position (⌊h/2⌋, ⌊w/2⌋), summed over channels; the absolute
+    derivatives are summed over the image's channels. An adaptive sampler passes the
+    gradient through the phase that it chose.
+
+    Args:
+      predict: a network of ours.
+      split: images.
+      examples: how many, from the first; one batch.
+
+    Yields:
+      Per stage, in pixels: `size`, √(number of pixels above 4.55 % of the peak), beside
+      which stands the field itself, `map` (H, W); `extent`, √(height·width) of the box
+      of all pixels that matter at all; `sigma_y` and `sigma_x` of the Gaussian that
+      fits best in least squares, and its `fit`, R². A field that is zero everywhere has
+      size and extent 0 and no Gaussian (NaN).
+
+    Raises:
+      UserError: not a network of ours.
+
+    References:
+      W. Luo, Y. Li, R. Urtasun, R. Zemel, Understanding the Effective Receptive Field
+      in Deep Convolutional Neural Networks, NIPS 2016, arXiv:1701.04128.
+    """
+    images = split.images[:examples]
+    inside = Inside(predict, name="receptive", batch=len(images))
+    for index, field in enumerate(fields(inside, images)):
+        gaussian = fitted(field)
+        measures = {"size": size(field), "extent": extent(field)} | gaussian._asdict()
+        params = {"index": index, "part": inside.parts[index]}
+        for measure, value in measures.items():
+            yield Measurement(
+                "receptive",
+                measure,
+                float(value),
+                len(images),
+                params=params,
+                arrays={"map": field} if measure == "size" else {},
+            )
+
+
+def fields(inside: Inside, images: np.ndarray) -> Iterator[Field]:
+    """Yields the effective receptive field after each stage.
+
+    The gradient is walked back stage by stage from Python: each stage compiles once,
+    for all the fields that pass through it.
+    """
+    network = inside.network
+    stages = [nnx.split(stage) for stage in network.stages]
+    stages = [(graph, devices.replicate(s, inside.mesh)) for graph, s in stages]
+    x = network.standardize(prepared(None, devices.shard(images, inside.mesh)))
+    maps = [x]
+    for graph, state in stages:
+        maps.append(forward(graph, state, maps[-1]))
+    for last in range(len(stages)):
+        y = maps[last + 1]
+        gradient = jnp.zeros_like(y).at[:, y.shape[1] // 2, y.shape[2] // 2].set(1)
+        for (graph, state), x in zip(
+            reversed(stages[: last + 1]), reversed(maps[: last + 1]), strict=True
+        ):
+            gradient = backward(graph, state, x, gradient)
+        absolute = jnp.abs(gradient) / jnp.array(network.std)
+        yield np.asarray(absolute.sum(-1).mean(0))
+
+
+@partial(jax.jit, static_argnums=0)
+def forward(graph: nnx.GraphDef, state: Any, x: Map) -> Map:
+    """Returns the map after a stage."""
+    return nnx.merge(graph, state)(x)
+
+
+@partial(jax.jit, static_argnums=0)
+def backward(graph: nnx.GraphDef, state: Any, x: Map, gradient: Map) -> Map:
+    """Returns the gradient before a stage, given that after it."""
+    return jax.vjp(partial(forward, graph, state), x)[1](gradient)[0]
+
+
+def size(field: Field) -> float:
+    """√(number of pixels above 4.55 % of the peak); 0 of a field of zeros."""
+    return float(np.sqrt((field > THRESHOLD * field.max()).sum()))
+
+
+def extent(field: Field) -> float:
+    """√(height·width) of the box that holds all that is not zero."""
+    if not field.any():
+        return 0.0
+    sides = [np.ptp(np.flatnonzero(field.any(axis))) + 1 for axis in (1, 0)]
+    return float(np.sqrt(sides[0] * sides[1]))
+
+
+class Gaussian(NamedTuple):
+    """A Gaussian with axes along rows and columns: deviations in pixels, and R²."""
+
+    sigma_y: float
+    sigma_x: float
+    fit: float
+
+
+def fitted(field: Field) -> Gaussian:
+    """Fits A·exp(−(y − y₀)²/2σ_y² − (x − x₀)²/2σ_x²) in least squares."""
+    if not field.any():
+        return Gaussian(np.nan, np.nan, np.nan)
+    shape = np.array(field.shape)
+    target = field / field.max()
+    y, x = np.indices(field.shape)
+    weights = target / target.sum()
+    middle = np.array([(weights * y).sum(), (weights * x).sum()])
+    spread = np.array(
+        [
+            (weights * (y - middle[0]) ** 2).sum() ** 0.5,
+            (weights * (x - middle[1]) ** 2).sum() ** 0.5,
+        ]
+    )
+
+    def misses(values: np.ndarray) -> np.ndarray:
+        top, y0, x0, wide, broad = values
+        power = ((y - y0) / wide) ** 2 + ((x - x0) / broad) ** 2
+        return (top * np.exp(-power / 2) - target).ravel()
+
+    least = 0.1  # below, a Gaussian is one pixel whatever its σ
+    found = least_squares(
+        misses,
+        [1.0, *middle, *np.maximum(spread, 2 * least)],
+        bounds=(
+            [0, -1, -1, least, least],
+            [10, *shape, *(4 * shape)],
+        ),
+    )
+    rest = (found.fun**2).sum() / ((target - target.mean()) ** 2).sum()
+    return Gaussian(float(found.x[3]), float(found.x[4]), float(1 - rest))

@@ -1,0 +1,106 @@
+"""Puts names beside points so that nothing overlaps."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+Box = Float[np.ndarray, "4"]  # left, bottom, right, top in pixels
+Boxes = Float[np.ndarray, "boxes 4"]
+
+TEXT = "#333333"  # dark whatever the point's colour: light text is hard to read
+DIRECTIONS = [math.radians(angle) for angle in (0, 180, 90, 270, 45, 135, 225, 315)]
+SOLID = 5  # times worse to cover text or a marker than an error bar
+DISTANCES = [6, 10, 15, 21, 28, 36, 45]  # points
+
+
+def label_points(
+    axes: Axes,
+    points: dict[str, tuple[float, float]],
+    obstacles: list[tuple[float, float, float, float]],
+    *,
+    size: float = 7,
+) -> None:
+    """Writes each name at the nearest free place around its point.
+
+    Places are tried in order of distance, eight directions each, the most crowded point
+    first; the one that covers least wins. Names that end up far get a thin line.
+
+    Args:
+      axes: whose limits are final.
+      points: name → (x, y) in data units.
+      obstacles: (left, bottom, right, top) in data units, such as error bars.
+      size: of the text, in points.
+    """
+    figure = axes.figure
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()  # the layout must be done before anything can be measured
+    renderer = canvas.get_renderer()
+    pixels = figure.dpi / 72
+    to_pixels = axes.transData.transform
+    at = {name: to_pixels(point) for name, point in points.items()}
+    radius = 4 * pixels
+    taken = [np.array([*(p - radius), *(p + radius)]) for p in at.values()]
+    thin = []
+    for left, bottom, right, top in obstacles:
+        ends = to_pixels([(left, bottom), (right, top)])
+        thin.append(np.array([*(ends[0] - pixels), *(ends[1] + pixels)]))
+    frame = np.array(axes.get_window_extent(renderer).extents)
+
+    def crowd(name: str) -> float:
+        distances = [np.hypot(*(at[name] - other)) for other in at.values()]
+        return sum(1 / (1 + distance) for distance in distances)
+
+    for name in sorted(at, key=crowd, reverse=True):
+        text = axes.annotate(
+            name,
+            points[name],
+            (0, 0),
+            textcoords="offset points",
+            ha="center",
+            va="center",
+            fontsize=size,
+            color=TEXT,
+            zorder=5,
+            arrowprops={"arrowstyle": "-", "color": TEXT, "linewidth": 0.4},
+        )
+        box = np.array(text.get_window_extent(renderer).extents)
+        half = (box[2:] - box[:2]) / 2
+        offsets = [
+            (np.array([math.cos(a), math.sin(a)]) * (half + distance * pixels))
+            for distance in DISTANCES
+            for a in DIRECTIONS
+        ]
+        boxes = [
+            np.concatenate([at[name] + offset - half, at[name] + offset + half])
+            for offset in offsets
+        ]
+        costs = [
+            SOLID * cost(box, np.array(taken), frame)
+            + overlap(box, np.array(thin).reshape(-1, 4)).sum()
+            for box in boxes
+        ]
+        best = int(np.argmin(costs))  # the first: nearer ones come first
+        text.set_position(tuple(offsets[best] / pixels))
+        text.arrow_patch.set_visible(best >= 2 * len(DIRECTIONS))
+        taken.append(boxes[best])
+
+
+def cost(box: Box, taken: Boxes, frame: Box) -> float:
+    """Returns the area in pixels² that a box shares with others or has off a frame."""
+    return overlap(box, taken).sum() + _area(box) - overlap(box, frame[None])[0]
+
+
+def overlap(box: Box, others: Boxes) -> Float[np.ndarray, " boxes"]:
+    """Returns the area in pixels² that a box shares with each of the others."""
+    low = np.maximum(box[:2], others[:, :2])
+    high = np.minimum(box[2:], others[:, 2:])
+    return np.clip(high - low, 0, None).prod(1)
+
+
+def _area(box: Box) -> float:
+    return float((box[2:] - box[:2]).prod())

@@ -1,0 +1,160 @@
+"""Files that are written whole or not at all, and rows that a kill cannot lose.
+
+JSON here is strict: a number that is not finite is written as null.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import math
+import os
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from research.errors import UserError
+
+
+class Metrics:
+    """Appends rows to a run's `metrics.jsonl`, each flushed: a kill loses none.
+
+    A last line that a kill left half-written is cut off first.
+
+    Args:
+      run_dir: the run folder, made if need be.
+
+    Raises:
+      UserError: the folder cannot be written.
+    """
+
+    def __init__(self, run_dir: str | Path):
+        self.path = Path(run_dir) / "metrics.jsonl"
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = self.path.open("a+b", buffering=0)
+            self._file.seek(0)
+            self._file.truncate(self._file.read().rfind(b"\n") + 1)
+        except OSError as error:
+            raise unwritable(self.path, error) from error
+
+    def append(self, row: Mapping[str, Any]) -> None:
+        """Writes one row; array scalars become numbers. Raises as the constructor."""
+        data = line(row)
+        try:
+            if self._file.write(data) < len(data):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError as error:
+            raise unwritable(self.path, error) from error
+
+    def truncate(self, step: int) -> None:
+        """Drops the rows after `step`, which a resumed run is about to write again."""
+        rows = [row for row in read_lines(self.path) if row.get("step", 0) <= step]
+        self._file.close()
+        write_lines(self.path, rows)
+        self._file = self.path.open("ab", buffering=0)
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._file.close()
+
+    def __enter__(self) -> Metrics:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def write_bytes(path: str | Path, content: bytes) -> None:
+    """Puts `content` at `path` in one step: a reader sees all of it or what was there.
+
+    Raises:
+      UserError: the disk is full or the folder cannot be written; nothing stays behind.
+    """
+    path = Path(path)
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)  # mkstemp's 0600 would hide results from colleagues
+        os.replace(temporary, path)
+    except OSError as error:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
+        raise unwritable(path, error) from error
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Writes a text file, atomically. Raises as `write_bytes`."""
+    write_bytes(path, text.encode())
+
+
+def write_json(path: str | Path, value: Any) -> None:
+    """Writes one JSON value, atomically. Raises as `write_bytes`."""
+    text = json.dumps(plain(value), indent=2, ensure_ascii=False)
+    write_bytes(path, text.encode() + b"\n")
+
+
+def write_lines(path: str | Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Writes rows as JSON lines, atomically. Raises as `write_bytes`."""
+    write_bytes(path, b"".join(map(line, rows)))
+
+
+def read_lines(path: str | Path) -> list[dict[str, Any]]:
+    """Returns the rows of a JSON-lines file, less a last line left half-written.
+
+    Raises:
+      UserError: another line is not JSON.
+    """
+    *lines, _ = (
+        Path(path).read_bytes().split(b"\n")
+    )  # after the last newline: unfinished
+    rows = []
+    for number, text in enumerate(lines, 1):
+        try:
+            rows.append(json.loads(text))
+        except ValueError as error:
+            raise UserError(
+                f"{path}, line {number}: not a JSON object: {text[:60]!r}; mend or "
+                "remove that line"
+            ) from error
+    return rows
+
+
+def line(row: Mapping[str, Any]) -> bytes:
+    """Returns a row as one line of JSON."""
+    return json.dumps(plain(row), ensure_ascii=False).encode() + b"\n"
+
+
+def plain(value: Any) -> Any:
+    """Returns a value in strict JSON's types; arrays of any library become lists."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(inner) for inner in value]
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    if isinstance(value, str | int | None):
+        return value
+    if isinstance(value, Path):
+        return str(value)
+    return plain(value.tolist())
+
+
+def unwritable(path: Path, error: OSError) -> UserError:
+    """Returns what to tell of a path that cannot be written."""
+    return UserError(
+        f"cannot write {path}: {error.strerror}; make room there or choose another "
+        "folder with root=… (of a report, out=…)"
+    )

@@ -1,0 +1,275 @@
+"""Residual networks, for small and for large images, by one function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from research.downsample import Downsample
+from research.downsample.reduce import Max
+from research.errors import UserError
+from research.layers import BatchNorm, ConvNormAct
+from research.models import convert
+from research.models.network import Network
+from research.models.stages import linear
+from research.types import Map, Padding, Stride
+
+Factory = Callable[..., nnx.Module]
+
+
+class PadChannels(nnx.Module):
+    """A shortcut without parameters: new channels are zero (option A of He 2016)."""
+
+    def __init__(self, inputs: int, outputs: int, *, rngs: nnx.Rngs):
+        del rngs
+        self.added = outputs - inputs
+        if self.added < 0:
+            raise UserError(
+                f"model.widths: a group of {outputs} channels follows {inputs}, and "
+                "zero channels cannot be taken away; let them grow, or set "
+                "model/shortcut=project"
+            )
+
+    def __call__(self, x: Map) -> Map:
+        """(B, H, W, inputs) → (B, H, W, outputs)."""
+        return jnp.pad(x, ((0, 0), (0, 0), (0, 0), (0, self.added)))
+
+
+class Project(ConvNormAct):
+    """A shortcut by a normalised 1×1 convolution (option B of He 2016)."""
+
+    def __init__(self, inputs: int, outputs: int, *, rngs: nnx.Rngs):
+        super().__init__(inputs, outputs, 1, norm=BatchNorm, act=linear, rngs=rngs)
+
+
+class Residual(nnx.Module):
+    """relu(after(downsample(dense(before(x)))) + shortcut(downsample'(x))).
+
+    (B, H, W, C) → (B, ⌈H/s⌉, ⌈W/s⌉, C'). The shortcut is downsampled as the companion
+    of the main branch: by the same filter, on the same phase. With decimation `dense`
+    is a strided convolution, as published; with a blur this is Zhang's placement
+    (convolution of stride 1, norm, relu, blur, convolution).
+
+    Args:
+      before: convolutions before `dense`.
+      dense: the convolution that is downsampled.
+      after: the last convolution, without activation.
+      shortcut: makes the channels of `x` those of the sum; None where they are.
+      down: the downsampler, or None.
+    """
+
+    def __init__(
+        self,
+        before: Sequence[ConvNormAct],
+        dense: ConvNormAct,
+        after: ConvNormAct,
+        shortcut: nnx.Module | None,
+        down: Downsample | None,
+    ):
+        self.before = nnx.List(before)
+        self.dense = dense
+        self.after = after
+        self.shortcut = shortcut
+        self.down = down
+        self.stride: Stride = (1, 1) if down is None else down.stride
+
+    def __call__(self, x: Map) -> Map:
+        """Returns the block's map."""
+        y, z = x, x
+        for part in self.before:
+            y = part(y)
+        if self.down is None:
+            y = self.dense(y)
+        else:
+            y, z = self.down.after(self.dense, y, z)
+        z = z if self.shortcut is None else self.shortcut(z)
+        return jax.nn.relu(self.after(y) + z)
+
+
+def basic(
+    inputs: int,
+    width: int,
+    *,
+    downsample: Callable[..., Downsample] | None,
+    shortcut: Factory,
+    padding: Padding,
+    rngs: nnx.Rngs,
+) -> Residual:
+    """Two 3×3 convolutions; the first is downsampled."""
+    conv = partial(ConvNormAct, norm=BatchNorm, padding=padding, rngs=rngs)
+    return Residual(
+        before=[],
+        dense=conv(inputs, width),
+        after=conv(width, width, act=linear),
+        shortcut=None if inputs == width else shortcut(inputs, width, rngs=rngs),
+        down=None if downsample is None else downsample(width, rngs=rngs),
+    )
+
+
+def bottleneck(
+    inputs: int,
+    width: int,
+    *,
+    downsample: Callable[..., Downsample] | None,
+    shortcut: Factory,
+    padding: Padding,
+    rngs: nnx.Rngs,
+) -> Residual:
+    """1×1, 3×3 and 1×1 convolutions to 4·width channels; the 3×3 is downsampled.
+
+    The stride is PyTorch's place for it ("v1.5"), not that of He 2016 in the first 1×1.
+    """
+    conv = partial(ConvNormAct, norm=BatchNorm, padding=padding, rngs=rngs)
+    outputs = 4 * width
+    return Residual(
+        before=[conv(inputs, width, 1)],
+        dense=conv(width, width),
+        after=conv(width, outputs, 1, act=linear),
+        shortcut=None if inputs == outputs else shortcut(inputs, outputs, rngs=rngs),
+        down=None if downsample is None else downsample(width, rngs=rngs),
+    )
+
+
+class MaxPool(nnx.Module):
+    """A dense window maximum, then the common downsampler: with decimation max pooling.
+
+    Args:
+      features: channels.
+      window: k of the maximum.
+      padding: its border mode; `zero` means −∞.
+      downsample: factory `downsample(features, *, rngs)`.
+      rngs: initialises the downsampler.
+    """
+
+    def __init__(
+        self,
+        features: int,
+        *,
+        window: int,
+        padding: Padding,
+        downsample: Callable[..., Downsample],
+        rngs: nnx.Rngs,
+    ):
+        self.reduce = Max(features, (1, 1), window=window, padding=padding, rngs=rngs)
+        self.down = downsample(features, rngs=rngs)
+        self.stride: Stride = self.down.stride
+
+    def __call__(self, x: Map) -> Map:
+        """(B, H, W, C) → (B, ⌈H/s⌉, ⌈W/s⌉, C)."""
+        return self.down.after(self.reduce, x)
+
+
+def small_stem(
+    inputs: int,
+    width: int,
+    *,
+    downsample: Callable[..., Downsample],
+    padding: Padding,
+    rngs: nnx.Rngs,
+) -> list[nnx.Module]:
+    """One 3×3 convolution, for images of 28 to 64 pixels."""
+    del downsample
+    return [ConvNormAct(inputs, width, norm=BatchNorm, padding=padding, rngs=rngs)]
+
+
+def large_stem(
+    inputs: int,
+    width: int,
+    *,
+    downsample: Callable[..., Downsample],
+    padding: Padding,
+    exempt: bool = False,
+    pool_window: int = 3,
+    pool_padding: Padding | None = None,
+    rngs: nnx.Rngs,
+) -> list[nnx.Module]:
+    """A 7×7 convolution and a max pooling, both downsampled, for ImageNet's images.
+
+    Args:
+      inputs: channels of an image.
+      width: channels of the stem.
+      downsample: factory of the common downsampler.
+      padding: border mode.
+      exempt: the convolution is decimated whatever the common downsampler, as Zhang
+        2019 does to save computation.
+      pool_window: of the maximum; 2 in Zhang's anti-aliased networks.
+      pool_padding: of the maximum; None: `padding`. `valid` in Zhang's networks.
+      rngs: initialises everything.
+    """
+    first = Downsample if exempt else downsample
+    return [
+        ConvNormAct(inputs, width, 7, norm=BatchNorm, padding=padding, rngs=rngs),
+        first(width, rngs=rngs),
+        MaxPool(
+            width,
+            window=pool_window,
+            padding=pool_padding or padding,
+            downsample=downsample,
+            rngs=rngs,
+        ),
+    ]
+
+
+def resnet(
+    shape: tuple[int, int, int],
+    classes: int,
+    *,
+    downsample: Callable[..., Downsample],
+    head: Callable[..., nnx.Module],
+    padding: Padding = "zero",
+    stem: Callable[..., list[nnx.Module]] = small_stem,
+    block: Callable[..., Residual] = basic,
+    shortcut: Factory = PadChannels,
+    widths: Sequence[int] = (16, 32, 64),
+    depths: Sequence[int] = (3, 3, 3),
+    weights: str | None = None,
+    mean: float | Sequence[float] = 0.0,
+    std: float | Sequence[float] = 1.0,
+    rngs: nnx.Rngs,
+) -> Network:
+    """A stem, then groups of residual blocks; each group but the first downsamples.
+
+    The default is ResNet-20 for CIFAR (269,722 parameters with ten classes); depths of
+    5 and 9 make ResNet-32 and -56. With the large stem, projections, widths 64 to 512
+    and a thousand classes: ResNet-18 (basic blocks, depths 2, 2, 2, 2; 11,689,512) and
+    ResNet-50 (bottlenecks, depths 3, 4, 6, 3; 25,557,032).
+
+    Args:
+      shape: (height, width, channels) of an image.
+      classes: number of logits.
+      downsample: factory `downsample(features, *, rngs)`.
+      head: factory `head(map_shape, classes, *, rngs)`.
+      padding: border mode of the convolutions.
+      stem: factory of the first stages.
+      block: `basic` or `bottleneck`.
+      shortcut: `PadChannels` or `Project`, where a block changes the channels.
+      widths: of each group.
+      depths: blocks of each group.
+      weights: a PyTorch state dict to start from (see `research.models.convert`).
+      mean: of the images, for standardisation.
+      std: of the images.
+      rngs: initialises everything (He normal).
+
+    References:
+      K. He et al., Deep Residual Learning for Image Recognition, CVPR 2016,
+      arXiv:1512.03385. R. Zhang, Making Convolutional Networks Shift-Invariant Again,
+      ICML 2019, arXiv:1904.11486.
+    """
+    common = {"padding": padding, "rngs": rngs}
+    stages = list(stem(shape[-1], widths[0], downsample=downsample, **common))
+    inputs = widths[0]
+    for group, (width, depth) in enumerate(zip(widths, depths, strict=True)):
+        for index in range(depth):
+            down = downsample if group > 0 and index == 0 else None
+            made = block(inputs, width, downsample=down, shortcut=shortcut, **common)
+            inputs = made.after.conv.kernel.shape[-1]
+            stages.append(made)
+    readout = partial(head, classes=classes)
+    network = Network(shape, stages, readout, mean=mean, std=std, rngs=rngs)
+    if weights is not None:
+        convert.load(convert.resnet_parts(network), weights)
+    return network

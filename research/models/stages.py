@@ -1,0 +1,50 @@
+"""Stages that several networks share, besides convolutions and downsamplers."""
+
+from __future__ import annotations
+
+import jax
+import numpy as np
+from flax import nnx
+
+from research.types import Map, Stride
+
+
+class Dropout(nnx.Dropout):
+    """Sets each value to zero with probability `rate` in training, and scales the rest.
+
+    (B, H, W, C) → (B, H, W, C); the identity in evaluation.
+    """
+
+    stride: Stride = (1, 1)
+
+
+class Permute(nnx.Module):
+    """Moves every pixel to another place, the same way for all images and channels.
+
+    (B, H, W, C) → (B, H, W, C). A fully connected network cannot tell the difference,
+    one that relies on neighbourhoods loses them: the control for locality.
+
+    Args:
+      seed: of the permutation, which depends on nothing else but the map's size.
+    """
+
+    stride: Stride = (1, 1)
+
+    def __init__(self, seed: int):
+        self.seed = seed
+
+    def __call__(self, x: Map) -> Map:
+        """Returns the map with its positions permuted."""
+        batch, height, width, channels = x.shape
+        order = np.random.default_rng(self.seed).permutation(height * width)
+        return x.reshape(batch, -1, channels)[:, order].reshape(x.shape)
+
+
+def scrambled(seed: int | None) -> list[nnx.Module]:
+    """Returns the stages that a network behind a fixed permutation begins with."""
+    return [] if seed is None else [Permute(seed)]
+
+
+def linear(x: jax.Array) -> jax.Array:
+    """No activation."""
+    return x

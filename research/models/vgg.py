@@ -1,0 +1,94 @@
+"""VGG: five blocks of 3×3 convolutions with a pooling after each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import jax
+from flax import nnx
+
+from research.downsample import Downsample
+from research.layers import BatchNorm, Conv, ConvNormAct
+from research.models import convert
+from research.models.network import Network
+from research.types import Padding
+
+
+class BiasedConvNormAct(ConvNormAct):
+    """Convolution with a bias → norm (if any) → relu.
+
+    A norm makes the bias idle. The published networks have both, and their weights fit
+    here one to one.
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        *,
+        norm: Callable[..., nnx.Module] | None,
+        padding: Padding,
+        rngs: nnx.Rngs,
+    ):
+        nnx.Module.__init__(self)
+        self.conv = Conv(inputs, outputs, padding=padding, rngs=rngs)
+        self.norm = None if norm is None else norm(outputs, rngs=rngs)
+        self.act = jax.nn.relu
+
+
+def vgg(
+    shape: tuple[int, int, int],
+    classes: int,
+    *,
+    downsample: Callable[..., Downsample],
+    head: Callable[..., nnx.Module],
+    padding: Padding = "zero",
+    widths: Sequence[int] = (64, 128, 256, 512, 512),
+    depths: Sequence[int] = (2, 2, 2, 2, 2),
+    norm: Callable[..., nnx.Module] | None = BatchNorm,
+    weights: str | None = None,
+    mean: float | Sequence[float] = 0.0,
+    std: float | Sequence[float] = 1.0,
+    rngs: nnx.Rngs,
+) -> Network:
+    """Blocks of 3×3 convolutions, a downsampler after each.
+
+    The default is VGG-13: with the `gap` head and ten classes 9,416,010 parameters, the
+    network of the CIFAR experiments of Zhang 2019 (where `max_blur` is its anti-aliased
+    form); with the 4096-unit head and a thousand classes 133,053,736, PyTorch's
+    `vgg13_bn` (133,047,848 without norms, `vgg13`).
+
+    Args:
+      shape: (height, width, channels) of an image.
+      classes: number of logits.
+      downsample: factory `downsample(features, *, rngs)`.
+      head: factory `head(map_shape, classes, *, rngs)`.
+      padding: border mode of the convolutions.
+      widths: channels of each block.
+      depths: convolutions of each block.
+      norm: factory of the normalisation, or None.
+      weights: a PyTorch state dict to start from (see `research.models.convert`).
+      mean: of the images, for standardisation.
+      std: of the images.
+      rngs: initialises everything.
+
+    References:
+      K. Simonyan, A. Zisserman, Very Deep Convolutional Networks for Large-Scale Image
+      Recognition, ICLR 2015, arXiv:1409.1556, table 1, column B. R. Zhang, Making
+      Convolutional Networks Shift-Invariant Again, ICML 2019, arXiv:1904.11486.
+    """
+    stages: list[nnx.Module] = []
+    inputs = shape[-1]
+    for width, depth in zip(widths, depths, strict=True):
+        for _ in range(depth):
+            stages.append(
+                BiasedConvNormAct(inputs, width, norm=norm, padding=padding, rngs=rngs)
+            )
+            inputs = width
+        stages.append(downsample(width, rngs=rngs))
+    readout = partial(head, classes=classes)
+    network = Network(shape, stages, readout, mean=mean, std=std, rngs=rngs)
+    if weights is not None:
+        convert.load(convert.vgg_parts(network), weights)
+    return network

@@ -1,0 +1,277 @@
+"""The vision transformer, whose downsampler is the patch embedding."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jaxtyping import Array, Float
+
+from research.downsample import Downsample
+from research.errors import UserError
+from research.layers import Conv, Dense, glorot_uniform
+from research.models.network import Network, output_shape
+from research.types import Map, Padding, Stride
+
+Tokens = Float[Array, "batch tokens width"]
+
+small_normal = nnx.initializers.normal(0.02)
+
+
+class Learned(nnx.Module):
+    """A learned vector for every position of a map of one size.
+
+    Args:
+      shape: (H, W, C) of the map.
+      rngs: draws the vectors (normal, σ = .02).
+    """
+
+    stride: Stride = (1, 1)
+
+    def __init__(self, shape: tuple[int, int, int], *, rngs: nnx.Rngs):
+        self.vectors = nnx.Param(small_normal(rngs.params(), tuple(shape)))
+
+    def __call__(self, x: Map) -> Map:
+        """Returns the map plus the vectors."""
+        if x.shape[1:] != self.vectors.shape:
+            raise UserError(
+                f"position embedding: made for a map of {self.vectors.shape}, got "
+                f"{x.shape[1:]}; set data.shape to these images, or use "
+                "model/position=sinusoidal or none"
+            )
+        return x + self.vectors[...]
+
+
+class Sinusoidal(nnx.Module):
+    """Fixed sines and cosines of the row (first half of the channels) and the column.
+
+    Wavelengths grow geometrically from 2π to 10,000·2π positions, as in Vaswani 2017
+    (arXiv:1706.03762), for each axis by itself. Any map size.
+
+    Args:
+      shape: (H, W, C) of the map; 4 divides C.
+      rngs: unused.
+    """
+
+    stride: Stride = (1, 1)
+
+    def __init__(self, shape: tuple[int, int, int], *, rngs: nnx.Rngs):
+        del rngs
+        if shape[-1] % 4:
+            raise UserError(
+                f"model.width={shape[-1]}: sinusoidal positions need a multiple of 4; "
+                "or use model/position=learned or none"
+            )
+
+    def __call__(self, x: Map) -> Map:
+        """Returns the map plus the waves."""
+        height, width, channels = x.shape[1:]
+        rows, columns = (waves(size, channels // 2) for size in (height, width))
+        rows = np.broadcast_to(rows[:, None], (height, width, channels // 2))
+        columns = np.broadcast_to(columns[None], rows.shape)
+        return x + jnp.asarray(np.concatenate([rows, columns], -1), x.dtype)
+
+
+def waves(size: int, channels: int) -> Float[np.ndarray, "{size} {channels}"]:
+    """Sines, then cosines, of positions 0 … size − 1."""
+    frequency = 10_000.0 ** -np.linspace(0, 1, channels // 2)
+    angle = np.arange(size)[:, None] * frequency
+    return np.concatenate([np.sin(angle), np.cos(angle)], -1).astype(np.float32)
+
+
+class Unplaced(nnx.Module):
+    """No position embedding: patches are a bag, and attention commutes with shifts."""
+
+    stride: Stride = (1, 1)
+
+    def __init__(self, shape: tuple[int, int, int], *, rngs: nnx.Rngs):
+        del shape, rngs
+
+    def __call__(self, x: Map) -> Map:
+        """Returns the map."""
+        return x
+
+
+class AddToken(nnx.Module):
+    """Gives the map a class token: (B, H, W, C) → (B, H, W, 2C).
+
+    A stage returns a map, and a token has no place in it. So the token stands at every
+    position, in C more channels; every copy is the same, blocks read one and write all.
+    The map then commutes with shifts, and is scrambled and probed, as any other, and
+    the computation is that of the published transformer.
+
+    Args:
+      width: C.
+      rngs: draws the token (normal, σ = .02).
+    """
+
+    stride: Stride = (1, 1)
+
+    def __init__(self, width: int, *, rngs: nnx.Rngs):
+        self.token = nnx.Param(small_normal(rngs.params(), (width,)))
+
+    def __call__(self, x: Map) -> Map:
+        """Returns the map with the token beside it."""
+        token = self.token[...].astype(x.dtype)
+        return jnp.concatenate([x, jnp.broadcast_to(token, x.shape)], axis=-1)
+
+
+class TakeToken(nnx.Module):
+    """Keeps the class token alone, still at every position: (B, H, W, 2C) → (…, C).
+
+    Global average pooling then reads the token itself.
+    """
+
+    stride: Stride = (1, 1)
+
+    def __call__(self, x: Map) -> Map:
+        """Returns the token's channels."""
+        return x[..., x.shape[-1] // 2 :]
+
+
+def tokens(x: Map, width: int) -> Tokens:
+    """A map's positions as a sequence, before them the class token if it has one."""
+    sequence = x[..., :width].reshape(x.shape[0], -1, width)
+    if x.shape[-1] == width:
+        return sequence
+    return jnp.concatenate([x[:, 0, :1, width:], sequence], axis=1)
+
+
+def untokens(sequence: Tokens, like: Map) -> Map:
+    """The inverse of `tokens`: a map of the shape of `like`."""
+    *places, channels = like.shape
+    extra = sequence.shape[1] - places[1] * places[2]
+    x = sequence[:, extra:].reshape(*places, -1)
+    if not extra:
+        return x
+    token = jnp.broadcast_to(sequence[:, :1, None], (*places, channels - x.shape[-1]))
+    return jnp.concatenate([x, token], axis=-1)
+
+
+class Norm(nnx.LayerNorm):
+    """Layer normalisation over the channels of each position (ε = 10⁻⁶), as a stage."""
+
+    stride: Stride = (1, 1)
+
+    def __init__(self, width: int, *, rngs: nnx.Rngs):
+        super().__init__(width, epsilon=1e-6, rngs=rngs)
+
+
+class Attention(nnx.Module):
+    """Multi-head self-attention: softmax(q·kᵀ/√d)·v for each head of width d.
+
+    Args:
+      width: channels, a multiple of `heads`.
+      heads: how many.
+      rngs: initialises everything (Glorot uniform).
+    """
+
+    def __init__(self, width: int, heads: int, *, rngs: nnx.Rngs):
+        if width % heads:
+            raise UserError(
+                f"model.heads={heads} does not divide model.width={width}; set either"
+            )
+        self.heads = heads
+        self.inputs = Dense(width, 3 * width, rngs=rngs)
+        self.outputs = Dense(width, width, rngs=rngs)
+
+    def __call__(self, x: Tokens) -> Tokens:
+        """(B, N, C) → (B, N, C)."""
+        qkv = self.inputs(x).reshape(*x.shape[:2], 3, self.heads, -1)
+        q, k, v = qkv[:, :, 0], qkv[:, :, 1], qkv[:, :, 2]
+        scores = jnp.einsum("bnhd,bmhd->bhnm", q, k) / np.sqrt(q.shape[-1])
+        weights = jax.nn.softmax(scores, axis=-1).astype(v.dtype)
+        y = jnp.einsum("bhnm,bmhd->bnhd", weights, v)
+        return self.outputs(y.reshape(x.shape))
+
+
+class Block(nnx.Module):
+    """x + attention(norm(x)), then x + dense(gelu(dense(norm(x)))), over the positions.
+
+    Args:
+      width: channels.
+      heads: of the attention.
+      hidden: width of the hidden layer.
+      rngs: initialises everything.
+    """
+
+    stride: Stride = (1, 1)
+
+    def __init__(self, width: int, heads: int, hidden: int, *, rngs: nnx.Rngs):
+        self.width = width
+        self.norms = nnx.List([Norm(width, rngs=rngs), Norm(width, rngs=rngs)])
+        self.attention = Attention(width, heads, rngs=rngs)
+        self.expand = Dense(width, hidden, rngs=rngs)
+        self.contract = Dense(hidden, width, rngs=rngs)
+
+    def __call__(self, x: Map) -> Map:
+        """(B, H, W, C) → (B, H, W, C), with a class token 2C."""
+        y = tokens(x, self.width)
+        y = y + self.attention(self.norms[0](y))
+        y = y + self.contract(jax.nn.gelu(self.expand(self.norms[1](y))))
+        return untokens(y, x)
+
+
+def vit(
+    shape: tuple[int, int, int],
+    classes: int,
+    *,
+    downsample: Callable[..., Downsample],
+    head: Callable[..., nnx.Module],
+    position: Callable[..., nnx.Module] = Learned,
+    padding: Padding = "valid",
+    patch: int = 4,
+    width: int = 64,
+    depth: int = 4,
+    heads: int = 4,
+    hidden: int = 256,
+    class_token: bool = False,
+    mean: float | Sequence[float] = 0.0,
+    std: float | Sequence[float] = 1.0,
+    rngs: nnx.Rngs,
+) -> Network:
+    """Patches are a dense convolution, downsampled by their size; then attention.
+
+    With decimation the two are the published embedding of disjoint patches, and any
+    other downsampler anti-aliases it, or chooses its grid. Blocks are stages of stride
+    1; normalisation comes first in each, and once more at the end.
+
+    Args:
+      shape: (height, width, channels) of an image.
+      classes: number of logits.
+      downsample: factory `downsample(features, *, rngs, stride)`.
+      head: factory `head(map_shape, classes, *, rngs)`: `gap` averages over the patches
+        or, with a class token, reads that.
+      position: factory of the position embedding: `Learned`, `Sinusoidal`, `Unplaced`.
+      padding: border mode of the convolution.
+      patch: its window, and the stride of the downsampler.
+      width: channels of a token.
+      depth: number of blocks.
+      heads: of the attention.
+      hidden: width of the hidden layer of a block.
+      class_token: whether to classify by a token of its own, not by the mean.
+      mean: of the images, for standardisation.
+      std: of the images.
+      rngs: initialises everything.
+
+    References:
+      A. Dosovitskiy et al., An Image is Worth 16x16 Words, ICLR 2021, arXiv:2010.11929.
+      L. Beyer et al., Better plain ViT baselines for ImageNet-1k, 2022,
+      arXiv:2205.01580 (sinusoidal positions, global pooling).
+    """
+    embed = Conv(
+        shape[-1], width, patch, padding=padding, init=glorot_uniform, rngs=rngs
+    )
+    down = downsample(width, stride=patch, rngs=rngs)
+    size = output_shape(down, output_shape(embed, tuple(shape)))
+    stages = [embed, down, position(size, rngs=rngs)]
+    stages += [AddToken(width, rngs=rngs)] if class_token else []
+    stages += [Block(width, heads, hidden, rngs=rngs) for _ in range(depth)]
+    stages += [TakeToken()] if class_token else []
+    stages += [Norm(width, rngs=rngs)]
+    readout = partial(head, classes=classes)
+    return Network(shape, stages, readout, mean=mean, std=std, rngs=rngs)

@@ -1,0 +1,244 @@
+"""Local files → TFDS → arrays: exact, read by TFDS too, clear about what is wrong."""
+
+import gzip
+import io
+import tarfile
+
+import numpy as np
+import pytest
+import tensorflow_datasets as tfds
+from building import encoded, idx, load, ordered, prepare
+from PIL import Image
+
+from research.data.images import fit
+from research.data.mnist import idx as read_idx
+from research.errors import UserError
+
+RNG = np.random.default_rng(0)
+PIXELS = {"train": RNG.integers(0, 256, (12, 28, 28), np.uint8)}
+PIXELS["t10k"] = RNG.integers(0, 256, (5, 28, 28), np.uint8)
+LABELS = {"train": (np.arange(12) % 10).astype(np.uint8)}
+LABELS["t10k"] = np.arange(5, dtype=np.uint8)
+NAMES = "airplane automobile bird cat deer dog frog horse ship truck".split()
+
+
+@pytest.fixture
+def files(tmp_path):
+    """The four files of a small MNIST, two of them compressed."""
+    folder = tmp_path / "files"
+    folder.mkdir()
+    for part in PIXELS:
+        images = folder / f"{part}-images-idx3-ubyte.gz"
+        images.write_bytes(gzip.compress(idx(PIXELS[part])))
+        (folder / f"{part}-labels-idx1-ubyte").write_bytes(idx(LABELS[part]))
+    return folder
+
+
+def plain_tfds(name, folder, split):
+    """What anyone reads with TFDS alone."""
+    return list(tfds.data_source(name, data_dir=folder, split=split, download=False))
+
+
+def decoded(path):
+    with Image.open(path) as image:
+        return np.asarray(image.convert("RGB"))
+
+
+def test_mnist_from_files(files, tmp_path):
+    first = prepare("mnist", dir=tmp_path, manual_dir=files)
+    assert "is now prepared" in first and "12 train and 5 test" in first
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    assert "is prepared already" in prepare("mnist", dir=tmp_path)
+    assert before == {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    for split, part in {"train": "train", "test": "t10k"}.items():
+        stored = load("mnist", dir=tmp_path).split(split)
+        assert ordered(stored.images, stored.labels) == ordered(
+            PIXELS[part], LABELS[part]
+        )
+        for name in ("mnist", "mnist:3.0.1"):  # TFDS' own features, and ours
+            read = plain_tfds(name, tmp_path, split)
+            np.testing.assert_array_equal([e["image"] for e in read], stored.images)
+            np.testing.assert_array_equal([e["label"] for e in read], stored.labels)
+
+
+def test_mnist_from_the_network(files, tmp_path, capsys):
+    for path in files.glob("*-ubyte"):
+        path.with_name(path.name + ".gz").write_bytes(gzip.compress(path.read_bytes()))
+    where = {"builder": {"url": f"{files.as_uri()}/"}, "dir": tmp_path}
+    assert "12 train" in prepare("mnist", **where)
+    assert "downloading" in capsys.readouterr().err
+    where = {"builder": {"url": "http://127.0.0.1:9/"}, "dir": tmp_path / "other"}
+    with pytest.raises(
+        UserError, match=r"127.0.0.1:9.*cannot be.*data\.manual_dir=DIR"
+    ):
+        prepare("mnist", **where)
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "said"),
+    [
+        (
+            "train-images-idx3-ubyte.gz",
+            gzip.compress(b"1" * 99)[:-9],
+            "truncated or no",
+        ),
+        ("train-images-idx3-ubyte.gz", b"<html>", "truncated or no gzip"),
+        ("t10k-labels-idx1-ubyte", idx(LABELS["t10k"])[:-1], "4 bytes.*5 were announ"),
+        ("t10k-labels-idx1-ubyte", idx(LABELS["t10k"]) + b"0", "too long: 6 bytes"),
+        ("t10k-labels-idx1-ubyte", b"\0\0", "begins with 0x0000, not 0x00000801"),
+        ("t10k-labels-idx1-ubyte", idx(PIXELS["t10k"]), "0x00000803, not 0x00000801"),
+        ("t10k-labels-idx1-ubyte", idx(LABELS["train"]), "has 12 labels for the 5 im"),
+        ("t10k-labels-idx1-ubyte", idx(LABELS["t10k"] + 6), "label 10, above the 9"),
+        ("t10k-labels-idx1-ubyte", None, "has no t10k-labels-idx1-ubyte or .*gz"),
+    ],
+)
+def test_damaged_idx_files_are_named(files, tmp_path, file, content, said):
+    (files / file).unlink()
+    if content is not None:
+        (files / file).write_bytes(content)
+    with pytest.raises(UserError, match=said) as error:
+        prepare("mnist", dir=tmp_path, manual_dir=files)
+    assert file in str(error.value) and "\n" not in str(error.value)
+    assert not list((tmp_path / "mnist").iterdir())
+
+
+def test_images_of_another_size_are_named(files, tmp_path):
+    with pytest.raises(UserError, match=r"28×28; set data.shape=\[28,28,1\]"):
+        prepare("mnist", dir=tmp_path, manual_dir=files, shape=[32, 32, 1])
+
+
+def test_idx_reads_any_number_of_axes(tmp_path):
+    for shape in [(3,), (2, 3), (2, 1, 4)]:
+        array = RNG.integers(0, 256, shape, np.uint8)
+        (tmp_path / "file").write_bytes(idx(array))
+        np.testing.assert_array_equal(
+            read_idx(tmp_path / "file", axes=len(shape)), array
+        )
+
+
+def test_cifar10_from_the_archive(tmp_path):
+    images = RNG.integers(0, 256, (12, 32, 32, 3), np.uint8)
+    labels = (np.arange(12) % 10).astype(np.uint8)
+    planes = images.transpose(0, 3, 1, 2).reshape(12, -1)
+    records = np.concatenate([labels[:, None], planes], 1)
+    parts = {f"data_batch_{i + 1}.bin": records[2 * i : 2 * i + 2] for i in range(5)}
+    with tarfile.open(tmp_path / "cifar-10-binary.tar.gz", "w:gz") as archive:
+        for name, part in (parts | {"test_batch.bin": records[10:]}).items():
+            info = tarfile.TarInfo(f"cifar-10-batches-bin/{name}")
+            info.size = part.nbytes
+            archive.addfile(info, io.BytesIO(part.tobytes()))
+    prepare("cifar10", dir=tmp_path, manual_dir=tmp_path)
+    train = load("cifar10", dir=tmp_path).split("train")
+    assert ordered(train.images, train.labels) == ordered(images[:10], labels[:10])
+    read = plain_tfds("cifar10", tmp_path, "train")
+    np.testing.assert_array_equal([e["image"] for e in read], train.images)
+    assert sorted(e["id"] for e in read)[:2] == [b"train_00000", b"train_00001"]
+
+
+def test_a_broken_archive_is_named(tmp_path):
+    path = tmp_path / "cifar-10-binary.tar.gz"
+    path.write_bytes(gzip.compress(b"nothing"))
+    with pytest.raises(UserError, match=f"{path} is damaged or no archive"):
+        prepare("cifar10", dir=tmp_path, manual_dir=tmp_path)
+    with tarfile.open(path, "w:gz"):
+        pass
+    with pytest.raises(UserError, match=f"{path} has 0 of 5 files of train"):
+        prepare("cifar10", dir=tmp_path, manual_dir=tmp_path)
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """Class folders: JPEG and PNG, grey and in colour, of several sizes."""
+    folder = tmp_path / "tree"
+    for split, count in {"train": 3, "val": 1}.items():
+        for label, name in enumerate(["cat", "dog"]):
+            (folder / split / name).mkdir(parents=True)
+            for i in range(count):
+                size = (40 + 8 * i, 48, 3) if i < 2 else (40, 40)
+                image = np.full(size, 60 * (label + 1) + i, np.uint8)
+                kind = ("JPEG", "PNG", "GIF")[i]
+                path = folder / split / name / f"{i}.{kind.lower()}"
+                path.write_bytes(encoded(image, kind))
+    (folder / "train" / "cat" / "Thumbs.db").write_bytes(b"not an image")
+    return folder
+
+
+def test_class_folders(tree, tmp_path):
+    pets = {"dir": tmp_path, "name": "pets", "classes": 2, "test_split": "validation"}
+    prepare("folder", manual_dir=tree, **pets)
+    for shape in ([24, 32, 3], [16, 16, 1]):  # the arrays alone are made again
+        data = load("folder", shape=shape, **pets)
+        train, test = data.split("train"), data.split("test")
+        assert (len(train), len(test)) == (6, 2)
+        levels = [60 * (y + 1) + np.arange(3) for y in (0, 1)]
+        for label in (0, 1):
+            mean = train.images[train.labels == label].mean((1, 2, 3))
+            np.testing.assert_allclose(np.sort(mean), levels[label], atol=1)
+    read = plain_tfds("pets", tmp_path, "train")
+    original = {
+        str(path.relative_to(tree)).encode(): decoded(path)
+        for path in tree.glob("train/*/[0-9]*")
+    }
+    assert {e["file_name"] for e in read} == set(original)
+    for example in read:
+        np.testing.assert_array_equal(example["image"], original[example["file_name"]])
+
+
+def test_cifar10_from_class_folders_keeps_files_and_scales_the_rest(tmp_path):
+    tree = tmp_path / "tree"
+    pixels = RNG.integers(0, 256, (32, 32, 3), np.uint8)
+    for split in ("train", "test"):
+        for name in NAMES:
+            (tree / split / name).mkdir(parents=True)
+            path = tree / split / name / "0.jpg"
+            path.write_bytes(encoded(pixels, "JPEG"))
+    large = np.repeat(np.repeat(pixels, 2, 0), 2, 1)
+    (tree / "test" / "truck" / "1.png").write_bytes(encoded(large))
+    prepare("cifar10", dir=tmp_path, manual_dir=tree)
+    jpeg = decoded(tree / "train" / "cat" / "0.jpg")
+    data = load("cifar10", dir=tmp_path)
+    np.testing.assert_array_equal(data.split("train").images, [jpeg] * 10)
+    test = data.split("test")
+    assert sorted(test.labels) == [*range(10), 9]
+    read = plain_tfds("cifar10", tmp_path, "test")
+    np.testing.assert_array_equal([e["image"] for e in read], test.images)
+
+
+def test_what_is_wrong_with_class_folders_is_named(tree, tmp_path):
+    pets = {"dir": tmp_path, "name": "pets", "classes": 2}
+
+    def mistake(**changed):
+        with pytest.raises(UserError) as error:
+            prepare("folder", **pets | {"manual_dir": tree} | changed)
+        return str(error.value)
+
+    assert "set data.classes=2" in mistake(classes=3)
+    assert "data.manual_dir=DIR" in mistake(manual_dir=None)
+    assert "needs the folders train and test" in mistake(manual_dir=tmp_path)
+    (tree / "val" / "cow").mkdir()
+    assert "train has no class 'cow'" in mistake()
+    (tree / "train" / "cow").mkdir()
+    assert f"{tree}/train/cow holds no image" in mistake(classes=3)
+    (tree / "train" / "cow" / "1.jpg").write_bytes(b"<html>")
+    (tree / "val" / "cow" / "1.jpg").write_bytes(encoded(np.zeros((4, 4), np.uint8)))
+    assert f"{tree}/train/cow/1.jpg is no image" in mistake(classes=3)
+    cut = encoded(RNG.integers(0, 256, (40, 40, 3), np.uint8))[:-200]
+    for content in (cut, cut.replace(b"IDAT", b"XXXX", 1)):
+        (tree / "train" / "cow" / "1.jpg").write_bytes(content)
+        assert f"{tree}/train/cow/1.jpg is no image" in mistake(classes=3)
+    (tree / "train" / "cow" / "1.jpg").write_bytes(encoded(np.zeros((4, 4), np.uint8)))
+    assert "'test' (data.test_split): it has train, validation" in mistake(classes=3)
+
+
+def test_fit_covers_and_cuts_at_the_centre():
+    wide = np.zeros((8, 24, 3), np.uint8)
+    wide[:, 8:16] = (200, 100, 50)  # the centre square
+    for content in (encoded(wide), encoded(wide.transpose(1, 0, 2))):
+        np.testing.assert_array_equal(
+            fit(content, (8, 8, 3)), np.broadcast_to([200, 100, 50], (8, 8, 3))
+        )
+    grey = fit(encoded(wide[:, 8:16]), (4, 4, 1))
+    assert grey.shape == (4, 4, 1)
+    assert np.abs(grey - (0.299 * 200 + 0.587 * 100 + 0.114 * 50)).max() <= 1
+    noise = RNG.integers(0, 256, (6, 6, 3), np.uint8)
+    np.testing.assert_array_equal(fit(encoded(noise), (6, 6, 3)), noise)

@@ -1,0 +1,204 @@
+"""The composition: fast paths equal the three dense steps; sizes; companions; errors."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+
+from research.downsample import Downsample, keep
+from research.downsample.lowpass import Adaptive, Binomial, Haar, Ideal, Identity
+from research.downsample.reduce import (
+    Average,
+    Convolution,
+    Lp,
+    Max,
+    Median,
+    Mixed,
+    Soft,
+    Stochastic,
+)
+from research.downsample.sample import All, Energy, First, Learned, Random
+from research.errors import UserError
+from research.layers import Conv
+
+REDUCES = [Identity, Max, Average, Median, Lp, Soft, Mixed, Stochastic, Convolution]
+LOWPASSES = [Identity, Binomial, Ideal, Haar, partial(Adaptive, groups=2)]
+SAMPLES = [First, Energy, Learned, Random, All]
+
+
+def three_steps(down, dense, x):
+    """The definition under `First`: everything dense, then decimation."""
+    y = down.lowpass(down.reduce(dense(x)))
+    return y[:, :: down.stride[0], :: down.stride[1]]
+
+
+def value_and_slopes(function, params, x, weights):
+    """The value, and the gradient by parameters and map of a fixed random functional."""
+
+    def loss(params, x):
+        y = function(params, x)
+        return (y * weights[:, : y.shape[1], : y.shape[2]]).sum(), y
+
+    return jax.jit(jax.value_and_grad(loss, (0, 1), has_aux=True))(params, x)
+
+
+@pytest.mark.parametrize(
+    "reduce, lowpass",
+    [(reduce, Identity) for reduce in REDUCES]
+    + [(Identity, lowpass) for lowpass in LOWPASSES[1:]],
+)
+@pytest.mark.parametrize(
+    "shape, stride, padding",
+    [((8, 8), (2, 2), "circular"), ((6, 9), (2, 3), "zero"), ((9, 5), (3, 1), "reflect")],
+)
+def test_fast_paths_equal_the_dense_definition(
+    reduce, lowpass, shape, stride, padding, maps
+):
+    """Strided pooling, strided filters, and all behind a convolution; with gradients."""
+    if reduce is not Identity:
+        reduce = partial(reduce, padding=padding)
+    if lowpass not in (Identity, Ideal):
+        lowpass = partial(lowpass, padding=padding)
+    down = Downsample(4, stride, reduce, lowpass, rngs=nnx.Rngs(0))
+    conv = Conv(4, 4, padding=padding, rngs=nnx.Rngs(1))
+    down.eval()
+    graph, params, rest = nnx.as_pure(nnx.split((down, conv), nnx.Param, ...))
+    x, weights = maps(2, *shape, 4), maps(2, *shape, 4, seed=1)
+
+    def fast(params, x):
+        down, conv = nnx.merge(graph, params, rest)
+        return down.after(conv, x)
+
+    def dense(params, x):
+        return three_steps(*nnx.merge(graph, params, rest), x)
+
+    fast, dense = (value_and_slopes(f, params, x, weights) for f in (fast, dense))
+    assert fast[0][1].shape[1:3] == tuple(
+        -(-size // s) for size, s in zip(shape, stride, strict=True)
+    )
+    for a, b in zip(jax.tree.leaves(fast), jax.tree.leaves(dense), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("size, window, stride", [(8, 2, 2), (9, 3, 2), (11, 2, 3)])
+def test_valid_windows_give_the_sizes_of_strided_pooling(size, window, stride):
+    down = Downsample(1, stride, partial(Max, window=window), rngs=nnx.Rngs(0))
+    y = down(jnp.ones((1, size, size, 1)))
+    assert y.shape[1] == (size - window) // stride + 1
+
+
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16])
+@pytest.mark.parametrize("reduce", REDUCES)
+def test_any_three_parts_compose(reduce, dtype):
+    """All 225 combinations: shapes and dtypes, in training and after, with a companion."""
+    x = jax.ShapeDtypeStruct((2, 8, 12, 4), dtype)
+    z = jax.ShapeDtypeStruct((2, 8, 12, 6), dtype)
+    if reduce is not Identity:
+        reduce = partial(reduce, padding="circular")
+    for lowpass in LOWPASSES:
+        for sample in SAMPLES:
+
+            def outputs(x, z, lowpass=lowpass, sample=sample):
+                down = Downsample(
+                    4, (2, 3), reduce, lowpass, sample, rngs=nnx.Rngs(0)
+                )
+                training = down(x, z)
+                down.eval()
+                return training, down(x, z)
+
+            for y, follower in jax.eval_shape(outputs, x, z):
+                assert (y.shape, y.dtype) == ((2, 4, 4, 4), dtype)
+                assert (follower.shape, follower.dtype) == ((2, 4, 4, 6), dtype)
+
+
+@pytest.mark.parametrize("value", [None, 0.0])
+@pytest.mark.parametrize(
+    "reduce, lowpass, sample",
+    [(partial(reduce, padding="circular"), Identity, Energy) for reduce in REDUCES[1:]]
+    + [(Identity, lowpass, Learned) for lowpass in LOWPASSES]
+    + [(Average, Binomial, Random), (Soft, partial(Adaptive, groups=2), All)],
+)
+def test_gradients_are_finite_in_training(reduce, lowpass, sample, value, maps):
+    """Through every part, on varied and on all-zero maps."""
+    x = maps(2, 8, 8, 4) if value is None else jnp.full((2, 8, 8, 4), value)
+    down = Downsample(4, 2, reduce, lowpass, sample, rngs=nnx.Rngs(0))
+    graph, params, rest = nnx.as_pure(nnx.split(down, nnx.Param, ...))
+
+    def energy(params, x):
+        return (nnx.merge(graph, params, rest)(x) ** 2).sum()
+
+    for leaf in jax.tree.leaves(jax.jit(jax.grad(energy, (0, 1)))(params, x)):
+        assert np.isfinite(leaf).all()
+
+
+def test_stride_one_is_the_dense_part_alone(maps, run):
+    x = maps(2, 5, 6, 3)
+    for build in (partial(Downsample, stride=1), partial(keep, stride=7)):
+        down = build(3, reduce=partial(Median, padding="zero"), rngs=nnx.Rngs(0))
+        assert down.stride == (1, 1)
+        np.testing.assert_array_equal(run(down, x), run(down.reduce, x))
+    assert keep(3, 2, rngs=nnx.Rngs(0)).decimates
+
+
+def test_only_plain_decimation_decimates():
+    def decimates(*parts):
+        return Downsample(2, 2, *parts, rngs=nnx.Rngs(0)).decimates
+
+    assert decimates(Identity, Identity, First)
+    assert not decimates(Max, Identity, First)
+    assert not decimates(Identity, Binomial, First)
+    for sample in SAMPLES[1:]:
+        assert not decimates(Identity, Identity, sample)
+
+
+def test_a_reduce_that_shrinks_the_map_leaves_no_place_for_a_companion(maps):
+    x = maps(1, 7, 7, 2)
+    for sample in (First, Energy):
+        down = Downsample(2, 2, Max, sample=sample, rngs=nnx.Rngs(0))
+        with pytest.raises(UserError, match=r"shortcut has .*reduce\.padding to zero"):
+            down(x, x)
+
+
+@pytest.mark.parametrize("sample", SAMPLES)
+def test_a_map_smaller_than_its_stride_is_named(sample):
+    down = Downsample(1, (2, 4), sample=sample, rngs=nnx.Rngs(0))
+    with pytest.raises(UserError, match=r"2×3 map.*smaller.*downsample\.stride"):
+        down(jnp.ones((1, 2, 3, 1)))
+
+
+@pytest.mark.parametrize("stride", [0, (2, 0), (1, 2, 3), -1])
+def test_a_stride_that_is_none_is_named(stride):
+    with pytest.raises(UserError, match=r"downsample\.stride="):
+        Downsample(1, stride, rngs=nnx.Rngs(0))
+
+
+def test_construction_needs_no_draws():
+    def build():
+        return nnx.state(
+            Downsample(4, 2, Convolution, Adaptive2, Learned, rngs=nnx.Rngs(0))
+        )
+
+    Adaptive2 = partial(Adaptive, groups=2)
+    assert all(
+        isinstance(leaf, jax.ShapeDtypeStruct)
+        for leaf in jax.tree.leaves(nnx.eval_shape(build))
+    )
+
+
+def test_two_of_a_kind_share_a_compiled_step(maps):
+    """Graph definitions are equal, so that a step over either is traced once."""
+
+    def build(seed):
+        return Downsample(
+            4,
+            2,
+            Stochastic,
+            partial(Binomial, taps=5),
+            partial(Learned, hidden=3),
+            rngs=nnx.Rngs(seed),
+        )
+
+    assert nnx.graphdef(build(0)) == nnx.graphdef(build(1))

@@ -1,0 +1,161 @@
+"""Every preset and option composes by name, and every preset trains `chollet`."""
+
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from flax import nnx
+from sklearn.datasets import load_digits
+
+from research import config
+from research.downsample import Downsample, lowpass, reduce, sample
+from research.errors import UserError
+from research.models.convnet import chollet
+from research.models.readout import Head
+
+CONF = Path(__file__).parents[2] / "conf/downsample"
+KEEP = (lowpass.Identity, lowpass.Identity, sample.First)
+PRESETS = {
+    "decimate": KEEP,
+    "none": KEEP,
+    "max": (reduce.Max, *KEEP[1:]),
+    "average": (reduce.Average, *KEEP[1:]),
+    "median": (reduce.Median, *KEEP[1:]),
+    "lp": (reduce.Lp, *KEEP[1:]),
+    "soft": (reduce.Soft, *KEEP[1:]),
+    "mixed": (reduce.Mixed, *KEEP[1:]),
+    "stochastic": (reduce.Stochastic, *KEEP[1:]),
+    "strided": (reduce.Convolution, *KEEP[1:]),
+    "blur": (lowpass.Identity, lowpass.Binomial, sample.First),
+    "max_blur": (reduce.Max, lowpass.Binomial, sample.First),
+    "strided_blur": (reduce.Convolution, lowpass.Binomial, sample.First),
+    "adaptive_blur": (lowpass.Identity, lowpass.Adaptive, sample.First),
+    "haar": (lowpass.Identity, lowpass.Haar, sample.First),
+    "ideal": (lowpass.Identity, lowpass.Ideal, sample.First),
+    "flc": (lowpass.Identity, lowpass.Ideal, sample.First),
+    "aps": (lowpass.Identity, lowpass.Identity, sample.Energy),
+    "lps": (lowpass.Identity, lowpass.Identity, sample.Learned),
+    "max_aps": (reduce.Max, lowpass.Identity, sample.Energy),
+    "blur_aps": (lowpass.Identity, lowpass.Binomial, sample.Energy),
+    "blur_lps": (lowpass.Identity, lowpass.Binomial, sample.Learned),
+    "random_phase": (lowpass.Identity, lowpass.Identity, sample.Random),
+    "space_to_depth": (lowpass.Identity, lowpass.Identity, sample.All),
+}
+
+
+def options(axis):
+    return sorted(path.stem for path in (CONF / axis).glob("*.yaml"))
+
+
+def build(*overrides):
+    """The configured downsampler for maps of 8 channels."""
+    return config.downsample(config.compose(*overrides), 8, rngs=nnx.Rngs(0))
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_preset_is_its_three_parts(name):
+    down = build(f"downsample={name}", "model.padding=circular")
+    assert (type(down.reduce), type(down.lowpass), type(down.sample)) == PRESETS[name]
+    assert down.stride == ((1, 1) if name == "none" else (2, 2))
+    window = {"strided": 3, "strided_blur": 3}.get(name, 2)
+    holder = getattr(down.reduce, "conv", down.reduce)
+    assert getattr(holder, "window", (window,) * 2) == (window, window)
+    for part in (holder, down.lowpass):
+        assert getattr(part, "padding", "circular") == "circular"
+    assert getattr(down.lowpass, "keep_nyquist", False) == (name == "flc")
+    assert getattr(down.lowpass, "taps", 3) == 3
+
+
+def test_there_are_no_other_presets():
+    assert set(options(".")) == {*PRESETS, "base", "base_keep"}
+
+
+def test_every_point_of_the_plane_composes():
+    """Each option of each axis with each of the others' in turn; then its shapes."""
+    axes = {axis: options(axis) for axis in ("reduce", "lowpass", "sample")}
+    x = jax.ShapeDtypeStruct((2, 8, 8, 8), jnp.float32)
+    for index in range(max(map(len, axes.values()))):
+        chosen = [
+            f"downsample/{axis}={names[index % len(names)]}"
+            for axis, names in axes.items()
+        ]
+        cfg = config.compose(*chosen, "model.padding=circular")
+
+        def outputs(x, cfg=cfg):
+            return config.downsample(cfg, 8, rngs=nnx.Rngs(0))(x)
+
+        assert jax.eval_shape(outputs, x).shape == (2, 4, 4, 8), chosen
+
+
+@pytest.mark.parametrize(
+    "overrides, where, value",
+    [
+        (["downsample/reduce=max3"], "reduce.window", (3, 3)),
+        (["downsample/reduce=max", "downsample.reduce.window=[1,3]"],
+         "reduce.window", (1, 3)),
+        (["downsample=lp", "downsample.reduce.p=4"], "reduce.p", 4),
+        (["downsample=blur", "downsample.lowpass.taps=7"], "lowpass.taps", 7),
+        (["downsample/lowpass=binomial5"], "lowpass.taps", 5),
+        (["downsample=blur"], "lowpass.padding", "reflect"),
+        (["downsample=blur", "model.padding=zero"], "lowpass.padding", "zero"),
+        (["downsample=adaptive_blur", "downsample.lowpass.groups=2"],
+         "lowpass.groups", 2),
+        (["downsample=aps", "downsample.sample.norm=inf"], "sample.norm", np.inf),
+        (["downsample=lps", "downsample.sample.select=before"],
+         "sample.after_lowpass", False),
+        (["downsample=max", "downsample.stride=[3,1]"], "stride", (3, 1)),
+        (["downsample.reduce.window=3", "downsample=max_aps",
+          "downsample/reduce=average"], "reduce.window", (3, 3)),
+    ],
+)  # fmt: skip
+def test_keys_reach_their_parts(overrides, where, value):
+    part = build(*overrides)
+    for name in where.split("."):
+        part = getattr(part, name)
+    assert part == value
+
+
+def test_the_trap_is_refused_with_a_reason():
+    with pytest.raises(UserError, match=r"norm=inf after reduce max"):
+        build("downsample=max_aps", "downsample.sample.norm=inf")
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_preset_trains_chollet_on_digits(name):
+    """A few steps of Adam lower the loss, and logits are finite afterwards."""
+    digits = load_digits()
+    images = jnp.asarray(digits.images[:32, ..., None] / 16, jnp.float32)
+    labels = jnp.asarray(digits.target[:32])
+    cfg = config.compose(f"downsample={name}", "model.padding=circular")
+    net = chollet(
+        (8, 8, 1),
+        10,
+        downsample=config.build(cfg.downsample),
+        head=Head,
+        padding="circular",
+        widths=(8, 8),
+        rngs=nnx.Rngs(0),
+    )
+    optimizer = nnx.Optimizer(net, optax.adam(1e-2), wrt=nnx.Param)
+
+    @nnx.jit
+    def step(net, optimizer, images, labels):
+        def loss(net):
+            losses = optax.softmax_cross_entropy_with_integer_labels(
+                net(images), labels
+            )
+            return losses.mean()
+
+        value, slopes = nnx.value_and_grad(loss)(net)
+        optimizer.update(net, slopes)
+        return value
+
+    losses = [float(step(net, optimizer, images, labels)) for _ in range(8)]
+    assert np.isfinite(losses).all()
+    assert min(losses[-2:]) < losses[0]
+    net.eval()
+    assert isinstance(net.stages[1], Downsample)
+    assert np.isfinite(nnx.jit(lambda net, x: net(x))(net, images)).all()

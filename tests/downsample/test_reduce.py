@@ -1,0 +1,144 @@
+"""Every reduce against its definition, in every padding, dense and strided."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import references
+from flax import nnx
+
+from research.downsample import reduce
+from research.errors import UserError
+
+WINDOWS = {
+    "max": (reduce.Max, references.maximum),
+    "average": (reduce.Average, references.average),
+    "median": (reduce.Median, references.median),
+    "lp2": (reduce.Lp, references.lp),
+    "lp1": (partial(reduce.Lp, p=1), partial(references.lp, p=1)),
+    "lp3.5": (partial(reduce.Lp, p=3.5), partial(references.lp, p=3.5)),
+    "soft": (reduce.Soft, references.soft),
+    "mixed": (reduce.Mixed, partial(references.mixed, logit=0)),
+    "stochastic": (reduce.Stochastic, references.stochastic),
+}
+LAYOUTS = [
+    (2, "zero", (1, 1)),
+    (3, "circular", (2, 2)),
+    ((3, 2), "reflect", (1, 3)),
+    ((4, 1), "valid", (2, 1)),
+]
+
+
+@pytest.mark.parametrize("window, padding, stride", LAYOUTS)
+@pytest.mark.parametrize("name", WINDOWS)
+def test_equals_its_definition(name, window, padding, stride, maps, run):
+    build, reference = WINDOWS[name]
+    x = maps(2, 7, 6, 3)
+    part = build(3, stride, window=window, padding=padding, rngs=nnx.Rngs(0))
+    sizes = (window, window) if isinstance(window, int) else window
+    expected = reference(np.float64(x), sizes, padding)[:, :: stride[0], :: stride[1]]
+    np.testing.assert_allclose(run(part, x, stride), expected, rtol=2e-6, atol=2e-6)
+
+
+@pytest.mark.parametrize("padding", ["valid", "zero", "reflect", "circular"])
+def test_convolution_equals_its_definition(padding, maps, run):
+    x = maps(2, 6, 5, 3)
+    part = reduce.Convolution(3, (2, 2), padding=padding, rngs=nnx.Rngs(0))
+    part.conv.bias[...] = jnp.array([0.1, -0.2, 0.3])
+    kernel, bias = (np.float64(p[...]) for p in (part.conv.kernel, part.conv.bias))
+    expected = np.maximum(references.correlate(np.float64(x), kernel, padding, bias), 0)
+    np.testing.assert_allclose(
+        run(part, x, (2, 1)), expected[:, ::2], rtol=1e-5, atol=1e-5
+    )
+
+
+def test_mixture_is_learned(maps, run):
+    x = maps(2, 4, 4, 3)
+    part = reduce.Mixed(3, (2, 2), padding="zero", rngs=nnx.Rngs(0))
+    part.mixture[...] = 1.7
+    expected = references.mixed(np.float64(x), (2, 2), "zero", 1.7)
+    np.testing.assert_allclose(run(part, x), expected, rtol=1e-6, atol=1e-6)
+    graph, state = nnx.split(part)
+    slope = jax.jit(jax.grad(lambda state: nnx.merge(graph, state)(x).sum()))(state)
+    slope = slope["mixture"][...]
+    share = 1 / (1 + np.exp(-1.7))
+    maximum, average = (
+        reference(np.float64(x), (2, 2), "zero")
+        for reference in (references.maximum, references.average)
+    )
+    np.testing.assert_allclose(slope, share * (1 - share) * (maximum - average).sum(), rtol=1e-5)
+
+
+def test_stochastic_draws_elements_in_proportion_to_their_value():
+    x = jnp.tile(jnp.array([[1.0, -5.0], [2.0, 5.0]])[None, :, :, None], (8000, 1, 1, 1))
+    part = reduce.Stochastic(1, (2, 2), rngs=nnx.Rngs(0))
+    draw = nnx.jit(lambda part, x: part(x))
+    drawn = np.asarray(draw(part, x)).ravel()
+    assert set(drawn) == {1.0, 2.0, 5.0}
+    shares = np.array([(drawn == value).mean() for value in (1, 2, 5)])
+    chances = np.array([1, 2, 5]) / 8
+    error = np.sqrt(chances * (1 - chances) / len(drawn))
+    assert (abs(shares - chances) < 4 * error).all()
+    assert (np.asarray(draw(part, x)).ravel() != drawn).any()  # its own each time
+    gradient = jax.jit(jax.grad(lambda x: nnx.clone(part)(x).sum()))(x)
+    assert (np.sort(np.asarray(gradient).reshape(len(x), -1)) == [0, 0, 0, 1]).all()
+
+
+def test_stochastic_of_a_window_without_positive_values_is_zero():
+    part = reduce.Stochastic(1, (2, 2), rngs=nnx.Rngs(0))
+    x = jnp.array([[0.0, -1.0], [-2.0, 0.0]])[None, :, :, None]
+    assert part(x) == 0
+    part.eval()
+    assert part(x) == 0
+
+
+@pytest.mark.parametrize("name", WINDOWS)
+@pytest.mark.parametrize("value", [0.0, 1e-30, 1e25])
+def test_gradient_is_finite_on_flat_maps(name, value):
+    part = WINDOWS[name][0](1, (2, 2), padding="zero", rngs=nnx.Rngs(0))
+    part.eval()
+    x = jnp.full((1, 3, 3, 1), value)
+    y, gradient = jax.jit(jax.value_and_grad(lambda x: part(x).mean()))(x)
+    assert np.isfinite(y) and np.isfinite(gradient).all()
+
+
+@pytest.mark.parametrize("build", [build for build, _ in WINDOWS.values()])
+def test_bfloat16_is_the_rounded_result(build, maps, run):
+    x = jnp.asarray(maps(2, 6, 6, 3), jnp.bfloat16)
+    part = build(3, (2, 2), window=3, padding="reflect", rngs=nnx.Rngs(0))
+    y = run(part, x)
+    assert y.dtype == jnp.bfloat16
+    np.testing.assert_array_equal(y, run(part, x.astype(jnp.float32)).astype(y.dtype))
+
+
+def test_only_reduces_that_return_a_value_of_the_map_repeat():
+    options = {"features": 1, "stride": (2, 2), "rngs": nnx.Rngs(0)}
+    assert reduce.Max(**options).repeats
+    assert reduce.Median(**options).repeats
+    assert not reduce.Max(window=1, **options).repeats
+    assert not reduce.Average(**options).repeats
+    assert not reduce.Mixed(**options).repeats
+    assert not reduce.Convolution(**options).repeats
+
+
+@pytest.mark.parametrize(
+    "build, words",
+    [
+        (partial(reduce.Lp, p=0.5), r"downsample\.reduce\.p=0\.5.*at least 1"),
+        (partial(reduce.Lp, p=np.inf), r"downsample/reduce=max"),
+        (partial(reduce.Max, window=0), r"downsample\.reduce\.window=0"),
+        (partial(reduce.Soft, window=(2, 2, 2)), r"downsample\.reduce\.window="),
+    ],
+)
+def test_refuses_what_it_cannot_do(build, words):
+    with pytest.raises(UserError, match=words):
+        build(3, (2, 2), rngs=nnx.Rngs(0))
+
+
+@pytest.mark.parametrize("padding", ["valid", "reflect"])
+def test_a_map_too_small_is_named(padding):
+    part = reduce.Max(1, (1, 1), window=5, padding=padding, rngs=nnx.Rngs(0))
+    with pytest.raises(UserError, match=r"reduce max.*2×2"):
+        part(jnp.ones((1, 2, 2, 1)))

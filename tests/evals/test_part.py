@@ -1,0 +1,45 @@
+"""The Picasso protocol on pairs and classifiers whose answers are known."""
+
+import numpy as np
+import pytest
+from known import PLACE, ink, pixel, split, sure, table
+
+from research.errors import UserError
+from research.evals import part
+
+SPLIT = split()
+
+
+def pairs(examples):
+    """Images, and the same ones upside down."""
+    images = SPLIT.images[:examples]
+    return images, images[:, ::-1].copy(), SPLIT.labels[:examples]
+
+
+def test_pixel():
+    rows = table(part.evaluate(pixel, SPLIT, pairs=pairs, examples=20, batch=8))
+    seen = [images[:, PLACE[0], PLACE[1], 0] > 0 for images in pairs(20)[:2]]
+    labels = SPLIT.labels[:20]
+    for jumbled, tops in zip((False, True), seen, strict=True):
+        found = rows[f"part,jumbled={jumbled}/accuracy"].arrays["examples"]
+        np.testing.assert_array_equal(found, tops == labels)
+        found = rows[f"part,jumbled={jumbled}/confidence"].value
+        assert found == pytest.approx(sure(0.5))
+    same = seen[0] == seen[1]
+    np.testing.assert_array_equal(rows["part/agreement"].arrays["examples"], same)
+    change = sure(0.5) - sure(-0.5)
+    found = rows["part/mac"].arrays["examples"]
+    np.testing.assert_allclose(found, ~same * change, atol=1e-6)
+
+
+def test_a_bag_of_pixels_cannot_tell():
+    rows = table(part.evaluate(ink, SPLIT, pairs=pairs, examples=23))
+    assert rows["part/agreement"].value == 1
+    accuracies = [rows[f"part,jumbled={j}/accuracy"].value for j in (False, True)]
+    assert accuracies[0] == accuracies[1]
+
+
+def test_other_images_are_refused():
+    other = split(shape=(8, 8, 1))
+    with pytest.raises(UserError, match="data=faces"):
+        next(part.evaluate(ink, other, pairs=pairs, examples=3))

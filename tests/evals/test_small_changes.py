@@ -1,0 +1,50 @@
+"""Small changes: rows against NumPy on classifiers whose answers are known."""
+
+import numpy as np
+from known import PLACE, ink, pixel, split, sure, table
+
+from research.changes import brighten, rotate
+from research.data.source import Split
+from research.evals import changes
+from research.evals.changes import Change
+
+SPLIT = split()
+
+
+def test_brightness_of_one_pixel():
+    images = (SPLIT.images * np.linspace(0.2, 1, len(SPLIT))[:, None, None, None]) + 0.5
+    grey = Split(images.astype(np.uint8), SPLIT.labels)
+    kinds = {"brightness": Change(brighten, [0.0, 0.3, 1.0])}
+    rows = table(changes.evaluate(pixel, grey, changes=kinds, batch=8))
+    before = grey.images[:, PLACE[0], PLACE[1], 0] / 255
+    top = before > 0.5
+    worst = top == SPLIT.labels
+    for amount in (0.0, 0.3, 1.0):
+        after = np.minimum(before + amount, 1)
+        same, right = (after > 0.5) == top, (after > 0.5) == SPLIT.labels
+        name = f"brightness,amount={amount}"
+        found = rows[f"{name}/agreement"].arrays["examples"]
+        np.testing.assert_array_equal(found, same)
+        found = rows[f"{name}/accuracy"].arrays["examples"]
+        np.testing.assert_array_equal(found, right)
+        mac = np.abs(sure(after - 0.5) - sure(before - 0.5))
+        found = rows[f"{name}/mac"].arrays["examples"]
+        np.testing.assert_allclose(found, mac, atol=1e-6)
+        logits, moved = np.abs(before - 0.5), np.abs(after - before)
+        found = rows[f"{name}/relative_logit_distance"].arrays["examples"]
+        np.testing.assert_allclose(found, moved / logits, rtol=1e-4)
+        worst &= right
+    found = rows["brightness,amounts=[0.0, 0.3, 1.0]/worst_accuracy"]
+    np.testing.assert_array_equal(found.arrays["examples"], worst)
+    assert 0 < rows["brightness,amount=0.3/agreement"].value < 1
+
+
+def test_a_half_turn_keeps_the_ink_and_moves_the_pixel():
+    kinds = {"rotation": Change(rotate, [180.0])}
+    rows = table(changes.evaluate(ink, SPLIT, changes=kinds))
+    assert rows["rotation,amount=180.0/agreement"].value == 1
+    rows = table(changes.evaluate(pixel, SPLIT, changes=kinds))
+    turned = SPLIT.images[:, ::-1, ::-1]
+    same = (turned == SPLIT.images)[:, PLACE[0], PLACE[1], 0]
+    found = rows["rotation,amount=180.0/agreement"].arrays["examples"]
+    np.testing.assert_array_equal(found, same)

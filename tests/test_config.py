@@ -1,0 +1,144 @@
+"""Every YAML composes and becomes an object; mistakes get the nearest that exists."""
+
+from pathlib import Path
+
+import jax
+import pytest
+from flax import nnx
+
+from research import config
+from research.errors import UserError
+
+CONF = Path(__file__).parent.parent / "conf"
+
+
+def options(group):
+    return sorted(
+        path.stem
+        for path in (CONF / group).glob("*.yaml")
+        if not path.stem.startswith("base")
+    )
+
+
+GROUPS = {
+    str(path.relative_to(CONF))
+    for path in CONF.rglob("*")
+    if path.is_dir() and any(path.glob("*.yaml"))
+} - {"hydra", "figure", "table"}
+
+
+@pytest.mark.parametrize(
+    "group, option",
+    [(group, option) for group in sorted(GROUPS) for option in options(group)],
+    ids=lambda x: str(x),
+)
+def test_every_option_composes(group, option):
+    assert config.flat(config.compose(f"{group}={option}", "data.name=any"))
+
+
+def parameters(*overrides):
+    cfg = config.compose(*overrides)
+    shapes = nnx.eval_shape(lambda: config.network(cfg, rngs=nnx.Rngs(0)))
+    return sum(leaf.size for leaf in jax.tree.leaves(nnx.state(shapes, nnx.Param)))
+
+
+@pytest.mark.parametrize("preset", options("downsample"))
+def test_every_preset_builds_a_network(preset):
+    assert parameters(f"downsample={preset}") >= 93_322
+
+
+@pytest.mark.parametrize("model", options("model"))
+def test_every_model_builds(model):
+    data = [] if "imagenet" not in model else ["data=imagenet2012"]
+    assert parameters(f"model={model}", *data) > 0
+
+
+@pytest.mark.parametrize("option", options("optim"))
+def test_every_optimiser_builds(option):
+    for schedule in options("optim/schedule"):
+        cfg = config.compose(f"optim={option}", f"optim/schedule={schedule}")
+        chain = config.optimizer(cfg)(steps_per_epoch=3, epochs=2)
+        chain.update({"w": 1.0}, chain.init({"w": 1.0}), {"w": 1.0})
+
+
+def test_every_evaluator_is_callable():
+    for name in options("eval"):
+        evaluators = config.evals(config.compose(f"eval={name}"))
+        assert list(evaluators) == [name] and all(map(callable, evaluators.values()))
+
+
+def test_the_book_network_has_its_parameters():
+    assert parameters("data=mnist") == 93_322
+    assert parameters("data=mnist", "downsample=strided") == 93_322 + 46_176 - 20_480
+    assert parameters("data=mnist", "downsample=blur") == 121_994
+    assert parameters("data=mnist", "downsample=none") == 2_038_922
+
+
+def test_a_model_brings_its_downsampler_and_the_user_has_the_last_word():
+    target = lambda *o: config.compose(*o).downsample.reduce._target_  # noqa: E731
+    assert target().endswith("Max")
+    assert target("downsample=average").endswith("Average")
+    assert target("model=chollet", "downsample=decimate").endswith("Identity")
+
+
+def test_axes_combine_in_any_order():
+    one = ["downsample=blur", "downsample/reduce=max", "downsample.reduce.window=3"]
+    configs = [config.compose(*order).downsample for order in (one, one[::-1])]
+    assert configs[0] == configs[1]
+    assert configs[0].reduce.window == 3 and configs[0].lowpass.taps == 3
+
+
+def test_padding_follows_the_model():
+    parts = config.compose("downsample=max_blur", "model.padding=circular").downsample
+    assert parts.reduce.padding == parts.lowpass.padding == "circular"
+    parts = config.compose("downsample=max_blur").downsample
+    assert (parts.reduce.padding, parts.lowpass.padding) == ("valid", "reflect")
+
+
+def test_downsample_takes_the_configured_stride_or_the_one_asked_for():
+    cfg = config.compose("downsample=max", "downsample.stride=3")
+    assert config.downsample(cfg, 4, rngs=nnx.Rngs(0)).stride == (3, 3)
+    assert config.downsample(cfg, 4, rngs=nnx.Rngs(0), stride=4).stride == (4, 4)
+    none = config.compose("downsample=none", "downsample.stride=3")
+    assert config.downsample(none, 4, rngs=nnx.Rngs(0), stride=4).stride == (1, 1)
+
+
+@pytest.mark.parametrize(
+    "override, nearest",
+    [
+        ("model=cholet", "model=cholet: no such option (did you mean chollet?)"),
+        ("downsample=maxx", "did you mean max"),
+        ("train.epoch=3", "train.epoch: no such key (did you mean train.epochs"),
+        ("optim.learningrate=3", "optim.learning_rate"),
+        ("train.epochs=[", "train.epochs="),
+    ],
+)
+def test_a_mistake_is_answered_with_the_nearest(override, nearest):
+    with pytest.raises(UserError) as caught:
+        config.compose(override)
+    assert nearest in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_run_names():
+    assert config.run_name(["seed=0", "model=x", "root=/a", "data.dir=/b"]) == (
+        "model=x,seed=0"
+    )
+    assert config.run_name(["downsample/reduce=max"]) == "downsample.reduce=max"
+    assert config.run_name([]) == "default"
+    long = [f"key{i}=value" for i in range(20)]
+    assert len(config.run_name(long)) == 16
+    assert config.run_name(long) == config.run_name(long[::-1])
+
+
+def test_the_digest_is_of_what_is_run_not_of_where():
+    digest = lambda *o: config.digest(config.compose(*o))  # noqa: E731
+    assert digest() == digest("root=/elsewhere", "data.dir=/there", "name=x")
+    assert digest() == digest("downsample=max")
+    assert digest() != digest("seed=1")
+
+
+def test_a_predict_function_is_found_by_name():
+    assert config.located("research.metrics:correct").__name__ == "correct"
+    for wrong in ("no.such:thing", "research.metrics:nothing", "research.metrics"):
+        with pytest.raises(UserError, match="predict="):
+            config.located(wrong)

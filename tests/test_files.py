@@ -1,0 +1,98 @@
+import json
+import os
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from research import files
+from research.errors import UserError
+from research.files import Metrics, read_lines, write_json
+
+
+def rows(steps):
+    return [{"step": step, "loss": 1 / step} for step in steps]
+
+
+def test_metrics_survive_a_kill_and_go_on(tmp_path):
+    with Metrics(tmp_path) as metrics:
+        for row in rows([1, 2, 3]):
+            metrics.append(row)
+        assert read_lines(metrics.path) == rows([1, 2, 3])  # before any close
+    with metrics.path.open("ab") as file:
+        file.write(b'{"step": 4, "lo')
+    assert read_lines(metrics.path) == rows([1, 2, 3])
+    with Metrics(tmp_path) as metrics:
+        metrics.append(rows([4])[0])
+    assert read_lines(metrics.path) == rows([1, 2, 3, 4])
+
+
+def test_metrics_truncate_then_append(tmp_path):
+    with Metrics(tmp_path) as metrics:
+        for row in rows([1, 2, 3]):
+            metrics.append(row)
+        metrics.truncate(1)
+        metrics.append(rows([2])[0])
+    assert read_lines(metrics.path) == rows([1, 2])
+
+
+def test_metrics_in_a_place_that_is_no_folder(tmp_path):
+    (tmp_path / "run").write_text("")
+    with pytest.raises(UserError, match=r"cannot write .*run/metrics\.jsonl"):
+        Metrics(tmp_path / "run")
+
+
+def test_append_to_a_full_disk_is_one_line(tmp_path):
+    metrics = Metrics(tmp_path)
+    metrics._file.close()
+    metrics._file = open("/dev/full", "ab", buffering=0)
+    with pytest.raises(UserError, match="No space left on device; make room"):
+        metrics.append({"step": 1})
+    metrics.close()
+
+
+def test_a_row_cut_short_is_no_success(tmp_path):
+    metrics = Metrics(tmp_path)
+    metrics.close()
+    metrics._file = SimpleNamespace(write=lambda data: len(data) - 1)
+    with pytest.raises(UserError, match="No space left on device"):
+        metrics.append({"step": 1})
+
+
+def test_strict_json_of_any_number(tmp_path):
+    write_json(
+        tmp_path / "a.json",
+        {"nan": float("nan"), "f": np.float32(0.5), "i": np.int64(3), "b": np.bool_(1)}
+        | {"list": (np.inf, [np.arange(2)]), "path": tmp_path, 5: None},
+    )
+    text = (tmp_path / "a.json").read_text()
+    assert json.loads(text, parse_constant=pytest.fail) == {
+        **{"nan": None, "f": 0.5, "i": 3, "b": True},
+        **{"list": [None, [[0, 1]]], "path": str(tmp_path), "5": None},
+    }
+
+
+@pytest.mark.parametrize("broken", ["fsync", "replace"])
+def test_a_failed_write_leaves_what_was_there(tmp_path, monkeypatch, broken):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    write_json(tmp_path / "a.json", 1)
+    monkeypatch.setattr(files.os, broken, full)
+    with pytest.raises(UserError, match=r"a\.json: No space left on device; make room"):
+        write_json(tmp_path / "a.json", 2)
+    monkeypatch.undo()
+    assert os.listdir(tmp_path) == ["a.json"]
+    assert json.loads((tmp_path / "a.json").read_text()) == 1
+
+
+def test_a_folder_that_is_a_file(tmp_path):
+    (tmp_path / "eval").write_text("")
+    with pytest.raises(UserError, match=r"cannot write .*eval/a\.json"):
+        write_json(tmp_path / "eval/a.json", 1)
+
+
+def test_a_bad_line_is_named(tmp_path):
+    (tmp_path / "a.jsonl").write_text('{"a": 1}\noops\n{"a": 2}\n')
+    with pytest.raises(UserError, match=r"a\.jsonl, line 2: .*oops"):
+        read_lines(tmp_path / "a.jsonl")

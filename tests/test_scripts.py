@@ -1,0 +1,217 @@
+"""The real scripts, as a user runs them: status, output, and what is left on disk."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+from flax import nnx
+
+from research.checkpoint import Checkpoints
+from research.files import read_lines
+from research.run import load
+
+ROOT = Path(__file__).parent.parent
+TINY = [
+    "model.widths=[4,4,4]",
+    "data.train_examples=96",
+    "train.epochs=2",
+    "train.batch_size=32",
+    "eval=accuracy",
+]
+
+
+@pytest.fixture(scope="session")
+def digits(tmp_path_factory):
+    """A folder in which the digits are prepared once."""
+    return tmp_path_factory.mktemp("data")
+
+
+def command(script, *overrides):
+    return [sys.executable, str(ROOT / "scripts" / f"{script}.py"), *overrides]
+
+
+def run(script, *overrides, cwd=ROOT, status=0):
+    done = subprocess.run(
+        command(script, *overrides),
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == status, done.stderr[-2000:]
+    return done
+
+
+def mistake(script, *overrides, cwd=ROOT):
+    """Runs a script that must refuse with one line on stderr; returns the line."""
+    error = run(script, *overrides, cwd=cwd, status=2).stderr
+    assert error.startswith("error: ") and error.count("\n") == 1, error
+    return error
+
+
+@pytest.fixture(scope="session")
+def runs(tmp_path_factory, digits):
+    """A small sweep, and the arguments that made it."""
+    root = tmp_path_factory.mktemp("outputs")
+    arguments = ["-m", f"root={root}", f"data.dir={digits}", *TINY]
+    arguments += ["downsample=max,blur", "eval=[accuracy,shift]", "seed=0,1"]
+    run("train", *arguments)
+    return root, arguments
+
+
+def folders(root):
+    return sorted(path.parent for path in root.rglob("done.json"))
+
+
+def test_a_run_folder_holds_what_is_promised(runs):
+    found = folders(runs[0])
+    assert len(found) == 4
+    for folder in found:
+        provenance = json.loads((folder / "provenance.json").read_text())
+        assert provenance["run"] == folder.name
+        assert {"commit", "versions", "device", "seed", "choices"} <= set(provenance)
+        assert provenance["choices"]["downsample"] in folder.name
+        rows = read_lines(folder / "eval" / "accuracy.jsonl")
+        assert rows[0]["split"] == "test" and rows[0]["n"] == 360
+        assert len(read_lines(folder / "metrics.jsonl")) == 2
+        assert load(folder)[0].seed == provenance["seed"]
+
+
+def test_a_repeated_sweep_finds_everything_done(runs):
+    before = {path: path.stat().st_mtime_ns for path in runs[0].rglob("*.json*")}
+    assert run("train", *runs[1]).stderr.count("done already") == 4
+    assert before == {
+        path: path.stat().st_mtime_ns for path in runs[0].rglob("*.json*")
+    }
+
+
+def test_a_folder_of_another_config_is_left_alone(runs):
+    folder = folders(runs[0])[0]
+    line = mistake("train", f"hydra.run.dir='{folder}'", "seed=7", *TINY)
+    assert "another config" in line and "name=" in line
+    assert load(folder)[0].seed != 7
+
+
+def test_saved_runs_are_evaluated_again(runs):
+    folder = folders(runs[0])[0]
+    first = (folder / "eval" / "accuracy.jsonl").read_bytes()
+    (folder / "eval" / "accuracy.jsonl").unlink()
+    run("evaluate", f"run_dir={folder}", f"data.dir={runs[1][2][9:]}", "eval=accuracy")
+    assert (folder / "eval" / "accuracy.jsonl").read_bytes() == first
+
+
+def test_a_foreign_classifier_is_evaluated(tmp_path, digits):
+    (tmp_path / "mine.py").write_text(
+        "import numpy as np\n"
+        "def ink(images):\n"
+        "    total = np.asarray(images).sum((1, 2, 3))\n"
+        "    return np.stack([total * 0] * 9 + [total - 20], 1)\n"
+    )
+    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+    overrides = ["predict=mine:ink", f"root={tmp_path}", f"data.dir={digits}"]
+    subprocess.run(
+        command("evaluate", *overrides, "eval=shift"), env=environment, check=True
+    )
+    (path,) = tmp_path.rglob("shift.jsonl")
+    agreement = [
+        row["value"]
+        for row in read_lines(path)
+        if row["protocol"] == "circular" and row["measure"] == "agreement"
+    ]
+    assert agreement and all(value == 1 for value in agreement)  # ink does not move
+
+
+def test_a_report_is_drawn(runs, tmp_path):
+    run("report", f"runs={runs[0]}", f"out={tmp_path}")
+    assert {"tradeoff", "curves", "distance"} <= {
+        p.stem for p in tmp_path.glob("*.png")
+    }
+
+
+def parameters(folder):
+    return [
+        np.asarray(x) for x in jax.tree.leaves(nnx.state(load(folder)[1], nnx.Param))
+    ]
+
+
+@pytest.mark.parametrize("moment", ["2.sha256", "4.sha256", "4*tmp*", "done.json"])
+def test_kill_9_at_any_moment_and_resume_bit_by_bit(tmp_path, digits, moment):
+    arguments = [*TINY, f"data.dir={digits}", "downsample=max", "seed=3"]
+    arguments.append("train.checkpoint_seconds=0")
+    whole = tmp_path / "whole"
+    run("train", f"hydra.run.dir={whole}", *arguments)
+    folder = tmp_path / "killed"
+    line = command("train", f"hydra.run.dir={folder}", *arguments)
+    process = subprocess.Popen(line, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not any(folder.rglob(moment)) and process.poll() is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+    process.kill()
+    process.wait()
+    run("train", f"hydra.run.dir={folder}", *arguments)
+    for a, b in zip(parameters(whole), parameters(folder), strict=True):
+        np.testing.assert_array_equal(a, b)
+    rows = [
+        [{k: v for k, v in row.items() if k != "examples_per_second"} for row in lines]
+        for lines in (read_lines(f / "metrics.jsonl") for f in (whole, folder))
+    ]
+    assert rows[0] == rows[1]
+
+
+def test_sigterm_saves_and_says_how_to_go_on(tmp_path, digits):
+    arguments = [f"hydra.run.dir={tmp_path}", f"data.dir={digits}", *TINY]
+    arguments += ["train.epochs=2000"]
+    process = subprocess.Popen(
+        command("train", *arguments), stderr=subprocess.PIPE, text=True
+    )
+    while not (tmp_path / "metrics.jsonl").is_file() and process.poll() is None:
+        time.sleep(0.05)
+    time.sleep(1)
+    process.send_signal(signal.SIGTERM)
+    _, error = process.communicate(timeout=120)
+    assert process.returncode == 128 + signal.SIGTERM
+    assert "stopped by SIGTERM; saved at step" in error and "Traceback" not in error
+    assert Checkpoints(tmp_path / "checkpoints").steps()
+    assert not (tmp_path / "done.json").exists()
+
+
+@pytest.mark.parametrize(
+    "overrides, words",
+    [
+        (["model=cholett"], ["did you mean chollet"]),
+        (["train.epoch=1"], ["train.epochs"]),
+        (["model.padding=circlar"], ["circlar", "circular"]),
+        (["data=mnist"], ["python scripts/prepare.py data=mnist"]),
+        (["data.shape=[9,9,1]"], ["9"]),
+        (["train.batch_size=99999"], ["train.batch_size=99999"]),
+        (["model.widths=[4,4,4,4,4]", "model.poolings=5"], ["stage", "map"]),
+        (["downsample.stride=0"], ["downsample.stride"]),
+    ],
+    ids=lambda x: str(x[0]),
+)
+def test_mistakes_get_one_line(tmp_path, digits, overrides, words):
+    line = mistake("train", f"root={tmp_path}", f"data.dir={digits}", *TINY, *overrides)
+    assert all(word in line for word in words), line
+    assert not list(tmp_path.rglob("done.json"))
+
+
+def test_a_mistake_in_one_job_spares_the_others(tmp_path, digits):
+    arguments = ["-m", f"root={tmp_path}", f"data.dir={digits}", *TINY]
+    error = run("train", *arguments, "train.batch_size=99999,32", status=2).stderr
+    assert "train.batch_size=99999" in error and "Traceback" not in error
+    assert len(folders(tmp_path)) == 1
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path, digits):
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    line = mistake("train", f"root={blocked}", f"data.dir={digits}", *TINY)
+    assert str(blocked) in line
