@@ -88,6 +88,7 @@ def trained(
     def validate(network: nnx.Module) -> dict[str, float]:
         logits = Predictor(network).logits(validation.images)
         return {
+            "examples": len(validation),
             "loss": float(cross_entropy(logits, validation.labels).mean()),
             "accuracy": float(correct(logits, validation.labels).mean()),
         }
@@ -152,7 +153,12 @@ def evaluate_new(
     provenance = describe(cfg, folder, choices=choices, command=command)
     write_text(folder / "config.yaml", OmegaConf.to_yaml(cfg, resolve=True))
     write_json(folder / "provenance.json", provenance)
+    started = time.monotonic()
     measure(cfg, predict, config.data(cfg), folder, provenance)
+    own = isinstance(predict, nnx.Module)
+    done = {"parameters": count(predict)} if own else {}
+    done["seconds"] = round(time.monotonic() - started, 2)
+    write_json(folder / "done.json", done)
 
 
 def measure(

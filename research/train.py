@@ -312,8 +312,9 @@ def summary(state: State, checkpoints: Checkpoints) -> dict[str, float]:
             f"{last}); try a lower optim.learning_rate, optim.clip=1.0, a warm-up "
             "(optim.schedule.warmup) or train.dtype=float32"
         )
-    examples = max(1, int(sums["examples"]))
+    examples = int(sums["examples"])
     return {
+        "examples": examples,
         "loss": float(sums["loss"]) / examples,
         "accuracy": float(sums["correct"]) / examples,
     }

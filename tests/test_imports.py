@@ -34,18 +34,22 @@ def layer(module):
 
 
 BASE = {"research.errors", "research.types", "research.signal"}
-PARTS = BASE | {"research.layers", "research.downsample"}
+PARTS = BASE | {"research.layers", "research.downsample", "research.convolution"}
 DATA = {"research.results", "research.files", "research.stats", "research.errors"}
-EVALS = BASE | DATA | {"research.perturb", "research.metrics", "research.devices"}
+PURE = {"research.perturb", "research.metrics", "research.scrambles", "research.changes"}
+EVALS = BASE | DATA | PURE | {"research.devices"}
 ALLOWED = {
     "research": None,  # no bound: train, run, config
     "research.errors": set(),
     "research.types": BASE,
     "research.signal": BASE,
     "research.layers": PARTS,
+    "research.convolution": BASE,
     "research.downsample": PARTS,
     "research.models": PARTS | {"research.models", "research.losses"},
     "research.perturb": BASE,
+    "research.scrambles": BASE,
+    "research.changes": BASE | {"research.scrambles"},
     "research.metrics": BASE,
     "research.evals": EVALS
     | {"research.evals", "research.data.source", "research.models.network"}

@@ -116,5 +116,7 @@ def test_band_is_a_projection_that_commutes_with_shifts(size, stride, nyquist):
     np.testing.assert_allclose(matrix @ matrix, matrix, atol=1e-12)
     np.testing.assert_allclose(matrix.sum(1), 1, atol=1e-12)
     np.testing.assert_allclose(np.roll(matrix, (1, 1), (0, 1)), matrix, atol=1e-12)
-    survivors = size // stride - (not nyquist and stride > 1 and size // stride % 2 == 0)
+    survivors = size // stride - (
+        not nyquist and stride > 1 and size // stride % 2 == 0
+    )
     np.testing.assert_allclose(np.trace(matrix), survivors, atol=1e-12)

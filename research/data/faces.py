@@ -43,13 +43,15 @@ GRID = np.stack(np.meshgrid(*2 * [np.arange(TILE) - REACH], indexing="ij"), -1)
 
 Image = UInt8[np.ndarray, "64 64 1"]
 Tile = Float[np.ndarray, "7 7"]
-Segments = Float[np.ndarray, "segments 4"]  # (y, x) to (y, x), the tile being [−1, 1]²
+Segments = Float[np.ndarray, "_ 4"]  # (y, x) to (y, x), the tile being [−1, 1]²
+Point = tuple[float | int, float | int]
 Order = tuple[int, ...]  # slot of each part
 
 
-def line(*points: tuple[float, float]) -> Segments:
+def line(*points: Point) -> Segments:
     """The segments that join (y, x) points one after the other."""
-    return np.array([a + b for a, b in zip(points, points[1:], strict=False)])
+    joined = zip(points, points[1:], strict=False)
+    return np.array([start + end for start, end in joined], np.float64)
 
 
 def ring(radius: float) -> Segments:
@@ -143,7 +145,7 @@ class Face:
         return np.rint(255 * canvas.clip(0, 1)).astype(np.uint8)[..., None]
 
 
-def tile(segments: Segments, *, size: float, ink: float) -> Tile:
+def tile(segments: Segments, *, size: float | int, ink: float | int) -> Tile:
     """Draws lines about 1½ pixels wide, with smooth edges.
 
     Args:

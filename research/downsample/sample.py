@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Literal
 
 import jax
 import jax.numpy as jnp
@@ -22,8 +21,8 @@ from jaxtyping import Array, Float, Int
 from research.downsample.lowpass import Lowpass
 from research.downsample.noise import Noise
 from research.errors import UserError
-from research.layers import Conv, Undecayed, convolve
-from research.signal import pad, polyphase, space_to_depth, widen
+from research.layers import Conv
+from research.signal import polyphase, space_to_depth, widen
 from research.types import Map, Stride
 
 Follow = Callable[[Map], Map]
@@ -203,7 +202,9 @@ class Energy(Scored):
     output. No parameters; the dense map and its squares.
 
     The choice is made after the reduce and before the lowpass, and taken from the
-    filtered map, as published.
+    filtered map, as published. Of the norms, inf ties most: on normal maps of 16×16×4
+    always after max, 19 % after stochastic, 23 % after median of 3×3, 1 % of 2×2 (these
+    are refused); and on sparse maps after any reduce over windows.
 
     Args:
       features: unused.
@@ -232,10 +233,10 @@ class Energy(Scored):
         if self.norm == jnp.inf and self.stride != (1, 1) and reduce.repeats:
             raise UserError(
                 f"downsample.sample.norm=inf after reduce "
-                f"{type(reduce).__name__.lower()}: windows of different phases hold "
-                "the same largest value, so that phases tie and the choice would not "
-                "follow shifts; use downsample.sample.norm=2|1, or a downsample/reduce "
-                "that mixes values"
+                f"{type(reduce).__name__.lower()}: windows of different phases can "
+                "hold the same largest value (after max they always do): phases tie, "
+                "and the choice does not follow shifts; use downsample.sample.norm=2|1 "
+                "or a downsample/reduce that mixes values"
             )
 
     def scores(self, reduced: Map, filtered: Map) -> Scores:
@@ -248,90 +249,6 @@ class Energy(Scored):
         return polyphase(powers, self.stride).sum((2, 3, 4))
 
 
-class Learned(Scored):
-    """Learnable polyphase sampling (LPS): a small network scores each phase.
-
-    score = mean over (H, W, C) of conv3–relu–conv3, circular and shared by the phases,
-    in float32. Training mixes the phases by Gumbel-softmax(score / τ); evaluation keeps
-    the highest, exactly as equivariant as `Energy`. It can learn which phase serves the
-    task.
-
-    The mean of a circular convolution is the mean of its input times the sum of its
-    taps: the second convolution is computed so, for the cost of nothing. (A bias there
-    would be the same for all phases, and there is none.) 9·C·hidden·2 + hidden
-    parameters, 9·C·hidden multiply-adds a position. They take no weight decay.
-
-    Args:
-      features: channels C.
-      stride: (s_h, s_w).
-      select: score the map `before` the lowpass or `after` it, as the published code
-        does.
-      temperature: τ.
-      hidden: channels between the convolutions; None: C.
-      rngs: initialises the convolutions (He normal); the Gumbel noise.
-
-    Raises:
-      UserError: a temperature that is not positive.
-
-    References:
-      R. A. Rojas-Gomez, T.-Y. Lim, A. G. Schwing, M. N. Do, R. A. Yeh, Learnable
-      Polyphase Sampling for Shift Invariant and Equivariant Convolutional Networks,
-      NeurIPS 2022, arXiv:2210.08001.
-    """
-
-    def __init__(
-        self,
-        features: int,
-        stride: Stride,
-        *,
-        select: Literal["before", "after"] = "after",
-        temperature: int | float = 1.0,
-        hidden: int | None = None,
-        rngs: nnx.Rngs,
-    ):
-        super().__init__(features, stride, rngs=rngs)
-        if temperature <= 0:
-            raise UserError(
-                f"downsample.sample.temperature={temperature}: takes a positive number"
-            )
-        self.after_lowpass = select == "after"
-        self.temperature = temperature
-        width = hidden or features
-        conv = partial(Conv, padding="circular", param=Undecayed, rngs=rngs)
-        self.first = conv(features, width)
-        self.second = conv(width, features, bias=False)
-        self.noise = Noise(rngs)
-
-    def scores(self, reduced: Map, filtered: Map) -> Scores:
-        """Returns the logit of each phase."""
-        source = filtered if self.after_lowpass else reduced
-        phases = widen(polyphase(source, self.stride))
-        x = phases.reshape(-1, *phases.shape[2:])
-        first, bias, second = (
-            widen(param[...])
-            for param in (self.first.kernel, self.first.bias, self.second.kernel)
-        )
-        with jax.default_matmul_precision("highest"):
-            x = convolve(pad(x, 3, "circular"), first, (1, 1)) + bias
-            means = jax.nn.relu(x).mean((1, 2))
-            logits = means @ second.sum((0, 1)).mean(-1)
-        return logits.reshape(phases.shape[:2])
-
-    def choose(self, reduced: Map, filtered: Map) -> Callable[[Phases], Map]:
-        """Mixes the phases in training, keeps the best when evaluating."""
-        if self.noise.deterministic:
-            return super().choose(reduced, filtered)
-        logits = self.scores(reduced, filtered)
-        logits += jax.random.gumbel(self.noise(), logits.shape, logits.dtype)
-        return partial(mix, weights=jax.nn.softmax(logits / self.temperature))
-
-
 def take(phases: Phases, index: Int[Array, " batch"]) -> Map:
     """Returns phase `index[b]` of each example b."""
     return jnp.take_along_axis(phases, index[:, None, None, None, None], 1)[:, 0]
-
-
-def mix(phases: Phases, weights: Scores) -> Map:
-    """Returns Σ_p weights[b, p] · phases[b, p]."""
-    total = (widen(phases) * weights[:, :, None, None, None]).sum(1)
-    return total.astype(phases.dtype)

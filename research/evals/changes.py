@@ -25,7 +25,7 @@ class Change:
     """
 
     perturb: Perturb
-    amounts: Sequence[float]
+    amounts: Sequence[float | int]
 
 
 def evaluate(

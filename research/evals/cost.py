@@ -56,7 +56,7 @@ class Cost:
 
 
 def evaluate(
-    predict: Network, split: Split, *, shape: Sequence[int] | None = None
+    predict: Callable[..., Any], split: Split, *, shape: Sequence[int] | None = None
 ) -> Iterator[Measurement]:
     """Yields the cost of a network: of each stage, of its readout, and of all of it.
 

@@ -1,12 +1,17 @@
-"""Looking inside: functions of a network of ours, over arrays of any length."""
+"""Looking inside: a network of ours stage by stage, over arrays of any length.
+
+Every stage is a jitted step of its own, dispatched from Python: it compiles once for
+all evaluators, instead of the whole network once for every question asked of it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 from jaxtyping import Array
@@ -15,6 +20,9 @@ from research import devices
 from research.errors import UserError
 from research.evals.predictor import Stored, Unit, filled, inference, prepared
 from research.models.network import Network
+from research.types import Images, Logits, Map
+
+Step = tuple[nnx.GraphDef, Any]  # a module taken apart: graph and pure state
 
 
 class Inside:
@@ -40,8 +48,12 @@ class Inside:
         self.network = inference(predict)
         self.batch = batch
         self.mesh = devices.mesh(batch)
-        self._graph, state = nnx.split(self.network)
-        self._state = devices.replicate(nnx.as_pure(state), self.mesh)
+        self.stages = [self._placed(stage) for stage in self.network.stages]
+        self.readout = self._placed(self.network.readout)
+
+    def _placed(self, part: nnx.Module) -> Step:
+        graph, state = nnx.split(part)
+        return graph, devices.replicate(nnx.as_pure(state), self.mesh)
 
     @property
     def parts(self) -> list[str]:
@@ -57,47 +69,48 @@ class Inside:
             product.append((rows, columns))
         return product
 
+    def features(self, images: Images) -> list[Map]:
+        """Returns the standardised images, then the map after each stage."""
+        maps = [jnp.asarray(self.network.standardize(images))]
+        for stage in self.stages:
+            maps.append(forward(*stage, maps[-1]))
+        return maps
+
+    def onward(self, x: Map, stage: int) -> Logits:
+        """Returns the logits of a map that goes into `stage` (all: the readout)."""
+        for step in [*self.stages[stage:], self.readout]:
+            x = forward(*step, x)
+        return x.astype(jnp.float32)
+
     def map(
         self,
-        function: Hashable,
+        function: Callable[..., Any],
         images: Stored | Unit,
         *arguments: np.ndarray,
-        shared: tuple[Any, ...] = (),
     ) -> Any:
-        """Returns `function(network, images, *arguments, *shared)` over all examples.
+        """Returns `function(images, *arguments)` over all examples.
 
         Args:
-          function: returns a tree of arrays with one row per example. Jitted and
-            remembered by equality: a module-level function, or a frozen dataclass.
+          function: called with a batch at a time, sharded; returns a tree of arrays
+            with one row per example.
           images: (N, H, W, C), uint8 or in [0, 1]; the function gets float32 in [0, 1].
           *arguments: arrays with N rows.
-          shared: arrays that all examples see whole.
 
         Returns:
           The tree, of NumPy arrays with N rows.
         """
         count = len(images)
         size = min(self.batch, -(-count // self.mesh.size) * self.mesh.size)
-        shared = devices.replicate(shared, self.mesh)
         results = []
         for start in range(0, count, size):
             stop = start + size
             rows = [filled(part[start:stop], size) for part in (images, *arguments)]
-            batch = devices.shard(rows, self.mesh)
-            tree = applied(self._graph, function, self._state, shared, *batch)
-            results.append(jax.device_get(tree))
+            batch, *rest = devices.shard(rows, self.mesh)
+            results.append(jax.device_get(function(prepared(None, batch), *rest)))
         return jax.tree.map(lambda *parts: np.concatenate(parts)[:count], *results)
 
 
-@partial(jax.jit, static_argnums=(0, 1))
-def applied(
-    graph: nnx.GraphDef,
-    function: Callable[..., Any],
-    state: Any,
-    shared: tuple[Any, ...],
-    images: Array,
-    *arguments: Array,
-) -> Any:
-    """Calls a function with the network put together again."""
-    network = nnx.merge(graph, state)
-    return function(network, prepared(None, images), *arguments, *shared)
+@partial(jax.jit, static_argnums=0)
+def forward(graph: nnx.GraphDef, state: Any, x: Map) -> Array:
+    """Applies a stage, or the readout, taken apart."""
+    return nnx.merge(graph, state)(x)

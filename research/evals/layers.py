@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from research.data.source import Split
 from research.evals.inside import Inside
-from research.models.network import Network
 from research.results import Measurement
 from research.signal import shift
 from research.types import Images, Map
@@ -55,7 +56,7 @@ def evaluate(
     for d in shifts:
         offset = (d, d) if isinstance(d, int) else tuple(d)
         offsets = np.tile(np.array(offset, np.int32), (len(images), 1))
-        stages = inside.map(deviations, images, offsets)
+        stages = inside.map(partial(deviations, inside=inside), images, offsets)
         for index, (error, cosine, on) in enumerate(stages):
             params = {
                 "index": index,
@@ -69,20 +70,22 @@ def evaluate(
 
 
 def deviations(
-    network: Network, images: Images, offsets: Offsets
+    images: Images, offsets: Offsets, *, inside: Inside
 ) -> list[tuple[Each, Each, Bool[Array, " batch"]]]:
     """Returns error, cosine, and whether the shift is on the grid, after each stage."""
-    found = []
-    jump = jnp.ones(2, jnp.int32)
-    pairs = zip(
-        network.features(images), network.features(shift(images, offsets)), strict=True
-    )
-    for stage, (still, moved) in zip(network.stages, pairs, strict=True):
-        jump *= jnp.array(stage.stride)
-        on = (offsets % jump == 0).all(-1)
-        due = jnp.where(on[:, None], offsets // jump, best_roll(still, moved))
-        found.append((*deviation(shift(still, due), moved), on))
-    return found
+    still, moved = (inside.features(x)[1:] for x in (images, shift(images, offsets)))
+    stages = zip(still, moved, inside.strides, strict=True)
+    return [compared(a, b, offsets, jump) for a, b, jump in stages]
+
+
+@partial(jax.jit, static_argnums=3)
+def compared(
+    still: Map, moved: Map, offsets: Offsets, jump: tuple[int, int]
+) -> tuple[Each, Each, Bool[Array, " batch"]]:
+    """Compares the maps of images and of shifted images at cumulative stride `jump`."""
+    on = (offsets % jnp.array(jump) == 0).all(-1)
+    due = jnp.where(on[:, None], offsets // jnp.array(jump), best_roll(still, moved))
+    return *deviation(shift(still, due), moved), on
 
 
 def deviation(expected: Map, found: Map) -> tuple[Each, Each]:

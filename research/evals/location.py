@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from functools import partial
 from math import prod
 from typing import Any, NamedTuple
 
@@ -21,7 +21,7 @@ from research.evals.inside import Inside
 from research.evals.predictor import prepared
 from research.models.network import Network
 from research.results import Measurement
-from research.types import Images
+from research.types import Images, Map
 
 STRENGTHS = {1: 0.0, 2: 0.5}  # of the second object, by their number
 PENALTIES = np.logspace(-4, 4, 17).astype(np.float32)
@@ -84,15 +84,17 @@ def evaluate(
     fresh = Inside(untrained(trained.network, seed), name="location", batch=batch)
     for count in objects:
         target = other_places - places if count == 2 else places
+        strength = jnp.float32(STRENGTHS[count])
         for weights, inside in (("trained", trained), ("untrained", fresh)):
-            maps = inside.map(
-                Projected(embed, features),
-                images,
-                places,
-                others,
-                other_places,
-                shared=(np.float32(STRENGTHS[count]), np.int32(seed)),
+            probe = partial(
+                probes,
+                inside=inside,
+                embed=embed,
+                strength=strength,
+                features=features,
+                seed=seed,
             )
+            maps = inside.map(probe, images, places, others, other_places)
             for index, x in enumerate(maps, -1):
                 if index < 0 and weights == "untrained":
                     continue
@@ -105,43 +107,54 @@ def evaluate(
                 yield from read_out(x, target.astype(np.float32), params)
 
 
-@dataclass(frozen=True)
-class Projected:
-    """Random projections of the pixels and of each stage's map.
+def probes(
+    *objects: Array,
+    inside: Inside,
+    embed: Embed,
+    strength: Float[Array, ""],
+    features: int,
+    seed: int,
+) -> list[Float[Array, "batch {features}"]]:
+    """Returns random projections of the pixels, then of the map after each stage.
 
-    Attributes:
+    Args:
+      *objects: as in `composed`.
+      inside: the network.
       embed: puts an object on a canvas.
+      strength: of the second object.
       features: of each projection.
+      seed: of the projections, the same for every network.
     """
+    maps = inside.features(composed(embed, *objects, strength))
+    return [
+        projected(x, features, jnp.int32(seed), jnp.int32(index))
+        for index, x in enumerate(maps)
+    ]
 
-    embed: Embed
-    features: int
 
-    def __call__(
-        self,
-        network: Network,
-        images: Images,
-        places: Int[Array, "batch 2"],
-        others: Shaped[Array, "batch height width channels"],
-        other_places: Int[Array, "batch 2"],
-        strength: Float[Array, ""],
-        seed: Int[Array, ""],
-    ) -> list[Float[Array, "batch {self.features}"]]:
-        """Returns a projection of the pixels, then of each map.
+@partial(jax.jit, static_argnums=0)
+def composed(
+    embed: Embed,
+    images: Images,
+    places: Int[Array, "batch 2"],
+    others: Shaped[Array, "batch height width channels"],
+    other_places: Int[Array, "batch 2"],
+    strength: Float[Array, ""],
+) -> Images:
+    """Puts an object and another of less ink on a canvas; the brighter one shows."""
+    second = strength * embed(prepared(None, others), other_places)
+    return jnp.maximum(embed(images, places), second)
 
-        Where two objects overlap the brighter one shows.
-        """
-        second = strength * self.embed(prepared(None, others), other_places)
-        canvas = jnp.maximum(self.embed(images, places), second)
-        maps = [network.standardize(canvas), *network.features(canvas)]
-        key = jax.random.key(seed)
-        found = []
-        for index, x in enumerate(maps):
-            flat = x.reshape(x.shape[0], -1)
-            shape = (flat.shape[1], self.features)
-            matrix = jax.random.normal(jax.random.fold_in(key, index), shape)
-            found.append(flat @ matrix / np.sqrt(shape[0]))
-        return found
+
+@partial(jax.jit, static_argnums=1)
+def projected(
+    x: Map, features: int, seed: Int[Array, ""], index: Int[Array, ""]
+) -> Float[Array, "batch {features}"]:
+    """A Gaussian random projection of a map; seed and index draw it."""
+    flat = x.reshape(x.shape[0], -1)
+    key = jax.random.fold_in(jax.random.key(seed), index)
+    matrix = jax.random.normal(key, (flat.shape[1], features))
+    return flat @ matrix / np.sqrt(flat.shape[1])
 
 
 class Fit(NamedTuple):

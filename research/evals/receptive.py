@@ -18,7 +18,7 @@ from scipy.optimize import least_squares
 
 from research import devices
 from research.data.source import Split
-from research.evals.inside import Inside
+from research.evals.inside import Inside, forward
 from research.evals.predictor import prepared
 from research.results import Measurement
 from research.types import Map
@@ -79,28 +79,17 @@ def fields(inside: Inside, images: np.ndarray) -> Iterator[Field]:
     The gradient is walked back stage by stage from Python: each stage compiles once,
     for all the fields that pass through it.
     """
-    network = inside.network
-    stages = [nnx.split(stage) for stage in network.stages]
-    stages = [(graph, devices.replicate(s, inside.mesh)) for graph, s in stages]
-    x = network.standardize(prepared(None, devices.shard(images, inside.mesh)))
-    maps = [x]
-    for graph, state in stages:
-        maps.append(forward(graph, state, maps[-1]))
+    stages = inside.stages
+    maps = inside.features(prepared(None, devices.shard(images, inside.mesh)))
     for last in range(len(stages)):
         y = maps[last + 1]
         gradient = jnp.zeros_like(y).at[:, y.shape[1] // 2, y.shape[2] // 2].set(1)
-        for (graph, state), x in zip(
+        for stage, x in zip(
             reversed(stages[: last + 1]), reversed(maps[: last + 1]), strict=True
         ):
-            gradient = backward(graph, state, x, gradient)
-        absolute = jnp.abs(gradient) / jnp.array(network.std)
+            gradient = backward(*stage, x, gradient)
+        absolute = jnp.abs(gradient) / jnp.array(inside.network.std)
         yield np.asarray(absolute.sum(-1).mean(0))
-
-
-@partial(jax.jit, static_argnums=0)
-def forward(graph: nnx.GraphDef, state: Any, x: Map) -> Map:
-    """Returns the map after a stage."""
-    return nnx.merge(graph, state)(x)
 
 
 @partial(jax.jit, static_argnums=0)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
+from math import prod
 from typing import Any
 
+import jax
 import numpy as np
 
 from research import metrics
@@ -26,7 +27,7 @@ from research.scrambles import (
     permute_blocks,
 )
 from research.signal import pair
-from research.types import Images, Logits
+from research.types import Images, Logits, Map
 
 NOTHING = 1e-4  # relative logit distance that rounding alone can make
 
@@ -115,55 +116,49 @@ def dividing(
     return fitting
 
 
-@dataclass(frozen=True)
-class Scrambled:
-    """A network with the positions of one map permuted: `(network, images, seeds)`.
-
-    Attributes:
-      index: of the stage whose map it is.
-      block: positions that move together.
-    """
-
-    index: int
-    block: tuple[int, int]
-
-    def __call__(self, network: Network, images: Images, seeds: Seeds) -> Logits:
-        """Returns the logits; all channels of a position go together."""
-        x = network.standardize(images)
-        for index, stage in enumerate(network.stages):
-            x = stage(x)
-            if index == self.index:
-                rows, columns = counts(x.shape[1:], self.block)
-                orders = draw_orders(seeds, 1, rows * columns)[:, 0]
-                x = permute_blocks(x, orders, self.block)
-        return network.readout(x).astype(np.float32)
-
-
 def scrambled_stages(
     inside: Inside, split: Split, sizes: Sequence[int], seeds: np.ndarray
 ) -> Iterator[tuple[dict[str, Any], np.ndarray]]:
     """Yields the logits with the map after each stage scrambled, and their parameters.
 
     A block has `size` strides of the network per side in *input* pixels at each stage,
-    whatever the stride there. Positions at the lower and right border that fill no
-    block stay (`moved` is the fraction of the others); stages with fewer than two
-    blocks are left out.
+    whatever the stride there, and all channels of a position go together. Positions at
+    the lower and right border that fill no block stay (`moved` is the fraction of the
+    others); stages with fewer than two blocks are left out.
     """
     network = inside.network
     shapes = network.map_shapes(split.images.shape[1:])[1:]
+    cases = []
     for size in sizes:
+        pixels = (size * network.stride[0], size * network.stride[1])
         for index, (shape, stride) in enumerate(
             zip(shapes, inside.strides, strict=True)
         ):
-            pixels = (size * network.stride[0], size * network.stride[1])
             block = (pixels[0] // stride[0], pixels[1] // stride[1])
-            rows, columns = counts(shape, block)
-            if rows * columns < 2:
-                continue
-            params = {
-                "index": index,
-                "part": inside.parts[index],
-                "pixels": list(pixels),
-                "moved": rows * columns * block[0] * block[1] / (shape[0] * shape[1]),
-            }
-            yield params, inside.map(Scrambled(index, block), split.images, seeds)
+            blocks = prod(counts(shape, block))
+            if blocks > 1:
+                params = {
+                    "index": index,
+                    "part": inside.parts[index],
+                    "pixels": list(pixels),
+                    "moved": blocks * prod(block) / (shape[0] * shape[1]),
+                }
+                cases.append((params, block))
+
+    def logits(images: Images, seeds: Seeds) -> list[Logits]:
+        maps = inside.features(images)[1:]
+        return [
+            inside.onward(permuted(maps[at["index"]], seeds, block), at["index"] + 1)
+            for at, block in cases
+        ]
+
+    found = inside.map(logits, split.images, seeds)
+    for (params, _), one in zip(cases, found, strict=True):
+        yield params, one
+
+
+@partial(jax.jit, static_argnums=2)
+def permuted(x: Map, seeds: Seeds, block: tuple[int, int]) -> Map:
+    """Permutes the whole blocks of a map, one permutation per example."""
+    blocks = prod(counts(x.shape[1:], block))
+    return permute_blocks(x, draw_orders(seeds, 1, blocks)[:, 0], block)

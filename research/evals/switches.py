@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from flax import nnx
 from jaxtyping import Array, Float
 
 from research.data.source import Split
 from research.downsample import Downsample
 from research.downsample.reduce import Max
 from research.evals.inside import Inside
-from research.models.network import Network
 from research.results import Measurement
 from research.signal import pad, windows
 from research.types import Images, Map
@@ -56,7 +57,12 @@ def evaluate(
     """
     inside = Inside(predict, name="switches", batch=batch)
     indices = [i for i, stage in enumerate(inside.network.stages) if pools(stage)]
-    found = inside.map(moments, split.images[:examples])
+
+    def tables(images: Images) -> list[Float[Array, "batch 6"]]:
+        maps = inside.features(images)
+        return [moments(*inside.stages[index], maps[index]) for index in indices]
+
+    found = inside.map(tables, split.images[:examples])
     for index, table in zip(indices, found, strict=True):
         table = np.asarray(table, np.float64)
         whole, kept, *products = table[table[:, 0] > 0].T
@@ -93,23 +99,18 @@ def pools(stage: Any) -> bool:
     return isinstance(stage, Downsample) and isinstance(stage.reduce, Max)
 
 
-def moments(network: Network, images: Images) -> list[Float[Array, "batch 6"]]:
-    """Returns, for the map x before each max pooling, what the errors are made of.
+@partial(jax.jit, static_argnums=0)
+def moments(graph: nnx.GraphDef, state: Any, x: Map) -> Float[Array, "batch 6"]:
+    """Returns what the errors are made of, for the map x before a max pooling.
 
     ‖x‖², ‖x at the switches‖²; ⟨x, s⟩ and ‖s‖² of the spread values s; and of s with
     zeros at the switches.
     """
-    found = []
-    x = network.standardize(images)
-    for stage in network.stages:
-        if pools(stage):
-            kept, spread = unpooled(stage, x)
-            around = jnp.where(kept != 0, 0, spread)
-            products = (x * x, kept * kept)
-            products += (x * spread, spread**2, x * around, around**2)
-            found.append(jnp.stack([p.sum((1, 2, 3)) for p in products], -1))
-        x = stage(x)
-    return found
+    kept, spread = unpooled(nnx.merge(graph, state), x)
+    around = jnp.where(kept != 0, 0, spread)
+    products = (x * x, kept * kept)
+    products += (x * spread, spread**2, x * around, around**2)
+    return jnp.stack([p.sum((1, 2, 3)) for p in products], -1)
 
 
 def unpooled(stage: Downsample, x: Map) -> tuple[Map, Map]:

@@ -70,17 +70,16 @@ def draw(
     percent(grid[1, 0].yaxis, "Accuracy")
     legend(figure, grid[0, 0])
     per_arm = metrics.groupby("arm")["seed"].nunique()
-    examples = [f"{examples_of(metrics, split)} {split}" for split in present]
-    note(
-        figure,
-        f"Examples an epoch: {', '.join(examples)}. Lines: mean of {seeds(per_arm)}; "
-        "bands: range over seeds.",
-    )
+    lines = f"Lines: mean of {seeds(per_arm)}; bands: range over seeds."
+    note(figure, f"{examples(metrics, present)}{lines}")
     return figure
 
 
-def examples_of(metrics: pd.DataFrame, split: str) -> str:
-    """Returns over how many examples a split's rows are means, if they say so."""
-    counts = metrics.loc[metrics["split"] == split, metrics.columns == "examples"]
-    known = counts.stack()
-    return span(known.astype(int)) if len(known) else "unstated"
+def examples(metrics: pd.DataFrame, splits: Sequence[str]) -> str:
+    """States over how many examples each split's rows are means, if they say so."""
+    if "examples" not in metrics:
+        return ""
+    known = metrics.dropna(subset="examples").astype({"examples": int})
+    counts = {split: known.loc[known["split"] == split, "examples"] for split in splits}
+    stated = [f"{span(n)} {split}" for split, n in counts.items() if len(n)]
+    return f"Examples an epoch: {', '.join(stated)}. " if stated else ""

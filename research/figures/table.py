@@ -14,6 +14,10 @@ from research.figures.arms import arms, caption, proportions, select
 from research.files import write_text
 
 NAME = 14  # characters in a line for the name of an arm: `space_to_depth`
+VIEWS = (  # or else the difference of the two columns is taken for the fill's
+    "Circular compares two shifted views of an image, up to twice as far apart; zero "
+    "compares one with the image itself."
+)
 COLUMNS = {
     "accuracy": ("accuracy", "accuracy", None),
     "agreement, circular": ("circular", "agreement", "max_shift"),
@@ -50,7 +54,6 @@ def summary(
     table = runs.groupby("arm", sort=False).agg(
         parameters=("parameters", "max"),
         seconds=("seconds", "mean"),
-        seeds=("seed", "nunique"),
     )
     measured = {}
     for name, (protocol, measure, param) in COLUMNS.items():
@@ -73,9 +76,13 @@ def summary(
         wide[f"{name} high"], wide[f"{name} interval"] = found["high"], found["how"]
     every = pd.concat(measured.values())
     wide = wide.join(table)
+    wide["seeds"] = every.groupby("arm")["seeds"].max()
     wide["n"] = every.groupby("arm")["n"].min()
     wide = wide.reset_index()
     wide.attrs["caption"] = caption(every, "Brackets")
+    shifts = [name for name in measured if name.startswith("agreement")]
+    if len(shifts) > 1:
+        wide.attrs["caption"] += f" {VIEWS}"
     return wide
 
 

@@ -81,6 +81,14 @@ def test_what_cannot_be_used_is_named(tmp_path):
 def test_failures_of_tfds_are_one_line(tmp_path, monkeypatch):
     with pytest.raises(UserError, match="data.name=nonsuch: TFDS has no such data set"):
         prepare("tfds", dir=tmp_path, name="nonsuch", shape=[2, 2, 1], classes=2)
+    mnist = {"dir": tmp_path, "name": "mnist", "shape": [28, 28, 1], "classes": 10}
     monkeypatch.setattr(MNIST, "URL", "http://127.0.0.1:9/")
     with pytest.raises(UserError, match="data.name=mnist: TFDS cannot prepare it here"):
-        prepare("tfds", dir=tmp_path, name="mnist", shape=[28, 28, 1], classes=10)
+        prepare("tfds", **mnist)
+
+    def needing_tensorflow(self, dl_manager):
+        raise ModuleNotFoundError("No module named 'tensorflow'")
+
+    monkeypatch.setattr(MNIST, "_split_generators", needing_tensorflow)
+    with pytest.raises(UserError, match="'tensorflow'; where there are TensorFlow and"):
+        prepare("tfds", **mnist)

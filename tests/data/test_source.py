@@ -136,6 +136,10 @@ def test_damaged_records_are_found_and_named(mine):
     damage(path)
     with pytest.raises(UserError, match=f"{path} is damaged .*; remove {path.parent}"):
         load("digits", dir=mine)
+    (other,) = mine.rglob("digits-test.array_record*")
+    shutil.copy(other, path)
+    with pytest.raises(UserError, match=f"{path} is damaged .*360 records, not 1437"):
+        load("digits", dir=mine)
     path.unlink()
     with pytest.raises(UserError, match=f"{path} is damaged .*missing"):
         load("digits", dir=mine)

@@ -1,7 +1,7 @@
 """The parts of a downsampler once more, in NumPy and SciPy, from their definitions.
 
-Windows are views, convolutions are SciPy's, spectra are Fourier transforms: other in form
-than the code they judge. All in float64.
+Windows are views, convolutions are SciPy's, spectra are Fourier transforms: other in
+form than the code they judge. All in float64.
 """
 
 from itertools import product
@@ -122,7 +122,7 @@ def ideal(x, stride):
 
 
 def flc(x, stride):
-    """FLC pooling as published: crop the centred spectrum, transform at the coarse size."""
+    """FLC pooling as published: the centred spectrum, cropped to the coarse size."""
     spectrum = np.fft.fftshift(np.fft.fft2(x, axes=(1, 2), norm="forward"), axes=(1, 2))
     for axis, s in zip((1, 2), stride, strict=True):
         size = x.shape[axis]
@@ -171,7 +171,7 @@ def energies(x, stride, norm):
 
 
 def logits(x, stride, first, bias, second):
-    """(B, s_h·s_w): mean of conv3–relu–conv3 of each phase, both convolutions in full."""
+    """(B, s_h·s_w): mean of conv3–relu–conv3 of each phase, computed in full."""
     scores = []
     for grid in phases(x, stride):
         hidden = np.maximum(correlate(grid, first, "circular", bias), 0)

@@ -1,4 +1,4 @@
-"""The composition: fast paths equal the three dense steps; sizes; companions; errors."""
+"""The composition: fast paths are the three dense steps; sizes, companions, errors."""
 
 from functools import partial
 
@@ -9,18 +9,11 @@ import pytest
 from flax import nnx
 
 from research.downsample import Downsample, keep
+from research.downsample.learned import Learned
 from research.downsample.lowpass import Adaptive, Binomial, Haar, Ideal, Identity
-from research.downsample.reduce import (
-    Average,
-    Convolution,
-    Lp,
-    Max,
-    Median,
-    Mixed,
-    Soft,
-    Stochastic,
-)
-from research.downsample.sample import All, Energy, First, Learned, Random
+from research.downsample.mixing import Mixed, Soft, Stochastic
+from research.downsample.reduce import Average, Convolution, Lp, Max, Median
+from research.downsample.sample import All, Energy, First, Random
 from research.errors import UserError
 from research.layers import Conv
 
@@ -36,7 +29,7 @@ def three_steps(down, dense, x):
 
 
 def value_and_slopes(function, params, x, weights):
-    """The value, and the gradient by parameters and map of a fixed random functional."""
+    """Value and gradients, by parameters and map, of a fixed random functional."""
 
     def loss(params, x):
         y = function(params, x)
@@ -52,12 +45,16 @@ def value_and_slopes(function, params, x, weights):
 )
 @pytest.mark.parametrize(
     "shape, stride, padding",
-    [((8, 8), (2, 2), "circular"), ((6, 9), (2, 3), "zero"), ((9, 5), (3, 1), "reflect")],
+    [
+        ((8, 8), (2, 2), "circular"),
+        ((6, 9), (2, 3), "zero"),
+        ((9, 5), (3, 1), "reflect"),
+    ],
 )
 def test_fast_paths_equal_the_dense_definition(
     reduce, lowpass, shape, stride, padding, maps
 ):
-    """Strided pooling, strided filters, and all behind a convolution; with gradients."""
+    """Strided pooling and strided filters behind a convolution, with gradients."""
     if reduce is not Identity:
         reduce = partial(reduce, padding=padding)
     if lowpass not in (Identity, Ideal):
@@ -93,7 +90,7 @@ def test_valid_windows_give_the_sizes_of_strided_pooling(size, window, stride):
 @pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16])
 @pytest.mark.parametrize("reduce", REDUCES)
 def test_any_three_parts_compose(reduce, dtype):
-    """All 225 combinations: shapes and dtypes, in training and after, with a companion."""
+    """All 225 triples: shapes, dtypes, in training and evaluation, with a companion."""
     x = jax.ShapeDtypeStruct((2, 8, 12, 4), dtype)
     z = jax.ShapeDtypeStruct((2, 8, 12, 6), dtype)
     if reduce is not Identity:
@@ -102,9 +99,7 @@ def test_any_three_parts_compose(reduce, dtype):
         for sample in SAMPLES:
 
             def outputs(x, z, lowpass=lowpass, sample=sample):
-                down = Downsample(
-                    4, (2, 3), reduce, lowpass, sample, rngs=nnx.Rngs(0)
-                )
+                down = Downsample(4, (2, 3), reduce, lowpass, sample, rngs=nnx.Rngs(0))
                 training = down(x, z)
                 down.eval()
                 return training, down(x, z)

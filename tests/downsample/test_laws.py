@@ -1,8 +1,8 @@
-"""Laws, over drawn values, strides, dtypes and shifts (METHODS of the field: equivariance).
+"""Laws, over drawn values, strides, dtypes and shifts.
 
-A case is a shape, a stride and a dtype: few, since each compiles. Values are normal, some
-with heavy tails, so that no two are equal; the laws of adaptive samplers are asked only
-where the phases' margin exceeds 1e-5, and ties are counted.
+A case is a shape, a stride and a dtype: few, since each compiles. Values are normal or
+of heavy tail, so that no two are equal. Adaptive samplers are held to their law where
+the phases' margin exceeds 1e-5, and ties are counted.
 """
 
 from functools import cache, partial
@@ -17,18 +17,11 @@ from hypothesis import event, given
 
 from research import signal
 from research.downsample import Downsample
+from research.downsample.learned import Learned
 from research.downsample.lowpass import Adaptive, Binomial, Haar, Ideal, Identity
-from research.downsample.reduce import (
-    Average,
-    Convolution,
-    Lp,
-    Max,
-    Median,
-    Mixed,
-    Soft,
-    Stochastic,
-)
-from research.downsample.sample import All, Energy, First, Learned, Random
+from research.downsample.mixing import Mixed, Soft, Stochastic
+from research.downsample.reduce import Average, Convolution, Lp, Max, Median
+from research.downsample.sample import All, Energy, First, Random
 
 pytestmark = pytest.mark.laws
 
@@ -114,7 +107,9 @@ def close(a, b, dtype):
 
 
 @pytest.mark.parametrize("name", PARTS)
-@given(case=st.sampled_from(CASES), seed=seeds, steps=st.tuples(*[st.integers(-9, 9)] * 2))
+@given(
+    case=st.sampled_from(CASES), seed=seeds, steps=st.tuples(*[st.integers(-9, 9)] * 2)
+)
 def test_circular_stages_commute_with_shifts_by_their_stride(name, case, seed, steps):
     shape, stride, dtype = case
     function = compiled(name, stride)
@@ -128,7 +123,9 @@ def test_circular_stages_commute_with_shifts_by_their_stride(name, case, seed, s
 
 
 @pytest.mark.parametrize("name", EXACT)
-@given(case=st.sampled_from(CASES), seed=seeds, offset=st.tuples(*[st.integers(0, 11)] * 2))
+@given(
+    case=st.sampled_from(CASES), seed=seeds, offset=st.tuples(*[st.integers(0, 11)] * 2)
+)
 def test_adaptive_samplers_commute_with_all_shifts(name, case, seed, offset):
     """Up to a shift of the output, the companion's being the same."""
     shape, stride, dtype = case
@@ -139,9 +136,7 @@ def test_adaptive_samplers_commute_with_all_shifts(name, case, seed, offset):
     moved = function(signal.shift(x, offset), signal.shift(z, offset))
     found = np.zeros(len(x), bool)
     for extra in np.ndindex(2, 2):
-        steps = tuple(
-            d // s + e for d, s, e in zip(offset, stride, extra, strict=True)
-        )
+        steps = tuple(d // s + e for d, s, e in zip(offset, stride, extra, strict=True))
         found |= close(moved[0], signal.shift(y, steps), dtype) & close(
             moved[1], signal.shift(follower, steps), dtype
         )

@@ -67,7 +67,9 @@ def test_flc_equals_the_cropped_spectrum(shape, stride, maps, run):
 )
 def test_frequency_filters_refuse_what_they_cannot_carry(nyquist, shape, stride, need):
     part = lowpass.Ideal(1, stride, nyquist=nyquist, rngs=nnx.Rngs(0))
-    with pytest.raises(UserError, match=f"lowpass ideal.*{shape[0]}×{shape[1]}.*{need}"):
+    with pytest.raises(
+        UserError, match=f"lowpass ideal.*{shape[0]}×{shape[1]}.*{need}"
+    ):
         part(jnp.ones((1, *shape, 1)))
 
 

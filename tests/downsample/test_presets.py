@@ -5,13 +5,12 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 import pytest
 from flax import nnx
 from sklearn.datasets import load_digits
 
 from research import config
-from research.downsample import Downsample, lowpass, reduce, sample
+from research.downsample import Downsample, learned, lowpass, mixing, reduce, sample
 from research.errors import UserError
 from research.models.convnet import chollet
 from research.models.readout import Head
@@ -22,12 +21,13 @@ PRESETS = {
     "decimate": KEEP,
     "none": KEEP,
     "max": (reduce.Max, *KEEP[1:]),
+    "max3": (reduce.Max, *KEEP[1:]),
     "average": (reduce.Average, *KEEP[1:]),
     "median": (reduce.Median, *KEEP[1:]),
     "lp": (reduce.Lp, *KEEP[1:]),
-    "soft": (reduce.Soft, *KEEP[1:]),
-    "mixed": (reduce.Mixed, *KEEP[1:]),
-    "stochastic": (reduce.Stochastic, *KEEP[1:]),
+    "soft": (mixing.Soft, *KEEP[1:]),
+    "mixed": (mixing.Mixed, *KEEP[1:]),
+    "stochastic": (mixing.Stochastic, *KEEP[1:]),
     "strided": (reduce.Convolution, *KEEP[1:]),
     "blur": (lowpass.Identity, lowpass.Binomial, sample.First),
     "max_blur": (reduce.Max, lowpass.Binomial, sample.First),
@@ -37,10 +37,10 @@ PRESETS = {
     "ideal": (lowpass.Identity, lowpass.Ideal, sample.First),
     "flc": (lowpass.Identity, lowpass.Ideal, sample.First),
     "aps": (lowpass.Identity, lowpass.Identity, sample.Energy),
-    "lps": (lowpass.Identity, lowpass.Identity, sample.Learned),
+    "lps": (lowpass.Identity, lowpass.Identity, learned.Learned),
     "max_aps": (reduce.Max, lowpass.Identity, sample.Energy),
     "blur_aps": (lowpass.Identity, lowpass.Binomial, sample.Energy),
-    "blur_lps": (lowpass.Identity, lowpass.Binomial, sample.Learned),
+    "blur_lps": (lowpass.Identity, lowpass.Binomial, learned.Learned),
     "random_phase": (lowpass.Identity, lowpass.Identity, sample.Random),
     "space_to_depth": (lowpass.Identity, lowpass.Identity, sample.All),
 }
@@ -60,7 +60,7 @@ def test_preset_is_its_three_parts(name):
     down = build(f"downsample={name}", "model.padding=circular")
     assert (type(down.reduce), type(down.lowpass), type(down.sample)) == PRESETS[name]
     assert down.stride == ((1, 1) if name == "none" else (2, 2))
-    window = {"strided": 3, "strided_blur": 3}.get(name, 2)
+    window = {"strided": 3, "strided_blur": 3, "max3": 3}.get(name, 2)
     holder = getattr(down.reduce, "conv", down.reduce)
     assert getattr(holder, "window", (window,) * 2) == (window, window)
     for part in (holder, down.lowpass):
@@ -69,7 +69,7 @@ def test_preset_is_its_three_parts(name):
     assert getattr(down.lowpass, "taps", 3) == 3
 
 
-def test_there_are_no_other_presets():
+def test_every_preset_is_tested():
     assert set(options(".")) == {*PRESETS, "base", "base_keep"}
 
 
@@ -125,7 +125,7 @@ def test_the_trap_is_refused_with_a_reason():
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_preset_trains_chollet_on_digits(name):
-    """A few steps of Adam lower the loss, and logits are finite afterwards."""
+    """A few steps of gradient descent lower the loss."""
     digits = load_digits()
     images = jnp.asarray(digits.images[:32, ..., None] / 16, jnp.float32)
     labels = jnp.asarray(digits.target[:32])
@@ -136,26 +136,25 @@ def test_preset_trains_chollet_on_digits(name):
         downsample=config.build(cfg.downsample),
         head=Head,
         padding="circular",
-        widths=(8, 8),
+        widths=(8,),
+        poolings=1,
         rngs=nnx.Rngs(0),
     )
-    optimizer = nnx.Optimizer(net, optax.adam(1e-2), wrt=nnx.Param)
-
-    @nnx.jit
-    def step(net, optimizer, images, labels):
-        def loss(net):
-            losses = optax.softmax_cross_entropy_with_integer_labels(
-                net(images), labels
-            )
-            return losses.mean()
-
-        value, slopes = nnx.value_and_grad(loss)(net)
-        optimizer.update(net, slopes)
-        return value
-
-    losses = [float(step(net, optimizer, images, labels)) for _ in range(8)]
-    assert np.isfinite(losses).all()
-    assert min(losses[-2:]) < losses[0]
-    net.eval()
     assert isinstance(net.stages[1], Downsample)
-    assert np.isfinite(nnx.jit(lambda net, x: net(x))(net, images)).all()
+    graph, params, rest = nnx.as_pure(nnx.split(net, nnx.Param, ...))
+
+    @jax.jit
+    def step(params):
+        def loss(params):
+            logits = nnx.merge(graph, params, rest)(images)
+            return -jax.nn.log_softmax(logits)[jnp.arange(32), labels].mean()
+
+        value, slopes = jax.value_and_grad(loss)(params)
+        return value, jax.tree.map(lambda p, s: p - 0.05 * s, params, slopes)
+
+    losses = []
+    for _ in range(8):
+        value, params = step(params)
+        losses.append(float(value))
+    assert np.isfinite(losses).all()
+    assert losses[-1] < losses[0]

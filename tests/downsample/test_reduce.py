@@ -9,7 +9,7 @@ import pytest
 import references
 from flax import nnx
 
-from research.downsample import reduce
+from research.downsample import mixing, reduce
 from research.errors import UserError
 
 WINDOWS = {
@@ -19,9 +19,9 @@ WINDOWS = {
     "lp2": (reduce.Lp, references.lp),
     "lp1": (partial(reduce.Lp, p=1), partial(references.lp, p=1)),
     "lp3.5": (partial(reduce.Lp, p=3.5), partial(references.lp, p=3.5)),
-    "soft": (reduce.Soft, references.soft),
-    "mixed": (reduce.Mixed, partial(references.mixed, logit=0)),
-    "stochastic": (reduce.Stochastic, references.stochastic),
+    "soft": (mixing.Soft, references.soft),
+    "mixed": (mixing.Mixed, partial(references.mixed, logit=0)),
+    "stochastic": (mixing.Stochastic, references.stochastic),
 }
 LAYOUTS = [
     (2, "zero", (1, 1)),
@@ -56,7 +56,7 @@ def test_convolution_equals_its_definition(padding, maps, run):
 
 def test_mixture_is_learned(maps, run):
     x = maps(2, 4, 4, 3)
-    part = reduce.Mixed(3, (2, 2), padding="zero", rngs=nnx.Rngs(0))
+    part = mixing.Mixed(3, (2, 2), padding="zero", rngs=nnx.Rngs(0))
     part.mixture[...] = 1.7
     expected = references.mixed(np.float64(x), (2, 2), "zero", 1.7)
     np.testing.assert_allclose(run(part, x), expected, rtol=1e-6, atol=1e-6)
@@ -68,12 +68,16 @@ def test_mixture_is_learned(maps, run):
         reference(np.float64(x), (2, 2), "zero")
         for reference in (references.maximum, references.average)
     )
-    np.testing.assert_allclose(slope, share * (1 - share) * (maximum - average).sum(), rtol=1e-5)
+    np.testing.assert_allclose(
+        slope, share * (1 - share) * (maximum - average).sum(), rtol=1e-5
+    )
 
 
 def test_stochastic_draws_elements_in_proportion_to_their_value():
-    x = jnp.tile(jnp.array([[1.0, -5.0], [2.0, 5.0]])[None, :, :, None], (8000, 1, 1, 1))
-    part = reduce.Stochastic(1, (2, 2), rngs=nnx.Rngs(0))
+    x = jnp.tile(
+        jnp.array([[1.0, -5.0], [2.0, 5.0]])[None, :, :, None], (8000, 1, 1, 1)
+    )
+    part = mixing.Stochastic(1, (2, 2), rngs=nnx.Rngs(0))
     draw = nnx.jit(lambda part, x: part(x))
     drawn = np.asarray(draw(part, x)).ravel()
     assert set(drawn) == {1.0, 2.0, 5.0}
@@ -87,7 +91,7 @@ def test_stochastic_draws_elements_in_proportion_to_their_value():
 
 
 def test_stochastic_of_a_window_without_positive_values_is_zero():
-    part = reduce.Stochastic(1, (2, 2), rngs=nnx.Rngs(0))
+    part = mixing.Stochastic(1, (2, 2), rngs=nnx.Rngs(0))
     x = jnp.array([[0.0, -1.0], [-2.0, 0.0]])[None, :, :, None]
     assert part(x) == 0
     part.eval()
@@ -119,7 +123,7 @@ def test_only_reduces_that_return_a_value_of_the_map_repeat():
     assert reduce.Median(**options).repeats
     assert not reduce.Max(window=1, **options).repeats
     assert not reduce.Average(**options).repeats
-    assert not reduce.Mixed(**options).repeats
+    assert not mixing.Mixed(**options).repeats
     assert not reduce.Convolution(**options).repeats
 
 
@@ -129,7 +133,7 @@ def test_only_reduces_that_return_a_value_of_the_map_repeat():
         (partial(reduce.Lp, p=0.5), r"downsample\.reduce\.p=0\.5.*at least 1"),
         (partial(reduce.Lp, p=np.inf), r"downsample/reduce=max"),
         (partial(reduce.Max, window=0), r"downsample\.reduce\.window=0"),
-        (partial(reduce.Soft, window=(2, 2, 2)), r"downsample\.reduce\.window="),
+        (partial(mixing.Soft, window=(2, 2, 2)), r"downsample\.reduce\.window="),
     ],
 )
 def test_refuses_what_it_cannot_do(build, words):

@@ -10,9 +10,10 @@ import references
 from flax import nnx
 
 from research.downsample import Downsample
+from research.downsample.learned import Learned
 from research.downsample.lowpass import Binomial, Identity
 from research.downsample.reduce import Average, Max, Median
-from research.downsample.sample import All, Energy, First, Learned, Random
+from research.downsample.sample import All, Energy, First, Random
 from research.errors import UserError
 from research.layers import Undecayed
 
@@ -30,6 +31,21 @@ def test_energy_keeps_the_phase_of_largest_norm(norm, shape, stride, maps, run):
     assert len(set(best)) > 1
     expected = np.stack([grids[p][b] for b, p in enumerate(best)])
     np.testing.assert_array_equal(run(down, x), expected)
+
+
+def test_energy_is_that_of_the_map_before_the_lowpass(maps, run):
+    x = maps(40, 6, 6, 3)
+    blur = partial(Binomial, padding="circular")
+    down = Downsample(3, 2, lowpass=blur, sample=Energy, rngs=nnx.Rngs(0))
+    wide = np.float64(x)
+    blurred = references.binomial(wide, 3, "circular")
+    best, other = (
+        references.energies(m, (2, 2), 2).argmax(1) for m in (wide, blurred)
+    )
+    assert (best != other).any()
+    grids = references.phases(blurred, (2, 2))
+    expected = np.stack([grids[p][b] for b, p in enumerate(best)])
+    np.testing.assert_allclose(run(down, x), expected, atol=1e-6)
 
 
 @pytest.fixture
@@ -154,9 +170,9 @@ def test_companions_follow_the_phase_and_the_filter(sample, training, maps):
     )
     down.train() if training else down.eval()
     y, (same, doubled) = nnx.jit(
-        lambda down, x: (
-            lambda y, z: (y, (z[..., :3], z[..., 3:]))
-        )(*down(x, jnp.concatenate([x, 2 * x], -1)))
+        lambda down, x: (lambda y, z: (y, (z[..., :3], z[..., 3:])))(
+            *down(x, jnp.concatenate([x, 2 * x], -1))
+        )
     )(down, x)
     np.testing.assert_allclose(same, y, rtol=1e-6, atol=1e-6)
     np.testing.assert_allclose(doubled, 2 * y, rtol=1e-6, atol=1e-6)
@@ -172,7 +188,9 @@ def test_margin_is_the_relative_lead_of_the_best_phase(norm, power, maps):
 
 
 def test_margin_counts_ties(maps):
-    x = jnp.concatenate([maps(1, 4, 4, 3), jnp.ones((1, 4, 4, 3)), jnp.zeros((1, 4, 4, 3))])
+    x = jnp.concatenate(
+        [maps(1, 4, 4, 3), jnp.ones((1, 4, 4, 3)), jnp.zeros((1, 4, 4, 3))]
+    )
     for sample in (Energy, Learned):
         down = Downsample(3, 2, sample=sample, rngs=nnx.Rngs(0))
         margin = jax.jit(down.margin)(x)

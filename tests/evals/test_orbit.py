@@ -16,6 +16,7 @@ from research.errors import UserError
 from research.evals.closed_form import Orbit
 from research.evals.orbit import brute_logits, evaluate, orbit_logits
 from research.evals.predictor import Predictor
+from research.evals.steps import tried
 from research.layers import BatchNorm, ConvNormAct
 from research.models.convnet import chollet
 from research.models.network import Network
@@ -273,3 +274,12 @@ def test_an_unknown_method_and_no_examples_are_refused(split):
         next(evaluate(str, split, method="fast"))
     with pytest.raises(UserError, match=r"eval.orbit.examples=0"):
         next(evaluate(str, split, examples=0))
+
+
+def test_a_map_that_the_stride_does_not_divide_never_commutes():
+    # Even where it would pass unseen: a constant commutes with everything.
+    def zeros(x, offsets):
+        return jnp.zeros((len(x) * len(offsets), 2, 4, 1))
+
+    _, commuting = tried(zeros, jnp.ones((2, 5, 8, 1)), (2, 2))
+    assert commuting == (False, True)

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from fake_runs import ARMS, fake_run, fake_sweep
 from matplotlib.figure import Figure
@@ -121,6 +122,18 @@ def test_distance_leaves_out_a_panel_without_rows(tables):
     assert len(figure.axes) == 1
     with pytest.raises(UserError, match="no rows of zero agreement at a distance"):
         distance.draw(runs, rows[rows["protocol"] == "accuracy"], metrics)
+
+
+def test_distance_says_when_panels_coincide(tables):
+    runs, rows, metrics = tables
+    words = "The panels agree in every value."
+    assert not any(words in text for text in texts(distance.draw(*tables)))
+    circular = rows[rows["protocol"] == "circular"]
+    twice = pd.concat([circular, circular.assign(protocol="zero")])
+    assert any(words in text for text in texts(distance.draw(runs, twice, metrics)))
+    assert not any(
+        words in text for text in texts(distance.draw(runs, circular, metrics))
+    )
 
 
 def test_curves_draw_the_mean_and_the_range_over_seeds(tables):

@@ -40,6 +40,7 @@ def test_what_was_not_measured_has_no_column_or_a_dash(tmp_path):
     not_zero = rows[rows["protocol"] != "zero"]
     made = table.summary(runs, not_zero)
     assert not [name for name in made if "zero" in name]
+    assert "Circular compares" not in made.attrs["caption"]
     made = table.summary(
         runs, rows[(rows["protocol"] != "zero") | (rows["downsample"] == "max")]
     )
@@ -73,6 +74,7 @@ def test_the_terminal_form_fits_80_columns_and_loses_nothing(summary):
     assert first.split()[-3:] == ["93,322", "13", "2"]
     assert second.startswith("space_to_depth ")
     assert "360 examples, 2 seeds. Brackets: 95 %" in text
+    assert "Circular compares two shifted views" in " ".join(text.split())
 
 
 def test_saved_forms(summary, tmp_path):

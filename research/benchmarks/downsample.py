@@ -1,0 +1,72 @@
+"""Each downsampler, forward and backward, against its fastest form in PyTorch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+from flax import nnx
+
+from research import config, devices
+from research.benchmarks import peers as pytorch
+from research.benchmarks.step import two_of_ours
+from research.benchmarks.timing import Row, Subject, race, seconds
+
+
+def downsample(
+    *,
+    cases: Mapping[str, Callable[[int], list[Callable[[Any], Any]]]],
+    batch: int,
+    size: int,
+    channels: int,
+    overrides: Sequence[str],
+    rounds: int,
+    peers: bool,
+) -> Iterator[Row]:
+    """Yields rows of each preset on a map of noise: its value and input gradient.
+
+    Args:
+      cases: preset → factory `peer(channels)` of the ways to write it in PyTorch; the
+        fastest of them takes part.
+      batch: of the map.
+      size: its height and width.
+      channels: its channels.
+      overrides: of the `train` config.
+      rounds: of the race.
+      peers: whether PyTorch takes part.
+    """
+    for name, peer in cases.items():
+        cfg = config.compose(*overrides, f"downsample={name}")
+        shape = (batch, size, size, channels)
+        racers = two_of_ours(lambda cfg=cfg, shape=shape: both_ways(cfg, shape))
+        if peers:
+            shape = (batch, channels, size, size)
+            ways = [pytorch.both_ways(way, shape) for way in peer(channels)]
+            racers["PyTorch"] = min(ways, key=quickest)
+        yield from race(name, racers, rounds=rounds)
+
+
+def quickest(work: Subject) -> float:
+    """Returns the least of a few times, in seconds, the first left out."""
+    return min([seconds(work)[0] for _ in range(4)][1:])
+
+
+def both_ways(cfg: Any, shape: tuple[int, int, int, int]) -> Subject:
+    """Returns a downsampler's forward pass and its gradient, on fixed noise."""
+    down = config.downsample(cfg, shape[-1], rngs=nnx.Rngs(0))
+    graph, state = nnx.split(down)
+    mesh = devices.mesh(shape[0])
+    rng = np.random.default_rng(0)
+    state = devices.replicate(nnx.as_pure(state), mesh)
+
+    @jax.jit
+    def run(x: jax.Array, given: jax.Array) -> tuple[jax.Array, jax.Array]:
+        y, pull = jax.vjp(lambda x: nnx.merge(graph, state)(x), x)
+        return y, pull(given)[0]
+
+    x = rng.normal(size=shape).astype(np.float32)
+    given = rng.normal(size=jax.eval_shape(down, x).shape).astype(np.float32)
+    x, given = devices.shard((x, given), mesh)
+    return lambda: run(x, given)

@@ -1,0 +1,89 @@
+"""A benchmark's rows, as a table and as JSON with where they were measured."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterable
+from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import jax
+from rich.console import Console
+from rich.table import Table
+
+from research.benchmarks.timing import Row
+from research.files import write_json
+
+PACKAGES = ("jax", "jaxlib", "flax", "numpy", "torch")
+
+
+def report(name: str, rows: Iterable[Row], folder: Path) -> Path:
+    """Prints a table and writes `<name>.json`.
+
+    Args:
+      name: of the benchmark.
+      rows: of it.
+      folder: where the JSON goes.
+
+    Returns:
+      The path of the JSON.
+    """
+    rows, where = list(rows), machine()
+    table = Table("case", "who", "median", "range", "processor ms", "speed", "note")
+    for row in rows:
+        table.add_row(
+            row.case,
+            row.subject,
+            f"{row.value:.4g} {row.unit}",
+            f"{row.low:.4g} – {row.high:.4g}",
+            "" if row.cpu is None else f"{row.cpu:.4g}",
+            "" if row.speed is None else f"{row.speed:.2f}",
+            row.note,
+            end_section=False,
+        )
+    path = folder / f"{name}.json"
+    write_json(path, {"machine": where, "rows": [asdict(row) for row in rows]})
+    console = Console(highlight=False, width=max(100, Console().width))
+    console.print(table)
+    console.print(
+        f"{where['devices']} × {where['device']}; load {where['load']}; "
+        f"speed: PyTorch's time by ours, median of rounds; {path}",
+        soft_wrap=True,
+    )
+    return path
+
+
+def machine() -> dict[str, Any]:
+    """Returns what the times depend on besides the code."""
+    return {
+        "device": jax.devices()[0].device_kind,
+        "devices": jax.device_count(),
+        "cores": len(os.sched_getaffinity(0)),
+        "processor": processor(),
+        "system": platform.system(),
+        "load": round(os.getloadavg()[0], 1),
+        "flags": os.environ.get("XLA_FLAGS", ""),
+        "versions": {"python": platform.python_version()} | versions(),
+    }
+
+
+def versions() -> dict[str, str]:
+    """Returns the versions of the packages that are installed."""
+    found = {}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def processor() -> str:
+    """Returns the processor's name where the system tells it."""
+    path = Path("/proc/cpuinfo")
+    lines = path.read_text().splitlines() if path.is_file() else []
+    names = [line.split(":")[1].strip() for line in lines if "model name" in line]
+    return names[0] if names else platform.processor()

@@ -1,0 +1,95 @@
+"""What is timed of ours: a training step, a forward pass, and the physical limit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from omegaconf import DictConfig
+
+from research import config, convolution, devices
+from research.benchmarks.timing import Subject
+from research.train import Trainer
+
+
+@contextmanager
+def plain_xla() -> Iterator[None]:
+    """Within it, what is compiled gets XLA's convolutions."""
+    before = convolution.enabled
+    convolution.enabled = False
+    try:
+        yield
+    finally:
+        convolution.enabled = before
+
+
+def noise(cfg: DictConfig, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Returns so many uint8 images of noise, and labels, of the configured data."""
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (count, *cfg.data.shape), dtype=np.uint8)
+    return images, rng.integers(0, cfg.data.classes, count, dtype=np.int32)
+
+
+def training_step(cfg: DictConfig, batch: int) -> Subject:
+    """Returns a compiled training step of the configured network, on fixed data."""
+    mesh = devices.mesh(batch)
+    trainer = Trainer(
+        config.network(cfg, rngs=nnx.Rngs(0)),
+        loss=config.build(cfg.loss),
+        optimizer=config.optimizer(cfg)(steps_per_epoch=100, epochs=100),
+        augment=config.build(cfg.augment),
+        dtype=cfg.train.dtype,
+        seed=0,
+        mesh=mesh,
+    )
+    images, labels = devices.shard(noise(cfg, batch), mesh)
+    state = [trainer.initial]  # donated to every step
+
+    def step() -> Any:
+        state[0] = trainer.step(state[0], images, labels)
+        return state[0].step
+
+    jax.block_until_ready(step())
+    return step
+
+
+def forward_pass(cfg: DictConfig, batch: int) -> Subject:
+    """Returns a compiled forward pass of the configured network, in inference mode."""
+    mesh = devices.mesh(batch)
+    network = config.network(cfg, rngs=nnx.Rngs(0))
+    network.eval()
+    graph, state = nnx.split(network)
+    state = devices.replicate(nnx.as_pure(state), mesh)
+    images = devices.shard(noise(cfg, batch)[0].astype(np.float32) / 255, mesh)
+    compiled = jax.jit(lambda state, x: nnx.merge(graph, state)(x))
+    compiled = compiled.lower(state, images).compile()
+    return lambda: compiled(state, images)
+
+
+def operations(cfg: DictConfig) -> float:
+    """Returns the floating-point operations of a forward pass, an image."""
+    network = config.network(cfg, rngs=nnx.Rngs(0))
+    network.eval()
+    graph, state = nnx.split(network)
+    images = jax.ShapeDtypeStruct((1, *cfg.data.shape), jnp.float32)
+    with plain_xla():
+        lowered = jax.jit(lambda s, x: nnx.merge(graph, s)(x)).lower(state, images)
+    return float(lowered.cost_analysis()["flops"])
+
+
+def matrix_product(size: int = 1024) -> tuple[Subject, float]:
+    """Returns a product of square matrices on every device, and its operations."""
+    mesh = devices.mesh()
+    pair = devices.shard(np.ones((mesh.size, size, size), np.float32), mesh)
+    product = jax.jit(jnp.matmul)
+    return lambda: product(pair, pair), 2.0 * mesh.size * size**3
+
+
+def share_of(peak: float, work: float) -> Callable[[float], str]:
+    """Returns what notes the share of the peak, given the operations of the work."""
+    return lambda seconds: f"{work / seconds / peak:.0%} of a matrix product's speed"

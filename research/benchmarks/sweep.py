@@ -1,0 +1,60 @@
+"""How time grows with batch, width and image size, as fitted power laws."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from flax import nnx
+from omegaconf import DictConfig
+
+from research import config
+from research.benchmarks import subjects
+from research.benchmarks.timing import Row, Subject, exponent, race
+from research.evals.closed_form import Orbit
+
+
+def sweep(
+    *,
+    overrides: Sequence[str],
+    batch: int,
+    axes: Mapping[str, Mapping[float, Sequence[str]]],
+    orbit_batch: int,
+    rounds: int,
+    peers: bool,
+) -> Iterator[Row]:
+    """Yields rows of a training step and of the orbit at each size, and exponents.
+
+    Args:
+      overrides: of the `train` config.
+      batch: images a step, times the size along an axis without overrides.
+      axes: by name, size → further overrides; none: the batch is multiplied.
+      orbit_batch: images whose orbit is taken, likewise.
+      rounds: of each race.
+      peers: ignored: growth is our own.
+    """
+    del peers
+    for axis, points in axes.items():
+        for kind, make, count in (
+            ("step", subjects.training_step, batch),
+            ("orbit", whole_orbit, orbit_batch),
+        ):
+            taken = []
+            for size, further in points.items():
+                cfg = config.compose(*overrides, *further)
+                images = count if further else int(count * size)
+                racers = {"ours": make(cfg, images)}
+                (row,) = race(f"{kind}, {axis} {size:g}", racers, rounds=rounds)
+                taken.append(row.value)
+                yield row
+            power = exponent(list(points), taken)
+            case = f"{kind}: time ∝ {axis}^b"
+            yield Row(case, "ours", power, power, power, unit="b")
+
+
+def whole_orbit(cfg: DictConfig, batch: int) -> Subject:
+    """Returns what takes the logits of all shifts of some images of noise."""
+    network = config.network(cfg, rngs=nnx.Rngs(0))
+    network.eval()
+    images = subjects.noise(cfg, batch)[0]
+    closed = Orbit(network, images)
+    return lambda: closed.logits(images)

@@ -1,0 +1,110 @@
+"""Timing subjects against each other: interleaved rounds, medians, ratios by round.
+
+Other programs slow all subjects of a round alike, so ratios are taken within a round.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+
+Subject = Callable[[], Any]  # does the work once; JAX arrays it returns are waited for
+
+
+@dataclass(frozen=True)
+class Row:
+    """How long a subject takes for a case.
+
+    Attributes:
+      case: what is done.
+      subject: who does it.
+      value: median over the rounds.
+      low: least.
+      high: most.
+      unit: of these three.
+      cpu: median processor time of all threads in milliseconds, which other programs
+        lengthen less than they do time; PyTorch's threads spin while they wait.
+      speed: median over the rounds of the reference's time by this one's; None where
+        there is no reference.
+      note: anything else that belongs to the row.
+    """
+
+    case: str
+    subject: str
+    value: float
+    low: float
+    high: float
+    unit: str = "ms"
+    cpu: float | None = None
+    speed: float | None = None
+    note: str = ""
+
+
+def race(
+    case: str,
+    subjects: Mapping[str, Subject],
+    *,
+    rounds: int,
+    reference: str = "PyTorch",
+    scales: Mapping[str, float] | None = None,
+    notes: Mapping[str, Callable[[float], str]] | None = None,
+) -> list[Row]:
+    """Times subjects in turn, so many rounds, after one that does not count.
+
+    Args:
+      case: what they do.
+      subjects: by name.
+      rounds: at least 1.
+      reference: the subject whose time is divided by the others'.
+      scales: factor on the times of a subject that does only a part of the work.
+      notes: makes a subject's note of its median time in seconds.
+
+    Returns:
+      One row a subject.
+    """
+    scales, notes = scales or {}, notes or {}
+    for work in subjects.values():
+        jax.block_until_ready(work())
+    times = {name: [] for name in subjects}
+    for _ in range(rounds):
+        for name, work in subjects.items():
+            times[name].append(seconds(work))
+    taken = {
+        name: np.array(values) * scales.get(name, 1.0) for name, values in times.items()
+    }
+    rows = []
+    for name, values in taken.items():
+        wall, cpu = values.T
+        speed = None
+        if reference in taken:
+            speed = float(np.median(taken[reference][:, 0] / wall))
+        rows.append(
+            Row(
+                case=case,
+                subject=name,
+                value=1e3 * float(np.median(wall)),
+                low=1e3 * float(wall.min()),
+                high=1e3 * float(wall.max()),
+                cpu=1e3 * float(np.median(cpu)),
+                speed=speed,
+                note=notes[name](float(np.median(wall))) if name in notes else "",
+            )
+        )
+    return rows
+
+
+def seconds(work: Subject) -> tuple[float, float]:
+    """Returns how long a subject takes, by the clock and of the processors."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    jax.block_until_ready(work())
+    return time.perf_counter() - wall, time.process_time() - cpu
+
+
+def exponent(sizes: list[float], values: list[float]) -> float:
+    """Returns b of the power law value ∝ size^b that fits best, by least squares."""
+    return float(np.polyfit(np.log(sizes), np.log(values), 1)[0])

@@ -1,0 +1,39 @@
+"""Times ours, plain XLA and PyTorch: `python scripts/benchmark.py step|…|all`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from command import command
+from omegaconf import DictConfig
+
+
+def spelled(words: list[str]) -> list[str]:
+    """Turns names of benchmarks into an override, and leaves overrides alone."""
+    names = [word for word in words if word.isidentifier()]
+    rest = [word for word in words if not word.isidentifier()]
+    return ([f"which=[{','.join(names)}]"] if names else []) + rest
+
+
+@command("benchmark")
+def main(cfg: DictConfig) -> None:
+    """Runs the benchmarks that were named."""
+    from research import config, devices
+    from research.benchmarks.report import report
+    from research.errors import UserError
+
+    devices.prepare(cfg.root)
+    names = list(cfg.benchmarks) if "all" in cfg.which else list(cfg.which)
+    for name in names:
+        if name not in cfg.benchmarks:
+            there = ", ".join([*cfg.benchmarks, "all"])
+            raise UserError(f"which={name}: no such benchmark; there are {there}")
+        run = config.build(cfg.benchmarks[name])
+        rows = run(rounds=cfg.rounds, peers=cfg.peers)
+        report(name, rows, Path(cfg.root) / cfg.name)
+
+
+if __name__ == "__main__":
+    sys.argv[1:] = spelled(sys.argv[1:])
+    main()

@@ -1,0 +1,146 @@
+"""Costs against figures worked out by hand, and published ones."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+
+from research import config
+from research.data.source import Split
+from research.downsample import Downsample
+from research.errors import UserError
+from research.evals import cost
+from research.layers import Conv
+from research.models.stages import Permute
+
+
+def build(shape, *overrides):
+    cfg = config.compose(*overrides)
+    model, down = config.build(cfg.model), config.build(cfg.downsample)
+    return model(shape, 10, downsample=down, rngs=nnx.Rngs(0))
+
+
+def rows(network, shape):
+    split = Split(np.zeros((1, *shape), np.uint8), np.zeros(1, np.int32))
+    return list(cost.evaluate(network, split))
+
+
+def values(measurements, measure):
+    return [
+        m.value
+        for m in measurements
+        if m.measure == measure and m.params.get("index") is not None
+    ]
+
+
+def total(measurements, measure):
+    (found,) = [
+        m.value
+        for m in measurements
+        if m.measure == measure and m.params == {"part": "network"}
+    ]
+    return found
+
+
+@pytest.fixture(scope="module")
+def chollet():
+    return rows(build((28, 28, 1), "model=chollet"), (28, 28, 1))
+
+
+def test_chollet_by_hand(chollet):
+    by_hand = [26 * 26 * 9 * 32, 0, 11 * 11 * 9 * 32 * 64, 0, 9 * 9 * 64 * 64]
+    assert values(chollet, "multiply_adds") == [*by_hand, 576 * 64 + 64 * 10]
+    assert total(chollet, "multiply_adds") == sum(by_hand) + 576 * 64 + 64 * 10
+    maps = [26 * 26 * 32, 0, 11 * 11 * 64, 0, 3 * 3 * 64, 74]
+    assert values(chollet, "activation_bytes") == [4 * size for size in maps]
+    assert values(chollet, "parameters") == [320, 0, 18_496, 0, 36_928, 37_578]
+    assert total(chollet, "parameters") == 93_322
+    assert values(chollet, "height") == [26, 13, 11, 5, 3]
+
+
+def test_receptive_field_of_convolutions_and_poolings(chollet):
+    assert values(chollet, "receptive_height") == [3, 4, 8, 10, 18]
+    plain = build((28, 28, 1), "model=chollet", "model.poolings=0")
+    assert values(rows(plain, (28, 28, 1)), "receptive_width") == [3, 5, 7]
+
+
+def test_resnet20_has_the_published_multiply_adds():
+    """40.6 M; and 81 pixels: 1 + 2·(1 + 6·1 + 2·(…)) summed block by block."""
+    network = build((32, 32, 3), "model=resnet20")
+    found = rows(network, (32, 32, 3))
+    assert total(found, "multiply_adds") == 40_551_040
+    assert sum(values(found, "multiply_adds")) == 40_551_040
+    r, j, fields = 3, 1, [3]
+    for group in range(3):
+        for index in range(3):
+            stride = 2 if group and not index else 1
+            r, j = r + 2 * j, j * stride
+            r += 2 * j
+            fields.append(r)
+    assert values(found, "receptive_height") == fields
+    flops = total(found, "xla_flops")
+    assert 2 * 40_551_040 <= flops <= 2.2 * 40_551_040
+
+
+def test_a_fused_decimation_counts_what_runs():
+    strided = rows(build((12, 8, 1), "model=tiny", "downsample=decimate"), (12, 8, 1))
+    dense = rows(build((12, 8, 1), "model=tiny", "downsample=none"), (12, 8, 1))
+    assert values(strided, "multiply_adds")[0] * 4 == values(dense, "multiply_adds")[0]
+    learned = rows(build((12, 8, 1), "model=tiny", "downsample=strided"), (12, 8, 1))
+    assert values(learned, "multiply_adds")[:2] == [96 * 9 * 8, 24 * 9 * 8 * 8]
+    for found in (strided, dense, learned):
+        parts = sum(values(found, "multiply_adds"))
+        assert parts == total(found, "multiply_adds")
+
+
+@pytest.mark.parametrize(
+    ("preset", "field"),
+    [("max", 4), ("blur", 5), ("max_blur", 6), ("aps", 16), ("ideal", 16), ("none", 3)],
+)
+def test_receptive_field_of_downsamplers(preset, field):
+    """Global filters and adaptive samplers see the whole map."""
+    network = build(
+        (16, 16, 1), "model=tiny", f"downsample={preset}", "model.poolings=1"
+    )
+    found = [m for m in rows(network, (16, 16, 1)) if m.measure == "receptive_height"]
+    assert found[1].value == field
+    assert (found[1].method == "whole map") == (preset in {"aps", "ideal"})
+    assert found[3].value == (16 if field == 16 else field + 4 * network.stride[0])
+
+
+def test_axes_apart_and_large_windows():
+    conv = Conv(1, 2, (3, 19), rngs=nnx.Rngs(0))
+    assert cost.windows(conv, (40, 40, 1)) == (3, 19)
+    down = Downsample(2, (1, 3), rngs=nnx.Rngs(0))
+    assert cost.windows(down, (12, 12, 2)) == (1, 1)
+    assert cost.windows(Permute(0), (8, 8, 1))[0] == 1
+
+
+def test_counts_inside_loops_branches_and_transformations():
+    weights = jnp.ones((5, 5))
+
+    def looped(x):
+        x, _ = jax.lax.scan(lambda c, _: (c @ weights, None), x[0, :, :, 0], length=3)
+        x = jax.lax.cond(x.sum() > 0, lambda y: y @ weights, lambda y: y, x)
+        return jax.jit(jax.checkpoint(lambda y: y @ weights))(x)
+
+    assert cost.cost_of(looped, (4, 5, 1)).multiply_adds == (3 + 1 + 1) * 4 * 5 * 5
+    grouped = lambda x: jax.lax.conv_general_dilated(  # noqa: E731
+        x,
+        jnp.ones((3, 3, 1, 6)),
+        (1, 1),
+        "SAME",
+        dimension_numbers=("NHWC", "HWIO", "NHWC"),
+        feature_group_count=6,
+    )
+    assert cost.cost_of(grouped, (4, 5, 6)).multiply_adds == 4 * 5 * 6 * 9
+
+
+def test_leaves_the_network_as_it_is_and_knows_ours_alone():
+    network = build((16, 16, 1), "model=allconv_strided", "model.widths=[2,2]")
+    assert not network.stages[0].deterministic
+    assert cost.in_evaluation(network).stages[0].deterministic
+    assert not network.stages[0].deterministic
+    with pytest.raises(UserError, match="eval=cost"):
+        rows(lambda images: images, (16, 16, 1))

@@ -1,0 +1,155 @@
+"""Benchmarks: what they compute from times, and that the script runs. No timings."""
+
+import json
+import sys
+import time
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from omegaconf import OmegaConf
+
+from research import config, convolution
+from research.benchmarks import peers, subjects, timing
+from research.benchmarks.report import report
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "scripts"))
+import benchmark  # noqa: E402
+
+TINY = ["model=tiny", "data=digits"]
+
+
+def test_racers_take_turns_and_ratios_are_taken_within_a_round(monkeypatch):
+    clock = iter([(10, 4), (30, 6), (20, 4), (40, 6), (90, 4), (45, 6)])
+    monkeypatch.setattr(timing, "seconds", lambda work: (work(), next(clock))[1])
+    turns = []
+    racers = {name: (lambda n=name: turns.append(n)) for name in ("PyTorch", "ours")}
+    rows = timing.race(
+        "case", racers, rounds=3, scales={"PyTorch": 2.0}, notes={"ours": str}
+    )
+    assert turns == ["PyTorch", "ours"] * 4  # the first round does not count
+    theirs, ours = rows
+    assert (theirs.value, theirs.low, theirs.high) == (40e3, 20e3, 180e3)
+    assert ours.value == 40e3 and ours.note == "40.0"
+    assert ours.speed == 1.0  # of 2/3, 1 and 4
+    assert timing.race("case", {"ours": list}, rounds=1)[0].speed is None
+
+
+def test_arrays_are_waited_for(monkeypatch):
+    waited = []
+    monkeypatch.setattr(jax, "block_until_ready", waited.append)
+    wall, cpu = timing.seconds(lambda: time.sleep(0.01))
+    assert waited == [None] and wall >= 0.01 > cpu
+
+
+def test_an_exponent_is_that_of_the_law():
+    sizes = [1, 2, 4, 8]
+    assert timing.exponent(sizes, [3 * s**1.5 for s in sizes]) == pytest.approx(1.5)
+
+
+def test_operations_are_counted():
+    cfg = config.compose(*TINY, "model.widths=[4]", "model.poolings=0")
+    height, width, channels = cfg.data.shape
+    least = 2 * 9 * channels * 4 * (height - 2) * (width - 2)
+    assert least <= subjects.operations(cfg) <= 20 * least
+    assert subjects.share_of(100.0, 50.0)(1.0).startswith("50%")
+
+
+def test_a_step_trains_and_plain_xla_is_plain(monkeypatch):
+    step = subjects.training_step(config.compose(*TINY), batch=4)
+    before = int(step())
+    assert int(step()) == before + 1
+    monkeypatch.setattr(convolution, "enabled", True)
+    monkeypatch.setattr(convolution, "WORTH", 0)
+    x, kernel = jnp.ones((1, 4, 4, 1)), jnp.ones((3, 3, 1, 1))
+    assert convolution.pays(x, kernel, (1, 1))
+    with subjects.plain_xla():
+        assert not convolution.pays(x, kernel, (1, 1))
+    assert convolution.pays(x, kernel, (1, 1))
+
+
+def test_a_report_says_where_it_was_measured(tmp_path, capsys):
+    row = timing.Row("case", "ours", 12.5, 12, 13, speed=1.25, note="half")
+    path = report("tiny", iter([row]), tmp_path)
+    written = json.loads(path.read_text())
+    assert written["rows"][0]["value"] == 12.5
+    assert written["machine"]["devices"] == jax.device_count()
+    assert "jax" in written["machine"]["versions"]
+    printed = capsys.readouterr().out
+    assert "12.5 ms" in printed and "1.25" in printed and str(tmp_path) in printed
+
+
+def test_names_are_words_and_overrides_stay():
+    assert benchmark.spelled(["step", "data", "rounds=3"]) == [
+        "which=[step,data]",
+        "rounds=3",
+    ]
+    assert benchmark.spelled(["rounds=3"]) == ["rounds=3"]
+
+
+@pytest.fixture
+def small():
+    """The benchmarks' config, cut down to seconds."""
+    cfg = config.compose("rounds=1", "peers=false", config="benchmark")
+    cuts = {
+        "step": {"batch": 4, "cases": {"tiny": {"overrides": TINY, "peer": None}}},
+        "downsample": {"batch": 4, "size": 6, "channels": 2, "overrides": TINY},
+        "orbit": {"overrides": [*TINY, "model.padding=circular"], "batch": 2},
+        "sweep": {"overrides": TINY, "batch": 2, "orbit_batch": 1},
+    }
+    for name, cut in cuts.items():
+        for key, value in cut.items():
+            OmegaConf.update(cfg.benchmarks[name], key, value, merge=False)
+    chosen = {"blur": cfg.benchmarks.downsample.cases.blur}
+    cfg.benchmarks.downsample.cases = chosen
+    cfg.benchmarks.sweep.axes = {"batch": {1: [], 2: []}}
+    return cfg
+
+
+@pytest.mark.parametrize(
+    "name, rows", [("step", 4), ("downsample", 2), ("orbit", 1), ("sweep", 6)]
+)
+def test_each_benchmark_runs(small, name, rows):
+    run = config.build(small.benchmarks[name])
+    found = list(run(rounds=small.rounds, peers=small.peers))
+    assert len(found) == rows
+    assert all(np.isfinite(row.value) and row.case for row in found)
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize("name", ["chollet", "resnet20"])
+def test_a_peer_is_the_same_network(name):
+    torch = pytest.importorskip("torch")
+    cfg = config.compose("model=" + name, f"data={DATA[name]}")
+    ours = config.network(cfg, rngs=subjects.nnx.Rngs(0))
+    parameters = subjects.nnx.state(ours, subjects.nnx.Param)
+    built = []
+    keep = lambda network, shape: built.append(network)  # noqa: E731
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(peers, "trained", keep)
+        getattr(peers, name)(1)
+    assert sum(p.numel() for p in built[0].parameters()) == sum(
+        p.size for p in jax.tree.leaves(parameters)
+    )
+    x = torch.zeros(2, cfg.data.shape[-1], *cfg.data.shape[:2])
+    assert built[0](x).shape == (2, 10)
+
+
+DATA = {"chollet": "mnist", "resnet20": "cifar10"}
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize("name", ["max", "average", "lp", "median", "soft", "blur"])
+def test_a_peer_is_the_same_downsampler(name):
+    torch = pytest.importorskip("torch")
+    cfg = config.compose("model=chollet", "data=mnist", f"downsample={name}")
+    x = np.random.default_rng(0).normal(size=(2, 8, 8, 3)).astype(np.float32)
+    ours = config.downsample(cfg, 3, rngs=subjects.nnx.Rngs(0))(jnp.asarray(x))
+    factory = config.build(
+        config.compose(config="benchmark").benchmarks.downsample.cases[name]
+    )
+    for way in factory(3):
+        theirs = way(torch.from_numpy(x).permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+        np.testing.assert_allclose(theirs.numpy(), ours, rtol=1e-4, atol=1e-5)
