@@ -100,7 +100,9 @@ def explained(config: str = "train") -> Iterator[None]:
         text = str(error)
         key = re.search(r"Could not override '([^']+)'", text)
         if key is None:
-            raise UserError(" ".join(text.split("\n")[:2]).strip()) from None
+            override = getattr(error, "override", None)
+            place = f"{override}: " if override else ""
+            raise UserError(place + text.split("\n")[0]) from None
         known = list(flat(plainly_composed(config)))
         raise UserError(
             f"{key[1]}: no such key{nearest(key[1], known)}; +{key[1]}=… would add it"

@@ -12,7 +12,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from research import config, convolution
-from research.benchmarks import peers, subjects, timing
+from research.benchmarks import peers, subjects, sweep, timing
 from research.benchmarks.report import report
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "scripts"))
@@ -22,7 +22,9 @@ TINY = ["model=tiny", "data=digits"]
 
 
 def test_racers_take_turns_and_ratios_are_taken_within_a_round(monkeypatch):
-    clock = iter([(10, 4), (30, 6), (20, 4), (40, 6), (90, 4), (45, 6)])
+    clock = iter(
+        [(10.0, 4.0), (30.0, 6.0), (20.0, 4.0), (40.0, 6.0), (90.0, 4.0), (45.0, 6.0)]
+    )
     monkeypatch.setattr(timing, "seconds", lambda work: (work(), next(clock))[1])
     turns = []
     racers = {name: (lambda n=name: turns.append(n)) for name in ("PyTorch", "ours")}
@@ -34,6 +36,9 @@ def test_racers_take_turns_and_ratios_are_taken_within_a_round(monkeypatch):
     assert (theirs.value, theirs.low, theirs.high) == (40e3, 20e3, 180e3)
     assert ours.value == 40e3 and ours.note == "40.0"
     assert ours.speed == 1.0  # of 2/3, 1 and 4
+
+
+def test_without_a_reference_there_is_no_ratio():
     assert timing.race("case", {"ours": list}, rounds=1)[0].speed is None
 
 
@@ -71,7 +76,7 @@ def test_a_step_trains_and_plain_xla_is_plain(monkeypatch):
 
 
 def test_a_report_says_where_it_was_measured(tmp_path, capsys):
-    row = timing.Row("case", "ours", 12.5, 12, 13, speed=1.25, note="half")
+    row = timing.Row("case", "ours", 12.5, 12.0, 13.0, speed=1.25, note="half")
     path = report("tiny", iter([row]), tmp_path)
     written = json.loads(path.read_text())
     assert written["rows"][0]["value"] == 12.5
@@ -97,25 +102,46 @@ def small():
         "step": {"batch": 4, "cases": {"tiny": {"overrides": TINY, "peer": None}}},
         "downsample": {"batch": 4, "size": 6, "channels": 2, "overrides": TINY},
         "orbit": {"overrides": [*TINY, "model.padding=circular"], "batch": 2},
-        "sweep": {"overrides": TINY, "batch": 2, "orbit_batch": 1},
     }
     for name, cut in cuts.items():
         for key, value in cut.items():
             OmegaConf.update(cfg.benchmarks[name], key, value, merge=False)
     chosen = {"blur": cfg.benchmarks.downsample.cases.blur}
     cfg.benchmarks.downsample.cases = chosen
-    cfg.benchmarks.sweep.axes = {"batch": {1: [], 2: []}}
     return cfg
 
 
-@pytest.mark.parametrize(
-    "name, rows", [("step", 4), ("downsample", 2), ("orbit", 1), ("sweep", 6)]
-)
+@pytest.mark.parametrize("name, rows", [("step", 4), ("downsample", 2), ("orbit", 1)])
 def test_each_benchmark_runs(small, name, rows):
     run = config.build(small.benchmarks[name])
     found = list(run(rounds=small.rounds, peers=small.peers))
     assert len(found) == rows
     assert all(np.isfinite(row.value) and row.case for row in found)
+
+
+def test_a_sweep_multiplies_the_batch_or_changes_the_config(monkeypatch):
+    made = []
+
+    def make(cfg, batch):
+        made.append((batch, cfg.train.epochs))
+        return list
+
+    monkeypatch.setattr(subjects, "training_step", make)
+    monkeypatch.setattr(sweep, "whole_orbit", make)
+    axes = {
+        "batch": {1: [], 4: []},
+        "epochs": {1: ["train.epochs=7"], 2: ["train.epochs=7"]},
+    }
+    settings = {"overrides": TINY, "batch": 8, "orbit_batch": 2}
+    rows = list(sweep.sweep(axes=axes, rounds=1, peers=False, **settings))
+    batches = [batch for batch, epochs in made if epochs != 7]
+    assert batches == [8, 32, 2, 8]
+    assert [batch for batch, epochs in made if epochs == 7] == [8, 8, 2, 2]
+    assert [row.case for row in rows if row.unit == "b"] == [
+        f"{kind}: time ∝ {axis}^b"
+        for axis in ("batch", "epochs")
+        for kind in ("step", "orbit")
+    ]
 
 
 @pytest.mark.peers
@@ -126,7 +152,11 @@ def test_a_peer_is_the_same_network(name):
     ours = config.network(cfg, rngs=subjects.nnx.Rngs(0))
     parameters = subjects.nnx.state(ours, subjects.nnx.Param)
     built = []
-    keep = lambda network, shape: built.append(network)  # noqa: E731
+
+    def keep(network, shape):
+        built.append(network)
+        return list, list
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(peers, "trained", keep)
         getattr(peers, name)(1)

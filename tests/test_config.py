@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import pytest
 from flax import nnx
 
@@ -27,13 +28,24 @@ GROUPS = {
 } - {"hydra", "figure", "table"}
 
 
+RESNET, VIT = ["model=resnet20"], ["model=vit_tiny"]
+OWNERS = {f"model/{part}": RESNET for part in ("block", "shortcut", "stem")}
+OWNERS |= {"model/position": VIT}
+
+
 @pytest.mark.parametrize(
     "group, option",
     [(group, option) for group in sorted(GROUPS) for option in options(group)],
     ids=lambda x: str(x),
 )
 def test_every_option_composes(group, option):
-    assert config.flat(config.compose(f"{group}={option}", "data.name=any"))
+    given = [
+        "data.name=any",
+        "data.shape=[8,8,1]",
+        "data.classes=2",
+        *OWNERS.get(group, []),
+    ]
+    assert config.flat(config.compose(f"{group}={option}", *given))
 
 
 def parameters(*overrides):
@@ -44,7 +56,8 @@ def parameters(*overrides):
 
 @pytest.mark.parametrize("preset", options("downsample"))
 def test_every_preset_builds_a_network(preset):
-    assert parameters(f"downsample={preset}") >= 93_322
+    circular = ["model.padding=circular", "data.shape=[32,32,1]"]
+    assert parameters(f"downsample={preset}", *circular) > 55_744
 
 
 @pytest.mark.parametrize("model", options("model"))
@@ -58,7 +71,8 @@ def test_every_optimiser_builds(option):
     for schedule in options("optim/schedule"):
         cfg = config.compose(f"optim={option}", f"optim/schedule={schedule}")
         chain = config.optimizer(cfg)(steps_per_epoch=3, epochs=2)
-        chain.update({"w": 1.0}, chain.init({"w": 1.0}), {"w": 1.0})
+        params = {"w": jnp.ones((2, 2))}
+        chain.update(params, chain.init(params), params)
 
 
 def test_every_evaluator_is_callable():

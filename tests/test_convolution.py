@@ -91,8 +91,10 @@ def test_it_equals_a_sum_written_out():
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4)
 
 
-def test_a_sharded_batch_stays_local_and_sums_its_kernel_gradients():
-    x, kernel, stride, gradient = arrays((8, *CASES["odd"][1:]))
+@pytest.mark.parametrize("name", ["odd", "strided"])
+def test_a_sharded_batch_stays_local_and_sums_its_kernel_gradients(monkeypatch, name):
+    monkeypatch.setattr(convolution, "BLOCK_BYTES", 9000)  # an image or two
+    x, kernel, stride, gradient = arrays((8, *CASES[name][1:]))
     compute = derivatives(convolution.blocked, stride)
     alone = compute(x, kernel, gradient)
     mesh = devices.mesh(8)

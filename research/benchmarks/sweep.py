@@ -17,7 +17,7 @@ def sweep(
     *,
     overrides: Sequence[str],
     batch: int,
-    axes: Mapping[str, Mapping[float, Sequence[str]]],
+    axes: Mapping[str, Mapping[int, Sequence[str]]],
     orbit_batch: int,
     rounds: int,
     peers: bool,
@@ -41,9 +41,9 @@ def sweep(
             taken = []
             for size, further in points.items():
                 cfg = config.compose(*overrides, *further)
-                images = count if further else int(count * size)
+                images = count if further else count * size
                 racers = {"ours": make(cfg, images)}
-                (row,) = race(f"{kind}, {axis} {size:g}", racers, rounds=rounds)
+                (row,) = race(f"{kind}, {axis} {size}", racers, rounds=rounds)
                 taken.append(row.value)
                 yield row
             power = exponent(list(points), taken)

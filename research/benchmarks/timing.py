@@ -6,7 +6,7 @@ Other programs slow all subjects of a round alike, so ratios are taken within a 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -105,6 +105,6 @@ def seconds(work: Subject) -> tuple[float, float]:
     return time.perf_counter() - wall, time.process_time() - cpu
 
 
-def exponent(sizes: list[float], values: list[float]) -> float:
+def exponent(sizes: Sequence[int], values: Sequence[float]) -> float:
     """Returns b of the power law value ∝ size^b that fits best, by least squares."""
     return float(np.polyfit(np.log(sizes), np.log(values), 1)[0])

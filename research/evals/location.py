@@ -44,11 +44,11 @@ def evaluate(
 
     One object: its (y, x). Two, the second at half the ink: where it stands from the
     first, which no linear probe reads from pixels, only from features that tell bright
-    from dim. Each stage's map goes through a Gaussian random projection to the same number
-    of features, is standardised, and ridge regression is fitted in closed form on the
-    first half of the examples; its penalty is chosen on the next quarter, and the last
-    quarter is reported. Controls: the pixels through the same, and the network with
-    its parameters drawn anew.
+    from dim. Each stage's map goes through a Gaussian random projection to the same
+    number of features, is standardised, and ridge regression is fitted in closed form
+    on the first half of the examples; its penalty is chosen on the next quarter, and
+    the last quarter is reported. Controls: the pixels through the same, and the network
+    with its parameters drawn anew.
 
     Args:
       predict: a network of ours.

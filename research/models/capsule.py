@@ -45,11 +45,11 @@ def route(votes: Votes, iterations: int) -> Capsules:
       votes: û, the prediction of input i for class j.
       iterations: r; 1 weighs all votes alike.
     """
+    v = squash(votes.sum(1) / votes.shape[2])  # of b = 0: all classes alike
     b = jnp.zeros(votes.shape[:-1], votes.dtype)
-    for left in reversed(range(iterations)):
+    for _ in range(iterations - 1):
+        b = b + jnp.einsum("bijd,bjd->bij", votes, v)
         v = squash(jnp.einsum("bij,bijd->bjd", jax.nn.softmax(b, axis=-1), votes))
-        if left:
-            b = b + jnp.einsum("bijd,bjd->bij", votes, v)
     return v
 
 

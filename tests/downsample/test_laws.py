@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
-from hypothesis import event, given
+from hypothesis import assume, event, given
 
 from research import signal
 from research.downsample import Downsample
@@ -142,7 +142,7 @@ def test_adaptive_samplers_commute_with_all_shifts(name, case, seed, offset):
         )
     clear = np.asarray(margin) > 1e-5
     event(f"{len(x) - clear.sum()} of {len(x)} tie")
-    assert clear.any()
+    assume(clear.any())  # a health check fails where most are filtered out
     assert found[clear].all()
 
 

@@ -39,9 +39,7 @@ def test_energy_is_that_of_the_map_before_the_lowpass(maps, run):
     down = Downsample(3, 2, lowpass=blur, sample=Energy, rngs=nnx.Rngs(0))
     wide = np.float64(x)
     blurred = references.binomial(wide, 3, "circular")
-    best, other = (
-        references.energies(m, (2, 2), 2).argmax(1) for m in (wide, blurred)
-    )
+    best, other = (references.energies(m, (2, 2), 2).argmax(1) for m in (wide, blurred))
     assert (best != other).any()
     grids = references.phases(blurred, (2, 2))
     expected = np.stack([grids[p][b] for b, p in enumerate(best)])
