@@ -85,7 +85,7 @@ def trained(
     """Returns the trained network, going on from the folder's last checkpoint."""
     train, validation = data.split("train"), data.split("validation")
 
-    def validate(network: nnx.Module) -> dict[str, float]:
+    def validate(network: nnx.Module) -> dict[str, float | int]:
         logits = Predictor(network).logits(validation.images)
         return {
             "examples": len(validation),

@@ -174,7 +174,7 @@ def fit(
     augment: Callable[..., Array],
     checkpoints: Checkpoints,
     metrics: Metrics,
-    validate: Callable[[nnx.Module], dict[str, float]] | None = None,
+    validate: Callable[[nnx.Module], dict[str, float | int]] | None = None,
     show: Callable[[int, str], None] = lambda step, text: None,
     warn: Callable[[str], None] = lambda line: None,
     epochs: int = 10,
@@ -297,7 +297,7 @@ def restored(network: nnx.Module, checkpoints: Checkpoints) -> nnx.Module:
     return nnx.merge(graph, nnx.as_pure(state["params"]), state["rest"])
 
 
-def summary(state: State, checkpoints: Checkpoints) -> dict[str, float]:
+def summary(state: State, checkpoints: Checkpoints) -> dict[str, float | int]:
     """Returns mean loss and accuracy of the running epoch; waits for the devices.
 
     Raises:

@@ -36,7 +36,7 @@ def layer(module):
 BASE = {"research.errors", "research.types", "research.signal"}
 PARTS = BASE | {"research.layers", "research.downsample", "research.convolution"}
 DATA = {"research.results", "research.files", "research.stats", "research.errors"}
-PURE = {"research.perturb", "research.metrics", "research.scrambles", "research.changes"}
+PURE = {f"research.{x}" for x in ("perturb", "metrics", "scrambles", "changes")}
 EVALS = BASE | DATA | PURE | {"research.devices"}
 ALLOWED = {
     "research": None,  # no bound: train, run, config

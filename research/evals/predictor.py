@@ -28,10 +28,10 @@ class Predictor:
     filled up and its surplus cut off again: no example is lost, none counts twice.
 
     A module is run in inference mode, jitted with its state as an argument; the module
-    itself is not touched. Networks of one structure share compilations, one for each
-    perturbation and shape. Any other callable (PyTorch, NumPy, …) is called as it is,
-    with writable NumPy arrays (batch, H, W, C), float32 in [0, 1], and its result
-    converted.
+    itself is not touched. Networks of one structure share compilations, whatever the
+    perturbation: that is a program of its own. Any other callable (PyTorch, NumPy, …)
+    is called as it is, with writable NumPy arrays (batch, H, W, C), float32 in [0, 1],
+    and its result converted.
 
     Args:
       predict: an NNX module, or any callable; images in [0, 1] go in, normalisation is
@@ -99,7 +99,8 @@ class Predictor:
         return np.concatenate(results)[:count]
 
     def _module(self, perturb: Perturb | None, images: Array, *rest: Array) -> Logits:
-        return forward(self._graph, perturb, self._state, images, *rest)
+        images = prepared(perturb, images, *rest)
+        return forward(self._graph, self._state, images)
 
     def _foreign(self, perturb: Perturb | None, images: Array, *rest: Array) -> Any:
         # A copy, because JAX lends its arrays read-only and PyTorch warns of those.
@@ -137,13 +138,7 @@ def prepared(perturb: Hashable, images: Array, *arguments: Array) -> Images:
     return images if perturb is None else perturb(images, *arguments)
 
 
-@partial(jax.jit, static_argnums=(0, 1))
-def forward(
-    graph: nnx.GraphDef,
-    perturb: Hashable,
-    state: Any,
-    images: Array,
-    *arguments: Array,
-) -> Logits:
-    """Returns the logits of perturbed images, for a module taken apart."""
-    return nnx.merge(graph, state)(prepared(perturb, images, *arguments))
+@partial(jax.jit, static_argnums=0)
+def forward(graph: nnx.GraphDef, state: Any, images: Images) -> Logits:
+    """Returns the logits of images, for a module taken apart."""
+    return nnx.merge(graph, state)(images)

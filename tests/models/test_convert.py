@@ -1,6 +1,5 @@
 """Weights from PyTorch give PyTorch's logits."""
 
-
 import jax
 import jax.numpy as jnp
 import numpy as np
