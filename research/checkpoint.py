@@ -16,6 +16,7 @@ from typing import Any
 import jax
 import orbax.checkpoint as ocp
 
+from research.errors import UserError
 from research.files import write_text
 
 
@@ -25,10 +26,18 @@ class Checkpoints:
     Args:
       folder: where they lie: `<step>/` and `<step>.sha256`.
       keep: how many of the newest to keep: one to go on from, one to fall back to.
+
+    Raises:
+      UserError: the folder's name is a pattern, which Orbax would try to match.
     """
 
     def __init__(self, folder: str | Path, *, keep: int = 2):
         self.folder = Path(folder).absolute()
+        if set("[]*?") & set(str(self.folder)):
+            raise UserError(
+                f"{self.folder}: Orbax cannot keep checkpoints in a folder with any of "
+                "[ ] * ? in its name; choose another hydra.run.dir, root or name"
+            )
         self.keep = keep
         self._orbax = ocp.PyTreeCheckpointer()
 

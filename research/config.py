@@ -40,6 +40,7 @@ def run_name(overrides: list[str]) -> str:
     places = tuple(f"{place}=" for place in PLACES)
     chosen = sorted(o for o in overrides if not o.lstrip("+~").startswith(places))
     name = ",".join(chosen).replace("/", ".") or "default"
+    name = re.sub(r"[\[\]{}*?'\"\s]", "", name)  # patterns to globs, Orbax's among them
     if len(name) > LONGEST_NAME:
         name = hashlib.sha256(name.encode()).hexdigest()[:16]
     return name

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from research.checkpoint import Checkpoints
+from research.errors import UserError
 
 
 def state(value):
@@ -36,6 +37,12 @@ def test_newest_comes_back_bit_by_bit_and_two_are_kept(saved):
     assert (step, notes) == (3, []) and same(restored, state(3.0))
     assert saved.steps() == [2, 3]
     assert not (saved.folder / "1").exists()
+
+
+@pytest.mark.parametrize("name", ["a[b]", "a*"])
+def test_a_folder_named_like_a_pattern_is_refused(tmp_path, name):
+    with pytest.raises(UserError, match="hydra.run.dir"):
+        Checkpoints(tmp_path / name)
 
 
 def test_a_part_comes_back_alone(saved):

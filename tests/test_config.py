@@ -139,6 +139,7 @@ def test_run_names():
     )
     assert config.run_name(["downsample/reduce=max"]) == "downsample.reduce=max"
     assert config.run_name([]) == "default"
+    assert config.run_name(["model.widths=[8, 8]"]) == "model.widths=8,8"
     long = [f"key{i}=value" for i in range(20)]
     assert len(config.run_name(long)) == 16
     assert config.run_name(long) == config.run_name(long[::-1])
