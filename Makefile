@@ -11,10 +11,10 @@ demo: $(READY)
 	$(BIN)/python scripts/report.py runs=outputs/demo
 
 test: $(READY) lint
-	$(BIN)/python -m pytest -m "not peers"
+	$(BIN)/python -m pytest -n auto -m "not peers"
 
 test-laws: $(READY)
-	LAWS=200 $(BIN)/python -m pytest -m laws
+	LAWS=200 $(BIN)/python -m pytest -n auto -m laws
 
 test-peers: $(READY)
 	$(BIN)/pip install -q -c constraints.txt -e '.[test,peers]'

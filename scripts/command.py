@@ -18,7 +18,14 @@ from research.config import CONF, explained
 from research.errors import Interrupted, UserError
 
 PATHS = ("run_dir", "runs", "out", "data.dir", "data.manual_dir")
-FULL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
+UNWRITABLE = {
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EROFS,
+    errno.EACCES,
+    errno.EPERM,
+    errno.ENOTDIR,
+}
 
 
 def command(
@@ -42,7 +49,7 @@ def command(
                 except UserError as error:
                     complain(error, mistakes)
                 except OSError as error:
-                    if error.errno not in FULL:
+                    if error.errno not in UNWRITABLE:
                         raise
                     complain(error, mistakes)
 
@@ -55,7 +62,7 @@ def command(
             except UserError as error:
                 complain(error, mistakes)
             except OSError as error:  # Hydra itself makes the run folder
-                if error.errno not in FULL:
+                if error.errno not in UNWRITABLE:
                     raise
                 complain(error, mistakes)
             except Interrupted as stop:

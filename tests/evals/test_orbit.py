@@ -9,9 +9,10 @@ from flax import nnx
 
 from research.data.source import Split
 from research.downsample import Downsample, keep
+from research.downsample.learned import Learned
 from research.downsample.lowpass import Binomial
 from research.downsample.reduce import Convolution, Max
-from research.downsample.sample import Energy, Learned
+from research.downsample.sample import Energy
 from research.errors import UserError
 from research.evals.closed_form import Orbit
 from research.evals.orbit import brute_logits, evaluate, orbit_logits
