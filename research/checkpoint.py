@@ -46,9 +46,14 @@ class Checkpoints:
         return sorted(int(path.stem) for path in self.folder.glob("*.sha256"))
 
     def save(self, step: int, state: Any) -> None:
-        """Saves a pytree of arrays as `step`, then drops the oldest ones."""
+        """Saves a pytree of arrays as `step`, then drops the oldest ones.
+
+        Raises:
+          UserError: the disk has no room for it; nothing is written.
+        """
         if step in self.steps():
             return
+        self._require_room(sum(leaf.nbytes for leaf in jax.tree.leaves(state)))
         target = self.folder / str(step)
         shutil.rmtree(target, ignore_errors=True)  # finished, but killed before its sum
         self._orbax.save(target, state)
@@ -83,6 +88,17 @@ class Checkpoints:
             self._sum(step).unlink()
             shutil.rmtree(folder, ignore_errors=True)
         return 0, like, skipped
+
+    def _require_room(self, size: int) -> None:
+        """Refuses in time: Orbax fails on a full disk with pages of threads' errors."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        free, wanted = shutil.disk_usage(self.folder).free, 2 * size + 2**20
+        if free < wanted:
+            raise UserError(
+                f"no room for a checkpoint in {self.folder}: {free / 2**20:.1f} MiB "
+                f"are free and {wanted / 2**20:.1f} wanted; make room there, or choose "
+                "another root=…; the same command goes on from the last checkpoint"
+            )
 
     def _sum(self, step: int) -> Path:
         return self.folder / f"{step}.sha256"

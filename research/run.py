@@ -25,14 +25,15 @@ from omegaconf import DictConfig, OmegaConf
 
 from research import config
 from research.checkpoint import Checkpoints
-from research.data.source import Dataset
+from research.data.source import Dataset, Split
 from research.errors import UserError
 from research.evals.predictor import Predictor
 from research.files import write_json, write_text
 from research.metrics import correct, cross_entropy
 from research.progress import bar, say
 from research.results import Metrics, Row, write_measurements
-from research.train import fit, restored
+from research.step import computing
+from research.train import fit, restored, steps
 
 LIBRARIES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 
@@ -63,15 +64,19 @@ def run(
     started = time.monotonic()
     data = config.data(cfg)
     network = config.network(cfg, rngs=nnx.Rngs(cfg.seed))
-    parameters = count(network)
+    parameters, evaluators = count(network), config.evals(cfg)
+    train, measured = data.split("train"), data.split(cfg.split)
+    total = steps(len(train), batch_size=cfg.train.batch_size, epochs=cfg.train.epochs)
+    computing(cfg.train.dtype)
+    # What can be wrong is found by now: nothing is half-written for a mistake.
     provenance = describe(cfg, folder, choices=choices, command=command)
     write_text(folder / "config.yaml", OmegaConf.to_yaml(cfg, resolve=True))
     write_json(folder / "provenance.json", provenance)
-    network = trained(cfg, network, data, folder)
-    measure(cfg, network, data, folder, provenance)
+    network = trained(cfg, network, data, folder, total)
+    measure(evaluators, network, measured, folder, provenance, cfg.split)
     done = {
         "config_sha256": config.digest(cfg),
-        "steps": cfg.train.epochs * (len(data.split("train")) // cfg.train.batch_size),
+        "steps": total,
         "parameters": parameters,
         "seconds": round(time.monotonic() - started, 2),
     }
@@ -80,10 +85,10 @@ def run(
 
 
 def trained(
-    cfg: DictConfig, network: nnx.Module, data: Dataset, folder: Path
+    cfg: DictConfig, network: nnx.Module, data: Dataset, folder: Path, total: int
 ) -> nnx.Module:
-    """Returns the trained network, going on from the folder's last checkpoint."""
-    train, validation = data.split("train"), data.split("validation")
+    """Returns the network after `total` steps, from the folder's last checkpoint."""
+    validation = data.split("validation")
 
     def validate(network: nnx.Module) -> dict[str, float | int]:
         logits = Predictor(network).logits(validation.images)
@@ -93,11 +98,10 @@ def trained(
             "accuracy": float(correct(logits, validation.labels).mean()),
         }
 
-    total = cfg.train.epochs * (len(train) // cfg.train.batch_size)
     with Metrics(folder) as metrics, bar(folder.name, total) as show:
         return fit(
             network,
-            train,
+            data.split("train"),
             loss=config.build(cfg.loss),
             optimizer=config.optimizer(cfg),
             augment=config.build(cfg.augment),
@@ -121,7 +125,8 @@ def evaluate_run(cfg: DictConfig, folder: Path) -> None:
     trained_with, network = load(folder)
     trained_with.data.dir = cfg.data.dir
     provenance = json.loads((folder / "provenance.json").read_text())
-    measure(cfg, network, config.data(trained_with), folder, provenance)
+    split = config.data(trained_with).split(cfg.split)
+    measure(config.evals(cfg), network, split, folder, provenance, cfg.split)
 
 
 def evaluate_untrained(
@@ -150,11 +155,12 @@ def evaluate_new(
     command: str,
 ) -> None:
     """Makes a folder with the rows of something that was not trained here."""
+    started = time.monotonic()
+    evaluators, split = config.evals(cfg), config.data(cfg).split(cfg.split)
     provenance = describe(cfg, folder, choices=choices, command=command)
     write_text(folder / "config.yaml", OmegaConf.to_yaml(cfg, resolve=True))
     write_json(folder / "provenance.json", provenance)
-    started = time.monotonic()
-    measure(cfg, predict, config.data(cfg), folder, provenance)
+    measure(evaluators, predict, split, folder, provenance, cfg.split)
     own = isinstance(predict, nnx.Module)
     done = {"parameters": count(predict)} if own else {}
     done["seconds"] = round(time.monotonic() - started, 2)
@@ -162,24 +168,21 @@ def evaluate_new(
 
 
 def measure(
-    cfg: DictConfig,
+    evaluators: Mapping[str, Callable[..., Any]],
     predict: Callable[..., Any],
-    data: Dataset,
+    split: Split,
     folder: Path,
     provenance: Mapping[str, Any],
-) -> dict[str, float]:
-    """Runs the configured evaluators; each leaves its rows in `eval/<name>.jsonl`."""
+    name: str,
+) -> None:
+    """Runs evaluators on the split `name`; each leaves its rows in `eval/`."""
     shown = {}
-    for name, evaluate in config.evals(cfg).items():
-        measured = evaluate(predict, data.split(cfg.split))
-        shown |= headline(
-            write_measurements(folder, name, measured, provenance, cfg.split)
-        )
-    say(
-        f"{folder}: "
-        + "  ".join(f"{name} {value:.2%}" for name, value in shown.items())
-    )
-    return shown
+    for evaluator, evaluate in evaluators.items():
+        found = evaluate(predict, split)
+        rows = write_measurements(folder, evaluator, found, provenance, name)
+        shown |= headline(rows)
+    values = "  ".join(f"{name} {value:.2%}" for name, value in shown.items())
+    say(f"{folder}: {values}")
 
 
 def load(folder: Path) -> tuple[DictConfig, nnx.Module]:
@@ -201,10 +204,13 @@ def load(folder: Path) -> tuple[DictConfig, nnx.Module]:
 def finished(cfg: DictConfig, folder: Path) -> dict[str, Any] | None:
     """Returns what `done.json` says, or None if the run is not done.
 
+    A folder in which nothing was saved yet is free to be taken.
+
     Raises:
       UserError: the folder holds a run of another config.
     """
-    if (folder / "config.yaml").is_file():
+    path = folder / "done.json"
+    if path.is_file() or Checkpoints(folder / "checkpoints").steps():
         before = OmegaConf.load(folder / "config.yaml")
         if config.digest(before) != config.digest(cfg):
             theirs, ours = config.flat(before), config.flat(cfg)
@@ -213,7 +219,6 @@ def finished(cfg: DictConfig, folder: Path) -> dict[str, Any] | None:
                 f"{folder} holds a run of another config: {key} was {theirs.get(key)} "
                 f"and is {ours.get(key)}; choose another name=…, or remove it"
             )
-    path = folder / "done.json"
     return json.loads(path.read_text()) if path.is_file() else None
 
 

@@ -1,4 +1,4 @@
-"""Training: jitted steps dispatched from Python over a mesh, never losing a run.
+"""Training: steps dispatched from Python over a device mesh, never losing a run.
 
 Everything that a step depends on is either in the state, which the checkpoints hold, or
 a function of the seed and the step number. So a run that was killed at any moment goes
@@ -8,161 +8,21 @@ on from its last checkpoint bit by bit as if nothing had happened.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import partial
-from typing import Any
+from collections.abc import Callable
 
 import jax
-import jax.numpy as jnp
-import numpy as np
 import optax
 from flax import nnx
 from jaxtyping import Array
 
 from research import devices
 from research.checkpoint import Checkpoints
-from research.data.feed import epoch_order, feed
+from research.data.feed import batches, feed
 from research.data.source import Split
 from research.errors import Interrupted, UserError
 from research.interrupts import caught_signals
 from research.results import Metrics
-
-Loss = Callable[..., tuple[Array, Array]]  # loss(network, images, labels)
-
-
-@jax.tree_util.register_dataclass
-@dataclass
-class State:
-    """What changes from step to step, and all that a checkpoint holds.
-
-    Attributes:
-      params: the parameters, in float32.
-      rest: batch statistics and the states of random streams.
-      opt: the optimiser's.
-      step: steps done.
-      sums: what the running epoch has added up: loss, correct, examples; and the first
-        step whose loss was not finite.
-    """
-
-    params: Any  # JAX rebuilds pytrees with all sorts of leaves: no types to check
-    rest: Any
-    opt: Any
-    step: Any
-    sums: Any
-
-
-class Trainer:
-    """One network, its loss and its optimiser on a mesh.
-
-    Args:
-      network: trained in place of its parameters: read them back with `network(state)`.
-      loss: `loss(network, images, labels) → (scalar, logits)`.
-      optimizer: an Optax transformation.
-      augment: `augment(images, key) → images`, images float32 in [0, 1].
-      dtype: of the computation; parameters, batch statistics and the optimiser stay in
-        float32.
-      seed: of the augmentation.
-      mesh: devices that share each batch.
-    """
-
-    def __init__(
-        self,
-        network: nnx.Module,
-        *,
-        loss: Loss,
-        optimizer: optax.GradientTransformation,
-        augment: Callable[..., Array],
-        dtype: str,
-        seed: int,
-        mesh: jax.sharding.Mesh,
-    ):
-        network.train()
-        self.graph, params, rest = nnx.split(network, nnx.Param, ...)
-        self.mesh = mesh
-        self.initial = devices.replicate(
-            State(
-                params=params,
-                rest=nnx.as_pure(rest),
-                opt=optimizer.init(params),
-                step=jnp.int32(0),
-                sums=empty_sums(),
-            ),
-            mesh,
-        )
-        self.step = jax.jit(
-            partial(
-                train_step,
-                graph=self.graph,
-                loss=loss,
-                optimizer=optimizer,
-                augment=augment,
-                dtype=jnp.dtype(dtype),
-                seed=seed,
-            ),
-            donate_argnums=0,
-        )
-
-    def network(self, state: State) -> nnx.Module:
-        """Returns the network with the parameters and statistics of a state."""
-        network = nnx.merge(self.graph, nnx.as_pure(state.params), state.rest)
-        network.eval()
-        return network
-
-
-def train_step(
-    state: State,
-    pixels: Array,
-    labels: Array,
-    *,
-    graph: nnx.GraphDef,
-    loss: Loss,
-    optimizer: optax.GradientTransformation,
-    augment: Callable[..., Array],
-    dtype: jnp.dtype,
-    seed: int,
-) -> State:
-    """One step of gradient descent on uint8 images; pure."""
-    key = jax.random.fold_in(jax.random.key(seed), state.step)
-    images = augment(pixels.astype(jnp.float32) / 255, key).astype(dtype)
-
-    def objective(params: Any) -> tuple[Array, tuple[Array, Any]]:
-        cast = jax.tree.map(lambda p: p.astype(dtype), nnx.as_pure(params))
-        network = nnx.merge(graph, cast, state.rest)
-        value, logits = loss(network, images, labels)
-        rest = nnx.as_pure(nnx.state(network, nnx.Not(nnx.Param)))
-        return value.astype(jnp.float32), (logits, rest)
-
-    gradient = jax.value_and_grad(objective, has_aux=True)
-    (value, (logits, rest)), grads = gradient(state.params)
-    updates, opt = optimizer.update(grads, state.opt, state.params)
-    sums, count = state.sums, labels.shape[0]
-    bad = jnp.where(jnp.isfinite(value), NEVER, state.step + 1)
-    return State(
-        params=optax.apply_updates(state.params, updates),
-        rest=rest,
-        opt=opt,
-        step=state.step + 1,
-        sums={
-            "loss": sums["loss"] + value * count,
-            "correct": sums["correct"] + (logits.argmax(-1) == labels).sum(),
-            "examples": sums["examples"] + count,
-            "bad_step": jnp.minimum(sums["bad_step"], bad),
-        },
-    )
-
-
-NEVER = np.iinfo(np.int32).max
-
-
-def empty_sums() -> dict[str, Array]:
-    """Returns the sums at the start of an epoch."""
-    return {
-        "loss": jnp.float32(0),
-        "correct": jnp.int32(0),
-        "examples": jnp.int32(0),
-        "bad_step": jnp.int32(NEVER),
-    }
+from research.step import NEVER, Loss, State, Trainer, empty_sums
 
 
 def fit(
@@ -216,12 +76,7 @@ def fit(
       UserError: the batch is larger than the split, or the loss is not finite.
       Interrupted: SIGTERM or SIGINT came; the state is saved.
     """
-    steps_per_epoch = len(split) // batch_size
-    if not steps_per_epoch:
-        raise UserError(
-            f"train.batch_size={batch_size} is more than the {len(split)} training "
-            "examples; use a smaller one, or a larger data.train_examples"
-        )
+    steps_per_epoch = steps(len(split), batch_size=batch_size)
     mesh = devices.mesh(batch_size)
     trainer = Trainer(
         network,
@@ -240,17 +95,10 @@ def fit(
     total = epochs * steps_per_epoch
     first = step
     saved = started = time.monotonic()
-
-    def order() -> Iterator[tuple[int, np.ndarray]]:
-        for epoch in range(first // steps_per_epoch, epochs):
-            permuted = epoch_order(len(split), seed=seed, epoch=epoch)
-            for position in range(steps_per_epoch):
-                if epoch * steps_per_epoch + position >= first:
-                    at = position * batch_size
-                    yield epoch + 1, permuted[at : at + batch_size]
-
     with caught_signals() as signal:
-        for epoch, indices in order():
+        for epoch, indices in batches(
+            len(split), batch_size=batch_size, epochs=epochs, seed=seed, start=first
+        ):
             state = trainer.step(state, *source.batch(indices))
             step += 1
             ends = step % steps_per_epoch == 0
@@ -277,6 +125,22 @@ def fit(
             if stop:
                 raise Interrupted(signal(), step)
     return trainer.network(state)
+
+
+def steps(examples: int, *, batch_size: int, epochs: int = 1) -> int:
+    """Returns how many steps that many epochs have.
+
+    Raises:
+      UserError: there would be none.
+    """
+    if not 1 <= batch_size <= examples:
+        raise UserError(
+            f"train.batch_size={batch_size} for {examples} training examples: takes 1 "
+            f"to {examples}; use another, or a larger data.train_examples"
+        )
+    if epochs < 1:
+        raise UserError(f"train.epochs={epochs}: takes an integer of at least 1")
+    return epochs * (examples // batch_size)
 
 
 def restored(network: nnx.Module, checkpoints: Checkpoints) -> nnx.Module:

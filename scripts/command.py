@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import hydra
 from omegaconf import DictConfig
@@ -44,30 +46,21 @@ def command(
             mistakes: list[str] = []
 
             def job(cfg: DictConfig) -> None:
-                try:
+                with noted(mistakes):  # each job by itself: the others still run
                     task(cfg)
-                except UserError as error:
-                    complain(error, mistakes)
-                except OSError as error:
-                    if error.errno not in UNWRITABLE:
-                        raise
-                    complain(error, mistakes)
 
             wrap = hydra.main(
                 version_base="1.3", config_path=str(CONF), config_name=config
             )
             try:
-                with explained(config):
+                with noted(mistakes), explained(config):
                     wrap(job)()
-            except UserError as error:
-                complain(error, mistakes)
-            except OSError as error:  # Hydra itself makes the run folder
-                if error.errno not in UNWRITABLE:
-                    raise
-                complain(error, mistakes)
             except Interrupted as stop:
                 print(stop.message, file=sys.stderr)
                 raise
+            except KeyboardInterrupt:  # outside training: files are whole or absent
+                print("stopped: the same command goes on from there", file=sys.stderr)
+                sys.exit(128 + signal.SIGINT)
             if mistakes:
                 sys.exit(2)
 
@@ -77,7 +70,7 @@ def command(
 
 
 def quoted(override: str) -> str:
-    """Quotes a path for Hydra's grammar: run folders have `=` and `,` in it."""
+    """Quotes a path for Hydra's grammar: run folders' names have `=` and `,`."""
     key, equals, value = override.partition("=")
     if key not in PATHS or not equals or value[:1] in {"'", '"'}:
         return override
@@ -85,8 +78,13 @@ def quoted(override: str) -> str:
     return f"{key}='{escaped}'"
 
 
-def complain(error: Exception, mistakes: list[str]) -> None:
+@contextmanager
+def noted(mistakes: list[str]) -> Iterator[None]:
     """Prints a mistake as one line and remembers it for the exit status."""
-    line = " ".join(str(error).split())
-    mistakes.append(line)
-    print(f"error: {line}", file=sys.stderr)
+    try:
+        yield
+    except (UserError, OSError) as error:
+        if isinstance(error, OSError) and error.errno not in UNWRITABLE:
+            raise
+        mistakes.append(" ".join(str(error).split()))
+        print(f"error: {mistakes[-1]}", file=sys.stderr)

@@ -1,3 +1,5 @@
+from collections import namedtuple
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -37,6 +39,15 @@ def test_newest_comes_back_bit_by_bit_and_two_are_kept(saved):
     assert (step, notes) == (3, []) and same(restored, state(3.0))
     assert saved.steps() == [2, 3]
     assert not (saved.folder / "1").exists()
+
+
+def test_a_full_disk_gets_one_line_and_nothing_half_written(saved, monkeypatch):
+    before = sorted(saved.folder.rglob("*"))
+    usage = namedtuple("usage", "free")
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: usage(2**10))
+    with pytest.raises(UserError, match="no room for a checkpoint"):
+        saved.save(4, state(4.0))
+    assert sorted(saved.folder.rglob("*")) == before
 
 
 @pytest.mark.parametrize("name", ["a[b]", "a*"])

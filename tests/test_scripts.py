@@ -201,13 +201,17 @@ def test_sigterm_saves_and_says_how_to_go_on(tmp_path, digits):
         (["train.batch_size=99999"], ["train.batch_size=99999"]),
         (["model.widths=[4,4,4,4,4]", "model.poolings=5"], ["stage", "map"]),
         (["downsample.stride=0"], ["downsample.stride"]),
+        (["train.dtype=float99"], ["train.dtype=float99", "bfloat16"]),
+        (["train.epochs=0"], ["train.epochs=0"]),
+        (["split=tset"], ["split=tset", "validation"]),
     ],
     ids=lambda x: str(x[0]),
 )
 def test_mistakes_get_one_line(tmp_path, digits, overrides, words):
     line = mistake("train", f"root={tmp_path}", f"data.dir={digits}", *TINY, *overrides)
     assert all(word in line for word in words), line
-    assert not list(tmp_path.rglob("done.json"))
+    left = [path for path in (tmp_path / "runs").rglob("*") if path.is_file()]
+    assert not left, "half-written"
 
 
 def test_a_mistake_in_one_job_spares_the_others(tmp_path, digits):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
@@ -52,3 +54,17 @@ def feed(split: Split, mesh: Mesh, *, device_bytes: int) -> Resident | Host:
 def epoch_order(examples: int, *, seed: int, epoch: int) -> np.ndarray:
     """Returns the order of an epoch's examples: a function of seed and epoch alone."""
     return np.random.default_rng([seed, epoch]).permutation(examples).astype(np.int32)
+
+
+def batches(
+    examples: int, *, batch_size: int, epochs: int, seed: int, start: int = 0
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Yields the epoch, from 1, and the examples of each step from `start` on.
+
+    The remainder of an epoch that does not fill a batch is left out of it.
+    """
+    per_epoch = examples // batch_size
+    for epoch in range(start // per_epoch, epochs):
+        order = epoch_order(examples, seed=seed, epoch=epoch)
+        for step in range(max(start - epoch * per_epoch, 0), per_epoch):
+            yield epoch + 1, order[step * batch_size : (step + 1) * batch_size]
