@@ -58,39 +58,48 @@ def select(
     rows: pd.DataFrame,
     protocol: str,
     measure: str,
-    param: str | None = None,
-    *,
+    *params: str,
     split: str = "test",
 ) -> pd.DataFrame:
-    """Returns the rows of one measurement, whose only parameter is `param`, if any.
+    """Returns the rows of one measurement that has these parameters and no others.
 
     Args:
       rows: as `read_rows` returns them.
       protocol: such as `circular`.
       measure: such as `agreement`.
-      param: such as `max_shift`; becomes a column.
+      *params: such as `max_shift`; each becomes a column, lists as tuples.
       split: of the examples measured.
 
     Raises:
       UserError: there are none.
     """
-    names = set() if param is None else {param}
     of_kind = rows[(rows["protocol"] == protocol) & (rows["measure"] == measure)]
-    fits = [set(params) == names for params in of_kind["params"]]
+    fits = [set(given) == set(params) for given in of_kind["params"]]
     found = of_kind[pd.Series(fits, of_kind.index, bool) & (of_kind["split"] == split)]
     if found.empty:
-        what = f"{protocol} {measure}" + (f" at a {param}" if param else "")
+        what = f"{protocol} {measure}" + (f" at a {params[0]}" if params else "")
         raise UserError(
             f"no rows of {what} on split={split}; measure them with "
             "scripts/evaluate.py run_dir=… eval=…, or choose another split"
         )
-    return found.assign(**{name: [p[name] for p in found["params"]] for name in names})
+    columns = {
+        name: [_hashable(given[name]) for given in found["params"]] for name in params
+    }
+    return found.assign(**columns)
 
 
 def proportions(
     rows: pd.DataFrame, by: list[str], *, fewest_seeds: int = 3
 ) -> pd.DataFrame:
-    """Averages rows over seeds, with a 95 % interval within [0, 1].
+    """Returns `estimates` of proportions: their intervals end at 0 and 1."""
+    found = estimates(rows, by, fewest_seeds=fewest_seeds)
+    return found.assign(low=found["low"].clip(0), high=found["high"].clip(upper=1))
+
+
+def estimates(
+    rows: pd.DataFrame, by: list[str], *, fewest_seeds: int = 3
+) -> pd.DataFrame:
+    """Averages rows over seeds, with a 95 % interval.
 
     From `fewest_seeds` on this is Student's interval over seeds. With fewer, or where
     the seeds agree to the last digit, its ends are the means over seeds of the ends of
@@ -112,7 +121,7 @@ def proportions(
             how = " or ".join(sorted({name for name in group["interval"] if name}))
         found.append(
             dict(zip(by, key, strict=True))
-            | {"value": group["value"].mean(), "low": max(low, 0), "high": min(high, 1)}
+            | {"value": group["value"].mean(), "low": low, "high": high}
             | {"how": how, "seeds": len(group), "n": int(group["n"].min())}
         )
     return pd.DataFrame(found)
@@ -134,6 +143,10 @@ def span(counts: pd.Series) -> str:
     """Returns `360`, or `360–1,797` where counts differ."""
     ends = sorted({counts.min(), counts.max()})
     return "–".join(f"{end:,}" for end in ends)
+
+
+def _hashable(value: object) -> object:
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _joined(labels: list[str], more: list[str]) -> list[str]:

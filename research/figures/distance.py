@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from research.errors import UserError
 from research.figures.arms import arms, caption, proportions, select
-from research.figures.style import canvas, legend, letter, looks, note, percent, styled
+from research.figures.lines import lines, numbered
+from research.figures.style import looks, note, percent, styled
 
 TITLES = {"circular": "Circular shift", "zero": "Shift, filled with zeros"}
-DODGE = 0.06  # of a pixel between arms, so that bars do not cover each other
-SPREAD = 0.3  # of a pixel, between the first and the last arm at most
 
 
 @styled
@@ -56,32 +54,16 @@ def draw(
         )
     if not panels:
         raise reason
-    shape = {"ncols": len(panels), "squeeze": False}
-    figure, grid = canvas(width, 2.6, sharex=True, sharey=True, **shape)
+    ticked, distances = numbered(panels, "distance")
+    figure = lines(
+        looks(runs),
+        {TITLES.get(protocol, protocol): found for protocol, found in ticked.items()},
+        [str(distance) for distance in distances],
+        label="Distance of the shift (px, larger of both axes)",
+        width=width,
+    )
     drawn = pd.concat(panels.values())
-    order = drawn.groupby("arm")["value"].mean().sort_values(ascending=False).index
-    styles = looks(runs)
-    spread = min(SPREAD, DODGE * (len(order) - 1))
-    offsets = np.linspace(-spread / 2, spread / 2, len(order))
-    for index, (axes, (protocol, found)) in enumerate(
-        zip(grid[0], panels.items(), strict=True)
-    ):
-        for arm, offset in zip(order, offsets, strict=True):
-            line = found[found["arm"] == arm].sort_values("distance")
-            ends = [line["value"] - line["low"], line["high"] - line["value"]]
-            axes.errorbar(
-                line["distance"] + offset,
-                line["value"],
-                np.clip(ends, 0, None),
-                linestyle=styles[arm].line,
-                label=arm,
-                **styles[arm].errorbar(),
-            )
-        letter(axes, index, TITLES.get(protocol, protocol))
-        axes.set_xlabel("Distance of the shift (px, larger of both axes)")
-        axes.set_xticks(sorted(drawn["distance"].unique()))
-    percent(grid[0, 0].yaxis, "Agreement with the unshifted")
-    legend(figure, grid[0, 0])
+    percent(figure.axes[0].yaxis, "Agreement with the unshifted")
     same = " The panels agree in every value." if coincide(panels) else ""
     note(figure, caption(drawn) + same)
     return figure

@@ -19,7 +19,7 @@ VIEWS = (  # or else the difference of the two columns is taken for the fill's
     "compares one with the image itself."
 )
 COLUMNS = {
-    "accuracy": ("accuracy", "accuracy", None),
+    "accuracy": ("accuracy", "accuracy"),
     "agreement, circular": ("circular", "agreement", "max_shift"),
     "agreement, zero": ("zero", "agreement", "max_shift"),
 }
@@ -56,13 +56,13 @@ def summary(
         seconds=("seconds", "mean"),
     )
     measured = {}
-    for name, (protocol, measure, param) in COLUMNS.items():
+    for name, (protocol, measure, *params) in COLUMNS.items():
         try:
-            found = select(rows, protocol, measure, param, split=split)
+            found = select(rows, protocol, measure, *params, split=split)
         except UserError as missing:
             reason = missing
             continue
-        if param is not None:
+        for param in params:
             largest = found[param].max()
             found = found[found[param] == largest]
             name = f"{name} ≤ {largest} px"

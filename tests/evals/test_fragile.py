@@ -1,0 +1,69 @@
+"""The most fragile images, on classifiers whose answers are known."""
+
+import numpy as np
+import pytest
+from known import PLACE, ink, pixel, split, sure, table
+
+from research.errors import UserError
+from research.evals import fragile
+
+SPLIT = split()
+AROUND = [(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1) if (y, x) != (0, 0)]
+
+
+def test_pixel():
+    rows = table(fragile.evaluate(pixel, SPLIT, keep=5, batch=8))
+    seen = SPLIT.images[..., 0] > 127
+    here = seen[:, *PLACE]
+    around = np.stack([seen[:, PLACE[0] - y, PLACE[1] - x] for y, x in AROUND], 1)
+    same = around == here[:, None]
+    found = rows["fragile/agreement"]
+    np.testing.assert_allclose(found.arrays["examples"], same.mean(1))
+    worst = rows["fragile/worst_agreement"]
+    np.testing.assert_array_equal(worst.arrays["examples"], same.all(1))
+
+    kept = found.arrays
+    first = np.flatnonzero(~same.all(1))[:5]  # all flips lose as much
+    np.testing.assert_array_equal(kept["index"], first)
+    np.testing.assert_array_equal(kept["images"], SPLIT.images[first])
+    np.testing.assert_array_equal(kept["labels"], SPLIT.labels[first])
+    np.testing.assert_array_equal(kept["unshifted"], here[first])
+    np.testing.assert_array_equal(kept["shifted"], ~here[first])
+    for image, offset, label in zip(
+        kept["images"], kept["offsets"], kept["shifted"], strict=True
+    ):
+        moved = np.roll(image, offset, (0, 1))
+        assert (moved[*PLACE, 0] > 127) == label
+    for p in ("p_unshifted", "p_shifted"):
+        np.testing.assert_allclose(kept[p], sure(0.5), rtol=1e-6)
+
+
+def test_those_that_lose_most_come_first():
+    def dim(images):  # brightness of one pixel as a probability
+        value = np.asarray(images)[:, *PLACE, 0]
+        return np.stack([0 * value, np.log(value + 1e-3) - np.log(1.001 - value)], -1)
+
+    rng = np.random.default_rng(0)
+    grey = SPLIT.__class__(
+        rng.integers(0, 256, SPLIT.images.shape, np.uint8), SPLIT.labels
+    )
+    found = table(fragile.evaluate(dim, grey, keep=8))["fragile/agreement"].arrays
+    still = np.where(found["unshifted"] == 1, 1, -1)
+    moved = [
+        np.roll(image, d, (0, 1))[*PLACE, 0]
+        for image, d in zip(found["images"], found["offsets"], strict=True)
+    ]
+    before = found["images"][:, *PLACE, 0].astype(int)
+    loss = still * (before - np.array(moved, int))
+    assert (np.diff(loss) <= 0).all() and (loss > 0).all()
+
+
+def test_ink_is_not_fragile():
+    rows = table(fragile.evaluate(ink, SPLIT))
+    assert rows["fragile/agreement"].value == 1
+    assert rows["fragile/agreement"].arrays["images"].shape == (0, 8, 12, 1)
+
+
+def test_no_examples():
+    with pytest.raises(UserError, match=r"eval\.fragile\.examples=0"):
+        next(fragile.evaluate(ink, SPLIT, examples=0))
