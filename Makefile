@@ -11,7 +11,7 @@ demo: $(READY)
 	$(BIN)/python scripts/report.py runs=outputs/demo
 
 test: $(READY) lint
-	$(BIN)/python -m pytest -n auto -m "not peers"
+	$(BIN)/python -m pytest -n auto --dist worksteal -m "not peers"
 
 test-laws: $(READY)
 	LAWS=200 $(BIN)/python -m pytest -n auto -m laws

@@ -35,7 +35,7 @@ def same_size(padding: str) -> str:
     return "reflect" if padding == "valid" else padding
 
 
-def run_name(overrides: list[str]) -> str:
+def run_name(overrides: Sequence[str]) -> str:
     """Names a run folder after its overrides, in any order; never after the clock."""
     places = tuple(f"{place}=" for place in PLACES)
     chosen = sorted(o for o in overrides if not o.lstrip("+~").startswith(places))

@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from scipy.special import stdtr, stdtrit
 
 Values = Float[np.ndarray, " n"] | Int[np.ndarray, " n"] | Bool[np.ndarray, " n"]
 
@@ -94,6 +93,8 @@ def t_interval(values: Sequence[float] | Values, *, level: float = LEVEL) -> Int
     values = np.asarray(values, np.float64)
     if values.size < 2 or not np.isfinite(values).all() or np.ptp(values) == 0:
         return NO_INTERVAL
+    from scipy.special import stdtrit  # slow to import, and training needs no t
+
     reach = stdtrit(values.size - 1, _tails(level)[1]) * _standard_error(values)
     return Interval(
         float(values.mean() - reach), float(values.mean() + reach), "t over seeds"
@@ -129,6 +130,8 @@ def paired_difference(
     mean = float(differences.mean()) if seeds else np.nan
     p = 1.0
     if interval.how:
+        from scipy.special import stdtr
+
         p = 2 * float(stdtr(len(seeds) - 1, -abs(mean) / _standard_error(differences)))
     return Difference(mean, interval, p, len(seeds))
 

@@ -22,7 +22,7 @@ def main(cfg: DictConfig) -> None:
     from rich.console import Console
 
     from research.errors import UserError
-    from research.results import read_metrics, read_rows, read_runs
+    from research.tables import read_metrics, read_rows, read_runs
 
     runs, rows, metrics = (
         read(cfg.runs, cfg.done_only) for read in (read_runs, read_rows, read_metrics)

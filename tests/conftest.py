@@ -12,6 +12,7 @@ from research import devices
 ROOT = Path(__file__).parent.parent
 CACHE = ROOT / "outputs/.cache/jax"
 
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(CACHE))  # of scripts, too
 devices.use_virtual_cpus(2)
 devices.use_compilation_cache(CACHE)
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)

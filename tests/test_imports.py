@@ -35,7 +35,13 @@ def layer(module):
 
 BASE = {"research.errors", "research.types", "research.signal"}
 PARTS = BASE | {"research.layers", "research.downsample", "research.convolution"}
-DATA = {"research.results", "research.files", "research.stats", "research.errors"}
+DATA = {
+    "research.results",
+    "research.tables",
+    "research.files",
+    "research.stats",
+    "research.errors",
+}
 PURE = {f"research.{x}" for x in ("perturb", "metrics", "scrambles", "changes")}
 EVALS = BASE | DATA | PURE | {"research.devices"}
 ALLOWED = {
@@ -55,6 +61,7 @@ ALLOWED = {
     | {"research.evals", "research.data.source", "research.models.network"}
     | {"research.downsample"},
     "research.results": DATA,
+    "research.tables": DATA,
     "research.stats": DATA,
     "research.files": DATA,
     "research.figures": DATA | {"research.figures"},
@@ -99,6 +106,7 @@ def test_reports_do_not_import_jax():
         if name(path).startswith(
             (
                 "research.results",
+                "research.tables",
                 "research.stats",
                 "research.figures",
                 "research.claims",

@@ -6,17 +6,9 @@ import pytest
 from fake_runs import fake_run, fake_sweep
 
 from research.errors import UserError
-from research.results import (
-    Measurement,
-    Row,
-    flat,
-    read_arrays,
-    read_metrics,
-    read_rows,
-    read_runs,
-    write_measurements,
-)
+from research.results import Measurement, Row, read_arrays, write_measurements
 from research.stats import bootstrap_mean
+from research.tables import flat, read_metrics, read_rows, read_runs
 
 PROVENANCE = {"run": "max", "seed": 3, "commit": "abc", "device": "cpu"}
 

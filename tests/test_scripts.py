@@ -148,12 +148,19 @@ def there(folder, pattern):
         return False
 
 
-@pytest.mark.parametrize("moment", ["2.sha256", "4.sha256", "4*tmp*", "done.json"])
-def test_kill_9_at_any_moment_and_resume_bit_by_bit(tmp_path, digits, moment):
+@pytest.fixture(scope="session")
+def whole(tmp_path_factory, digits):
+    """A run that nobody disturbs, and the arguments that made it."""
+    folder = tmp_path_factory.mktemp("whole")
     arguments = [*TINY, f"data.dir={digits}", "downsample=max", "seed=3"]
     arguments.append("train.checkpoint_seconds=0")
-    whole = tmp_path / "whole"
-    run("train", f"hydra.run.dir={whole}", *arguments)
+    run("train", f"hydra.run.dir={folder}", *arguments)
+    return folder, arguments
+
+
+@pytest.mark.parametrize("moment", ["2.sha256", "4.sha256", "4*tmp*", "done.json"])
+def test_kill_9_at_any_moment_and_resume_bit_by_bit(tmp_path, whole, moment):
+    undisturbed, arguments = whole
     folder = tmp_path / "killed"
     line = command("train", f"hydra.run.dir={folder}", *arguments)
     process = subprocess.Popen(line, stderr=subprocess.DEVNULL)
@@ -164,11 +171,11 @@ def test_kill_9_at_any_moment_and_resume_bit_by_bit(tmp_path, digits, moment):
     process.kill()
     process.wait()
     run("train", f"hydra.run.dir={folder}", *arguments)
-    for a, b in zip(parameters(whole), parameters(folder), strict=True):
+    for a, b in zip(parameters(undisturbed), parameters(folder), strict=True):
         np.testing.assert_array_equal(a, b)
     rows = [
         [{k: v for k, v in row.items() if k != "examples_per_second"} for row in lines]
-        for lines in (read_lines(f / "metrics.jsonl") for f in (whole, folder))
+        for lines in (read_lines(f / "metrics.jsonl") for f in (undisturbed, folder))
     ]
     assert rows[0] == rows[1]
 

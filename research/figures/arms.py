@@ -8,8 +8,8 @@ from __future__ import annotations
 import pandas as pd
 
 from research.errors import UserError
-from research.results import DONE, RUN
 from research.stats import t_interval
+from research.tables import DONE, RUN
 
 KNOWN = {*RUN, *DONE, "done", "config"}  # the columns of runs that are no choices
 MEASURING = {"eval"}  # choices about how to look, not what at

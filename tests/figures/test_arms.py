@@ -6,7 +6,7 @@ from fake_runs import fake_run, fake_sweep
 
 from research.errors import UserError
 from research.figures.arms import arms, caption, proportions, select
-from research.results import read_rows, read_runs
+from research.tables import read_rows, read_runs
 
 
 def labels(root):

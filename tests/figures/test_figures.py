@@ -11,7 +11,7 @@ from research.errors import UserError
 from research.figures import curves, distance, style, tradeoff
 from research.figures.arms import arms
 from research.figures.labels import cost, label_points, overlap
-from research.results import read_metrics, read_rows, read_runs
+from research.tables import read_metrics, read_rows, read_runs
 
 
 @pytest.fixture(scope="module")

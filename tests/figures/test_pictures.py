@@ -15,13 +15,8 @@ from research.figures import (
     scramble,
     style,
 )
-from research.results import (
-    Measurement,
-    read_metrics,
-    read_rows,
-    read_runs,
-    write_measurements,
-)
+from research.results import Measurement, write_measurements
+from research.tables import read_metrics, read_rows, read_runs
 
 ARMS = ("decimate", "aps")
 PARTS = ("Conv", "Downsample", "Conv")
@@ -133,7 +128,7 @@ def test_without_rows_it_says_what_to_measure(tables, kind):
 def drawn(axes):
     """Arm → heights of its line."""
     lines = {bar.get_label(): bar.lines[0] for bar in axes.containers}
-    return {arm: line.get_ydata() for arm, line in lines.items()}
+    return {arm: np.array(line.get_ydata(), float) for arm, line in lines.items()}
 
 
 def test_lines_are_means_over_seeds_at_the_right_ticks(tables):

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from research.errors import UserError
 from research.figures import table
-from research.results import read_rows, read_runs
+from research.tables import read_rows, read_runs
 
 
 @pytest.fixture(scope="module")
