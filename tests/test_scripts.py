@@ -62,6 +62,7 @@ def runs(tmp_path_factory, digits):
     root = tmp_path_factory.mktemp("outputs")
     arguments = ["-m", f"root={root}", f"data.dir={digits}", *TINY]
     arguments += ["downsample=max,blur", "eval=[accuracy,shift]", "seed=0,1"]
+    arguments += ["eval.shift.distances=2"]
     run("train", *arguments)
     return root, arguments
 
@@ -201,7 +202,6 @@ def test_sigterm_saves_and_says_how_to_go_on(tmp_path, digits):
     "overrides, words",
     [
         (["model=cholett"], ["did you mean chollet"]),
-        (["train.epoch=1"], ["train.epochs"]),
         (["model.padding=circlar"], ["circlar", "circular"]),
         (["data=mnist"], ["python scripts/prepare.py data=mnist"]),
         (["data.shape=[9,9,1]"], ["9"]),

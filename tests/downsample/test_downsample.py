@@ -109,24 +109,25 @@ def test_any_three_parts_compose(reduce, dtype):
                 assert (follower.shape, follower.dtype) == ((2, 4, 4, 6), dtype)
 
 
-@pytest.mark.parametrize("value", [None, 0.0])
 @pytest.mark.parametrize(
     "reduce, lowpass, sample",
     [(partial(reduce, padding="circular"), Identity, Energy) for reduce in REDUCES[1:]]
     + [(Identity, lowpass, Learned) for lowpass in LOWPASSES]
     + [(Average, Binomial, Random), (Soft, partial(Adaptive, groups=2), All)],
 )
-def test_gradients_are_finite_in_training(reduce, lowpass, sample, value, maps):
+def test_gradients_are_finite_in_training(reduce, lowpass, sample, maps):
     """Through every part, on varied and on all-zero maps."""
-    x = maps(2, 8, 8, 4) if value is None else jnp.full((2, 8, 8, 4), value)
     down = Downsample(4, 2, reduce, lowpass, sample, rngs=nnx.Rngs(0))
     graph, params, rest = nnx.as_pure(nnx.split(down, nnx.Param, ...))
 
     def energy(params, x):
         return (nnx.merge(graph, params, rest)(x) ** 2).sum()
 
-    for leaf in jax.tree.leaves(jax.jit(jax.grad(energy, (0, 1)))(params, x)):
-        assert np.isfinite(leaf).all()
+    slopes = jax.jit(jax.grad(energy, (0, 1)))
+    for x in (maps(2, 8, 8, 4), jnp.zeros((2, 8, 8, 4))):
+        assert all(
+            np.isfinite(leaf).all() for leaf in jax.tree.leaves(slopes(params, x))
+        )
 
 
 def test_stride_one_is_the_dense_part_alone(maps, run):
