@@ -68,16 +68,24 @@ def pad(
       UserError: the padding has no such name, or the map is too small for it.
     """
     sizes = pair(window)
-    height, width = x.shape[1:3]
-    if padding == "valid":
-        if height < sizes[0] or width < sizes[1]:
-            raise UserError(
-                f"{name}: a {sizes[0]}×{sizes[1]} window does not fit a "
-                f"{height}×{width} map; use fewer poolings, a smaller window, or "
-                "model.padding=zero|reflect|circular"
-            )
+    check(x, sizes, padding, name)
+    rows, columns = margins(sizes[0]), margins(sizes[1])
+    if padding == "valid" or rows == columns == (0, 0):
         return x
-    if padding not in MODES:
+    constant = {"constant_values": fill} if padding == "zero" else {}
+    return jnp.pad(x, ((0, 0), rows, columns, (0, 0)), MODES[padding], **constant)
+
+
+def check(x: Map, sizes: tuple[int, int], padding: Padding, name: str) -> None:
+    """Raises UserError where `pad` would: see there."""
+    height, width = x.shape[1:3]
+    if padding == "valid" and (height < sizes[0] or width < sizes[1]):
+        raise UserError(
+            f"{name}: a {sizes[0]}×{sizes[1]} window does not fit a "
+            f"{height}×{width} map; use fewer poolings, a smaller window, or "
+            "model.padding=zero|reflect|circular"
+        )
+    if padding not in {"valid", *MODES}:
         raise UserError(
             f"{name}: padding {padding!r} is none of valid, zero, reflect, circular "
             "(key model.padding or the part's own)"
@@ -88,10 +96,6 @@ def pad(
             f"{name}: reflect padding by {max(rows)}×{max(columns)} needs a larger map "
             f"than {height}×{width}; use padding=zero or circular, or a smaller window"
         )
-    if rows == columns == (0, 0):
-        return x
-    constant = {"constant_values": fill} if padding == "zero" else {}
-    return jnp.pad(x, ((0, 0), rows, columns, (0, 0)), MODES[padding], **constant)
 
 
 def slide(
@@ -120,6 +124,26 @@ def windows(x: Map, window: tuple[int, int], stride: Stride) -> list[Map]:
         for row in slide(x, window[0], stride[0], 1)
         for part in slide(row, window[1], stride[1], 2)
     ]
+
+
+def filter_matrix(
+    row: Float[np.ndarray, " taps"], size: int, stride: int, padding: Padding
+) -> Float[np.ndarray, "kept {size}"]:
+    """Returns the filter along one axis as a matrix: padding, taps and stride in one.
+
+    Args:
+      row: taps.
+      size: of the axis.
+      stride: of the positions kept.
+      padding: as of `pad`.
+    """
+    padded = np.eye(size, dtype=np.float32)
+    if padding != "valid":
+        padded = np.pad(padded, (margins(len(row)), (0, 0)), MODES[padding])
+    last = len(padded) - len(row) + 1
+    return sum(
+        weight * padded[tap : tap + last : stride] for tap, weight in enumerate(row)
+    )
 
 
 def binomial(taps: int) -> Float[np.ndarray, " taps"]:

@@ -9,11 +9,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import nnx
 from omegaconf import OmegaConf
 
 from research import config, convolution
-from research.benchmarks import peers, subjects, sweep, timing
+from research.benchmarks import orbit, peers, subjects, sweep, timing
 from research.benchmarks.report import report
+from research.evals.closed_form import Orbit
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "scripts"))
 import benchmark  # noqa: E402
@@ -101,7 +103,7 @@ def small():
     cuts = {
         "step": {"batch": 4, "cases": {"tiny": {"overrides": TINY, "peer": None}}},
         "downsample": {"batch": 4, "size": 6, "channels": 2, "overrides": TINY},
-        "orbit": {"overrides": [*TINY, "model.padding=circular"], "batch": 2},
+        "orbit": {"overrides": [*TINY, "model.padding=circular"], "sizes": {8: 2}},
     }
     for name, cut in cuts.items():
         for key, value in cut.items():
@@ -111,12 +113,26 @@ def small():
     return cfg
 
 
-@pytest.mark.parametrize("name, rows", [("step", 4), ("downsample", 2), ("orbit", 1)])
+@pytest.mark.parametrize("name, rows", [("step", 4), ("downsample", 2), ("orbit", 4)])
 def test_each_benchmark_runs(small, name, rows):
     run = config.build(small.benchmarks[name])
     found = list(run(rounds=small.rounds, peers=small.peers))
     assert len(found) == rows
     assert all(np.isfinite(row.value) and row.case for row in found)
+
+
+def test_the_work_of_an_orbit_by_hand():
+    """Every stage runs on maps that hold as many positions as the image, in total."""
+    overrides = ["model=chollet", "model/head=gap", "model.padding=circular"]
+    cfg = config.compose(*overrides, "model.widths=[2,3,5]")
+    network = config.network(cfg, rngs=nnx.Rngs(0))
+    network.eval()
+    shape = tuple(cfg.data.shape)
+    closed = Orbit(network, np.zeros((2, *shape), np.uint8))
+    convolutions = 9 * shape[0] * shape[1] * np.array([1 * 2, 2 * 3, 3 * 5])
+    whole = convolutions.sum() + 16 * 5 * cfg.data.classes
+    once = (convolutions / [1, 4, 16]).sum() + 5 * cfg.data.classes
+    assert orbit.work(closed, network, shape) == pytest.approx(whole / once)
 
 
 def test_a_sweep_multiplies_the_batch_or_changes_the_config(monkeypatch):

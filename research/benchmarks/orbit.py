@@ -2,64 +2,98 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import accumulate
 from math import prod
+from operator import mul
 from typing import Any
 
 from flax import nnx
+from omegaconf import DictConfig
 
 from research import config
 from research.benchmarks import peers as pytorch
 from research.benchmarks import subjects
 from research.benchmarks.timing import Row, Subject, race
 from research.evals.closed_form import Orbit
+from research.evals.cost import cost_of
+from research.models.network import Network
 
 
 def orbit(
     *,
     overrides: Sequence[str],
+    sizes: Mapping[int, int],
     peer: Callable[[], Any],
-    batch: int,
-    loop_batch: int,
+    calls: int,
     shifts: int,
     rounds: int,
     peers: bool,
 ) -> Iterator[Row]:
     """Yields rows of the logits over the whole orbit of a few images.
 
-    The loops in PyTorch are timed at a few shifts, and their time is multiplied: each
-    shift costs the same.
+    Loops over shifts are timed at a few of them, and their time is multiplied: each
+    shift costs the same. They classify more images a call than the closed form, as many
+    as they are fast at. `ceiling` is what the numbers of operations allow at equal
+    throughput.
 
     Args:
       overrides: of the `train` config: a circular network.
+      sizes: side of the images → how many of them have their orbit taken.
       peer: factory of the same network in PyTorch.
-      batch: images whose orbit is taken in closed form.
-      loop_batch: images a call of the loops, as fast as PyTorch gets.
+      calls: images a call of the loops, for each image of the orbit.
       shifts: that are timed.
       rounds: of the race.
       peers: whether PyTorch takes part.
     """
-    cfg = config.compose(*overrides)
-    network = config.network(cfg, rngs=nnx.Rngs(0))
-    network.eval()
-    images = subjects.noise(cfg, batch)[0]
-    closed = Orbit(network, images)
-    height, width = images.shape[1:3]
-    racers: dict[str, Subject] = {"ours": lambda: closed.logits(images)}
-    phases = prod(closed.period)
-    case = f"orbit of {height}×{width}, period {closed.period[0]}×{closed.period[1]}"
-    if not peers:
-        yield from race(case, racers, rounds=rounds)
-        return
-    racers["PyTorch"] = looped(peer(), (loop_batch, 3, height, width), shifts)
-    each = batch / loop_batch / shifts
-    for name, count in (("all shifts", height * width), ("phases", phases)):
-        yield from race(
-            f"{case}; PyTorch loops over {count} {name}",
-            racers,
-            rounds=rounds,
-            scales={"PyTorch": each * count},
-        )
+    for side, images in sizes.items():
+        cfg = config.compose(*overrides, f"data.shape=[{side},{side},3]")
+        network = config.network(cfg, rngs=nnx.Rngs(0))
+        network.eval()
+        noise = subjects.noise(cfg, images)[0]
+        closed = Orbit(network, noise)
+        batch = images * calls
+        racers = {
+            "ours": partial(closed.logits, noise),
+            "our loop": brute(cfg, batch, shifts),
+        }
+        if peers:
+            racers["PyTorch"] = looped(peer(), (batch, 3, side, side), shifts)
+        each = 1 / calls / shifts
+        passes = work(closed, network, noise.shape[1:])
+        for what, count in (("shifts", side * side), ("phases", prod(closed.period))):
+            loops = {"our loop": each * count, "PyTorch": each * count}
+            yield from race(
+                f"{side}×{side}, loops over {count} {what}",
+                racers,
+                rounds=rounds,
+                reference="PyTorch" if peers else "our loop",
+                scales=loops,
+                notes={
+                    "ours": lambda _, most=count / passes: f"ceiling {most:.4g}",
+                },
+            )
+
+
+def work(closed: Orbit, network: Network, shape: tuple[int, int, int]) -> float:
+    """Returns the multiply-adds of an orbit, in forward passes of one image.
+
+    A step runs for all rolls before it and of its own, and it runs on whole maps.
+    """
+    maps = network.map_shapes(shape)
+    rolls = accumulate((prod(step.rolls) for step in closed.steps), mul)
+    whole = sum(
+        cost_of(nnx.merge(step.graph, step.state), at).multiply_adds * count
+        for step, at, count in zip(closed.steps, maps, rolls, strict=True)
+    )
+    return whole / cost_of(network, shape).multiply_adds
+
+
+def brute(cfg: DictConfig, batch: int, shifts: int) -> Subject:
+    """Returns our own forward pass at a few shifts, as brute force does it."""
+    forward = subjects.forward_pass(cfg, batch)
+    return lambda: [forward() for _ in range(shifts)]
 
 
 def looped(network: Any, shape: tuple[int, ...], shifts: int) -> Subject:
