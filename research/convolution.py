@@ -24,6 +24,7 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 from jaxtyping import Array, Float
 
@@ -170,7 +171,9 @@ def banded(x: Map) -> bool:
 
 
 def along_both(
-    x: Map, rows: Float[Array, "_height _h"], columns: Float[Array, "_width _w"]
+    x: Map,
+    rows: Float[np.ndarray, "_height _h"],
+    columns: Float[np.ndarray, "_width _w"],
 ) -> Map:
     """Multiplies each column of a map with one matrix, and each row with another."""
     y = jnp.einsum("rh,bhwc->brwc", rows, x)

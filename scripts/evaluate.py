@@ -21,13 +21,14 @@ def main(cfg: DictConfig) -> None:
     devices.prepare(cfg.root)
     line = " ".join(sys.argv)
     if cfg.run_dir is not None:
-        exact = Path(cfg.run_dir)
-        folders = (
-            [exact] if exact.is_dir() else sorted(map(Path, glob.glob(cfg.run_dir)))
-        )
+        exact = Path(cfg.run_dir)  # its name may look like a pattern
+        found = [exact] if exact.is_dir() else map(Path, glob.glob(cfg.run_dir))
+        folders = sorted(path for path in found if (path / "config.yaml").is_file())
         if not folders:
             raise UserError(
-                f"run_dir={cfg.run_dir}: no such folder, nor a pattern that fits any"
+                f"run_dir={cfg.run_dir}: neither a run folder, with its config.yaml, "
+                "nor a pattern that fits one; give what scripts/train.py made, such "
+                "as run_dir='outputs/runs/*'"
             )
         for folder in folders:
             evaluate_run(cfg, folder)
