@@ -1,6 +1,7 @@
 """Benchmarks: what they compute from times, and that the script runs. No timings."""
 
 import json
+import math
 import sys
 import time
 from pathlib import Path
@@ -13,7 +14,7 @@ from flax import nnx
 from omegaconf import OmegaConf
 
 from research import config, convolution
-from research.benchmarks import orbit, peers, subjects, sweep, timing
+from research.benchmarks import orbit, peer_downsamplers, peers, subjects, sweep, timing
 from research.benchmarks.report import report
 from research.evals.closed_form import Orbit
 
@@ -144,6 +145,7 @@ def test_a_sweep_multiplies_the_batch_or_changes_the_config(monkeypatch):
 
     monkeypatch.setattr(subjects, "training_step", make)
     monkeypatch.setattr(sweep, "whole_orbit", make)
+    monkeypatch.setattr(sweep, "peak_memory", lambda work: 1.0)
     axes = {
         "batch": {1: [], 4: []},
         "epochs": {1: ["train.epochs=7"], 2: ["train.epochs=7"]},
@@ -154,9 +156,10 @@ def test_a_sweep_multiplies_the_batch_or_changes_the_config(monkeypatch):
     assert batches == [8, 32, 2, 8]
     assert [batch for batch, epochs in made if epochs == 7] == [8, 8, 2, 2]
     assert [row.case for row in rows if row.unit == "b"] == [
-        f"{kind}: time ∝ {axis}^b"
+        f"{kind}: {what} ∝ {axis}^b"
         for axis in ("batch", "epochs")
         for kind in ("step", "orbit")
+        for what in ("time", "memory")
     ]
 
 
@@ -199,3 +202,53 @@ def test_a_peer_is_the_same_downsampler(name):
     for way in factory(3):
         theirs = way(torch.from_numpy(x).permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
         np.testing.assert_allclose(theirs.numpy(), ours, rtol=1e-4, atol=1e-5)
+
+
+SAME = "max max3 average lp median soft mixed decimate haar ideal flc blur max_blur "
+SAME += "aps max_aps blur_aps"
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize("preset", SAME.split())
+def test_every_way_of_a_peer_is_the_same_downsampler(preset):
+    torch = pytest.importorskip("torch")
+    node = config.compose(config="benchmark").benchmarks.downsample
+    cfg = config.compose(
+        *node.overrides, f"downsample={preset}", *node.further.get(preset, ())
+    )
+    x = np.random.default_rng(0).normal(size=(4, 16, 16, 8)).astype(np.float32)
+    down = config.downsample(cfg, 8, rngs=nnx.Rngs(0))
+    ours = np.asarray(down(jnp.asarray(x)))
+    for way in config.build(node.cases[preset])(8):
+        theirs = way(torch.tensor(x.transpose(0, 3, 1, 2))).numpy()
+        np.testing.assert_allclose(
+            theirs.transpose(0, 2, 3, 1), ours, rtol=1e-4, atol=1e-4
+        )
+
+
+@pytest.mark.peers
+def test_the_other_peers_run_both_ways():
+    pytest.importorskip("torch")
+    cases = config.compose(config="benchmark").benchmarks.downsample.cases
+    for preset in set(cases) - set(SAME.split()):
+        for way in config.build(cases[preset])(8):
+            peer_downsamplers.both_ways(way, (2, 8, 8, 8))()
+
+
+def test_every_preset_has_a_peer():
+    cases = config.compose(config="benchmark").benchmarks.downsample.cases
+    folder = config.CONF / "downsample"
+    presets = {path.stem for path in folder.glob("*.yaml")}
+    assert set(cases) == presets - {"base", "base_keep", "none"}
+
+
+def test_memory_is_what_the_work_holds():
+    held = 64 * 2**20
+
+    def work():
+        block = np.ones(held, np.uint8)
+        time.sleep(0.05)
+        return block[:1].copy()
+
+    peak = timing.peak_memory(work)
+    assert math.isnan(peak) or 0.9 * 64 < peak < 1.5 * 64

@@ -10,7 +10,7 @@ import numpy as np
 from flax import nnx
 
 from research import config, devices
-from research.benchmarks import peers as pytorch
+from research.benchmarks import peer_downsamplers as pytorch
 from research.benchmarks.step import two_of_ours
 from research.benchmarks.timing import Row, Subject, race, seconds
 
@@ -22,6 +22,7 @@ def downsample(
     size: int,
     channels: int,
     overrides: Sequence[str],
+    further: Mapping[str, Sequence[str]],
     rounds: int,
     peers: bool,
 ) -> Iterator[Row]:
@@ -34,11 +35,13 @@ def downsample(
       size: its height and width.
       channels: its channels.
       overrides: of the `train` config.
+      further: preset → overrides for it alone.
       rounds: of the race.
       peers: whether PyTorch takes part.
     """
     for name, peer in cases.items():
-        cfg = config.compose(*overrides, f"downsample={name}")
+        own = further.get(name, ())
+        cfg = config.compose(*overrides, f"downsample={name}", *own)
         shape = (batch, size, size, channels)
         racers = two_of_ours(lambda cfg=cfg, shape=shape: both_ways(cfg, shape))
         if peers:

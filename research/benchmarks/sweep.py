@@ -1,4 +1,4 @@
-"""How time grows with batch, width and image size, as fitted power laws."""
+"""How time and memory grow with batch, width and image size: fitted power laws."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from omegaconf import DictConfig
 
 from research import config
 from research.benchmarks import subjects
-from research.benchmarks.timing import Row, Subject, exponent, race
+from research.benchmarks.timing import Row, Subject, exponent, peak_memory, race
 from research.evals.closed_form import Orbit
 
 
@@ -38,7 +38,7 @@ def sweep(
             ("step", subjects.training_step, batch),
             ("orbit", whole_orbit, orbit_batch),
         ):
-            taken = []
+            taken, grown = [], []
             for size, further in points.items():
                 cfg = config.compose(*overrides, *further)
                 images = count if further else count * size
@@ -46,9 +46,13 @@ def sweep(
                 (row,) = race(f"{kind}, {axis} {size}", racers, rounds=rounds)
                 taken.append(row.value)
                 yield row
-            power = exponent(list(points), taken)
-            case = f"{kind}: time ∝ {axis}^b"
-            yield Row(case, "ours", power, power, power, unit="b")
+                peak = peak_memory(racers["ours"])
+                grown.append(peak)
+                yield Row(row.case, "ours", peak, peak, peak, unit="MiB")
+            for what, values in (("time", taken), ("memory", grown)):
+                power = exponent(list(points), values)
+                case = f"{kind}: {what} ∝ {axis}^b"
+                yield Row(case, "ours", power, power, power, unit="b")
 
 
 def whole_orbit(cfg: DictConfig, batch: int) -> Subject:

@@ -5,14 +5,21 @@ Other programs slow all subjects of a round alike, so ratios are taken within a 
 
 from __future__ import annotations
 
+import ctypes
+import gc
+import math
+import os
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 
+STATM = Path("/proc/self/statm")
 Subject = Callable[[], Any]  # does the work once; JAX arrays it returns are waited for
 
 
@@ -103,6 +110,40 @@ def seconds(work: Subject) -> tuple[float, float]:
     wall, cpu = time.perf_counter(), time.process_time()
     jax.block_until_ready(work())
     return time.perf_counter() - wall, time.process_time() - cpu
+
+
+def peak_memory(work: Subject) -> float:
+    """Returns by how much the process grows at most while a subject works, in MiB.
+
+    Memory that was freed is given back before, so that it is not used again unseen.
+    NaN where the system does not tell (it does on Linux).
+    """
+    if not STATM.exists():
+        return math.nan
+    jax.block_until_ready(work())
+    gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)
+    before, done = resident(), threading.Event()
+    peaks = [before]
+
+    def watch() -> None:
+        while not done.wait(0.001):
+            peaks.append(resident())
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        jax.block_until_ready(work())
+        peaks.append(resident())
+    finally:
+        done.set()
+        watcher.join()
+    return (max(peaks) - before) / 2**20
+
+
+def resident() -> int:
+    """Returns the bytes of this process that are in memory."""
+    return int(STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def exponent(sizes: Sequence[int], values: Sequence[float]) -> float:
