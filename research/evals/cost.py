@@ -26,6 +26,7 @@ from research.results import Measurement
 
 Shape = tuple[int, int, int]
 PROBES = (16, 32)  # sides of the maps on which a window is measured
+FAR = 1e3  # what no value of a map reaches: not infinite, for 0 · inf is not 0
 
 
 @dataclass(frozen=True)
@@ -235,8 +236,9 @@ def receptive_fields(
 def windows(stage: nnx.Module, shape: Shape) -> tuple[int | None, int | None]:
     """Measures how many rows and columns of a map one result of a stage depends on.
 
-    Rows, then columns, of a random map are made NaN one at a time: what changes the
-    result in the middle lies in its window. A 16×16 map does for most stages; where all
+    Rows, then columns, of a random map are changed one at a time, far up and far down,
+    so that a maximum and a rectifier show it too: what changes the result in the middle
+    lies in its window. A 16×16 map does for most stages; where all
     of it is seen, the borders of a 32×32 map tell a large window from a global one. A
     stage that takes maps of one size only is measured on that.
 
@@ -285,15 +287,19 @@ def spans(
       From the first position seen to the last; None if these are the first and last
       tried.
     """
-    clean = np.random.default_rng(0).normal(size=shape).astype(np.float32)
-    images = np.repeat(clean[None], 1 + len(rows) + len(columns), axis=0)
-    for probe, row in enumerate(rows, 1):
-        images[probe, row] = np.nan
-    for probe, column in enumerate(columns, 1 + len(rows)):
-        images[probe, :, column] = np.nan
+    random = np.random.default_rng(0)
+    clean = random.normal(size=shape)
+    far = FAR * random.uniform(0.5, 1.5, size=shape)
+    count = len(rows) + len(columns)
+    images = np.repeat(clean[None], 1 + 2 * count, axis=0).astype(np.float32)
+    for sign, first in ((1, 1), (-1, 1 + count)):
+        for probe, row in enumerate(rows, first):
+            images[probe, row] = sign * far[row]
+        for probe, column in enumerate(columns, first + len(rows)):
+            images[probe, :, column] = sign * far[:, column]
     y = np.asarray(apply(*nnx.split(stage), images))
     middle = y[:, y.shape[1] // 2, y.shape[2] // 2]
-    seen = np.any(middle[1:] != middle[0], axis=-1)
+    seen = np.any(middle[1:] != middle[0], axis=-1).reshape(2, count).any(0)
     return extent(rows, seen[: len(rows)]), extent(columns, seen[len(rows) :])
 
 
