@@ -21,6 +21,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -97,7 +98,9 @@ def patches_forward(x: Map, kernel: Kernel, stride: Stride) -> Map:
     size = images_per_block(parts, rows * columns * len(matrix))
 
     def step(block: Array, y: Blocks) -> Blocks:
-        patches = windows(take(parts, block, size), kernel, (rows, columns), stride)
+        patches = windows(
+            take(parts, block, size), kernel.shape[:2], (rows, columns), stride
+        )
         return put(y, (patches @ matrix).astype(y.dtype), block, size)
 
     y = jnp.zeros((*parts.shape[:2], rows, columns, kernel.shape[3]), x.dtype)
@@ -105,22 +108,51 @@ def patches_forward(x: Map, kernel: Kernel, stride: Stride) -> Map:
 
 
 def kernel_gradient(x: Map, kernel: Kernel, gradient: Map, stride: Stride) -> Kernel:
-    """The gradient for the kernel: patchesᵀ · gradient, added up over the blocks."""
+    """The gradient for the kernel, added up over the blocks.
+
+    Its columns of taps come from copies of the map moved sideways, its rows from copies
+    of the gradient moved down: k_w·C by k_h·O values out of one product, which is
+    squarer, and of fewer copies, than the patches of k_h·k_w·C by O would be. Rows of
+    the map that a stride separates never meet, and have a product each.
+    """
     rows, columns, outputs = gradient.shape[1:]
-    height = kernel.size // outputs
+    down, right, inputs = kernel.shape[:3]
     parts, gradients = split(x), split(gradient)
-    size = images_per_block(parts, rows * columns * height)
+    size = images_per_block(parts, rows * columns * (right * inputs + down * outputs))
+    taps = [range(first, down, stride[0]) for first in range(min(down, stride[0]))]
 
-    def step(block: Array, total: Array) -> Array:
-        patches = windows(take(parts, block, size), kernel, (rows, columns), stride)
-        patches = patches.reshape(len(parts), -1, height)
+    def step(block: Array, totals: list[Array]) -> list[Array]:
+        wide = windows(
+            take(parts, block, size), (1, right), (x.shape[1], columns), (1, stride[1])
+        )
         given = take(gradients, block, size).astype(jnp.float32)
-        given = given.reshape(len(parts), -1, outputs)
-        return total + jnp.einsum("dnp,dno->dpo", patches, given)
+        return [
+            total + product(wide[:, :, group.start :: group.step], given, len(group))
+            for group, total in zip(taps, totals, strict=True)
+        ]
 
-    total = jnp.zeros((len(parts), height, outputs), jnp.float32)
-    summed = loop(parts, size, step, total).sum(0)
-    return summed.reshape(kernel.shape).astype(kernel.dtype)
+    def product(wide: Blocks, given: Blocks, count: int) -> Array:
+        height = rows + count - 1
+        moved = [
+            jnp.pad(given, ((0, 0), (0, 0), (i, count - 1 - i), (0, 0), (0, 0)))
+            for i in range(count)
+        ]
+        return jnp.einsum(
+            "dnp,dno->dpo",
+            wide[:, :, :height].reshape(len(parts), -1, right * inputs),
+            jnp.concatenate(moved, -1).reshape(len(parts), -1, count * outputs),
+        )
+
+    start = [
+        jnp.zeros((len(parts), right * inputs, len(group) * outputs), jnp.float32)
+        for group in taps
+    ]
+    found = jnp.zeros((down, right, inputs, outputs), jnp.float32)
+    for group, total in zip(taps, loop(parts, size, step, start), strict=True):
+        values = total.sum(0).reshape(right, inputs, len(group), outputs)
+        rows_of = slice(group.start, None, group.step)
+        found = found.at[rows_of].set(jnp.moveaxis(values, 2, 0))
+    return found.astype(kernel.dtype)
 
 
 def input_gradient(x: Map, kernel: Kernel, gradient: Map, stride: Stride) -> Map:
@@ -190,14 +222,14 @@ def positions(x: Map, kernel: Kernel, stride: Stride) -> tuple[int, int]:
 
 
 def windows(
-    x: Blocks, kernel: Kernel, counts: tuple[int, int], stride: Stride
+    x: Blocks, window: tuple[int, int], counts: tuple[int, int], stride: Stride
 ) -> Blocks:
-    """Returns what the kernel sees at each position, in the order of its weights."""
+    """Returns what a window sees at each position, in the order of a kernel's taps."""
     lasts = [(count - 1) * step + 1 for count, step in zip(counts, stride, strict=True)]
     views = [
         x[:, :, i : i + lasts[0] : stride[0], j : j + lasts[1] : stride[1]]
-        for i in range(kernel.shape[0])
-        for j in range(kernel.shape[1])
+        for i in range(window[0])
+        for j in range(window[1])
     ]
     return jnp.concatenate(views, -1).astype(jnp.float32)
 
@@ -224,8 +256,8 @@ def images_per_block(parts: Blocks, values: int) -> int:
 
 
 def loop(
-    parts: Blocks, size: int, step: Callable[[Array, Array], Array], start: Array
-) -> Array:
+    parts: Blocks, size: int, step: Callable[[Array, Any], Any], start: Any
+) -> Any:
     """Folds `step` over the blocks."""
     return lax.fori_loop(0, parts.shape[1] // size, step, start)
 

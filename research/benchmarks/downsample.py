@@ -64,12 +64,15 @@ def both_ways(cfg: Any, shape: tuple[int, int, int, int]) -> Subject:
     rng = np.random.default_rng(0)
     state = devices.replicate(nnx.as_pure(state), mesh)
 
+    def forward(x: jax.Array) -> jax.Array:
+        return nnx.merge(graph, state)(x)  # anew in each trace: random ones count
+
     @jax.jit
     def run(x: jax.Array, given: jax.Array) -> tuple[jax.Array, jax.Array]:
-        y, pull = jax.vjp(lambda x: nnx.merge(graph, state)(x), x)
+        y, pull = jax.vjp(forward, x)
         return y, pull(given)[0]
 
     x = rng.normal(size=shape).astype(np.float32)
-    given = rng.normal(size=jax.eval_shape(down, x).shape).astype(np.float32)
+    given = rng.normal(size=jax.eval_shape(forward, x).shape).astype(np.float32)
     x, given = devices.shard((x, given), mesh)
     return lambda: run(x, given)
