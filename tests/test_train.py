@@ -13,7 +13,7 @@ from flax import nnx
 
 from research import devices, optim
 from research.checkpoint import Checkpoints
-from research.data.feed import Host, Resident, batches, epoch_order
+from research.data.feed import Host, Plan, Resident, epoch_order
 from research.data.source import Split
 from research.downsample import Downsample
 from research.errors import Interrupted, UserError
@@ -235,14 +235,13 @@ def test_an_epoch_is_a_permutation_of_its_own():
     assert list(first) != list(second)
 
 
-@pytest.mark.parametrize("start", [0, 3, 4, 9, 12])
-def test_batches_go_on_where_they_stopped(start):
-    settings = {"batch_size": 16, "epochs": 3, "seed": 5}
-    whole = [(e, list(b)) for e, b in batches(EXAMPLES, **settings)]
-    assert [epoch for epoch, _ in whole] == [1] * 4 + [2] * 4 + [3] * 4
-    rest = [(e, list(b)) for e, b in batches(EXAMPLES, **settings, start=start)]
-    assert rest == whole[start:]
-    assert len({i for _, batch in whole[:4] for i in batch}) == 64  # none twice
+def test_each_epoch_of_a_plan_takes_every_example_at_most_once():
+    plan = Plan(EXAMPLES, batch_size=16, epochs=3, seed=5)
+    assert len(plan) == 12
+    for epoch in range(3):
+        taken = [i for step in range(4) for i in plan[4 * epoch + step]]
+        order = epoch_order(EXAMPLES, seed=5, epoch=epoch)
+        assert taken == order[:64].tolist()
 
 
 def test_weight_decay_spares_biases_norms_and_undecayed():
