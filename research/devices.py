@@ -177,7 +177,7 @@ def replicate(tree: Any, over: Mesh) -> Any:
 
 
 def whole(tree: Any, over: Mesh) -> Any:
-    """Returns arrays that lie on a mesh as whole ones on this process's first device."""
+    """Returns arrays of a mesh as whole ones on the first device of this process."""
     return jax.tree.map(lambda x: x.addressable_data(0), replicate(tree, over))
 
 
