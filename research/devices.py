@@ -160,8 +160,8 @@ def layout(tree: Any, over: Mesh, *, sharded: bool) -> Any:
 
 
 def put(tree: Any, shardings: Any) -> Any:
-    """Places arrays, of which every process holds the same, as `shardings` say."""
-    if jax.process_count() == 1:
+    """Places arrays as `shardings` say; all processes that these name hold the same."""
+    if all(place.is_fully_addressable for place in jax.tree.leaves(shardings)):
         return jax.device_put(tree, shardings)
     return jax.jit(lambda tree: tree, out_shardings=shardings)(tree)
 
