@@ -10,6 +10,7 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Callable
+from contextlib import closing
 
 import jax
 import optax
@@ -18,8 +19,10 @@ from jaxtyping import Array
 
 from research import devices, hosts
 from research.checkpoint import Checkpoints
-from research.data.feed import Plan, feed
+from research.data.feed import feed
+from research.data.plan import Plan
 from research.data.source import Split
+from research.data.stream import Stream
 from research.errors import Interrupted, UserError
 from research.interrupts import caught_signals
 from research.results import Metrics
@@ -28,7 +31,7 @@ from research.step import NEVER, Loss, State, Trainer, empty_sums
 
 def fit(
     network: nnx.Module,
-    split: Split,
+    split: Split | Stream,
     *,
     loss: Loss,
     optimizer: Callable[..., optax.GradientTransformation],
@@ -59,7 +62,8 @@ def fit(
       optimizer: factory `optimizer(steps_per_epoch=…, epochs=…)`.
       augment: `augment(images, key) → images`.
       checkpoints: where to go on from, and where to save.
-      metrics: takes one row an epoch.
+      metrics: takes one row an epoch; `input_wait` is the share of the time since the
+        start in which the devices had nothing to do for want of a batch.
       validate: `network → measures`, called after each epoch.
       show: called after each step with its number, now and then with a text about it.
       warn: called with a line when something was mended.
@@ -99,9 +103,10 @@ def fit(
     metrics.truncate(step)
     source = feed(split, mesh, device_bytes=device_bytes)
     first = step
+    batches = source.batches(plan, first, lambda: not state.step.is_ready())
     saved = started = time.monotonic()
-    with caught_signals() as caught:
-        for batch in source.batches(plan, start=first):
+    with closing(batches), caught_signals() as caught:
+        for batch in batches:
             state = trainer.step(state, *batch)
             step += 1
             epoch = -(-step // steps_per_epoch)
@@ -116,11 +121,13 @@ def fit(
             else:
                 show(step, "")
             if ends:
-                rate = (step - first) * batch_size / (time.monotonic() - started)
+                passed = time.monotonic() - started
+                speed = {
+                    "examples_per_second": (step - first) * batch_size / passed,
+                    "input_wait": batches.idle / passed,
+                }
                 place = {"step": step, "epoch": epoch}
-                metrics.append(
-                    place | {"split": "train", "examples_per_second": rate} | row
-                )
+                metrics.append(place | {"split": "train"} | speed | row)
                 if validate is not None:
                     measures = validate(trainer.network(state))
                     metrics.append(place | {"split": "validation"} | measures)

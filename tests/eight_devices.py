@@ -16,7 +16,8 @@ from flax import nnx
 
 from research import convolution, devices
 from research.checkpoint import Checkpoints
-from research.data.feed import Plan, Resident
+from research.data.feed import Resident
+from research.data.plan import Plan
 from research.data.source import Split
 from research.downsample import Downsample
 from research.evals import accuracy, layers, orbit
@@ -72,7 +73,7 @@ def trainer(mesh, *, shard_state=False):
 def trained(trainer):
     state, source = trainer.initial, Resident(split(), trainer.mesh)
     plan = Plan(29, batch_size=16, epochs=STEPS, seed=0)
-    for batch in source.batches(plan, 0):
+    for batch in source.batches(plan, 0, bool):
         state = trainer.step(state, *batch)
     return state
 

@@ -13,7 +13,8 @@ from flax import nnx
 
 from research import devices, optim
 from research.checkpoint import Checkpoints
-from research.data.feed import Host, Plan, Resident, epoch_order
+from research.data.feed import Host, Resident
+from research.data.plan import Plan, epoch_order
 from research.data.source import Split
 from research.downsample import Downsample
 from research.errors import Interrupted, UserError
@@ -26,6 +27,7 @@ from research.results import Metrics
 from research.step import Trainer
 from research.train import fit, restored
 
+TIMES = ("examples_per_second", "input_wait")
 EXAMPLES = 70  # 4 batches of 16, and 6 left over
 
 
@@ -124,7 +126,7 @@ def test_a_signal_saves_and_the_run_goes_on_bit_by_bit(
     assert Checkpoints(tmp_path / "checkpoints").steps()[-1] in (stop, stop + 1)
     assert identical(uninterrupted[1], train(tmp_path, split))
     whole, pieced = (
-        [{k: v for k, v in row.items() if k != "examples_per_second"} for row in rows]
+        [{k: v for k, v in row.items() if k not in TIMES} for row in rows]
         for rows in map(
             lambda f: read_lines(f / "metrics.jsonl"), (uninterrupted[0], tmp_path)
         )

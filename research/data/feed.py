@@ -1,63 +1,83 @@
-"""Feeds: which examples each step takes, and where its batch comes from.
+"""Feeds: where the batches of a training split come from.
 
 Of several processes each brings its own rows of a batch (`devices.rows`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import lru_cache
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from research import devices
+from research.data.plan import Plan
 from research.data.source import Split
+from research.data.stream import Stream
 from research.types import Labels, Pixels
 
-Batches = Iterator[tuple[Pixels, Labels]]
+Batch = tuple[Pixels, Labels]
+TICK = 1e-3  # seconds between looks at whether the devices still work
 
 
-@dataclass(frozen=True)
-class Plan:
-    """The examples of each step: a function of the seed and the step's number alone.
+class Batches:
+    """The batches of the steps to come.
 
-    So a run can go on from any step. The remainder of an epoch that does not fill a
-    batch is left out of it.
-
-    Args:
-      examples: of the split.
-      batch_size: of a step.
-      epochs: passes over the split, each in an order of its own.
-      seed: of the orders.
+    Attributes:
+      idle: seconds in which the devices had nothing to do for want of a batch.
     """
 
-    examples: int
-    batch_size: int
-    epochs: int
-    seed: int
+    def __init__(self, batches: Iterable[Batch]):
+        self._batches = iter(batches)
+        self.idle = 0.0
 
-    @property
-    def per_epoch(self) -> int:
-        """Steps in an epoch."""
-        return self.examples // self.batch_size
+    def __iter__(self) -> Iterator[Batch]:
+        return self
 
-    def __len__(self) -> int:
-        return self.epochs * self.per_epoch
+    def __next__(self) -> Batch:
+        return next(self._batches)
 
-    def __getitem__(self, step: int) -> np.ndarray:
-        """Returns the examples of a step, the first of which is step 0."""
-        epoch, place = divmod(step, self.per_epoch)
-        order = epoch_order(self.examples, seed=self.seed, epoch=epoch)
-        return order[place * self.batch_size :][: self.batch_size]
+    def close(self) -> None:
+        """Ends what makes them."""
 
 
-@lru_cache(maxsize=2)
-def epoch_order(examples: int, *, seed: int, epoch: int) -> np.ndarray:
-    """Returns the order of an epoch's examples: a function of seed and epoch alone."""
-    return np.random.default_rng([seed, epoch]).permutation(examples).astype(np.int32)
+class Ahead(Batches):
+    """Batches that a thread makes while the devices work on the one before.
+
+    Args:
+      batches: what the thread runs; it starts no program on the devices.
+      busy: whether the devices have work.
+    """
+
+    def __init__(self, batches: Iterable[Batch], busy: Callable[[], bool]):
+        super().__init__(batches)
+        self._busy = busy
+        self._thread = ThreadPoolExecutor(1)
+        self._coming = self._ask()
+
+    def _ask(self) -> Future[Batch | None]:
+        return self._thread.submit(next, self._batches, None)
+
+    def __next__(self) -> Batch:
+        since = None
+        while not self._coming.done():
+            if since is None and not self._busy():
+                since = time.monotonic()
+            wait([self._coming], TICK)
+        if since is not None:
+            self.idle += time.monotonic() - since
+        batch = self._coming.result()
+        if batch is None:
+            raise StopIteration
+        self._coming = self._ask()
+        return batch
+
+    def close(self) -> None:
+        """Ends the thread, after the batch that it is about."""
+        self._thread.shutdown(cancel_futures=True)
 
 
 class Resident:
@@ -73,14 +93,14 @@ class Resident:
             out_shardings=(sharded, sharded),
         )
 
-    def batch(self, indices: np.ndarray) -> tuple[Pixels, Labels]:
+    def batch(self, indices: np.ndarray) -> Batch:
         """Returns the examples at `indices`, sharded over the mesh."""
         mine = indices[devices.rows(len(indices))]
         return self._take(self.images, self.labels, devices.assemble(mine, self.mesh))
 
-    def batches(self, plan: Plan, start: int) -> Batches:
-        """Yields the batch of each step from `start` on."""
-        return (self.batch(plan[step]) for step in range(start, len(plan)))
+    def batches(self, plan: Plan, start: int, busy: Callable[[], bool]) -> Batches:
+        """Returns the batch of each step from `start` on; see `Ahead` for `busy`."""
+        return Batches(self.batch(plan[step]) for step in range(start, len(plan)))
 
 
 class Host:
@@ -90,18 +110,36 @@ class Host:
         self.split = split
         self.mesh = mesh
 
-    def batch(self, indices: np.ndarray) -> tuple[Pixels, Labels]:
+    def batch(self, indices: np.ndarray) -> Batch:
         """Returns the examples at `indices`, sharded over the mesh."""
         mine = indices[devices.rows(len(indices))]
         arrays = self.split.images[mine], self.split.labels[mine]
         return devices.assemble(arrays, self.mesh)
 
-    def batches(self, plan: Plan, start: int) -> Batches:
-        """Yields the batch of each step from `start` on."""
-        return (self.batch(plan[step]) for step in range(start, len(plan)))
+    def batches(self, plan: Plan, start: int, busy: Callable[[], bool]) -> Batches:
+        """Returns the batch of each step from `start` on; see `Ahead` for `busy`."""
+        steps = range(start, len(plan))
+        return Ahead((self.batch(plan[step]) for step in steps), busy)
 
 
-def feed(split: Split, mesh: Mesh, *, device_bytes: int) -> Resident | Host:
+class Streamed:
+    """A split that is read and decoded as it is needed."""
+
+    def __init__(self, stream: Stream, mesh: Mesh):
+        self.stream = stream
+        self.mesh = mesh
+
+    def batches(self, plan: Plan, start: int, busy: Callable[[], bool]) -> Batches:
+        """Returns the batch of each step from `start` on; see `Ahead` for `busy`."""
+        mine = self.stream.batches(plan, start, devices.rows(plan.batch_size))
+        return Ahead((devices.assemble(part, self.mesh) for part in mine), busy)
+
+
+def feed(
+    split: Split | Stream, mesh: Mesh, *, device_bytes: int
+) -> Resident | Host | Streamed:
     """Keeps a split of up to `device_bytes` on the devices, a larger on the host."""
+    if isinstance(split, Stream):
+        return Streamed(split, mesh)
     fits = split.images.nbytes <= device_bytes
     return Resident(split, mesh) if fits else Host(split, mesh)
