@@ -13,7 +13,7 @@ from research.data.arrays import Image as Pixels
 from research.data.images import MODES
 
 ATTEMPTS = 10  # at a box that lies within the image
-Box = tuple[float, float, float, float]  # left, top, right, bottom
+Box = tuple[int, int, int, int]  # left, top, right, bottom
 
 
 def random_resized(
@@ -50,9 +50,8 @@ def random_resized(
         # JPEG can be decoded at ½, ¼ or ⅛, in as little of the time, if that suffices.
         opened.draft(None, (ceil(full[0] * scale[0]), ceil(full[1] * scale[1])))
         image = opened.convert(MODES[channels])
-    factors = np.tile(np.divide(image.size, full), 2)
-    box = tuple(np.multiply(box, factors).tolist())
-    part = image.resize((width, height), Image.Resampling.BILINEAR, box=box)
+    drafted = np.multiply(box, np.tile(np.divide(image.size, full), 2)).tolist()
+    part = image.resize((width, height), Image.Resampling.BILINEAR, box=drafted)
     if flip and rng.random() < 0.5:
         part = ImageOps.mirror(part)
     return np.asarray(part, np.uint8).reshape(shape)

@@ -8,9 +8,10 @@ worker processes or hosts share the work. Grain runs these ahead of the training
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Int32, UInt8
@@ -77,6 +78,7 @@ class Stream:
     def batches(self, plan: Plan, start: int, rows: slice) -> Iterator[Batch]:
         """Yields the `rows` of the batch of each step from `start` on."""
         import grain  # takes a second, as TFDS does
+        from absl import flags
         from array_record.python.array_record_data_source import ArrayRecordDataSource
 
         source = ArrayRecordDataSource(self.stored.files)
@@ -84,6 +86,7 @@ class Stream:
         threads = grain.ReadOptions(self.threads, self.threads)
         data = grain.MapDataset.source(steps)[start:].to_iter_dataset(threads)
         if self.workers:
+            flags.FLAGS.mark_as_parsed()  # Grain asks absl for options that we have not
             processes = grain.MultiprocessingOptions(num_workers=self.workers)
             data = data.mp_prefetch(processes)
         return iter(data)
@@ -91,10 +94,17 @@ class Stream:
 
 @dataclass(frozen=True)
 class Steps:
-    """The batch of each step, as a random-access source for Grain."""
+    """The batch of each step, as a random-access source for Grain.
+
+    Attributes:
+      stream: what they are of.
+      source: its records by number, as bytes.
+      plan: the examples of each step.
+      rows: of each batch, that are wanted here.
+    """
 
     stream: Stream
-    source: Sequence[bytes]
+    source: Any
     plan: Plan
     rows: slice
 
