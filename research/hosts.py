@@ -102,7 +102,14 @@ def shared(function: Callable[..., Any], *arrays: Any) -> Any:
     if processes == 1:
         return function(*arrays)
     size = -(-count // processes)
-    rows = np.arange(size) + jax.process_index() * size
-    part = function(*(array[rows.clip(max=count - 1)] for array in arrays))
+    start = jax.process_index() * size
+    part = function(*(padded(array[min(start, count - 1) :], size) for array in arrays))
     whole = multihost_utils.process_allgather(part, tiled=True)
     return jax.tree.map(lambda array: array[:count], whole)
+
+
+def padded(array: Any, size: int) -> Any:
+    """Returns the first `size` rows, the last one repeated where there are fewer."""
+    part = array[:size]
+    missing = [(0, size - len(part))] + [(0, 0)] * (part.ndim - 1)
+    return np.pad(part, missing, "edge") if len(part) < size else part

@@ -76,8 +76,9 @@ class Ahead(Batches):
         return batch
 
     def close(self) -> None:
-        """Ends the thread, after the batch that it is about."""
+        """Ends the thread after the batch in hand, and what it takes batches from."""
         self._thread.shutdown(cancel_futures=True)
+        del self._batches
 
 
 class Resident:

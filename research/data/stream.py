@@ -8,7 +8,10 @@ worker processes or hosts share the work. Grain runs these ahead of the training
 from __future__ import annotations
 
 import os
+import threading
+import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -88,8 +91,9 @@ class Stream:
         if self.workers:
             flags.FLAGS.mark_as_parsed()  # Grain asks absl for options that we have not
             processes = grain.MultiprocessingOptions(num_workers=self.workers)
-            data = data.mp_prefetch(processes)
-        return iter(data)
+            data = data.mp_prefetch(processes, end_with_parent)
+        with closing(iter(data)) as batches:
+            yield from batches
 
 
 @dataclass(frozen=True)
@@ -135,3 +139,16 @@ class Steps:
             return self.stream.crop(content, self.stream.shape, rng), label
         except (RuntimeError, *UNREADABLE) as error:
             raise stored.damaged(number, error) from error
+
+
+def end_with_parent(index: int, count: int) -> None:
+    """Has a worker process end soon after its parent, which a kill −9 can strike."""
+    del index, count
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
