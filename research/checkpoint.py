@@ -4,6 +4,10 @@ Orbax writes each step into a folder of its own, which appears whole or not at a
 does restore flipped bytes without a word, so we keep our own SHA-256 beside each
 folder: it is written last, and a step without a matching one counts as absent.
 Restoring falls back to the step before. Nothing is ever overwritten in place.
+
+Of several processes each writes its devices' part of the arrays, into a folder that all
+of them see; the first one alone decides, sums up and removes. How a state lay on the
+devices when it was saved does not matter to those that restore it.
 """
 
 from __future__ import annotations
@@ -16,6 +20,7 @@ from typing import Any
 import jax
 import orbax.checkpoint as ocp
 
+from research import hosts
 from research.errors import UserError
 from research.files import write_text
 
@@ -51,16 +56,20 @@ class Checkpoints:
         Raises:
           UserError: the disk has no room for it; nothing is written.
         """
-        if step in self.steps():
+        if hosts.agreed(step in self.steps()):
             return
         self._require_room(sum(leaf.nbytes for leaf in jax.tree.leaves(state)))
         target = self.folder / str(step)
-        shutil.rmtree(target, ignore_errors=True)  # finished, but killed before its sum
-        self._orbax.save(target, state)
-        write_text(self._sum(step), digest(target))
-        for old in self.steps()[: -self.keep]:
-            self._sum(old).unlink()
-            shutil.rmtree(self.folder / str(old))
+        if hosts.leads():  # finished, but killed before its sum
+            shutil.rmtree(target, ignore_errors=True)
+        hosts.barrier(f"save {step}")
+        self._orbax.save(target, state)  # returns when all processes are through
+        if hosts.leads():
+            write_text(self._sum(step), digest(target))
+            for old in self.steps()[: -self.keep]:
+                self._sum(old).unlink()
+                shutil.rmtree(self.folder / str(old))
+        hosts.barrier(f"saved {step}")
 
     def restore(self, like: Any) -> tuple[int, Any, list[str]]:
         """Returns the newest good state.
@@ -79,15 +88,24 @@ class Checkpoints:
             restore_args=ocp.checkpoint_utils.construct_restore_args(abstract),
             partial_restore=True,
         )
+        step, skipped = self._newest_good() if hosts.leads() else (0, [])
+        step = hosts.agreed(step)
+        if not step:
+            return 0, like, skipped
+        state = self._orbax.restore(self.folder / str(step), args=wanted)
+        return step, state, skipped
+
+    def _newest_good(self) -> tuple[int, list[str]]:
+        """Returns the newest step that matches its checksum, or 0; drops newer ones."""
         skipped = []
         for step in reversed(self.steps()):
             folder = self.folder / str(step)
             if folder.is_dir() and digest(folder) == self._sum(step).read_text():
-                return step, self._orbax.restore(folder, args=wanted), skipped
+                return step, skipped
             skipped.append(f"checkpoint {folder} does not match its checksum: skipped")
             self._sum(step).unlink()
             shutil.rmtree(folder, ignore_errors=True)
-        return 0, like, skipped
+        return 0, skipped
 
     def _require_room(self, size: int) -> None:
         """Refuses in time: Orbax fails on a full disk with pages of threads' errors."""

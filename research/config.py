@@ -26,7 +26,16 @@ from omegaconf.errors import OmegaConfBaseException
 from research.errors import UserError
 
 CONF = Path(__file__).parent.parent / "conf"
-PLACES = ("root", "name", "data.dir", "data.manual_dir")  # where a run lies, not what
+PLACES = (  # where a run lies and what on, not what it is
+    "root",
+    "name",
+    "data.dir",
+    "data.manual_dir",
+    "train.shard_state",
+    "distributed.coordinator",
+    "distributed.processes",
+    "distributed.process",
+)
 LONGEST_NAME = 120  # characters; file systems take 255
 
 

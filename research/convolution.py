@@ -235,8 +235,13 @@ def windows(
 
 
 def split(x: Map) -> Blocks:
-    """(batch, …) → (devices, batch / devices, …), as `devices.mesh` shards a batch."""
-    count = jax.device_count()
+    """(batch, …) → (devices, batch / devices, …), as the batch lies on its mesh.
+
+    The mesh is that of the context (`jax.set_mesh`), or else what `devices.mesh` takes
+    of this process's devices. A wrong guess costs time, and nothing else.
+    """
+    mesh = jax.sharding.get_abstract_mesh()
+    count = jax.local_device_count() if mesh.empty else mesh.size
     while x.shape[0] % count:
         count -= 1
     return x.reshape(count, -1, *x.shape[1:])

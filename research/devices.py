@@ -1,8 +1,8 @@
 """The device mesh: training and evaluation are always data-parallel over it.
 
-One device is the special case; many accelerators, and the cores of a CPU as one virtual
-device each, are the same code path. Call `use_virtual_cpus` before JAX touches a
-device.
+One device is the special case; many accelerators, those of many hosts, and the cores of
+a CPU as one virtual device each, are the same code path. Call `use_virtual_cpus` before
+JAX touches a device.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from __future__ import annotations
 import ctypes
 import os
 import platform
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,10 @@ import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from research import hosts
+from research.errors import UserError
+
+SPLIT = 2**14  # values below which an array is not worth the messages of splitting it
 MALLOC = {  # name: (option, value) of mallopt
     "M_MMAP_MAX": (-4, 0),  # no memory of its own for a large block
     "M_TRIM_THRESHOLD": (-1, -1),  # nothing is given back
@@ -68,32 +74,121 @@ def use_compilation_cache(folder: str | Path) -> None:
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
 
 
-def prepare(root: str | Path) -> None:
-    """Sets JAX up for a script whose outputs go to `root`."""
+def prepare(root: str | Path, distributed: Mapping[str, Any] | None = None) -> None:
+    """Sets JAX up for a script whose outputs go to `root`.
+
+    Args:
+      root: folder of outputs.
+      distributed: arguments of `hosts.join`; None: this process runs alone.
+
+    Raises:
+      UserError: the other processes cannot be reached.
+    """
     keep_freed_memory()
     use_virtual_cpus()
     use_compilation_cache(Path(root) / ".cache" / "jax")
+    hosts.join(**(distributed or {}))
 
 
 def mesh(batch: int | None = None) -> Mesh:
-    """Returns a one-axis mesh `data` over the devices.
+    """Returns a one-axis mesh `data` over the devices of this process.
 
     Args:
       batch: examples per step; the mesh takes the largest number of devices that
         divides it. None: all devices.
     """
-    devices = jax.devices()
-    count = len(devices)
-    while batch is not None and batch % count:
-        count -= 1
-    return Mesh(np.array(devices[:count]), ("data",))
+    devices = jax.local_devices()
+    return Mesh(np.array(devices[: divisor(batch, len(devices))]), ("data",))
+
+
+def world(batch: int) -> Mesh:
+    """Returns a one-axis mesh `data` over the devices of all processes, for training.
+
+    It takes equally many of each process, in the order of the processes, so that each
+    feeds as many consecutive rows of a batch (`rows`).
+
+    Args:
+      batch: examples per step; the mesh takes the largest number of devices that
+        divides it.
+
+    Raises:
+      UserError: the number of processes does not divide the batch.
+    """
+    count = jax.process_count()
+    if batch % count:
+        raise UserError(
+            f"train.batch_size={batch} for {count} processes: takes a multiple of "
+            f"{count} (distributed.processes)"
+        )
+    groups = [jax.local_devices(process_index=process) for process in range(count)]
+    size = divisor(batch // count, min(map(len, groups)))
+    return Mesh(np.concatenate([group[:size] for group in groups]), ("data",))
+
+
+def divisor(batch: int | None, most: int) -> int:
+    """Returns the largest divisor of `batch` that is not above `most`."""
+    return next(n for n in range(most, 0, -1) if batch is None or batch % n == 0)
+
+
+def layout(tree: Any, over: Mesh, *, sharded: bool) -> Any:
+    """Returns how each array of a tree lies on a mesh: whole on each device, or split.
+
+    Split (ZeRO, FSDP), an array of at least `SPLIT` values is cut along its largest
+    axis that the number of devices divides, so each device holds its share of it.
+
+    Args:
+      tree: arrays.
+      over: the mesh.
+      sharded: whether to split.
+
+    Returns:
+      A tree of shardings.
+
+    References:
+      S. Rajbhandari, J. Rasley, O. Ruwase, Y. He, ZeRO: Memory Optimizations Toward
+      Training Trillion Parameter Models, SC 2020, arXiv:1910.02054.
+    """
+
+    def one(array: Any) -> NamedSharding:
+        axes = [a for a, size in enumerate(array.shape) if size % over.size == 0]
+        if not sharded or not axes or array.size < SPLIT:
+            return NamedSharding(over, PartitionSpec())
+        axis = max(axes, key=lambda a: array.shape[a])
+        return NamedSharding(over, PartitionSpec(*[None] * axis, "data"))
+
+    return jax.tree.map(one, tree)
+
+
+def put(tree: Any, shardings: Any) -> Any:
+    """Places arrays as `shardings` say; all processes that these name hold the same."""
+    if all(place.is_fully_addressable for place in jax.tree.leaves(shardings)):
+        return jax.device_put(tree, shardings)
+    return jax.jit(lambda tree: tree, out_shardings=shardings)(tree)
 
 
 def shard(tree: Any, over: Mesh) -> Any:
     """Puts arrays on the mesh, their first axis split over its devices."""
-    return jax.device_put(tree, NamedSharding(over, PartitionSpec("data")))
+    return put(tree, NamedSharding(over, PartitionSpec("data")))
 
 
 def replicate(tree: Any, over: Mesh) -> Any:
     """Puts a whole copy of every array on each device of the mesh."""
-    return jax.device_put(tree, NamedSharding(over, PartitionSpec()))
+    return put(tree, NamedSharding(over, PartitionSpec()))
+
+
+def whole(tree: Any, over: Mesh) -> Any:
+    """Returns arrays of a mesh as whole ones on the first device of this process."""
+    return jax.tree.map(lambda x: x.addressable_data(0), replicate(tree, over))
+
+
+def rows(batch: int) -> slice:
+    """Returns the rows of a batch that this process feeds to `world(batch)`."""
+    size = batch // jax.process_count()
+    return slice(jax.process_index() * size, (jax.process_index() + 1) * size)
+
+
+def assemble(tree: Any, over: Mesh) -> Any:
+    """Makes batches on `world(…)` of the `rows` of them that each process gives."""
+    sharding = NamedSharding(over, PartitionSpec("data"))
+    build = partial(jax.make_array_from_process_local_data, sharding)
+    return jax.tree.map(build, tree)

@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from flax import nnx
+from jax.sharding import PartitionSpec
 from jaxtyping import Array
 
 from research import devices
@@ -59,6 +60,8 @@ class Trainer:
         statistics and the optimiser stay in float32.
       seed: of the augmentation.
       mesh: devices that share each batch.
+      shard_state: whether each device holds a share of the parameters and of the
+        optimiser's state (`devices.layout`), rather than all of them.
 
     Raises:
       UserError: there is no such dtype.
@@ -74,21 +77,21 @@ class Trainer:
         dtype: str,
         seed: int,
         mesh: jax.sharding.Mesh,
+        shard_state: bool = False,
     ):
         network.train()
         self.graph, params, rest = nnx.split(network, nnx.Param, ...)
         self.mesh = mesh
-        self.initial = devices.replicate(
-            State(
-                params=params,
-                rest=nnx.as_pure(rest),
-                opt=optimizer.init(params),
-                step=jnp.int32(0),
-                sums=empty_sums(),
-            ),
-            mesh,
+        initial = State(
+            params=params,
+            rest=nnx.as_pure(rest),
+            opt=optimizer.init(params),
+            step=jnp.int32(0),
+            sums=empty_sums(),
         )
-        self.step = jax.jit(
+        placed = devices.layout(initial, mesh, sharded=shard_state)
+        self.initial = devices.put(initial, placed)
+        self._step = jax.jit(
             partial(
                 train_step,
                 graph=self.graph,
@@ -99,11 +102,18 @@ class Trainer:
                 seed=seed,
             ),
             donate_argnums=0,
+            out_shardings=placed,
         )
 
+    def step(self, state: State, pixels: Array, labels: Array) -> State:
+        """Returns the state after one more step, in place of the one given."""
+        with jax.set_mesh(self.mesh):
+            return self._step(state, pixels, labels)
+
     def network(self, state: State) -> nnx.Module:
-        """Returns the network with the parameters and statistics of a state."""
-        network = nnx.merge(self.graph, nnx.as_pure(state.params), state.rest)
+        """Returns the network of a state, whole and on this process's first device."""
+        params, rest = devices.whole((state.params, state.rest), self.mesh)
+        network = nnx.merge(self.graph, nnx.as_pure(params), rest)
         network.eval()
         return network
 
@@ -126,6 +136,8 @@ def train_step(
 
     def objective(params: Any) -> tuple[Array, tuple[Array, Any]]:
         cast = jax.tree.map(lambda p: p.astype(dtype), nnx.as_pure(params))
+        # Where the state is split, its shares come together here, and nowhere else.
+        cast = jax.lax.with_sharding_constraint(cast, PartitionSpec())
         network = nnx.merge(graph, cast, state.rest)
         value, logits = loss(network, images, labels)
         rest = nnx.as_pure(nnx.state(network, nnx.Not(nnx.Param)))

@@ -7,18 +7,22 @@ on from its last checkpoint bit by bit as if nothing had happened.
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Callable
+from contextlib import closing
 
 import jax
 import optax
 from flax import nnx
 from jaxtyping import Array
 
-from research import devices
+from research import devices, hosts
 from research.checkpoint import Checkpoints
-from research.data.feed import batches, feed
+from research.data.feed import feed
+from research.data.plan import Plan
 from research.data.source import Split
+from research.data.stream import Stream
 from research.errors import Interrupted, UserError
 from research.interrupts import caught_signals
 from research.results import Metrics
@@ -27,7 +31,7 @@ from research.step import NEVER, Loss, State, Trainer, empty_sums
 
 def fit(
     network: nnx.Module,
-    split: Split,
+    split: Split | Stream,
     *,
     loss: Loss,
     optimizer: Callable[..., optax.GradientTransformation],
@@ -44,6 +48,7 @@ def fit(
     checkpoint_seconds: float = 60.0,
     sync_steps: int = 20,
     device_bytes: int = 2**31,
+    shard_state: bool = False,
 ) -> nnx.Module:
     """Trains a network to its last epoch, from its newest good checkpoint if any.
 
@@ -57,7 +62,8 @@ def fit(
       optimizer: factory `optimizer(steps_per_epoch=…, epochs=…)`.
       augment: `augment(images, key) → images`.
       checkpoints: where to go on from, and where to save.
-      metrics: takes one row an epoch.
+      metrics: takes one row an epoch; `input_wait` is the share of the time since the
+        start in which the devices had nothing to do for want of a batch.
       validate: `network → measures`, called after each epoch.
       show: called after each step with its number, now and then with a text about it.
       warn: called with a line when something was mended.
@@ -68,16 +74,19 @@ def fit(
       checkpoint_seconds: at most so much work is lost to a kill −9.
       sync_steps: steps between looks at the loss, which wait for the devices.
       device_bytes: a split up to this size is kept on the devices.
+      shard_state: whether parameters and the optimiser's state are split over the
+        devices, rather than whole on each.
 
     Returns:
-      The trained network, in inference mode.
+      The trained network, in inference mode, on the first device of this process.
 
     Raises:
       UserError: the batch is larger than the split, or the loss is not finite.
       Interrupted: SIGTERM or SIGINT came; the state is saved.
     """
     steps_per_epoch = steps(len(split), batch_size=batch_size)
-    mesh = devices.mesh(batch_size)
+    plan = Plan(len(split), batch_size, epochs, seed)
+    mesh = devices.world(batch_size)
     trainer = Trainer(
         network,
         loss=loss,
@@ -86,44 +95,48 @@ def fit(
         dtype=dtype,
         seed=seed,
         mesh=mesh,
+        shard_state=shard_state,
     )
     step, state, notes = checkpoints.restore(trainer.initial)
     for note in notes:
         warn(note)
     metrics.truncate(step)
     source = feed(split, mesh, device_bytes=device_bytes)
-    total = epochs * steps_per_epoch
     first = step
+    batches = source.batches(plan, first, lambda: not state.step.is_ready())
     saved = started = time.monotonic()
-    with caught_signals() as signal:
-        for epoch, indices in batches(
-            len(split), batch_size=batch_size, epochs=epochs, seed=seed, start=first
-        ):
-            state = trainer.step(state, *source.batch(indices))
+    with closing(batches), caught_signals() as caught:
+        for batch in batches:
+            state = trainer.step(state, *batch)
             step += 1
+            epoch = -(-step // steps_per_epoch)
             ends = step % steps_per_epoch == 0
-            stop = signal() is not None
+            looks = ends or step % sync_steps == 0
+            stop = caught() is not None
             due = stop or time.monotonic() - saved > checkpoint_seconds
-            if ends or due or step % sync_steps == 0:
+            stop, due = hosts.anywhere(stop, due, now=looks)
+            if looks or due:
                 row = summary(state, checkpoints)
                 show(step, f"epoch {epoch}  loss {row['loss']:.3f}")
             else:
                 show(step, "")
             if ends:
-                rate = (step - first) * batch_size / (time.monotonic() - started)
+                passed = time.monotonic() - started
+                speed = {
+                    "examples_per_second": (step - first) * batch_size / passed,
+                    "input_wait": batches.idle / passed,
+                }
                 place = {"step": step, "epoch": epoch}
-                metrics.append(
-                    place | {"split": "train", "examples_per_second": rate} | row
-                )
+                metrics.append(place | {"split": "train"} | speed | row)
                 if validate is not None:
                     measures = validate(trainer.network(state))
                     metrics.append(place | {"split": "validation"} | measures)
                 state.sums = devices.replicate(empty_sums(), mesh)
-            if due or step == total:
+            if due or step == len(plan):
                 checkpoints.save(step, state)
                 saved = time.monotonic()
             if stop:
-                raise Interrupted(signal(), step)
+                raise Interrupted(caught() or signal.SIGTERM, step)
     return trainer.network(state)
 
 

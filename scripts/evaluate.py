@@ -18,7 +18,7 @@ def main(cfg: DictConfig) -> None:
     from research.errors import UserError
     from research.run import evaluate_foreign, evaluate_run, evaluate_untrained
 
-    devices.prepare(cfg.root)
+    devices.prepare(cfg.root, cfg.distributed)
     line = " ".join(sys.argv)
     if cfg.run_dir is not None:
         exact = Path(cfg.run_dir)  # its name may look like a pattern

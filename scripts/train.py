@@ -20,7 +20,7 @@ def main(cfg: DictConfig) -> None:
     from research import devices
     from research.run import run
 
-    devices.prepare(cfg.root)
+    devices.prepare(cfg.root, cfg.distributed)
     job = HydraConfig.get()
     choices = {
         k: v for k, v in job.runtime.choices.items() if not k.startswith("hydra/")

@@ -43,7 +43,7 @@ DATA = {
     "research.errors",
 }
 PURE = {f"research.{x}" for x in ("perturb", "metrics", "scrambles", "changes")}
-EVALS = BASE | DATA | PURE | {"research.devices"}
+EVALS = BASE | DATA | PURE | {"research.devices", "research.hosts"}
 ALLOWED = {
     "research": None,  # no bound: train, run, config
     "research.errors": set(),

@@ -13,7 +13,8 @@ from flax import nnx
 
 from research import devices, optim
 from research.checkpoint import Checkpoints
-from research.data.feed import Host, Resident, batches, epoch_order
+from research.data.feed import Host, Resident
+from research.data.plan import Plan, epoch_order
 from research.data.source import Split
 from research.downsample import Downsample
 from research.errors import Interrupted, UserError
@@ -26,6 +27,7 @@ from research.results import Metrics
 from research.step import Trainer
 from research.train import fit, restored
 
+TIMES = ("examples_per_second", "input_wait")
 EXAMPLES = 70  # 4 batches of 16, and 6 left over
 
 
@@ -124,7 +126,7 @@ def test_a_signal_saves_and_the_run_goes_on_bit_by_bit(
     assert Checkpoints(tmp_path / "checkpoints").steps()[-1] in (stop, stop + 1)
     assert identical(uninterrupted[1], train(tmp_path, split))
     whole, pieced = (
-        [{k: v for k, v in row.items() if k != "examples_per_second"} for row in rows]
+        [{k: v for k, v in row.items() if k not in TIMES} for row in rows]
         for rows in map(
             lambda f: read_lines(f / "metrics.jsonl"), (uninterrupted[0], tmp_path)
         )
@@ -235,14 +237,13 @@ def test_an_epoch_is_a_permutation_of_its_own():
     assert list(first) != list(second)
 
 
-@pytest.mark.parametrize("start", [0, 3, 4, 9, 12])
-def test_batches_go_on_where_they_stopped(start):
-    settings = {"batch_size": 16, "epochs": 3, "seed": 5}
-    whole = [(e, list(b)) for e, b in batches(EXAMPLES, **settings)]
-    assert [epoch for epoch, _ in whole] == [1] * 4 + [2] * 4 + [3] * 4
-    rest = [(e, list(b)) for e, b in batches(EXAMPLES, **settings, start=start)]
-    assert rest == whole[start:]
-    assert len({i for _, batch in whole[:4] for i in batch}) == 64  # none twice
+def test_each_epoch_of_a_plan_takes_every_example_at_most_once():
+    plan = Plan(EXAMPLES, batch_size=16, epochs=3, seed=5)
+    assert len(plan) == 12
+    for epoch in range(3):
+        taken = [i for step in range(4) for i in plan[4 * epoch + step]]
+        order = epoch_order(EXAMPLES, seed=5, epoch=epoch)
+        assert taken == order[:64].tolist()
 
 
 def test_weight_decay_spares_biases_norms_and_undecayed():

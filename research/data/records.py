@@ -1,8 +1,7 @@
-"""TFDS without TensorFlow: makes prepared data sets and reads their records.
+"""TFDS without TensorFlow: makes prepared data sets.
 
 TensorFlow Datasets keeps a data set as DIR/NAME/VERSION/*.array_record-*, with its
-features beside it (https://www.tensorflow.org/datasets). Its reader takes one example
-at a time (20–34 s for the 60,000 of MNIST); here whole files are read at once.
+features beside it (https://www.tensorflow.org/datasets). `stored` reads them.
 """
 
 from __future__ import annotations
@@ -11,21 +10,17 @@ import contextlib
 import io
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import requests
 import tensorflow_datasets as tfds
-from array_record.python.array_record_module import ArrayRecordReader
 from tensorflow_datasets.core.download.download_manager import NonMatchingChecksumError
 from tensorflow_datasets.core.download.extractor import ExtractError
 from tensorflow_datasets.core.download.util import DownloadError
-from tensorflow_datasets.proto import tf_example_pb2, tf_feature_pb2
 
-from research.data.arrays import Image, published
-from research.data.images import UNREADABLE, fit
+from research.data.arrays import published
 from research.errors import UserError
 
 Examples = Iterable[tuple[int | str, dict[str, Any]]]  # (key, {"image": …, "label": …})
@@ -147,112 +142,3 @@ def sizes(folder: Path) -> dict[str, int]:
     return {
         split["name"]: sum(map(int, split["shardLengths"])) for split in info["splits"]
     }
-
-
-def examples(
-    folder: Path, split: str, *, shape: tuple[int, int, int], classes: int
-) -> Iterator[tuple[Image, int]]:
-    """Reads a split of a prepared data set in stored order, a file at a time.
-
-    Args:
-      folder: DIR/NAME/VERSION.
-      split: one of `sizes(folder)`.
-      shape: (height, width, channels); images of no fixed size are scaled to it.
-      classes: number of classes.
-
-    Raises:
-      UserError: its features are not what `data.shape` and `data.classes` say, or a
-        file is damaged.
-    """
-    info = tfds.builder_from_directory(folder).info
-    if info.file_format.value != FORMAT:
-        raise UserError(
-            f"{folder} was prepared as {info.file_format.value}, which only TensorFlow "
-            f"reads; prepare it as {FORMAT} in another data.dir"
-        )
-    if info.supervised_keys is None or len(info.supervised_keys) != 2:
-        raise UserError(f"data.name={info.name}: TFDS knows no (image, label) of it")
-    image_key, label_key = info.supervised_keys
-    feature = info.features[image_key]
-    check_features(info, feature, info.features[label_key], shape, classes)
-    stored = info.splits[split]
-    for path, length in zip(stored.filepaths, stored.shard_lengths, strict=True):
-        for record in read_records(Path(path), length):
-            fields = tf_example_pb2.Example.FromString(record).features.feature
-            try:
-                image = decode(fields[image_key], feature, shape)
-            except UNREADABLE as error:
-                raise damaged(Path(path), error) from error
-            label = fields[label_key].int64_list.value[0]
-            if not 0 <= label < classes:
-                raise UserError(
-                    f"data.name={info.name}: split {split!r} has a label {label}, "
-                    f"outside 0…{classes - 1}; choose another split (data.test_split)"
-                )
-            yield image, label
-
-
-def check_features(
-    info: tfds.core.DatasetInfo,
-    image: Any,
-    label: Any,
-    shape: tuple[int, int, int],
-    classes: int,
-) -> None:
-    """Compares stored features with what the config says.
-
-    Raises:
-      UserError: an image size or the number of classes differs.
-    """
-    if len(image.shape) != 3 or (None not in image.shape and image.shape != shape):
-        stored = "×".join(str(size or "any") for size in image.shape)
-        asked = "×".join(map(str, shape))
-        raise UserError(
-            f"data.shape={asked}: the images of {info.name} are {stored}; set "
-            f"data.shape=[{stored.replace('×', ',')}]"
-        )
-    known = getattr(label, "num_classes", classes)  # plain integers do not say
-    if known != classes:
-        raise UserError(
-            f"data.classes={classes}: {info.name} has {known} classes; set "
-            f"data.classes={known}"
-        )
-
-
-def read_records(path: Path, length: int) -> list[bytes]:
-    """Returns all records of a file, `length` of them.
-
-    Raises:
-      UserError: it is missing, truncated or changed.
-    """
-    if not path.is_file():
-        raise damaged(path, "the file is missing")
-    try:
-        records = ArrayRecordReader(str(path)).read_all()
-    except RuntimeError as error:  # a checksum of its own does not fit
-        raise damaged(path, error) from error
-    if len(records) != length:
-        raise damaged(path, f"{len(records)} records, not {length}")
-    return records
-
-
-def decode(
-    field: tf_feature_pb2.Feature, feature: Any, shape: tuple[int, int, int]
-) -> Image:
-    """Returns a stored image, encoded (PNG, JPEG) or plain, as an array."""
-    if isinstance(feature, tfds.features.Image):
-        return fit(field.bytes_list.value[0], shape)
-    value = (
-        field.bytes_list.value[0]
-        if field.HasField("bytes_list")
-        else np.array(field.int64_list.value)
-    )
-    return feature.decode_example_np(value).astype(np.uint8)
-
-
-def damaged(path: Path, reason: Exception | str) -> UserError:
-    """Returns what to tell of a record file that cannot be read."""
-    first = str(reason).split(";")[0]
-    return UserError(
-        f"{path} is damaged ({first}); remove {path.parent} and prepare the data again"
-    )

@@ -42,10 +42,12 @@ class Dataset:
     version: str
     shape: tuple[int, int, int]
     classes: int
-    splits: Mapping[str, Callable[[], Split]] = field(repr=False)
+    splits: Mapping[str, Callable[[], Any]] = field(repr=False)
 
-    def split(self, name: str) -> Split:
+    def split(self, name: str) -> Any:
         """Returns `train`, `validation` (empty unless asked for) or `test`.
+
+        Each is a `Split`; but `train` is a `Stream` where the config says so.
 
         Raises:
           UserError: there is no such split, or a file is damaged.
@@ -72,6 +74,8 @@ def load(
     test_split: str = "test",
     embedded: bool = False,
     verify: bool = True,
+    central: float = 1.0,
+    stream: Callable[..., Any] | None = None,
 ) -> Dataset:
     """Loads a prepared data set.
 
@@ -95,14 +99,20 @@ def load(
       test_split: the stored split that is `test`.
       embedded: the builder needs no files: prepare at the first use.
       verify: whether to check the arrays' SHA-256 when a split is read.
+      central: how much of the height and width of an image that is scaled is kept in
+        arrays, around its centre.
+      stream: factory of what `train` is in place of arrays, for data that do not fit:
+        `stream(folder, split, examples=…, shape=…, classes=…)`. `validation` and `test`
+        are arrays on disk as ever, mapped into memory; no others are made.
 
     Raises:
       UserError: it is not prepared, is damaged, or is not of that shape, classes, size.
     """
-    store = Store(name, version, tuple(shape), classes, Path(dir), overrides)
+    store = Store(name, version, tuple(shape), classes, Path(dir), overrides, central)
     if embedded and not store.found:
         store.build(builder, manual_dir=None, quiet=True)
-    there = store.index("train")["examples"]
+    streamed = stream is not None
+    there = store.sizes()["train"] if streamed else store.index("train")["examples"]
     store.index(test_split)
     last = there - validation_examples
     size = last if train_examples is None else train_examples
@@ -122,4 +132,15 @@ def load(
         "validation": partial(cut, "train", last, there),
         "test": partial(cut, test_split, 0, None),
     }
+    if stream is not None:
+        size_of = {"examples": size, "shape": store.shape, "classes": classes}
+        splits["train"] = cache(partial(stream, store.folder, "train", **size_of))
+        splits["validation"] = partial(held_out, store, last, there, verify=verify)
     return Dataset(name, store.folder.name, store.shape, classes, splits)
+
+
+def held_out(store: Store, start: int, stop: int, *, verify: bool) -> Split:
+    """Returns the last training examples as arrays of their own."""
+    if start == stop:
+        return Split(np.empty((0, *store.shape), np.uint8), np.empty(0, np.int32))
+    return Split(*store.read("train", start, verify=verify))

@@ -31,6 +31,7 @@ class Store:
       classes: number of classes.
       dir: the folder of data sets.
       overrides: what selects it on the command line, for the errors.
+      central: how much of the height and width of an image that is scaled is kept.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Store:
     classes: int
     dir: Path
     overrides: str
+    central: float = 1.0
 
     @property
     def found(self) -> list[Path]:
@@ -71,46 +73,60 @@ class Store:
             "from local files"
         )
 
-    def arrays(self, split: str) -> Path:
+    def sizes(self) -> dict[str, int]:
+        """Returns the number of stored examples of each split, from what TFDS wrote.
+
+        Raises:
+          UserError: the data set is not prepared.
+        """
+        if not self.found:
+            raise self.missing()
+        from research.data import records  # TFDS takes a second to import
+
+        return records.sizes(self.folder)
+
+    def arrays(self, split: str, start: int = 0) -> Path:
         """Returns the folder of a split's arrays, making them at first use.
+
+        Args:
+          split: as stored.
+          start: the first example that is in them.
 
         Raises:
           UserError: the data set is not prepared, has no such split, or is not of the
             configured shape and classes.
         """
         size = "x".join(map(str, self.shape))
-        folder = self.folder / f"arrays-{size}" / split
+        kept = "" if self.central == 1 else f"-{self.central}"
+        part = f"{split}-from-{start}" if start else split
+        folder = self.folder / f"arrays-{size}{kept}" / part
         if not folder.is_dir():
-            if not self.found:
-                raise self.missing()
-            from research.data import records  # TFDS takes a second to import
+            sizes = self.sizes()
+            from research.data.stored import Stored as Records
 
-            sizes = records.sizes(self.folder)
             if split not in sizes:
                 raise UserError(
                     f"{self.name} has no split {split!r} (data.test_split): it has "
                     f"{', '.join(sizes)}"
                 )
-            stored = records.examples(
-                self.folder, split, shape=self.shape, classes=self.classes
-            )
+            stored = Records(self.folder, split, shape=self.shape, classes=self.classes)
             arrays.write(
                 folder,
-                stored,
-                count=sizes[split],
+                stored.images(start, central=self.central),
+                count=sizes[split] - start,
                 shape=self.shape,
                 classes=self.classes,
             )
         return folder
 
-    def index(self, split: str) -> dict[str, Any]:
+    def index(self, split: str, start: int = 0) -> dict[str, Any]:
         """Returns what is known of a split: `examples`, `mean`, `std` and so on.
 
         Raises:
           UserError: as `arrays`, or the index is damaged.
         """
         remedy = f"run `{self.command}`"
-        index = arrays.read_index(self.arrays(split), remedy=remedy)
+        index = arrays.read_index(self.arrays(split, start), remedy=remedy)
         if index["classes"] != self.classes:
             raise UserError(
                 f"data.classes={self.classes}: {self.name} has {index['classes']} "
@@ -118,14 +134,14 @@ class Store:
             )
         return index
 
-    def read(self, split: str, *, verify: bool = True) -> Stored:
-        """Returns the images and labels of a split in stored order.
+    def read(self, split: str, start: int = 0, *, verify: bool = True) -> Stored:
+        """Returns the images and labels of a split in stored order, from `start` on.
 
         Raises:
           UserError: as `arrays`, or a file is damaged.
         """
         remedy = f"run `{self.command}`"
-        return arrays.read(self.arrays(split), remedy=remedy, verify=verify)
+        return arrays.read(self.arrays(split, start), remedy=remedy, verify=verify)
 
     def mend(self, split: str) -> bool:
         """Makes a split's arrays again if they are damaged; returns whether it did."""

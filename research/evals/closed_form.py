@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from research import devices
+from research import devices, hosts
 from research.evals.predictor import Stored, Unit, filled, prepared
 from research.evals.steps import chain
 from research.models.network import Network
@@ -50,6 +50,9 @@ class Orbit:
 
     def logits(self, images: Stored | Unit) -> Orbits:
         """Returns (B, P, Q, K): at (p, q) all shifts (dy, dx) ≡ (p, q) mod (P, Q)."""
+        return hosts.shared(self._logits, images)
+
+    def _logits(self, images: Stored | Unit) -> Orbits:
         count = len(images)
         size = -(-count // self.mesh.size) * self.mesh.size
         x = prepared(None, devices.shard(filled(images, size), self.mesh))

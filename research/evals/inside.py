@@ -16,7 +16,7 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Array
 
-from research import devices
+from research import devices, hosts
 from research.errors import UserError
 from research.evals.predictor import Stored, Unit, filled, inference, prepared
 from research.models.network import Network
@@ -27,6 +27,8 @@ Step = tuple[nnx.GraphDef, Any]  # a module taken apart: graph and pure state
 
 class Inside:
     """A network in inference mode, and batches sharded over the devices.
+
+    Several processes share out the examples, and each gets all results.
 
     Args:
       predict: a network of ours; it is not touched.
@@ -99,6 +101,10 @@ class Inside:
         Returns:
           The tree, of NumPy arrays with N rows.
         """
+        return hosts.shared(partial(self._map, function), images, *arguments)
+
+    def _map(self, function: Callable[..., Any], *arrays: np.ndarray) -> Any:
+        images, *arguments = arrays
         count = len(images)
         size = min(self.batch, -(-count // self.mesh.size) * self.mesh.size)
         results = []

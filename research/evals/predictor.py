@@ -12,7 +12,7 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float, UInt8
 
-from research import devices
+from research import devices, hosts
 from research.errors import UserError
 from research.types import Images, Logits
 
@@ -26,6 +26,7 @@ class Predictor:
 
     Batches are sharded over the devices and dispatched from Python. The last one is
     filled up and its surplus cut off again: no example is lost, none counts twice.
+    Several processes share out the examples, and each gets all results.
 
     A module is run in inference mode, jitted with its state as an argument; the module
     itself is not touched. Networks of one structure share compilations, whatever the
@@ -83,9 +84,14 @@ class Predictor:
           UserError: there are no images, or the classifier does not return finite or
             infinite numbers of shape (batch, K).
         """
-        count = len(images)
-        if not count:
+        if not len(images):
             raise UserError("no images to evaluate; choose another split=…")
+        return hosts.shared(partial(self._logits, perturb), images, *arguments)
+
+    def _logits(
+        self, perturb: Perturb | None, images: np.ndarray, *arguments: np.ndarray
+    ) -> np.ndarray:
+        count = len(images)
         # All batches have one size, so that there is one compilation.
         size = min(self.batch, -(-count // self.mesh.size) * self.mesh.size)
         results: list[Any] = []
