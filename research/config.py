@@ -27,6 +27,7 @@ from research.errors import UserError
 
 CONF = Path(__file__).parent.parent / "conf"
 PLACES = ("root", "name", "data.dir", "data.manual_dir")  # where a run lies, not what
+PLACES += ("retry", "objective")  # what is asked of a sweep, not what a run is
 LONGEST_NAME = 120  # characters; file systems take 255
 
 

@@ -1,0 +1,86 @@
+"""Several jobs at a time, each a process of its own on this machine."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from hydra_plugins.launchers._planned import Planned, PlannedLauncher, settle
+
+from research.errors import UserError
+from research.progress import say
+from research.sweep import status
+
+LOOK = 0.05  # seconds between two looks at the processes
+
+
+class Local(PlannedLauncher):
+    """Runs at most `jobs` at a time; the death of a process costs its own job only.
+
+    Args:
+      jobs: processes at a time; None for one per core.
+      environment: variables of a job's environment; `{slot}` in a value is which of the
+        places 0 … jobs − 1 it has, as in `{CUDA_VISIBLE_DEVICES: "{slot}"}`.
+
+    Raises:
+      UserError: there would be no process.
+    """
+
+    def __init__(
+        self, jobs: int | None = None, environment: Mapping[str, str] | None = None
+    ):
+        self.cores = len(os.sched_getaffinity(0))
+        self.jobs = self.cores if jobs is None else jobs
+        self.environment = dict(environment or {})
+        if self.jobs < 1:
+            raise UserError(
+                f"hydra.launcher.jobs={jobs}: takes an integer of at least 1"
+            )
+
+    def execute(self, jobs: Sequence[Planned]) -> Mapping[Path, int]:
+        """Runs jobs; stops them, saved, when this process is told to stop."""
+        waiting, free = deque(jobs), deque(range(self.jobs))
+        running: dict[int, tuple[Planned, subprocess.Popen[bytes]]] = {}
+        codes: dict[Path, int] = {}
+        try:
+            while waiting or running:
+                while waiting and free:
+                    slot = free.popleft()
+                    running[slot] = job = self.start(waiting.popleft(), slot)
+                time.sleep(LOOK)
+                for slot, (job, process) in list(running.items()):
+                    if process.poll() is None:
+                        continue
+                    del running[slot]
+                    free.append(slot)
+                    codes[job.folder] = process.returncode
+                    left = len(waiting) + len(running)
+                    say(f"{job.folder}: {ended(job, process)}; {left} to go")
+        finally:
+            for _, process in running.values():
+                process.terminate()
+            for _, process in running.values():
+                process.wait()
+        return codes
+
+    def start(self, job: Planned, slot: int) -> tuple[Planned, subprocess.Popen[bytes]]:
+        """Starts a job with its share of the cores."""
+        given = {
+            name: str(value).replace("{slot}", str(slot))
+            for name, value in self.environment.items()
+        }
+        command = self.command(job, cpus=max(1, self.cores // self.jobs))
+        return job, command.start(**given)
+
+
+def ended(job: Planned, process: subprocess.Popen[bytes]) -> str:
+    """Says how a process ended."""
+    if process.returncode == 0:
+        return "done" if job.done else "ended"
+    settle(job.folder, process.returncode)
+    known = status.read(job.folder)
+    return f"{known.state}: {known.error}" if known else "ended"
