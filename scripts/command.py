@@ -16,11 +16,14 @@ from types import FrameType
 from typing import Any
 
 import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from research.config import CONF, explained
 from research.errors import Interrupted, UserError
 from research.sweep.job import stop_with_launcher
+from research.sweep.lock import Held
 
 PATHS = ("hydra.run.dir", "run_dir", "runs", "out", "data.dir", "data.manual_dir")
 UNWRITABLE = {
@@ -53,7 +56,12 @@ def command(
 
             def job(cfg: DictConfig) -> Any:
                 with noted(mistakes):  # each job by itself: the others still run
-                    return task(cfg)
+                    try:
+                        return task(cfg)
+                    except Held:
+                        if HydraConfig.get().mode != RunMode.MULTIRUN:
+                            raise
+                    return None  # the launcher waits for who runs it
 
             wrap = hydra.main(
                 version_base="1.3", config_path=str(CONF), config_name=config

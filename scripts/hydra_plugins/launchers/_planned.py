@@ -210,17 +210,15 @@ def settle(folder: Path, code: int | None) -> None:
 
 
 def orphans(jobs: Sequence[Planned]) -> list[Planned]:
-    """Waits for jobs that others run; returns those whose process died at it."""
+    """Waits for jobs that others run; returns those that were killed or stopped."""
     for job in jobs:
         say(f"{job.folder}: run by {holder(job.folder)}: waiting for it")
     for job in jobs:
         while holder(job.folder) is not None:
             time.sleep(POLL)
-    return [
-        job
-        for job in jobs
-        if not job.done and not (status.read(job.folder) or status.Status()).ended
-    ]
+    ends = {status.DONE, status.FAILED}
+    known = [(job, status.read(job.folder) or status.Status()) for job in jobs]
+    return [job for job, found in known if not job.done and found.state not in ends]
 
 
 def failure(lost: Sequence[Planned], ran: Sequence[Planned], sweep: Path) -> UserError:

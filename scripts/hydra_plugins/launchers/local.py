@@ -14,6 +14,7 @@ from hydra_plugins.launchers._planned import Planned, PlannedLauncher, settle
 from research.errors import UserError
 from research.progress import say
 from research.sweep import status
+from research.sweep.lock import holder
 
 LOOK = 0.05  # seconds between two looks at the processes
 
@@ -49,8 +50,10 @@ class Local(PlannedLauncher):
         try:
             while waiting or running:
                 while waiting and free:
-                    slot = free.popleft()
-                    running[slot] = job = self.start(waiting.popleft(), slot)
+                    job = waiting.popleft()
+                    if not job.done and holder(job.folder) is None:
+                        slot = free.popleft()
+                        running[slot] = job, self.start(job, slot)
                 time.sleep(LOOK)
                 for slot, (job, process) in list(running.items()):
                     if process.poll() is None:
@@ -67,20 +70,23 @@ class Local(PlannedLauncher):
                 process.wait()
         return codes
 
-    def start(self, job: Planned, slot: int) -> tuple[Planned, subprocess.Popen[bytes]]:
+    def start(self, job: Planned, slot: int) -> subprocess.Popen[bytes]:
         """Starts a job with its share of the cores."""
         given = {
             name: str(value).replace("{slot}", str(slot))
             for name, value in self.environment.items()
         }
         command = self.command(job, cpus=max(1, self.cores // self.jobs))
-        return job, command.start(**given)
+        return command.start(**given)
 
 
 def ended(job: Planned, process: subprocess.Popen[bytes]) -> str:
     """Says how a process ended."""
     if process.returncode == 0:
         return "done" if job.done else "ended"
+    other = holder(job.folder)
+    if other is not None:
+        return f"left to {other}"
     settle(job.folder, process.returncode)
     known = status.read(job.folder)
     return f"{known.state}: {known.error}" if known else "ended"
