@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 LEASH = "RESEARCH_STOPS_WITH_STDIN"  # set: stop when the launcher is gone
 
@@ -75,6 +75,12 @@ class Job:
         sys.argv = [self.script, *self.arguments]
         sys.path.insert(0, str(Path(self.script).parent))
         runpy.run_path(self.script, run_name="__main__")
+
+    def checkpoint(self) -> Any:
+        """Returns what submitit is to run when the job is requeued: the same."""
+        from submitit.helpers import DelayedSubmission
+
+        return DelayedSubmission(self)
 
 
 def stop_with_launcher() -> None:

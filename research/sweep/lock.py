@@ -125,6 +125,23 @@ def holder(folder: str | Path) -> Owner | None:
     return living(place / str(last), time.time()) if last else None
 
 
+def bury(folder: str | Path, job: str) -> None:
+    """Releases a lock whose holder is known to be dead: its Slurm job has ended.
+
+    From another machine that cannot be seen; only its heartbeat would tell, and late.
+
+    Args:
+      folder: the run folder.
+      job: the Slurm job.
+    """
+    place = Path(folder) / "lock"
+    path = place / str(max(numbers(place), default=0))
+    if path.is_file():
+        found = json.loads(path.read_text())
+        if found["job"] == job:
+            write_json(path, found | {"released": True})
+
+
 def living(path: Path, now: float) -> Owner | None:
     """Returns who made a lock file, unless dead or released."""
     try:

@@ -21,7 +21,7 @@ class Owner:
       started: when it started, in the kernel's own units: tells two uses of a pid
         apart, and no correction of the clock changes it.
       kernel: the running kernel and its space of pids; a reboot changes it.
-      job: the Slurm job that it belongs to, or "".
+      job: the Slurm job that it belongs to, of an array ARRAY_TASK, or "".
       restarts: how often Slurm had requeued that job before.
     """
 
@@ -35,9 +35,9 @@ class Owner:
     @classmethod
     def current(cls) -> Owner:
         """Returns the owner that this process is."""
-        pid, slurm = os.getpid(), os.environ.get("SLURM_JOB_ID", "")
+        pid = os.getpid()
         restarts = int(os.environ.get("SLURM_RESTART_COUNT", 0))
-        return cls(platform.node(), pid, started(pid), kernel(), slurm, restarts)
+        return cls(platform.node(), pid, started(pid), kernel(), slurm(), restarts)
 
     def lives(self, age: float) -> bool:
         """Says whether the process still runs.
@@ -76,6 +76,12 @@ def started(pid: int) -> str:
         state, *fields = text.rpartition(")")[2].split()
         since = fields[18]
     return "" if state[:1] in {"Z", "X", ""} else since.strip()
+
+
+def slurm() -> str:
+    """Returns the Slurm job that this process belongs to, or ""."""
+    array, task = (os.getenv(f"SLURM_ARRAY_{part}_ID") for part in ("JOB", "TASK"))
+    return f"{array}_{task}" if array and task else os.getenv("SLURM_JOB_ID", "")
 
 
 def kernel() -> str:

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from research.errors import UserError
+from research.errors import Interrupted, UserError
 from research.files import write_json
 from research.sweep.lock import Lock, Lost, holder
 
@@ -210,7 +210,9 @@ def told(error: BaseException | None) -> dict[str, str]:
     if error is None:
         return {}
     text = " ".join(str(error).split()) or type(error).__name__
-    if isinstance(error, UserError | SystemExit):
+    if isinstance(error, UserError | Interrupted):
         return {"error": text}
+    if not isinstance(error, Exception):
+        return {"error": f"stopped: {type(error).__name__} {text}"}
     trace = "".join(traceback.format_exception(error))
     return {"error": f"{type(error).__name__}: {text}", "traceback": trace}

@@ -26,8 +26,7 @@ from research.files import read_lines
 from research.sweep.status import read
 
 ROOT = Path(__file__).parent.parent.parent
-JOB = ["model=tiny", "data=digits", "data.train_examples=96", "train.batch_size=32"]
-JOB += ["data.validation_examples=32", "train.checkpoint_seconds=0", "eval=accuracy"]
+JOB = [f"--config-dir={Path(__file__).parent / 'conf'}", "experiment=chaos"]
 # Sums over two devices and over one are rounded differently.
 ONE_DEVICE = {"XLA_FLAGS": "--xla_force_host_platform_device_count=1"}
 CLOCK = "examples_per_second"  # the only thing in a row that may differ
@@ -55,12 +54,7 @@ class Figures:
 def sweep(root: Path, jobs: int, epochs: int, *more: str) -> list[str]:
     """Returns the command of the sweep."""
     script = str(ROOT / "scripts" / "train.py")
-    own = [
-        f"root={root}",
-        "name=chaos",
-        f"seed=range({jobs})",
-        f"train.epochs={epochs}",
-    ]
+    own = [f"root={root}", f"train.epochs={epochs}", f"seed=range({jobs})"]
     return [sys.executable, script, "-m", *JOB, *own, *more]
 
 

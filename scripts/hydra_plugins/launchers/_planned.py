@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import signal
 import sys
 import time
 from abc import abstractmethod
@@ -124,9 +123,9 @@ class PlannedLauncher(Launcher):
             status.queue(job.folder)
         while todo:
             free = [job for job in todo if holder(job.folder) is None]
-            codes = self.execute(free) if free else {}
+            ends = self.execute(free) if free else {}
             for job in free:
-                settle(job.folder, codes.get(job.folder))
+                settle(job.folder, ends.get(job.folder, ""))
             todo = orphans([job for job in todo if holder(job.folder) is not None])
         return self.results(jobs, ran)
 
@@ -144,11 +143,11 @@ class PlannedLauncher(Launcher):
         return Planned(number, tuple(overrides), cfg, place.absolute())
 
     @abstractmethod
-    def execute(self, jobs: Sequence[Planned]) -> Mapping[Path, int]:
+    def execute(self, jobs: Sequence[Planned]) -> Mapping[Path, str]:
         """Runs jobs to their ends.
 
         Returns:
-          The exit statuses that are known, by run folder; −n: killed by signal n.
+          By run folder, how those ended that did not end well and could not say so.
         """
 
     def command(self, job: Planned, cpus: int = 0) -> Job:
@@ -195,18 +194,15 @@ class PlannedLauncher(Launcher):
         return returns
 
 
-def settle(folder: Path, code: int | None) -> None:
+def settle(folder: Path, how: str) -> None:
     """Writes down the end of a job that could not do so itself."""
     known = status.read(folder)
     if known is None or known.ended or holder(folder) is not None:
         return
-    if known.state == status.QUEUED and code == 0:  # a script that keeps no status
+    if how:
+        status.write(folder, known, state=status.FAILED, error=how)
+    elif known.state == status.QUEUED:  # a script that keeps no status
         (folder / "status.json").unlink()
-    elif code:
-        killed = code < 0
-        how = f"killed by {signal.Signals(-code).name}" if killed else f"status {code}"
-        error = f"{how}; see {folder}/log.txt"
-        status.write(folder, known, state=status.FAILED, error=error)
 
 
 def orphans(jobs: Sequence[Planned]) -> list[Planned]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import time
 from collections import deque
@@ -42,11 +43,11 @@ class Local(PlannedLauncher):
                 f"hydra.launcher.jobs={jobs}: takes an integer of at least 1"
             )
 
-    def execute(self, jobs: Sequence[Planned]) -> Mapping[Path, int]:
+    def execute(self, jobs: Sequence[Planned]) -> Mapping[Path, str]:
         """Runs jobs; stops them, saved, when this process is told to stop."""
         waiting, free = deque(jobs), deque(range(self.jobs))
         running: dict[int, tuple[Planned, subprocess.Popen[bytes]]] = {}
-        codes: dict[Path, int] = {}
+        ends: dict[Path, str] = {}
         try:
             while waiting or running:
                 while waiting and free:
@@ -60,15 +61,15 @@ class Local(PlannedLauncher):
                         continue
                     del running[slot]
                     free.append(slot)
-                    codes[job.folder] = process.returncode
+                    ends[job.folder] = how(job, process.returncode)
                     left = len(waiting) + len(running)
-                    say(f"{job.folder}: {ended(job, process)}; {left} to go")
+                    say(f"{job.folder}: {ended(job, ends[job.folder])}; {left} to go")
         finally:
             for _, process in running.values():
                 process.terminate()
             for _, process in running.values():
                 process.wait()
-        return codes
+        return ends
 
     def start(self, job: Planned, slot: int) -> subprocess.Popen[bytes]:
         """Starts a job with its share of the cores."""
@@ -80,13 +81,20 @@ class Local(PlannedLauncher):
         return command.start(**given)
 
 
-def ended(job: Planned, process: subprocess.Popen[bytes]) -> str:
-    """Says how a process ended."""
-    if process.returncode == 0:
-        return "done" if job.done else "ended"
+def how(job: Planned, code: int) -> str:
+    """Says how a process ended; nothing where it ended well."""
+    killed = code < 0
+    text = f"killed by {signal.Signals(-code).name}" if killed else f"status {code}"
+    return f"{text}; see {job.folder}/log.txt" if code else ""
+
+
+def ended(job: Planned, end: str) -> str:
+    """Says how a job stands after its process ended."""
     other = holder(job.folder)
     if other is not None:
         return f"left to {other}"
-    settle(job.folder, process.returncode)
+    settle(job.folder, end)
     known = status.read(job.folder)
-    return f"{known.state}: {known.error}" if known else "ended"
+    if known is None:
+        return end or "ended"
+    return f"{known.state}: {known.error}" if known.error else known.state

@@ -12,7 +12,7 @@ from hydra_plugins.launchers._planned import Planned, PlannedLauncher
 class Serial(PlannedLauncher):
     """Hydra's own launcher for the jobs that are left."""
 
-    def execute(self, jobs: Sequence[Planned]) -> Mapping[Path, int]:
+    def execute(self, jobs: Sequence[Planned]) -> Mapping[Path, str]:
         """Runs jobs; what is a bug is raised when all have run."""
         launcher = BasicLauncher()
         launcher.setup(
@@ -21,4 +21,4 @@ class Serial(PlannedLauncher):
         made = launcher.launch([job.overrides for job in jobs], jobs[0].number)
         for one in made:
             _ = one.return_value
-        return {job.folder: 0 for job in jobs}
+        return {}
