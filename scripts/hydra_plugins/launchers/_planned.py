@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import signal
 import sys
 import time
 from abc import abstractmethod
@@ -203,6 +204,25 @@ def settle(folder: Path, how: str) -> None:
         status.write(folder, known, state=status.FAILED, error=how)
     elif known.state == status.QUEUED:  # a script that keeps no status
         (folder / "status.json").unlink()
+
+
+def how(job: Planned, code: int) -> str:
+    """Says how a process ended; nothing where it ended well."""
+    killed = code < 0
+    text = f"killed by {signal.Signals(-code).name}" if killed else f"status {code}"
+    return f"{text}; see {job.folder}/log.txt" if code else ""
+
+
+def ended(job: Planned, end: str) -> str:
+    """Says how a job stands after its process ended."""
+    other = holder(job.folder)
+    if other is not None:
+        return f"left to {other}"
+    settle(job.folder, end)
+    known = status.read(job.folder)
+    if known is None:
+        return end or "ended"
+    return f"{known.state}: {known.error}" if known.error else known.state
 
 
 def orphans(jobs: Sequence[Planned]) -> list[Planned]:

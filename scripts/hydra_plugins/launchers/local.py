@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from hydra_plugins.launchers._planned import Planned, PlannedLauncher, settle
+from hydra_plugins.launchers._planned import Planned, PlannedLauncher, ended, how
 
 from research.errors import UserError
 from research.progress import say
-from research.sweep import status
 from research.sweep.lock import holder
 
 LOOK = 0.05  # seconds between two looks at the processes
@@ -79,22 +77,3 @@ class Local(PlannedLauncher):
         }
         command = self.command(job, cpus=max(1, self.cores // self.jobs))
         return command.start(**given)
-
-
-def how(job: Planned, code: int) -> str:
-    """Says how a process ended; nothing where it ended well."""
-    killed = code < 0
-    text = f"killed by {signal.Signals(-code).name}" if killed else f"status {code}"
-    return f"{text}; see {job.folder}/log.txt" if code else ""
-
-
-def ended(job: Planned, end: str) -> str:
-    """Says how a job stands after its process ended."""
-    other = holder(job.folder)
-    if other is not None:
-        return f"left to {other}"
-    settle(job.folder, end)
-    known = status.read(job.folder)
-    if known is None:
-        return end or "ended"
-    return f"{known.state}: {known.error}" if known.error else known.state
