@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import os
 import sys
 import time
 
@@ -29,7 +30,7 @@ def main() -> int:
     parser.add_argument("--once", action="store_true", help="print it once")
     parser.add_argument("--json", action="store_true", help="one line for each job")
     given = parser.parse_args()
-    console = Console(width=None if sys.stdout.isatty() else WIDTH)
+    console = Console() if sys.stdout.isatty() else Console(width=WIDTH)
     try:
         lines = overview.jobs(given.sweep)
         if given.json:
@@ -44,6 +45,8 @@ def main() -> int:
         return 2
     except KeyboardInterrupt:
         pass
+    except BrokenPipeError:  # of `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     return 0
 
 

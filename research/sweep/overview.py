@@ -9,11 +9,24 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.table import Table
+from rich.console import Group
+from rich.table import Column, Table
+from rich.text import Text
 
 from research.errors import UserError
-from research.sweep.status import DONE, FAILED, QUEUED, RUNNING, Status, observe
+from research.sweep.status import (
+    DONE,
+    FAILED,
+    PREEMPTED,
+    QUEUED,
+    RUNNING,
+    Status,
+    observe,
+)
 
+NUMBERS = [
+    Column(name, justify="right") for name in ("steps", "examples/s", "left", "tries")
+]
 COLORS = {"running": "cyan", "done": "green", "failed": "red", "preempted": "yellow"}
 
 
@@ -79,36 +92,25 @@ def remaining(lines: Sequence[Line]) -> float | None:
     return (each * len(waiting) + sum(current)) / len(running)
 
 
-def table(lines: Sequence[Line], title: str) -> Table:
+def table(lines: Sequence[Line], title: str) -> Group:
     """Returns the jobs as a table, those that are running or failed first."""
-    order = [RUNNING, FAILED, "preempted", QUEUED, DONE]
     names, common = shortened([line.name for line in lines])
-    made = Table(
-        title=f"{title}: {summary(lines)}", caption=common, title_justify="left"
-    )
-    made.add_column("job", overflow="fold")
-    made.add_column("state")
-    made.add_column("steps", justify="right")
-    made.add_column("examples/s", justify="right")
-    made.add_column("left", justify="right")
-    made.add_column("tries", justify="right")
-    made.add_column("by, or last error", overflow="fold")
-    ranked = sorted(
-        zip(lines, names, strict=True),
-        key=lambda pair: order.index(pair[0].status.state),
-    )
-    for line, name in ranked:
+    made = Table("job", "state", *NUMBERS, Column("by, or last error", overflow="fold"))
+    order = [RUNNING, FAILED, PREEMPTED, QUEUED, DONE]
+    pairs = zip(lines, names, strict=True)
+    for line, name in sorted(pairs, key=lambda pair: order.index(pair[0].status.state)):
         known = line.status
         made.add_row(
-            name,
-            f"[{COLORS.get(known.state, 'default')}]{known.state}[/]",
+            Text(name, overflow="fold"),
+            Text(known.state, COLORS.get(known.state, "")),
             f"{known.step}/{known.total}" if known.total else "",
             f"{known.examples_per_second:,.0f}" if known.examples_per_second else "",
             "" if line.left is None else duration(line.left),
             str(known.attempts or ""),
-            known.error or (known.owner if known.state == RUNNING else ""),
+            Text(known.error or (known.owner if known.state == RUNNING else "")),
         )
-    return made
+    heading = Text(f"{title}: {summary(lines)}")
+    return Group(heading, made, Text(f"all: {common}" if common else ""))
 
 
 def shortened(names: Sequence[str]) -> tuple[list[str], str]:

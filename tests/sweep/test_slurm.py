@@ -37,6 +37,23 @@ def command(root, *more):
     return [*sweep(root, 5, EPOCHS), *own, *more]
 
 
+@pytest.fixture
+def launched():
+    """Starts launchers that do not outlive a failing test."""
+    started = []
+
+    def start(line, environment):
+        process = subprocess.Popen(
+            line, env=environment, stderr=subprocess.PIPE, text=True
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+
+
 def folder(root, seed):
     (found,) = [path for path in (root / "chaos").glob(f"*seed={seed},*")]
     return found
@@ -67,11 +84,9 @@ def number(path, cluster):
     return dict(map(str.split, found.splitlines()))[slurm_job(path)]
 
 
-def test_a_sweep_on_slurm(cluster, tmp_path):
+def test_a_sweep_on_slurm(cluster, launched, tmp_path):
     whole, root = tmp_path / "whole", tmp_path / "slurm"
-    launcher = subprocess.Popen(
-        command(root), env=cluster, stderr=subprocess.PIPE, text=True
-    )
+    launcher = launched(command(root), cluster)
     until(lambda: len(list((root / "chaos").glob("*/slurm.json"))) == 6, launcher)
     raises, killed, preempted, requeued = (
         folder(root, seed) for seed in (RAISES, KILLED, PREEMPTED, REQUEUED)

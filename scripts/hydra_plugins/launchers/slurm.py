@@ -97,6 +97,8 @@ class Slurm(PlannedLauncher):
         ids = {job.folder: submitted(job.folder) for job in jobs}
         say(f"{self.sweep}: {len(new)} jobs submitted, {len(jobs) - len(new)} queued")
         while (queue := queued()) is None or queue & set(ids.values()):
+            if queue is None:
+                say("squeue: no answer from Slurm; asked again")
             time.sleep(self.poll)
         ends = {}
         for job in jobs:
