@@ -4,14 +4,14 @@ BIN := .venv/bin
 READY := .venv/.ready
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test test-laws test-peers lint install clean
+.PHONY: demo test test-laws test-peers test-chaos test-slurm test-ray lint install clean
 
 demo: $(READY)
 	$(BIN)/python scripts/train.py -m experiment=demo
 	$(BIN)/python scripts/report.py runs=outputs/demo
 
 test: $(READY) lint
-	$(BIN)/python -m pytest -n auto --dist worksteal -m "not peers"
+	$(BIN)/python -m pytest -n auto --dist worksteal -m "not peers and not slurm and not ray"
 
 test-laws: $(READY)
 	LAWS=200 $(BIN)/python -m pytest -n auto -m laws
@@ -19,6 +19,17 @@ test-laws: $(READY)
 test-peers: $(READY)
 	$(BIN)/pip install -q -c constraints.txt -e '.[test,peers]'
 	$(BIN)/python -m pytest -m peers
+
+test-chaos: $(READY)
+	$(BIN)/python tests/sweep/chaos.py --jobs 40 --kills 60
+
+test-slurm: $(READY)  # as root on Debian: installs slurm-wlm and munge where they are missing
+	$(BIN)/pip install -q -c constraints.txt -e '.[test,slurm]'
+	$(BIN)/python -m pytest -m slurm tests/sweep
+
+test-ray: $(READY)
+	$(BIN)/pip install -q -c constraints.txt -e '.[test,ray]'
+	$(BIN)/python -m pytest -m ray tests/sweep
 
 lint: $(READY)
 	$(BIN)/ruff check .

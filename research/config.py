@@ -26,7 +26,7 @@ from omegaconf.errors import OmegaConfBaseException
 from research.errors import UserError
 
 CONF = Path(__file__).parent.parent / "conf"
-PLACES = (  # where a run lies and what on, not what it is
+PLACES = (  # where a run lies, and on what devices: not what it is
     "root",
     "name",
     "data.dir",
@@ -35,6 +35,8 @@ PLACES = (  # where a run lies and what on, not what it is
     "distributed.coordinator",
     "distributed.processes",
     "distributed.process",
+    "retry",  # these two are asked of a sweep
+    "objective",
 )
 LONGEST_NAME = 120  # characters; file systems take 255
 

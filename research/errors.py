@@ -19,6 +19,7 @@ class Interrupted(SystemExit):
 
     def __init__(self, number: signal.Signals, step: int):
         super().__init__(128 + number)
+        self.number = number
         self.message = (
             f"stopped by {number.name}; saved at step {step}: "
             "the same command goes on from there"

@@ -1,7 +1,12 @@
-"""SIGTERM and SIGINT as something to ask about, rather than something that strikes."""
+"""Signals as something to ask about, rather than something that strikes.
+
+SIGTERM and SIGINT; and in a Slurm job SIGUSR2, by which Slurm and submitit announce
+that the job's time is up or its place wanted.
+"""
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -16,7 +21,7 @@ def caught_signals(
     """Holds signals back until the work in hand is in a state worth saving.
 
     Args:
-      *numbers: the signals; SIGTERM and SIGINT if none are given.
+      *numbers: the signals; those that ask a job to stop here if none are given.
 
     Yields:
       A function that returns the first signal that came, or None. Outside the main
@@ -31,12 +36,15 @@ def caught_signals(
         del frame
         received.append(signal.Signals(number))
 
-    before = {
-        number: signal.signal(number, note)
-        for number in numbers or (signal.SIGTERM, signal.SIGINT)
-    }
+    before = {number: signal.signal(number, note) for number in numbers or stopping()}
     try:
         yield lambda: received[0] if received else None
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def stopping() -> tuple[signal.Signals, ...]:
+    """Returns the signals that ask a job to save and stop."""
+    slurm = (signal.SIGUSR2,) if "SLURM_JOB_ID" in os.environ else ()
+    return (signal.SIGTERM, signal.SIGINT, *slurm)

@@ -5,6 +5,8 @@ provenance.json   commit, versions, devices, seed, command
 metrics.jsonl     a row for each epoch
 checkpoints/      the newest two, the last of which is the trained network
 eval/             rows and per-example predictions of each evaluator
+status.json       how it stands: queued, running, done, failed or preempted
+lock/             who runs it now
 done.json         written last: a folder without it is unfinished
 """
 
@@ -33,6 +35,7 @@ from research.metrics import correct, cross_entropy
 from research.progress import bar, say
 from research.results import Metrics, Row, write_measurements
 from research.step import computing
+from research.sweep.status import Attempt, attempt
 from research.train import fit, restored, steps
 
 LIBRARIES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
@@ -54,13 +57,29 @@ def run(
 
     Raises:
       UserError: the folder holds a run of another config, or a part of this one is
-      wrong.
+        wrong.
+      Held: another process runs it.
       Interrupted: a signal came; the run is saved and the same command goes on with it.
     """
     done = finished(cfg, folder)
-    if done is not None:
-        say(f"{folder}: done already")
-        return done
+    if done is None:
+        with attempt(folder) as job:
+            done = finished(cfg, folder)  # somebody may have ended it meanwhile
+            if done is None:
+                return attempted(cfg, folder, job, choices=choices, command=command)
+    say(f"{folder}: done already")
+    return done
+
+
+def attempted(
+    cfg: DictConfig,
+    folder: Path,
+    job: Attempt,
+    *,
+    choices: Mapping[str, str],
+    command: str,
+) -> dict[str, Any]:
+    """Trains and evaluates a network, as the only one who does; see `run`."""
     started = time.monotonic()
     data = config.data(cfg)
     network = config.network(cfg, rngs=nnx.Rngs(cfg.seed))
@@ -72,7 +91,7 @@ def run(
     provenance = describe(cfg, folder, choices=choices, command=command)
     write_text(folder / "config.yaml", OmegaConf.to_yaml(cfg, resolve=True))
     write_json(folder / "provenance.json", provenance)
-    network = trained(cfg, network, data, folder, total)
+    network = trained(cfg, network, data, folder, job, total)
     measure(evaluators, network, measured, folder, provenance, cfg.split)
     done = {
         "config_sha256": config.digest(cfg),
@@ -85,7 +104,12 @@ def run(
 
 
 def trained(
-    cfg: DictConfig, network: nnx.Module, data: Dataset, folder: Path, total: int
+    cfg: DictConfig,
+    network: nnx.Module,
+    data: Dataset,
+    folder: Path,
+    job: Attempt,
+    total: int,
 ) -> nnx.Module:
     """Returns the network after `total` steps, from the folder's last checkpoint."""
     validation = data.split("validation")
@@ -99,6 +123,11 @@ def trained(
         }
 
     with Metrics(folder) as metrics, bar(folder.name, total) as show:
+
+        def progress(step: int, text: str) -> None:
+            job.progress(step, total, cfg.train.batch_size)
+            show(step, text)
+
         return fit(
             network,
             data.split("train"),
@@ -108,7 +137,7 @@ def trained(
             checkpoints=Checkpoints(folder / "checkpoints"),
             metrics=metrics,
             validate=validate if len(validation) else None,
-            show=show,
+            show=progress,
             warn=say,
             seed=cfg.seed,
             **cfg.train,

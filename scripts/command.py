@@ -12,14 +12,20 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FrameType
+from typing import Any
 
 import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from research.config import CONF, explained
 from research.errors import Interrupted, UserError
+from research.sweep.job import stop_with_launcher
+from research.sweep.lock import Held
 
-PATHS = ("run_dir", "runs", "out", "data.dir", "data.manual_dir")
+PATHS = ("hydra.run.dir", "run_dir", "runs", "out", "data.dir", "data.manual_dir")
 UNWRITABLE = {
     errno.ENOSPC,
     errno.EDQUOT,
@@ -32,22 +38,30 @@ UNWRITABLE = {
 
 def command(
     config: str,
-) -> Callable[[Callable[[DictConfig], None]], Callable[[], None]]:
+) -> Callable[[Callable[[DictConfig], Any]], Callable[[], None]]:
     """Decorates `task(cfg)` as the entry point of a script.
 
     Args:
       config: name of the primary config in `conf/`.
     """
 
-    def decorate(task: Callable[[DictConfig], None]) -> Callable[[], None]:
+    def decorate(task: Callable[[DictConfig], Any]) -> Callable[[], None]:
         def main() -> None:
             os.environ["HYDRA_FULL_ERROR"] = "1"  # raise, rather than print and exit
             sys.argv[1:] = map(quoted, sys.argv[1:])
             mistakes: list[str] = []
+            if signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
+                signal.signal(signal.SIGTERM, terminate)
+            stop_with_launcher()
 
-            def job(cfg: DictConfig) -> None:
+            def job(cfg: DictConfig) -> Any:
                 with noted(mistakes):  # each job by itself: the others still run
-                    task(cfg)
+                    try:
+                        return task(cfg)
+                    except Held:
+                        if HydraConfig.get().mode != RunMode.MULTIRUN:
+                            raise
+                    return None  # the launcher waits for who runs it
 
             wrap = hydra.main(
                 version_base="1.3", config_path=str(CONF), config_name=config
@@ -57,16 +71,41 @@ def command(
                     wrap(job)()
             except Interrupted as stop:
                 print(stop.message, file=sys.stderr)
+                if stop.number == signal.SIGUSR2:
+                    pass_on(stop.number)
                 raise
-            except KeyboardInterrupt:  # outside training: files are whole or absent
+            except (KeyboardInterrupt, Terminated) as stop:
+                # Outside training: files are whole or absent.
                 print("stopped: the same command goes on from there", file=sys.stderr)
-                sys.exit(128 + signal.SIGINT)
+                interrupt = isinstance(stop, KeyboardInterrupt)
+                sys.exit(128 + (signal.SIGINT if interrupt else signal.SIGTERM))
             if mistakes:
                 sys.exit(2)
 
         return main
 
     return decorate
+
+
+class Terminated(SystemExit):
+    """SIGTERM came where nothing had to be saved first."""
+
+    def __str__(self) -> str:
+        return "stopped by SIGTERM"
+
+
+def terminate(number: int, frame: FrameType | None) -> None:
+    """Ends this process as Ctrl-C does, so that its status and its lock are right."""
+    raise Terminated(128 + number)
+
+
+def pass_on(number: signal.Signals) -> None:
+    """Leaves a signal to the scheduler's own handler, now that the run is saved.
+
+    submitit's requeues the job.
+    """
+    if callable(signal.getsignal(number)):
+        signal.raise_signal(number)
 
 
 def quoted(override: str) -> str:

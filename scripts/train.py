@@ -15,17 +15,20 @@ from omegaconf import DictConfig
 
 
 @command("train")
-def main(cfg: DictConfig) -> None:
-    """Runs one job."""
+def main(cfg: DictConfig) -> float | None:
+    """Runs one job; returns its objective, if one is configured."""
     from research import devices
     from research.run import run
+    from research.sweep.objective import objective
 
     devices.prepare(cfg.root, cfg.distributed)
     job = HydraConfig.get()
     choices = {
         k: v for k, v in job.runtime.choices.items() if not k.startswith("hydra/")
     }
-    run(cfg, Path(job.runtime.output_dir), choices=choices, command=" ".join(sys.argv))
+    folder = Path(job.runtime.output_dir)
+    run(cfg, folder, choices=choices, command=" ".join(sys.argv))
+    return objective(folder, cfg.objective)
 
 
 if __name__ == "__main__":

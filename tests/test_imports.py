@@ -66,6 +66,7 @@ ALLOWED = {
     "research.files": DATA,
     "research.figures": DATA | {"research.figures"},
     "research.claims": DATA | {"research.claims"},
+    "research.sweep": {"research.sweep", "research.errors", "research.files"},
     "research.train": None,
 }
 
@@ -110,6 +111,7 @@ def test_reports_do_not_import_jax():
                 "research.stats",
                 "research.figures",
                 "research.claims",
+                "research.sweep",
             )
         )
     ]

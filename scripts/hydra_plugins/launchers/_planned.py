@@ -1,0 +1,251 @@
+"""What all launchers share: skip what is done, share what is not, account for all."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import signal
+import sys
+import time
+from abc import abstractmethod
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.utils import JobReturn, JobStatus, setup_globals
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, OmegaConf
+
+from research import config
+from research.errors import UserError
+from research.progress import say
+from research.sweep import status
+from research.sweep.job import Job
+from research.sweep.lock import holder
+from research.sweep.objective import objective
+
+POLL = 1.0  # seconds between two looks at jobs that others run
+RETRY = ("all", "failed", "none")
+OURS = ("hydra.mode", "hydra/launcher", "hydra.launcher", "hydra/sweeper")
+OURS += ("hydra.sweeper", "hydra.sweep.", "hydra.run.")  # of the sweep, not of a job
+
+
+@dataclasses.dataclass(frozen=True)
+class Planned:
+    """A job of this launch.
+
+    Attributes:
+      number: in the sweep.
+      overrides: that make it.
+      cfg: its config.
+      folder: its run folder.
+    """
+
+    number: int
+    overrides: tuple[str, ...]
+    cfg: DictConfig
+    folder: Path
+
+    @property
+    def done(self) -> bool:
+        """Whether its result is there."""
+        done = status.done(self.folder)
+        return done is not None and done.get("config_sha256") == config.digest(self.cfg)
+
+    @property
+    def verdict(self) -> str:
+        """What this launch does with it, and why."""
+        retry = self.cfg.get("retry", "all")
+        if retry not in RETRY:
+            raise UserError(f"retry={retry}: takes {', '.join(RETRY)}")
+        known = status.observe(self.folder)
+        if self.done:
+            return "done already"
+        if known is not None and known.state == status.FAILED:
+            return "failed: left alone" if retry == "none" else "failed: run again"
+        if retry == "failed":
+            return "not failed: left alone"
+        if holder(self.folder) is not None:
+            return "run by others"
+        return "gone on with" if (self.folder / "checkpoints").exists() else "started"
+
+
+class Failure(JobReturn):
+    """A job without a result, of which Hydra prints nothing by itself."""
+
+    @property
+    def return_value(self) -> Any:
+        """Raises what went wrong."""
+        raise self._return_value
+
+    @return_value.setter
+    def return_value(self, value: Any) -> None:
+        self._return_value = value
+
+
+class PlannedLauncher(Launcher):
+    """Launches what is left to do of a sweep, and waits until all of it has ended."""
+
+    def setup(
+        self,
+        *,
+        hydra_context: HydraContext,
+        task_function: TaskFunction,
+        config: DictConfig,
+    ) -> None:
+        """Takes what Hydra gives to a launcher."""
+        self.context, self.task, self.config = hydra_context, task_function, config
+
+    def launch(
+        self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
+    ) -> Sequence[JobReturn]:
+        """Runs the jobs that are not done.
+
+        A job that another launch runs is waited for, and run here if its process dies.
+        """
+        setup_globals()
+        self.sweep = Path(str(self.config.hydra.sweep.dir))
+        self.sweep.mkdir(parents=True, exist_ok=True)
+        jobs = [self.plan(*job) for job in enumerate(job_overrides, initial_job_idx)]
+        verdicts = {job.folder: (job.verdict, job) for job in jobs}
+        counts = Counter(verdict for verdict, _ in verdicts.values())
+        parts = ", ".join(f"{n} {verdict}" for verdict, n in sorted(counts.items()))
+        say(f"{self.sweep}: {len(jobs)} jobs: {parts}")
+        todo = [
+            job
+            for verdict, job in verdicts.values()
+            if verdict != "done already" and not verdict.endswith("left alone")
+        ]
+        ran = list(todo)
+        for job in todo:
+            status.queue(job.folder)
+        while todo:
+            free = [job for job in todo if holder(job.folder) is None]
+            ends = self.execute(free) if free else {}
+            for job in free:
+                settle(job.folder, ends.get(job.folder, ""))
+            todo = orphans([job for job in todo if holder(job.folder) is not None])
+        return self.results(jobs, ran)
+
+    def plan(self, number: int, overrides: Sequence[str]) -> Planned:
+        """Returns a job with its folder, as it will find it itself."""
+        cfg = self.context.config_loader.load_sweep_config(self.config, list(overrides))
+        before = HydraConfig.instance().cfg
+        try:
+            HydraConfig.instance().set_config(cfg)
+            place = Path(str(cfg.hydra.sweep.dir)) / str(cfg.hydra.sweep.subdir)
+        finally:
+            HydraConfig.instance().cfg = before
+        OmegaConf.set_struct(cfg, False)
+        del cfg["hydra"]
+        return Planned(number, tuple(overrides), cfg, place.absolute())
+
+    @abstractmethod
+    def execute(self, jobs: Sequence[Planned]) -> Mapping[Path, str]:
+        """Runs jobs to their ends.
+
+        Returns:
+          By run folder, how those ended that did not end well and could not say so.
+        """
+
+    def command(self, job: Planned, cpus: int = 0) -> Job:
+        """Returns the command of a job, which takes no part of the sweep's own."""
+        given = self.config.hydra.overrides.hydra
+        kept = [line for line in given if not line.lstrip("+~").startswith(OURS)]
+        folder = str(job.folder).replace("'", "\\'")
+        own = ["hydra.mode=RUN", f"hydra.run.dir='{folder}'"]
+        return Job(
+            folder=job.folder,
+            script=os.path.abspath(sys.argv[0]),
+            arguments=(*self.places(), *job.overrides, *kept, *own),
+            cpus=cpus,
+        )
+
+    def places(self) -> list[str]:
+        """Returns the options by which the command line chose other config files."""
+        sources = self.config.hydra.runtime.config_sources
+        return [
+            word
+            for source in sources
+            if source.provider == "command-line"
+            for word in ("--config-dir", source.path)
+        ]
+
+    def results(
+        self, jobs: Sequence[Planned], ran: Sequence[Planned]
+    ) -> list[JobReturn]:
+        """Returns what became of each job; what ran and has no result is a failure."""
+        lost = [job for job in ran if not job.done and status.read(job.folder)]
+        error = failure(lost, ran, self.sweep) if lost else None
+        returns = []
+        for job in jobs:
+            if job.done:
+                made = JobReturn(status=JobStatus.COMPLETED)
+                made.return_value = objective(job.folder, job.cfg.get("objective"))
+            elif job in lost:
+                made = Failure(status=JobStatus.FAILED)
+                made.return_value = error
+            else:
+                made = JobReturn(status=JobStatus.COMPLETED)
+            made.overrides, made.cfg = job.overrides, job.cfg
+            returns.append(made)
+        return returns
+
+
+def settle(folder: Path, how: str) -> None:
+    """Writes down the end of a job that could not do so itself."""
+    known = status.read(folder)
+    if known is None or known.ended or holder(folder) is not None:
+        return
+    if how:
+        status.write(folder, known, state=status.FAILED, error=how)
+    elif known.state == status.QUEUED:  # a script that keeps no status
+        (folder / "status.json").unlink()
+
+
+def how(job: Planned, code: int) -> str:
+    """Says how a process ended; nothing where it ended well."""
+    killed = code < 0
+    text = f"killed by {signal.Signals(-code).name}" if killed else f"status {code}"
+    return f"{text}; see {job.folder}/log.txt" if code else ""
+
+
+def ended(job: Planned, end: str) -> str:
+    """Says how a job stands after its process ended."""
+    other = holder(job.folder)
+    if other is not None:
+        return f"left to {other}"
+    settle(job.folder, end)
+    known = status.read(job.folder)
+    if known is None:
+        return end or "ended"
+    return f"{known.state}: {known.error}" if known.error else known.state
+
+
+def orphans(jobs: Sequence[Planned]) -> list[Planned]:
+    """Waits for jobs that others run; returns those that were killed or stopped."""
+    for job in jobs:
+        say(f"{job.folder}: run by {holder(job.folder)}: waiting for it")
+    for job in jobs:
+        while holder(job.folder) is not None:
+            time.sleep(POLL)
+    ends = {status.DONE, status.FAILED}
+    known = [(job, status.read(job.folder) or status.Status()) for job in jobs]
+    return [job for job, found in known if not job.done and found.state not in ends]
+
+
+def failure(lost: Sequence[Planned], ran: Sequence[Planned], sweep: Path) -> UserError:
+    """Returns what to tell of the jobs that left no result."""
+    found = [(job, status.observe(job.folder) or status.Status()) for job in lost]
+    counts = Counter(known.state for _, known in found)
+    parts = ", ".join(f"{n} {state}" for state, n in counts.items())
+    job, known = found[0]
+    return UserError(
+        f"{len(lost)} of {len(ran)} jobs left no result ({parts}), such as "
+        f"{job.folder.name}: {known.error}; `python scripts/status.py {sweep}` shows "
+        "all, and the same command runs them again, with retry=failed only those that "
+        "failed"
+    )

@@ -1,0 +1,73 @@
+"""A Ray task for each job: on this machine, or on the cluster that `address` names."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra_plugins.launchers._planned import Planned, PlannedLauncher, ended, how
+from omegaconf import DictConfig, OmegaConf
+
+from research.errors import UserError
+from research.progress import say
+from research.sweep.job import Job
+
+
+class Ray(PlannedLauncher):
+    """Gives what is left to Ray, which starts a job again whose process is killed.
+
+    Args:
+      address: of a running cluster, such as `auto`; None for a Ray of its own here.
+      init: of `ray.init` for a Ray of its own.
+      remote: of `ray.remote`: `num_cpus`, `num_gpus`, `max_retries`, ….
+
+    Raises:
+      UserError: Ray is not there.
+    """
+
+    def __init__(self, address: str | None, init: DictConfig, remote: DictConfig):
+        if importlib.util.find_spec("ray") is None:
+            raise UserError(
+                "hydra/launcher=ray needs Ray: "
+                "pip install -c constraints.txt -e '.[ray]'"
+            )
+        own: dict[str, Any] = OmegaConf.to_container(init)
+        self.init = own if address is None else {"address": address}
+        self.remote: dict[str, Any] = OmegaConf.to_container(remote)
+
+    def execute(self, jobs: Sequence[Planned]) -> Mapping[Path, str]:
+        """Runs jobs; a job that Ray gives up costs no other."""
+        import ray
+        from ray.exceptions import RayError
+
+        if not ray.is_initialized():
+            ray.init(logging_level="warning", log_to_driver=False, **self.init)
+        # A process for each job, so that each sets up JAX for itself.
+        run = ray.remote(max_calls=1, **self.remote)(exit_status)
+        cpus = int(self.remote.get("num_cpus", 1))
+        waiting = {run.remote(self.command(job, cpus)): job for job in jobs}
+        ends: dict[Path, str] = {}
+        while waiting:
+            (first, *_), _ = ray.wait(list(waiting), num_returns=1)
+            job = waiting.pop(first)
+            try:
+                ends[job.folder] = how(job, ray.get(first))
+            except RayError as error:
+                ends[job.folder] = " ".join(str(error).split())
+            say(f"{job.folder}: {ended(job, ends[job.folder])}; {len(waiting)} to go")
+        return ends
+
+
+def exit_status(command: Job) -> int:
+    """Runs a job's command in this process of Ray; returns its exit status."""
+    log = command.log()
+    for output in (1, 2):
+        os.dup2(log.fileno(), output)
+    try:
+        command()
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else 1
+    return 0

@@ -1,0 +1,143 @@
+"""A Slurm array with one task for each job, through submitit.
+
+A job whose time is nearly up, or whose place is wanted, gets SIGUSR2: it saves, says
+`preempted`, is requeued and goes on. This launcher only watches: if it ends, the jobs
+stay in the queue, and the same command finds them there.
+"""
+
+from __future__ import annotations
+
+import getpass
+import importlib.util
+import json
+import shutil
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra_plugins.launchers._planned import Planned, PlannedLauncher
+from omegaconf import OmegaConf
+
+from research.errors import UserError
+from research.files import write_json
+from research.progress import say
+from research.sweep import status
+from research.sweep.lock import bury
+
+NOTE = "slurm.json"  # in a run folder: which Slurm job it was submitted as
+
+
+class Slurm(PlannedLauncher):
+    """Submits what is left and watches it.
+
+    Args:
+      partition: None for the cluster's default.
+      time_minutes: limit of one attempt.
+      requeues: how often a job may run into that limit, and go on.
+      notice_seconds: how long before the limit SIGUSR2 comes.
+      cpus: of a job; without an accelerator, its virtual devices.
+      accelerators: of a job.
+      memory_gb: of a job; None for the cluster's default.
+      parallel: jobs of the array at a time.
+      setup: lines of shell before each job, such as `module load …`.
+      sbatch: further options of sbatch, such as `{account: mine}`.
+      poll_seconds: between two looks at the queue.
+
+    Raises:
+      UserError: submitit or Slurm is not there.
+    """
+
+    def __init__(
+        self,
+        *,
+        partition: str | None = None,
+        time_minutes: int = 60,
+        requeues: int = 100,
+        notice_seconds: int = 120,
+        cpus: int = 1,
+        accelerators: int = 0,
+        memory_gb: float | None = None,
+        parallel: int = 256,
+        setup: Sequence[str] = (),
+        sbatch: Mapping[str, Any] | None = None,
+        poll_seconds: float = 5.0,
+    ):
+        if importlib.util.find_spec("submitit") is None:
+            raise UserError(
+                "hydra/launcher=slurm needs submitit: "
+                "pip install -c constraints.txt -e '.[slurm]'"
+            )
+        if shutil.which("sbatch") is None:
+            raise UserError(
+                "hydra/launcher=slurm: there is no sbatch here; start it on a machine "
+                "of the cluster, or take hydra/launcher=local"
+            )
+        self.cpus, self.requeues, self.poll = cpus, requeues, poll_seconds
+        wanted = {
+            "timeout_min": time_minutes,
+            "cpus_per_task": cpus,
+            "gpus_per_node": accelerators or None,
+            "mem_gb": memory_gb,
+            "slurm_partition": partition,
+            "slurm_array_parallelism": parallel,
+            "slurm_signal_delay_s": notice_seconds,
+            "slurm_setup": list(setup) or None,
+            "slurm_additional_parameters": plain(sbatch),
+        }
+        self.parameters = {k: v for k, v in wanted.items() if v is not None}
+
+    def execute(self, jobs: Sequence[Planned]) -> Mapping[Path, str]:
+        """Submits jobs that are not in the queue yet; waits until none is there."""
+        queue = queued() or set()
+        new = [job for job in jobs if submitted(job.folder) not in queue]
+        if new:
+            self.submit(new)
+        ids = {job.folder: submitted(job.folder) for job in jobs}
+        say(f"{self.sweep}: {len(new)} jobs submitted, {len(jobs) - len(new)} queued")
+        while (queue := queued()) is None or queue & set(ids.values()):
+            if queue is None:
+                say("squeue: no answer from Slurm; asked again")
+            time.sleep(self.poll)
+        ends = {}
+        for job in jobs:
+            known = status.read(job.folder)
+            if not job.done and known is not None and not known.ended:
+                bury(job.folder, ids[job.folder])
+                log = self.sweep / ".submitit"
+                ends[job.folder] = f"Slurm job {ids[job.folder]} is gone; see {log}"
+        return ends
+
+    def submit(self, jobs: Sequence[Planned]) -> None:
+        """Submits one array, and notes in each folder which task it is."""
+        import submitit
+
+        executor = submitit.AutoExecutor(
+            folder=self.sweep / ".submitit" / "%j",
+            cluster="slurm",
+            slurm_max_num_timeout=self.requeues,
+        )
+        executor.update_parameters(name=self.sweep.name, **self.parameters)
+        with executor.batch():
+            tasks = [executor.submit(self.command(job, self.cpus)) for job in jobs]
+        for job, task in zip(jobs, tasks, strict=True):
+            write_json(job.folder / NOTE, {"job": task.job_id})
+
+
+def queued() -> set[str] | None:
+    """Returns the ids of this user's jobs, or None where the controller is silent."""
+    line = ["squeue", "--noheader", "--array", "--format=%i", "-u", getpass.getuser()]
+    found = subprocess.run(line, capture_output=True, text=True, check=False)
+    return None if found.returncode else set(found.stdout.split())
+
+
+def submitted(folder: Path) -> str:
+    """Returns the Slurm job as which a run was submitted last, or ""."""
+    path = folder / NOTE
+    return json.loads(path.read_text())["job"] if path.is_file() else ""
+
+
+def plain(node: Any) -> Any:
+    """Returns a config node as Python's own types."""
+    return OmegaConf.to_container(node) if OmegaConf.is_config(node) else node

@@ -1,0 +1,66 @@
+"""Shows how the jobs of a sweep stand: `python scripts/status.py outputs/NAME`.
+
+On a terminal the table lives until every job has ended; elsewhere, or with --once, it
+is printed once. With --json there is one line of JSON for each job.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import sys
+import time
+
+from rich.console import Console
+from rich.live import Live
+
+from research.errors import UserError
+from research.sweep import overview
+
+EVERY = 1.0  # seconds between two looks
+WIDTH = 120  # columns, where there is no terminal
+
+
+def main() -> int:
+    """Prints or shows the table; returns the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__.partition(":")[0] + ".")
+    parser.add_argument("sweep", help="folder of a sweep, or of one run")
+    parser.add_argument("--once", action="store_true", help="print it once")
+    parser.add_argument("--json", action="store_true", help="one line for each job")
+    given = parser.parse_args()
+    console = Console() if sys.stdout.isatty() else Console(width=WIDTH)
+    try:
+        lines = overview.jobs(given.sweep)
+        if given.json:
+            for line in lines:
+                print(json.dumps({"job": line.name} | dataclasses.asdict(line.status)))
+        elif given.once or not console.is_terminal:
+            console.print(overview.table(lines, given.sweep))
+        else:
+            watch(given.sweep, console)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        pass
+    except BrokenPipeError:  # of `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    return 0
+
+
+def watch(sweep: str, console: Console) -> None:
+    """Shows the table until every job has ended."""
+    lines = overview.jobs(sweep)
+    with Live(
+        overview.table(lines, sweep), console=console, auto_refresh=False
+    ) as live:
+        while not all(line.status.ended for line in lines):
+            time.sleep(EVERY)
+            lines = overview.jobs(sweep)
+            live.update(overview.table(lines, sweep), refresh=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
