@@ -62,26 +62,27 @@ def leads() -> bool:
 
 
 def agreed(value: int) -> int:
-    """Returns the first process's value, in all of them."""
+    """Returns the value that the first process gives, in all of them."""
     if jax.process_count() == 1:
         return value
     return int(multihost_utils.broadcast_one_to_all(np.int32(value)))
 
 
-def anywhere(*flags: bool, now: bool) -> list[bool]:
-    """Returns for each flag whether it is set in any process, the same in all of them.
+def largest(*values: int, now: bool) -> list[int]:
+    """Returns the largest that any process gives of each value, in all of them.
 
     Args:
-      *flags: of this process.
+      *values: of this process, not negative.
       now: whether this is a moment to ask the others, the same in all processes, for
-        asking waits for them; if not, no flag counts as set. One process needs no such
+        asking waits for them; if not, the values are 0. One process needs no such
         moment.
     """
     if jax.process_count() == 1:
-        return list(flags)
+        return list(values)
     if not now:
-        return [False] * len(flags)
-    return multihost_utils.process_allgather(np.array(flags)).any(0).tolist()
+        return [0] * len(values)
+    every = multihost_utils.process_allgather(np.array(values, np.int32))
+    return every.max(0).tolist()
 
 
 def barrier(name: str) -> None:

@@ -25,7 +25,7 @@ import jax
 from flax import nnx
 from omegaconf import DictConfig, OmegaConf
 
-from research import config
+from research import config, hosts
 from research.checkpoint import Checkpoints
 from research.data.source import Dataset, Split
 from research.errors import UserError
@@ -35,7 +35,8 @@ from research.metrics import correct, cross_entropy
 from research.progress import bar, say
 from research.results import Metrics, Row, write_measurements
 from research.step import computing
-from research.sweep.status import Attempt, attempt
+from research.sweep.status import Attempt
+from research.together import Following, together
 from research.train import fit, restored, steps
 
 LIBRARIES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
@@ -62,10 +63,10 @@ def run(
       Interrupted: a signal came; the run is saved and the same command goes on with it.
     """
     done = finished(cfg, folder)
-    if done is None:
-        with attempt(folder) as job:
+    if not hosts.agreed(done is not None):
+        with together(folder) as job:
             done = finished(cfg, folder)  # somebody may have ended it meanwhile
-            if done is None:
+            if not hosts.agreed(done is not None):
                 return attempted(cfg, folder, job, choices=choices, command=command)
     say(f"{folder}: done already")
     return done
@@ -74,7 +75,7 @@ def run(
 def attempted(
     cfg: DictConfig,
     folder: Path,
-    job: Attempt,
+    job: Attempt | Following,
     *,
     choices: Mapping[str, str],
     command: str,
@@ -108,7 +109,7 @@ def trained(
     network: nnx.Module,
     data: Dataset,
     folder: Path,
-    job: Attempt,
+    job: Attempt | Following,
     total: int,
 ) -> nnx.Module:
     """Returns the network after `total` steps, from the folder's last checkpoint."""

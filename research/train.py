@@ -112,9 +112,9 @@ def fit(
             epoch = -(-step // steps_per_epoch)
             ends = step % steps_per_epoch == 0
             looks = ends or step % sync_steps == 0
-            stop = caught() is not None
-            due = stop or time.monotonic() - saved > checkpoint_seconds
-            stop, due = hosts.anywhere(stop, due, now=looks)
+            stop = caught() or 0
+            due = stop > 0 or time.monotonic() - saved > checkpoint_seconds
+            stop, due = hosts.largest(stop, due, now=looks)
             if looks or due:
                 row = summary(state, checkpoints)
                 show(step, f"epoch {epoch}  loss {row['loss']:.3f}")
@@ -136,7 +136,7 @@ def fit(
                 checkpoints.save(step, state)
                 saved = time.monotonic()
             if stop:
-                raise Interrupted(caught() or signal.SIGTERM, step)
+                raise Interrupted(signal.Signals(stop), step)
     return trainer.network(state)
 
 

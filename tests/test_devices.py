@@ -14,6 +14,7 @@ from jax.sharding import Mesh
 
 from research import devices
 from research.checkpoint import Checkpoints
+from research.errors import UserError
 
 HERE = Path(__file__).parent
 
@@ -45,6 +46,12 @@ def test_every_device_holds_a_share_of_the_state(eight):
 
 def test_the_convolution_stays_on_the_devices_of_a_smaller_mesh(eight):
     assert np.load(eight / "facts.npz")["gathers"] == 0
+
+
+def test_a_batch_that_processes_cannot_share_is_refused(monkeypatch):
+    monkeypatch.setattr(jax, "process_count", lambda: 2)
+    with pytest.raises(UserError, match="train.batch_size=15 for 2 processes"):
+        devices.world(15)
 
 
 @pytest.mark.parametrize("count, sharded", [(1, False), (2, True)])

@@ -22,6 +22,7 @@ from research.results import read_arrays
 from research.run import load, run
 
 ROOT = Path(__file__).parent.parent
+COUNT = "--xla_force_host_platform_device_count"
 OVERRIDES = [
     "model=tiny",
     "data.train_examples=96",
@@ -35,25 +36,42 @@ OVERRIDES = [
 ]
 
 
-def start(folder, data, *overrides):
+def start(folder, data, overrides, variables=None):
     """Starts the training script with two devices of its own."""
     script = str(ROOT / "scripts/train.py")
     places = [f"hydra.run.dir={folder}", f"data.dir={data}", f"root={folder.parent}"]
     return subprocess.Popen(
         [sys.executable, script, *places, *OVERRIDES, *overrides],
-        env=os.environ | {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"},
+        env=os.environ | (variables or {}) | {"XLA_FLAGS": f"{COUNT}=2"},
         stderr=subprocess.PIPE,
         text=True,
     )
 
 
-def pair(folder, data):
-    """Starts two of them, that find each other at a free port."""
+def free_port():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        at = f"distributed.coordinator=127.0.0.1:{free.getsockname()[1]}"
+        return free.getsockname()[1]
+
+
+def told(folder, data):
+    """Starts two of them that are told where they find each other."""
+    at = f"distributed.coordinator=127.0.0.1:{free_port()}"
     here = [at, "distributed.processes=2"]
-    return [start(folder, data, *here, f"distributed.process={i}") for i in range(2)]
+    return [start(folder, data, [*here, f"distributed.process={i}"]) for i in range(2)]
+
+
+def under_slurm(folder, data):
+    """Starts two of them as `srun -n 2` does, which tells them in variables."""
+    step = {
+        "SLURM_JOB_ID": "7",
+        "SLURM_STEP_NODELIST": "127.0.0.1",
+        "SLURM_NTASKS": "2",
+    }
+    step |= {"SLURM_STEP_NUM_NODES": "1", "JAX_COORDINATOR_PORT": str(free_port())}
+    ranks = [{"SLURM_PROCID": str(i), "SLURM_LOCALID": str(i)} for i in range(2)]
+    auto = ["distributed.coordinator=auto"]
+    return [start(folder, data, auto, step | rank) for rank in ranks]
 
 
 def ended(processes):
@@ -68,13 +86,13 @@ def runs(tmp_path_factory):
     one, two = root / "one", root / "two"
     cfg = config.compose(*OVERRIDES, f"data.dir={root / 'data'}")
     run(cfg, one, choices={}, command="")
-    first = pair(two, root / "data")
+    first = told(two, root / "data")
     while not (two / "checkpoints/3.sha256").exists() and first[0].poll() is None:
         time.sleep(0.005)
     first[1].send_signal(signal.SIGTERM)
     stopped = *ended(first), Checkpoints(two / "checkpoints").steps()
     assert not (two / "done.json").exists()
-    return one, two, stopped, ended(pair(two, root / "data"))
+    return one, two, stopped, ended(under_slurm(two, root / "data"))
 
 
 def test_a_signal_to_one_process_stops_both_and_saves(runs):

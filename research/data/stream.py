@@ -78,6 +78,19 @@ class Stream:
     def __len__(self) -> int:
         return self.examples
 
+    @property
+    def images(self) -> Any:
+        """What evaluators ask a split for, and a stream has not.
+
+        Raises:
+          UserError: always.
+        """
+        raise UserError(
+            f"split={self.stored.split}: the training images of {self.stored.name} are "
+            "streamed, and evaluators take arrays: choose split=test or "
+            "split=validation, or data/stream=none"
+        )
+
     def batches(self, plan: Plan, start: int, rows: slice) -> Iterator[Batch]:
         """Yields the `rows` of the batch of each step from `start` on."""
         import grain  # takes a second, as TFDS does

@@ -21,6 +21,7 @@ from research.data.crop import random_box, random_resized
 from research.data.feed import Ahead, feed
 from research.data.images import fit
 from research.data.plan import Plan
+from research.data.stored import Stored
 from research.devices import world
 from research.errors import UserError
 from research.files import read_lines
@@ -118,6 +119,18 @@ def test_examples_are_those_of_the_plan_in_a_crop_of_each_epoch(jpegs, whole):
     assert all(len(crops[example]) == often[example] for example in crops)
     other = batches(jpegs, Plan(20, batch_size=6, epochs=1, seed=5))
     assert not np.array_equal(other[1], labels[:3])
+
+
+def test_who_wants_arrays_of_a_stream_is_told_what_to_do(jpegs):
+    train = load("folder", **settings(jpegs)).split("train")
+    with pytest.raises(UserError, match="split=train: .*split=test"):
+        _ = train.images
+
+
+def test_only_encoded_images_are_streamed(jpegs, monkeypatch):
+    monkeypatch.setattr(Stored, "encoded", False)
+    with pytest.raises(UserError, match="data/stream=none"):
+        load("folder", **settings(jpegs)).split("train")
 
 
 def test_the_feed_puts_them_on_the_devices(jpegs, whole):
