@@ -35,13 +35,14 @@ def together(folder: str | Path) -> Iterator[Attempt | Following]:
         if not hosts.agreed(False):
             raise Held(f"{folder}: the first process did not get this job")
         yield Following()
-        return
-    taken = False
-    try:
-        with attempt(folder) as job:
-            taken = True
-            hosts.agreed(True)
-            yield job
-    finally:
-        if not taken:
-            hosts.agreed(False)
+    else:
+        taken = False
+        try:
+            with attempt(folder) as job:
+                taken = True
+                hosts.agreed(True)
+                yield job
+        finally:
+            if not taken:
+                hosts.agreed(False)
+    hosts.barrier("done")  # for all to see that it is
