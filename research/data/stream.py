@@ -42,8 +42,8 @@ class Stream:
       crop: `crop(content, shape, rng)` makes it so of an encoded image.
       threads: that decode, each a batch of its own: so many batches are in memory;
         None: one for each processor.
-      workers: processes that do so, with `threads` each; 0: this one. Decoding leaves
-        Python free: they pay above some 16 processors.
+      workers: processes that do so, with `threads` each; 0: this one, which suffices
+        until so many threads wait for Python's lock, since decoding does not hold it.
 
     Raises:
       UserError: the records are not what `data.shape` and `data.classes` say.
