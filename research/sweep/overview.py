@@ -109,7 +109,7 @@ def table(lines: Sequence[Line], title: str) -> Group:
             str(known.attempts or ""),
             Text(known.error or (known.owner if known.state == RUNNING else "")),
         )
-    heading = Text(f"{title}: {summary(lines)}")
+    heading = Text(f"{title}: {summary(lines)}", no_wrap=True, overflow="ignore")
     return Group(heading, made, Text(f"all: {common}" if common else ""))
 
 
