@@ -16,7 +16,8 @@ import json
 import platform
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ import jax
 from flax import nnx
 from omegaconf import DictConfig, OmegaConf
 
-from research import config
+from research import config, hosts
 from research.checkpoint import Checkpoints
 from research.data.source import Dataset, Split
 from research.errors import UserError
@@ -35,6 +36,7 @@ from research.metrics import correct, cross_entropy
 from research.progress import bar, say
 from research.results import Metrics, Row, write_measurements
 from research.step import computing
+from research.sweep.lock import Held
 from research.sweep.status import Attempt, attempt
 from research.train import fit, restored, steps
 
@@ -63,12 +65,30 @@ def run(
     """
     done = finished(cfg, folder)
     if done is None:
-        with attempt(folder) as job:
+        with owned(folder) as job:
             done = finished(cfg, folder)  # somebody may have ended it meanwhile
             if done is None:
                 return attempted(cfg, folder, job, choices=choices, command=command)
     say(f"{folder}: done already")
     return done
+
+
+@contextmanager
+def owned(folder: Path) -> Iterator[Attempt]:
+    """Begins an attempt, the first of several processes for all of them.
+
+    Raises:
+      Held: another job's process runs it.
+    """
+    refused: UserError | None = None
+    with ExitStack() as stack:
+        try:
+            job = stack.enter_context(attempt(folder))
+        except UserError as error:
+            refused = error
+        if hosts.agreed(refused is not None):
+            raise refused or Held(f"{folder} is being run by others")
+        yield job
 
 
 def attempted(

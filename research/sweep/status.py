@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from research import files
 from research.errors import Interrupted, UserError
 from research.files import write_json
 from research.sweep.lock import Lock, Lost, holder
@@ -115,17 +116,17 @@ class Attempt:
 
     Args:
       folder: the run folder.
-      lock: of it.
+      lock: of it; None in the others of several processes, which tell nothing.
     """
 
-    def __init__(self, folder: Path, lock: Lock):
+    def __init__(self, folder: Path, lock: Lock | None):
         self.folder, self.lock = folder, lock
         before = read(folder) or Status()
         self.status = write(
             folder,
             before,
             state=RUNNING,
-            owner=str(lock.owner),
+            owner=str(lock.owner) if lock else "",
             attempts=before.attempts + 1,
             examples_per_second=0.0,
             started=time.time(),
@@ -140,7 +141,8 @@ class Attempt:
         Raises:
           Lost: another process has taken the job.
         """
-        self.lock.check()
+        if self.lock is not None:
+            self.lock.check()
         now = time.time()
         first, since = self._first = self._first or (step, now)
         ends = step == total
@@ -179,6 +181,9 @@ def attempt(folder: str | Path) -> Iterator[Attempt]:
       Lost: another process has taken it meanwhile.
     """
     folder = Path(folder)
+    if not files.writes:
+        yield Attempt(folder, None)
+        return
     lock = Lock(folder)
     planned = read(folder) is not None
     running = None
