@@ -109,6 +109,8 @@ def explained(config: str = "train") -> Iterator[None]:
             f"{group or 'config'}={option}: no such option{nearest(option, options)}"
         ) from None
     except (HydraException, OmegaConfBaseException) as error:
+        if isinstance(error.__cause__, UserError):  # of a launcher or a sweeper
+            raise error.__cause__ from None
         text = str(error)
         key = re.search(r"Could not override '([^']+)'", text)
         if key is None:

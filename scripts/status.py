@@ -13,8 +13,9 @@ import os
 import sys
 import time
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
+from rich.text import Text
 
 from research.errors import UserError
 from research.sweep import overview
@@ -37,7 +38,8 @@ def main() -> int:
             for line in lines:
                 print(json.dumps({"job": line.name} | dataclasses.asdict(line.status)))
         elif given.once or not console.is_terminal:
-            console.print(overview.table(lines, given.sweep))
+            print(f"{given.sweep}: {overview.summary(lines)}")
+            console.print(overview.table(lines))
         else:
             watch(given.sweep, console)
     except UserError as error:
@@ -52,14 +54,14 @@ def main() -> int:
 
 def watch(sweep: str, console: Console) -> None:
     """Shows the table until every job has ended."""
-    lines = overview.jobs(sweep)
-    with Live(
-        overview.table(lines, sweep), console=console, auto_refresh=False
-    ) as live:
-        while not all(line.status.ended for line in lines):
-            time.sleep(EVERY)
+    with Live(console=console, auto_refresh=False) as live:
+        while True:
             lines = overview.jobs(sweep)
-            live.update(overview.table(lines, sweep), refresh=True)
+            heading = Text(f"{sweep}: {overview.summary(lines)}")
+            live.update(Group(heading, overview.table(lines)), refresh=True)
+            if all(line.status.ended for line in lines):
+                return
+            time.sleep(EVERY)
 
 
 if __name__ == "__main__":

@@ -92,7 +92,7 @@ def remaining(lines: Sequence[Line]) -> float | None:
     return (each * len(waiting) + sum(current)) / len(running)
 
 
-def table(lines: Sequence[Line], title: str) -> Group:
+def table(lines: Sequence[Line]) -> Group:
     """Returns the jobs as a table, those that are running or failed first."""
     names, common = shortened([line.name for line in lines])
     made = Table("job", "state", *NUMBERS, Column("by, or last error", overflow="fold"))
@@ -109,8 +109,7 @@ def table(lines: Sequence[Line], title: str) -> Group:
             str(known.attempts or ""),
             Text(known.error or (known.owner if known.state == RUNNING else "")),
         )
-    heading = Text(f"{title}: {summary(lines)}")
-    return Group(heading, made, Text(f"all: {common}" if common else ""))
+    return Group(made, Text(f"all: {common}" if common else ""))
 
 
 def shortened(names: Sequence[str]) -> tuple[list[str], str]:

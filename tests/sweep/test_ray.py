@@ -18,7 +18,7 @@ from research.sweep.status import read
 
 pytestmark = pytest.mark.ray
 RAISES, KILLED, STOPPED = -1, 0, 1  # seeds
-EPOCHS = 60  # of three steps
+EPOCHS = 25  # of three steps
 
 
 def command(root):

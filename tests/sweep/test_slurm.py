@@ -19,7 +19,7 @@ from research.sweep.status import read
 
 pytestmark = pytest.mark.slurm
 RAISES, KILLED, PREEMPTED, REQUEUED = -1, 0, 1, 2  # seeds
-EPOCHS = 60  # of three steps
+EPOCHS = 25  # of three steps
 
 
 @pytest.fixture(scope="module")
