@@ -74,7 +74,14 @@ def run(
         with attempt(folder) as job:
             done = finished(cfg, folder)  # somebody may have ended it meanwhile
             if done is None:
-                return attempted(cfg, folder, job, choices=choices, command=command)
+                return attempted(
+                    cfg,
+                    folder,
+                    job,
+                    choices=choices,
+                    command=command,
+                    overrides=overrides,
+                )
     say(f"{folder}: done already")
     return done
 
@@ -86,6 +93,7 @@ def attempted(
     *,
     choices: Mapping[str, str],
     command: str,
+    overrides: Sequence[str],
 ) -> dict[str, Any]:
     """Trains and evaluates a network, as the only one who does; see `run`."""
     started = time.monotonic()
