@@ -27,4 +27,4 @@ else
 fi
 all=c2,c3,c5,c1,c7,c8,c6,c9,b2,b1,c10,c4,b4,b3,b5,b6
 "$python" scripts/train.py experiment=$all scale="$scale" "$@"
-"$python" scripts/report.py runs=$runs out=$out table=verdicts figure=verdicts
+"$python" scripts/report.py runs=$runs out=$out table=verdicts figure=[verdicts,claims]

@@ -65,7 +65,7 @@ ALLOWED = {
     "research.stats": DATA,
     "research.experiments": DATA,
     "research.files": DATA,
-    "research.figures": DATA | {"research.figures"},
+    "research.figures": DATA | {"research.figures", "research.claims"},
     "research.claims": DATA | {"research.claims", "research.experiments"},
     "research.sweep": {"research.sweep", "research.errors", "research.files"},
     "research.train": None,
