@@ -67,7 +67,8 @@ def draw(
     if not panels:
         raise UserError(f"no rows of {claim}; run `{verdict.command}`")
     heights = [sum(map(lines, marks)) + 4 for marks in panels.values()]
-    figure = Figure(figsize=(WIDTHS[width], LINE * sum(heights) + 0.5))
+    size = (WIDTHS[width], LINE * sum(heights) + 0.5)
+    figure = Figure(size, dpi=200)  # as it is saved: small text is wider there
     grid = figure.subplots(
         len(panels), squeeze=False, gridspec_kw={"height_ratios": heights}
     )[:, 0]
@@ -97,7 +98,7 @@ def arms(claim: Claim, pool: Pool) -> list[Mark]:
 def shortened(points: Sequence[str]) -> list[str]:
     """Returns points without what all of them share, and options without their group.
 
-    `max, flatten, stride=3` for `downsample=max model/head=flatten downsample.stride=3`.
+    `downsample=max model/head=flatten downsample.stride=3`: `max, flatten, stride=3`.
     """
     split = [point.split() for point in points]
     shared = set.intersection(*map(set, split)) if len(split) > 1 else set()
