@@ -209,10 +209,16 @@ def flat(cfg: DictConfig) -> dict[str, Any]:
         if isinstance(node, dict):
             for name, inner in node.items():
                 yield from walk(inner, f"{key}.{name}" if key else name)
-        elif key not in PLACES:
+        elif not a_place(key):
             yield key, node
 
     return dict(walk(OmegaConf.to_container(cfg, resolve=True), ""))
+
+
+def a_place(key: str) -> bool:
+    """Whether a key says where something lies: `data.dir`, `eval.fit.data.dir`."""
+    inner = tuple(f".{place}" for place in PLACES if "." in place)
+    return key in PLACES or key.endswith(inner)
 
 
 def digest(cfg: DictConfig) -> str:

@@ -40,6 +40,18 @@ def convolve(
     return convolution.plain(x, kernel, stride)
 
 
+def dilated(kernel: Array, dilation: int) -> Array:
+    """Returns a kernel with `dilation` − 1 zeros between neighbours."""
+    if dilation == 1:
+        return kernel
+    between = (0, 0, dilation - 1)
+    return jax.lax.pad(
+        kernel,
+        jnp.zeros((), kernel.dtype),
+        [between if axis < 2 else (0, 0, 0) for axis in range(kernel.ndim)],
+    )
+
+
 class Conv(nnx.Module):
     """A dense part: k×k convolution with explicit padding.
 
@@ -50,6 +62,8 @@ class Conv(nnx.Module):
       outputs: C_out.
       window: k, or (k_h, k_w).
       padding: `valid`, `zero`, `reflect` or `circular`.
+      dilation: from one weight to the next, pixels; the window spans (k−1)·d+1. It runs
+        as a convolution of that size whose other weights are zero.
       bias: whether to add one value per output channel.
       init: initialiser of the kernel.
       param: kind of the parameters: `Undecayed` ones take no weight decay.
@@ -65,21 +79,24 @@ class Conv(nnx.Module):
         window: int | tuple[int, int] = 3,
         *,
         padding: Padding = "zero",
+        dilation: int = 1,
         bias: bool = True,
         init: Initializer = he_normal,
         param: type[nnx.Param] = nnx.Param,
         rngs: nnx.Rngs,
     ):
-        self.window = pair(window)
+        rows, columns = pair(window)
+        self.window = ((rows - 1) * dilation + 1, (columns - 1) * dilation + 1)
         self.padding = padding
-        self.kernel = param(init(rngs.params(), (*self.window, inputs, outputs)))
+        self.dilation = dilation
+        self.kernel = param(init(rngs.params(), (rows, columns, inputs, outputs)))
         self.bias = param(jnp.zeros(outputs)) if bias else None
 
     def __call__(self, x: Map, stride: Stride = (1, 1)) -> Map:
         """Returns the convolution at the kept positions."""
         kernel = self.kernel[...]
         x = pad(x.astype(kernel.dtype), self.window, self.padding, name="convolution")
-        y = convolve(x, kernel, stride)
+        y = convolve(x, dilated(kernel, self.dilation), stride)
         return y if self.bias is None else y + self.bias[...]
 
 
@@ -133,6 +150,7 @@ class ConvNormAct(nnx.Module):
         no bias.
       act: pointwise activation.
       padding: border mode.
+      dilation: of the convolution.
       init: initialiser of the kernel.
       rngs: draws the kernel.
     """
@@ -148,6 +166,7 @@ class ConvNormAct(nnx.Module):
         norm: Callable[..., nnx.Module] | None = None,
         act: Callable[[Array], Array] = jax.nn.relu,
         padding: Padding = "zero",
+        dilation: int = 1,
         init: Initializer = he_normal,
         rngs: nnx.Rngs,
     ):
@@ -156,6 +175,7 @@ class ConvNormAct(nnx.Module):
             outputs,
             window,
             padding=padding,
+            dilation=dilation,
             bias=norm is None,
             init=init,
             rngs=rngs,

@@ -16,7 +16,7 @@ import json
 import platform
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from research import config, hosts
 from research.checkpoint import Checkpoints
+from research.claims import rules
 from research.data.source import Dataset, Split
 from research.errors import UserError
 from research.evals.predictor import Predictor
@@ -39,11 +40,17 @@ from research.sweep.status import Attempt
 from research.together import Following, together
 from research.train import fit, restored, steps
 
+SOURCES = (":/", ":(top,exclude)outputs")  # what git calls changed there is results
 LIBRARIES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 
 
 def run(
-    cfg: DictConfig, folder: Path, *, choices: Mapping[str, str], command: str
+    cfg: DictConfig,
+    folder: Path,
+    *,
+    choices: Mapping[str, str],
+    command: str,
+    overrides: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Trains and evaluates a network, or goes on with it, or finds it done.
 
@@ -52,6 +59,7 @@ def run(
       folder: the run folder.
       choices: the option chosen in each config group.
       command: what was typed.
+      overrides: of the config, which name the run.
 
     Returns:
       The content of `done.json`.
@@ -67,7 +75,14 @@ def run(
         with together(folder) as job:
             done = finished(cfg, folder)  # somebody may have ended it meanwhile
             if not hosts.agreed(done is not None):
-                return attempted(cfg, folder, job, choices=choices, command=command)
+                return attempted(
+                    cfg,
+                    folder,
+                    job,
+                    choices=choices,
+                    command=command,
+                    overrides=overrides,
+                )
     say(f"{folder}: done already")
     return done
 
@@ -79,6 +94,7 @@ def attempted(
     *,
     choices: Mapping[str, str],
     command: str,
+    overrides: Sequence[str],
 ) -> dict[str, Any]:
     """Trains and evaluates a network, as the only one who does; see `run`."""
     started = time.monotonic()
@@ -90,6 +106,7 @@ def attempted(
     computing(cfg.train.dtype)
     # What can be wrong is found by now: nothing is half-written for a mistake.
     provenance = describe(cfg, folder, choices=choices, command=command)
+    provenance |= {"overrides": list(overrides), "rules": rules()}
     write_text(folder / "config.yaml", OmegaConf.to_yaml(cfg, resolve=True))
     write_json(folder / "provenance.json", provenance)
     network = trained(cfg, network, data, folder, job, total)
@@ -154,6 +171,7 @@ def evaluate_run(cfg: DictConfig, folder: Path) -> None:
     """
     trained_with, network = load(folder)
     trained_with.data.dir = cfg.data.dir
+    cfg = OmegaConf.merge(cfg, {"data": trained_with.data})
     provenance = json.loads((folder / "provenance.json").read_text())
     split = config.data(trained_with).split(cfg.split)
     measure(config.evals(cfg), network, split, folder, provenance, cfg.split)
@@ -259,7 +277,7 @@ def describe(
     return {
         "run": folder.name,
         "commit": git("rev-parse", "HEAD"),
-        "dirty": bool(git("status", "--porcelain")),
+        "dirty": bool(git("status", "--porcelain", "--", *SOURCES)),
         "command": command,
         "versions": {"python": platform.python_version()}
         | {name: version(name) for name in LIBRARIES},

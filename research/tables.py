@@ -16,7 +16,7 @@ from research.errors import UserError
 from research.files import read_lines
 from research.results import Row
 
-RUN = ["run", "path", "seed", "commit", "dirty"]
+RUN = ["run", "path", "seed", "commit", "dirty", "overrides", "rules"]
 DONE = ["steps", "parameters", "seconds"]
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C one is ten times faster
 
@@ -24,7 +24,8 @@ LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C one is ten times
 def read_runs(root: str | Path, done_only: bool = True) -> pd.DataFrame:
     """Returns one line per run folder at or below `root`.
 
-    Columns are `run`, `path`, `seed`, `commit`, `dirty`, `done`, `steps`, `parameters`,
+    Columns are `run`, `path`, `seed`, `commit`, `dirty`, `overrides` (a list), `rules`
+    (SHA-256 of the claims' files when it ran: a dict), `done`, `steps`, `parameters`,
     `seconds` (missing in an unfinished run), `config` (its keys, flat: a dict), and one
     for each config group with the option chosen.
 

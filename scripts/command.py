@@ -25,6 +25,7 @@ from research.errors import Interrupted, UserError
 from research.sweep.job import stop_with_launcher
 from research.sweep.lock import Held
 
+MISTAKE = 2  # exit status
 PATHS = ("hydra.run.dir", "run_dir", "runs", "out", "data.dir", "data.manual_dir")
 UNWRITABLE = {
     errno.ENOSPC,
@@ -80,7 +81,7 @@ def command(
                 interrupt = isinstance(stop, KeyboardInterrupt)
                 sys.exit(128 + (signal.SIGINT if interrupt else signal.SIGTERM))
             if mistakes:
-                sys.exit(2)
+                sys.exit(MISTAKE)
 
         return main
 

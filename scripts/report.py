@@ -39,7 +39,7 @@ def main(cfg: DictConfig) -> None:
         from research.figures import table
 
         try:
-            made = make(runs, rows)
+            made = make(runs, rows, metrics)
         except UserError as error:
             missing.append(f"{name}: {error}")
             continue

@@ -1,7 +1,8 @@
 """Trains a network and evaluates it: `python scripts/train.py [-m] [overrides]`.
 
 A run folder is named by its overrides; the same command finds what is done, goes on
-with what is not, and starts what is missing.
+with what is not, and starts what is missing. `experiment=c3,c5 scale=smoke|cpu|full`
+runs whole experiments: every point of them, each once; `only=primary` what decides.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from command import command
+from command import MISTAKE, command
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
@@ -27,9 +28,39 @@ def main(cfg: DictConfig) -> float | None:
         k: v for k, v in job.runtime.choices.items() if not k.startswith("hydra/")
     }
     folder = Path(job.runtime.output_dir)
-    run(cfg, folder, choices=choices, command=" ".join(sys.argv))
+    run(
+        cfg,
+        folder,
+        choices=choices,
+        command=" ".join(sys.argv),
+        overrides=list(job.overrides.task),
+    )
     return objective(folder, cfg.objective)
 
 
+def every(words: list[str]) -> int:
+    """Runs a command line, or each part of the experiments it names; the exit status.
+
+    A mistake in one part spares the others.
+    """
+    from research.errors import UserError
+    from research.experiments import commands
+
+    worst = 0
+    try:
+        for part in commands(words):
+            sys.argv[1:] = part
+            try:
+                main()
+            except SystemExit as stop:
+                if stop.code != MISTAKE:
+                    raise
+                worst = MISTAKE
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return MISTAKE
+    return worst
+
+
 if __name__ == "__main__":
-    main()
+    sys.exit(every(sys.argv[1:]))

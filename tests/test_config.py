@@ -24,7 +24,7 @@ def options(group):
 GROUPS = {
     str(path.relative_to(CONF))
     for path in CONF.rglob("*")
-    if path.is_dir() and any(path.glob("*.yaml"))
+    if path.is_dir() and any(path.glob("*.yaml")) and path.parent.name != "setting"
 } - {"hydra", "figure", "table", "hydra/launcher", "hydra/sweeper"}
 
 

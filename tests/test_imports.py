@@ -63,9 +63,10 @@ ALLOWED = {
     "research.results": DATA,
     "research.tables": DATA,
     "research.stats": DATA,
+    "research.experiments": DATA,
     "research.files": DATA,
-    "research.figures": DATA | {"research.figures"},
-    "research.claims": DATA | {"research.claims"},
+    "research.figures": DATA | {"research.figures", "research.claims"},
+    "research.claims": DATA | {"research.claims", "research.experiments"},
     "research.sweep": {"research.sweep", "research.errors", "research.files"},
     "research.train": None,
 }

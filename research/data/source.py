@@ -25,6 +25,10 @@ class Split:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def first(self, examples: int | None) -> Split:
+        """Returns the first so many examples, or as many as there are; None: all."""
+        return Split(self.images[:examples], self.labels[:examples])
+
 
 @dataclass(frozen=True)
 class Dataset:

@@ -33,6 +33,7 @@ def evaluate(
     split: Split,
     *,
     changes: Mapping[str, Change],
+    examples: int | None = None,
     seed: int = 0,
     batch: int = 512,
 ) -> Iterator[Measurement]:
@@ -42,6 +43,7 @@ def evaluate(
       predict: any `images → logits`.
       split: (N, H, W, C) images and their labels.
       changes: by name, which becomes the protocol.
+      examples: how many of the split, from the first; None: all.
       seed: of noise and elastic warps; an example keeps its own at every amount.
       batch: examples a call.
 
@@ -49,6 +51,7 @@ def evaluate(
       For every amount `agreement`, `mac`, `accuracy` and `relative_logit_distance`, and
       for every kind `worst_accuracy`: right at each of its amounts and unchanged.
     """
+    split = split.first(examples)
     predictor = Predictor.of(predict, batch=batch)
     still = predictor.logits(split.images)
     seeds = draw_seeds(seed, len(split))

@@ -57,7 +57,11 @@ class Cost:
 
 
 def evaluate(
-    predict: Callable[..., Any], split: Split, *, shape: Sequence[int] | None = None
+    predict: Callable[..., Any],
+    split: Split,
+    *,
+    shape: Sequence[int] | None = None,
+    parts: bool = True,
 ) -> Iterator[Measurement]:
     """Yields the cost of a network: of each stage, of its readout, and of all of it.
 
@@ -67,6 +71,7 @@ def evaluate(
       predict: a network of ours.
       split: whose images say the shape.
       shape: (height, width, channels) of an image, in place of the split's.
+      parts: false leaves out the parts, but for the last stage and the readout.
 
     Yields:
       Rows with `part` and `index` among their parameters: `parameters`,
@@ -91,6 +96,8 @@ def evaluate(
         zip([*names, "readout"], part_costs(network, shapes), strict=True)
     ):
         last = index == len(names)
+        if not parts and index < len(names) - 1:
+            continue
         part = network.readout if last else network.stages[index]
         measures: dict[str, Any] = {"parameters": count(part)} | vars(cost)
         if not last:

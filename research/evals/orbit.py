@@ -22,7 +22,7 @@ from research.results import Measurement
 
 Periods = Int[np.ndarray, "examples rows columns"]  # of one period of shifts
 
-METHODS = ("auto", "brute")
+METHODS = ("auto", "brute", "closed")
 TIE = 1e-6  # relative margin below which rounding may choose the phase
 
 
@@ -54,7 +54,8 @@ def evaluate(
     Args:
       predict: any `images → logits`; the closed form takes a `Network`.
       split: (N, H, W, C) images and their labels.
-      method: `auto`: closed form where shifts share anything; `brute`: never.
+      method: `auto`: closed form where shifts share anything; `brute`: never; `closed`:
+        there only, and no rows where brute force would be needed.
       examples: how many of the split, from the first; None: all.
       block: images whose orbits are held at once.
       memory: MiB of maps on each device, of the closed form.
@@ -72,11 +73,13 @@ def evaluate(
     predictor = Predictor.of(predict, batch=batch)
     network, height, width = predictor.predict, *images.shape[1:3]
     look, how, closed = partial(brute_logits, predictor), "brute force", False
-    if method == "auto" and isinstance(network, Network):
+    if method != "brute" and isinstance(network, Network):
         orbit = Orbit(network, images, memory=memory)
         if orbit.shared:
             look, closed = orbit.logits, True
             how = f"closed form, period {orbit.period[0]}×{orbit.period[1]}"
+    if method == "closed" and not closed:
+        return
     at = draw_offsets(jax.random.key(seed), len(images), 0, (height - 1, width - 1))
     tops, changes, checked = looked(look, images, at, block)
     yield from summary(tops, changes, labels, (height, width), how)

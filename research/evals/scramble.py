@@ -39,6 +39,7 @@ def evaluate(
     grids: Sequence[int | Sequence[int]] = (2, 4, 7, 8, 14, 16),
     blocks: Sequence[int | Sequence[int]] = (2, 4, 7, 8, 14, 16),
     sizes: Sequence[int] = (1, 2),
+    examples: int | None = None,
     seed: int = 0,
     batch: int = 512,
 ) -> Iterator[Measurement]:
@@ -52,6 +53,7 @@ def evaluate(
       grids: of protocol `patch`: g×g patches are permuted; those that divide the image.
       blocks: of protocol `pixel`: pixels are permuted inside b×b blocks; likewise.
       sizes: of protocol `stage`: sides of the blocks, in strides of the whole network.
+      examples: how many of the split, from the first; None: all.
       seed: of the permutations.
       batch: examples a call.
 
@@ -61,6 +63,7 @@ def evaluate(
     Raises:
       UserError: none of the grids, or blocks, divides the image.
     """
+    split = split.first(examples)
     seeds = draw_seeds(seed, len(split))
     compared = partial(rows_of, split=split)
     predictor = Predictor.of(predict, batch=batch)

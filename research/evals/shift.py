@@ -35,6 +35,7 @@ def evaluate(
     pad: int | None = None,
     distances: int = 6,
     compat: str | None = None,
+    examples: int | None = None,
     seed: int = 0,
     batch: int = 512,
 ) -> Iterator[Measurement]:
@@ -60,6 +61,7 @@ def evaluate(
       distances: largest distance d, pixels.
       compat: adds the loop of a publication, the rows under its name (see `PUBLISHED`):
         `aps_cifar`, `aps_imagenet` or `zhang`.
+      examples: how many of the split, from the first; None: all.
       seed: of the offsets: they are the same for every classifier.
       batch: examples a call; under `compat` also how many share an offset.
 
@@ -70,6 +72,7 @@ def evaluate(
       R. Zhang, ICML 2019, arXiv:1904.11486 (crop); A. Chaman and I. Dokmanić, CVPR
       2021, arXiv:2011.14214 (circular).
     """
+    split = split.first(examples)
     images, labels = split.images, split.labels
     count = len(images)
     check(images, max_shift, pad, compat)

@@ -15,12 +15,15 @@ COUNTS = {
 WHOLE = "whole map"  # the method of a receptive field that has no size of its own
 
 
-def networks(runs: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+def networks(
+    runs: pd.DataFrame, rows: pd.DataFrame, metrics: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """Returns a line per stage, readout and network of each arm, from `eval=cost`.
 
     Args:
       runs: as `read_runs` returns them; of each arm the first is taken.
       rows: as `read_rows` returns them.
+      metrics: not used.
 
     Returns:
       `arm`, `part` (`0 ConvNormAct`), `map` (height×width×channels after it),

@@ -13,6 +13,7 @@ from research.errors import UserError
 from research.figures.arms import arms, caption, proportions, select
 from research.files import write_text
 
+WRAPPED = 24  # characters from which on a column is wrapped in LaTeX
 NAME = 14  # characters in a line for the name of an arm: `space_to_depth`
 VIEWS = (  # or else the difference of the two columns is taken for the fill's
     "Circular compares two shifted views of an image, up to twice as far apart; zero "
@@ -28,6 +29,7 @@ COLUMNS = {
 def summary(
     runs: pd.DataFrame,
     rows: pd.DataFrame,
+    metrics: pd.DataFrame | None = None,
     *,
     split: str = "test",
     fewest_seeds: int = 3,
@@ -37,6 +39,7 @@ def summary(
     Args:
       runs: as `read_runs` returns them.
       rows: as `read_rows` returns them.
+      metrics: not used.
       split: of the examples measured.
       fewest_seeds: see `proportions`.
 
@@ -87,7 +90,12 @@ def summary(
 
 
 def cells(table: pd.DataFrame) -> pd.DataFrame:
-    """Returns a table as text: `97.20 [95.1, 98.4]` per cent where it has intervals."""
+    """Returns a table as text: `97.20 [95.1, 98.4]` per cent where it has intervals.
+
+    `attrs["text"]`, where there is one, is what people are to read of it.
+    """
+    if "text" in table.attrs:
+        return table.attrs["text"]
     text = {}
     for name in table.columns.drop("n", errors="ignore"):  # the caption says it
         stem, _, end = name.rpartition(" ")
@@ -109,6 +117,31 @@ def markdown(table: pd.DataFrame) -> str:
     return f"{body}\n\n{table.attrs.get('caption', '')}\n"
 
 
+def latex(table: pd.DataFrame) -> str:
+    """Returns a table in LaTeX, for `booktabs` and `tabularx`, its caption below."""
+    text = cells(table)
+    longest = {name: max(map(len, text[name])) for name in text}
+    columns = "".join("X" if size > WRAPPED else "l" for size in longest.values())
+    head, *body = (
+        " & ".join(map(escaped, line)) + r" \\"
+        for line in [text.columns, *text.to_numpy()]
+    )
+    lines = [
+        rf"\begin{{tabularx}}{{\linewidth}}{{{columns}}}",
+        *(r"\toprule", head, r"\midrule", *body, r"\bottomrule"),
+        r"\end{tabularx}",
+        rf"\par\small {escaped(table.attrs.get('caption', ''))}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def escaped(text: str) -> str:
+    """Returns text in which LaTeX finds nothing to act on."""
+    for character in "&%$#_{}":
+        text = text.replace(character, f"\\{character}")
+    return text
+
+
 def rich(table: pd.DataFrame) -> Table:
     """Returns a table for the terminal."""
     text = cells(table)
@@ -119,7 +152,11 @@ def rich(table: pd.DataFrame) -> Table:
         show_edge=False,
         padding=0,  # so that the summary fits 80 columns
     )
-    for position, name in enumerate(text):
+    if "text" in table.attrs:
+        for name in text:
+            shown.add_column(name, overflow="fold")
+        text = text.iloc[:0] if text.empty else text
+    for position, name in enumerate(text if "text" not in table.attrs else []):
         text[name] = [cell.replace(" [", "\n[") for cell in text[name]]
         parts = [part for cell in text[name] for part in cell.split("\n")]
         longest = max(map(len, [*parts, *name.split()]))
@@ -133,19 +170,23 @@ def rich(table: pd.DataFrame) -> Table:
 
 
 def save(table: pd.DataFrame, path: str | Path) -> list[Path]:
-    """Writes a table as Markdown, rounded, and CSV, as it is.
+    """Writes a table as Markdown and LaTeX, rounded, and CSV, as it is.
 
     Args:
       table: to write.
       path: without suffix.
 
     Returns:
-      The two files.
+      The three files.
 
     Raises:
       UserError: the disk is full or the folder cannot be written.
     """
-    contents = {"md": markdown(table), "csv": table.to_csv(index=False)}
+    contents = {
+        "md": markdown(table),
+        "tex": latex(table),
+        "csv": table.to_csv(index=False),
+    }
     for kind, content in contents.items():
         write_text(f"{path}.{kind}", content)
     return [Path(f"{path}.{kind}") for kind in contents]

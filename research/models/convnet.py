@@ -8,6 +8,7 @@ from functools import partial
 from flax import nnx
 
 from research.downsample import Downsample
+from research.errors import UserError
 from research.layers import ConvNormAct, glorot_uniform
 from research.models.network import Network
 from research.models.stages import scrambled
@@ -23,12 +24,14 @@ def chollet(
     padding: Padding = "valid",
     widths: Sequence[int] = (32, 64, 64),
     poolings: int = 2,
+    window: int | Sequence[int] = 3,
+    dilation: int | Sequence[int] = 1,
     permutation: int | None = None,
     mean: float | Sequence[float] = 0.0,
     std: float | Sequence[float] = 1.0,
     rngs: nnx.Rngs,
 ) -> Network:
-    """3×3 convolutions with relu, a downsampler after each of the first `poolings`.
+    """Convolutions (3×3) with relu, a downsampler after each of the first `poolings`.
 
     On 28×28×1 images with two 2×2 max poolings: maps 26, 13, 11, 5, 3; convolutions of
     55,744 parameters; with the `flatten` head of 64 units 93,322 in all. Without
@@ -43,6 +46,8 @@ def chollet(
       widths: channels of each convolution.
       poolings: how many of the convolutions are followed by a downsampler, from the
         first.
+      window: k of the convolutions, one for all or one for each.
+      dilation: of the convolutions, likewise.
       permutation: seed of a fixed permutation of the pixels, which takes away the
         neighbourhoods that convolution relies on; None for none.
       mean: of the images, for standardisation.
@@ -54,12 +59,34 @@ def chollet(
     """
     stages = scrambled(permutation)
     inputs = shape[-1]
+    windows = each(window, len(widths), "model.window")
+    dilations = each(dilation, len(widths), "model.dilation")
     for index, width in enumerate(widths):
         stages.append(
-            ConvNormAct(inputs, width, padding=padding, init=glorot_uniform, rngs=rngs)
+            ConvNormAct(
+                inputs,
+                width,
+                windows[index],
+                dilation=dilations[index],
+                padding=padding,
+                init=glorot_uniform,
+                rngs=rngs,
+            )
         )
         if index < poolings:
             stages.append(downsample(width, rngs=rngs))
         inputs = width
     readout = partial(head, classes=classes)
     return Network(shape, stages, readout, mean=mean, std=std, rngs=rngs)
+
+
+def each(value: int | Sequence[int], count: int, key: str) -> list[int]:
+    """Returns one value for each of `count` layers.
+
+    Raises:
+      UserError: there are several values, but not as many as layers, or one is below 1.
+    """
+    values = [value] * count if isinstance(value, int) else list(value)
+    if len(values) != count or min(values) < 1:
+        raise UserError(f"{key}={value}: give an integer ≥ 1, or {count} of them")
+    return values

@@ -1,0 +1,48 @@
+"""Overfitting: how much better a network is on its training data than on others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from research import metrics
+from research.data.source import Dataset, Split
+from research.evals.predictor import Predictor
+from research.results import Measurement
+
+
+def evaluate(
+    predict: Callable[..., Any],
+    split: Split,
+    *,
+    data: Dataset,
+    examples: int | None = 2000,
+    batch: int = 512,
+) -> Iterator[Measurement]:
+    """Yields accuracy and loss on training data and on the split, and their gap.
+
+    Both in inference mode and after the last step, unlike the rows of training, which
+    are means over an epoch.
+
+    Args:
+      predict: any `images → logits`.
+      split: (N, H, W, C) images and their labels, not trained on.
+      data: the data set whose `train` it was trained on.
+      examples: how many of `train`, from the first; None: all.
+      batch: examples a call.
+
+    Yields:
+      With the parameter `on`, `train` or `split`: `accuracy` and `loss`, the
+      cross-entropy in nats; then `gap`, training accuracy less that on the split.
+    """
+    predictor = Predictor.of(predict, batch=batch)
+    means = []
+    for on, part in (("train", data.split("train").first(examples)), ("split", split)):
+        logits = predictor.logits(part.images)
+        right = metrics.correct(logits, part.labels)
+        params = {"on": on}
+        yield Measurement.of_examples("fit", "accuracy", right, params=params)
+        loss = metrics.cross_entropy(logits, part.labels)
+        yield Measurement.of_examples("fit", "loss", loss, params=params)
+        means.append(float(right.mean()))
+    yield Measurement("fit", "gap", means[0] - means[1], len(split))

@@ -1,0 +1,134 @@
+"""One claim: what its arms score, and its contrasts with their intervals."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from research import claims
+from research.claims.claim import Claim, Contrast
+from research.claims.estimate import Pool
+from research.claims.judge import gather, judge
+from research.errors import UserError
+from research.figures.style import BLACK, BLUE, GREY, WIDTHS, letter, note, styled
+
+LINE = 0.17  # inches for a line of text
+NAME = 58  # characters in a line of names
+
+
+class Mark(NamedTuple):
+    """A name, a value and the ends of its interval, NaN where there is none."""
+
+    name: str
+    value: float
+    low: float
+    high: float
+
+
+@styled
+def draw(
+    runs: pd.DataFrame,
+    rows: pd.DataFrame,
+    metrics: pd.DataFrame,
+    *,
+    claim: str,
+    width: str = "two",
+) -> Figure:
+    """Draws a panel of the arms' values, then one of the contrasts for each unit.
+
+    Args:
+      runs: as `read_runs` returns them.
+      rows: as `read_rows` returns them.
+      metrics: as `read_metrics` returns them.
+      claim: its id, such as `c3`.
+      width: `one` or `two` columns.
+
+    Raises:
+      UserError: there are no rows for it.
+    """
+    pool, scale = gather(runs, rows, metrics)
+    declared = claims.load()[claim]
+    verdict = judge(claim, declared, pool, scale)
+    primary = next(iter(declared.levels.values()))[0]
+    log2 = "log2 of " if primary.measure.log2 else ""
+    panels = {log2 + primary.measure.name: arms(declared, pool)}
+    for one in verdict.details:
+        if one["effect"] is not None:
+            marks = panels.setdefault(f"differences, in {one['unit']}", [])
+            ends = [np.nan if one[end] is None else one[end] for end in ("low", "high")]
+            marks.append(Mark(one["contrast"], one["effect"], *ends))
+    panels = {title: marks for title, marks in panels.items() if marks}
+    if not panels:
+        raise UserError(f"no rows of {claim}; run `{verdict.command}`")
+    heights = [sum(map(lines, marks)) + 4 for marks in panels.values()]
+    size = (WIDTHS[width], LINE * sum(heights) + 0.5)
+    figure = Figure(size, dpi=200)  # as it is saved: small text is wider there
+    grid = figure.subplots(
+        len(panels), squeeze=False, gridspec_kw={"height_ratios": heights}
+    )[:, 0]
+    for index, (axes, (title, marks)) in enumerate(
+        zip(grid, panels.items(), strict=True)
+    ):
+        forest(axes, marks, (verdict.unit in title) * index and verdict.margin)
+        letter(axes, index, title)
+    seeds = f"{verdict.n} seed{'s' if verdict.n != 1 else ''}"
+    note(
+        figure, f"{verdict.id}: {verdict.verdict}. Bars: 95 %, {seeds} in the primary."
+    )
+    return figure
+
+
+def arms(claim: Claim, pool: Pool) -> list[Mark]:
+    """Returns the values of all arms that have the primary measure, by name."""
+    measure = next(iter(claim.levels.values()))[0].measure
+    there = sorted(claim.arms & pool.values(measure).keys())
+    found = []
+    for arm, name in zip(there, shortened(there), strict=True):
+        one = pool.estimate(Contrast({arm: 1.0}, measure))
+        found.append(Mark(name, one.effect, one.interval.low, one.interval.high))
+    return found
+
+
+def shortened(points: Sequence[str]) -> list[str]:
+    """Returns points without what all of them share, and options without their group.
+
+    `downsample=max model/head=flatten downsample.stride=3`: `max, flatten, stride=3`.
+    """
+    split = [point.split() for point in points]
+    shared = set.intersection(*map(set, split)) if len(split) > 1 else set()
+    names = []
+    for words in split:
+        pairs = [word.partition("=")[::2] for word in words if word not in shared]
+        names.append(
+            ", ".join(
+                f"{key.rpartition('.')[2]}={value}" if "." in key else value
+                for key, value in sorted(pairs, key=lambda pair: "." in pair[0])
+            )
+        )
+    return names
+
+
+def forest(axes: Axes, marks: Sequence[Mark], margin: float) -> None:
+    """Draws values with intervals, one under the other, and the margin if any."""
+    places = np.cumsum([lines(mark) for mark in marks])
+    for place, mark in zip(places, marks, strict=True):
+        color = BLACK if mark.name.startswith("primary") else BLUE
+        axes.plot([mark.low, mark.high], [place, place], color=color, lw=1.2)
+        axes.plot(mark.value, place, "o", color=color, ms=4)
+    if margin:
+        axes.axvline(0, color=GREY, lw=0.6)
+        axes.axvline(margin, color=BLACK, lw=0.8, ls="--")
+    axes.set_yticks(places, [textwrap.fill(mark.name, NAME) for mark in marks])
+    axes.tick_params(axis="y", labelsize=6)
+    axes.set_ylim(places[-1] + 1, places[0] - 1)
+
+
+def lines(mark: Mark) -> int:
+    """Returns how many lines a name takes."""
+    return len(textwrap.wrap(mark.name, NAME))

@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# Runs every experiment and draws the report: scripts/reproduce.sh [smoke|cpu|full] [key=value …]
+#
+# smoke  minutes, on next to nothing: that everything runs          → outputs/smoke
+# cpu    what outputs/reference/ comes from, about 20 hours on 2 cores → outputs/reference
+# full   as published, for accelerators                             → outputs/full
+#
+# What is done is skipped, what is not goes on: start it as often as needed, anywhere. The
+# primary contrasts of all claims come first, the most awaited before the others. Further
+# words go to scripts/train.py: only=primary, seed=0,1,2, hydra/launcher=….
+set -euo pipefail
+cd "$(dirname "$0")/.."
+scale=${1:-smoke}
+shift || true
+python=${PYTHON:-python}
+case $scale in
+  smoke) runs=outputs/smoke out=outputs/smoke ;;
+  cpu) runs=outputs/reference/runs out=outputs/reference ;;
+  full) runs=outputs/full out=outputs/full ;;
+  *) echo "scripts/reproduce.sh $scale: there are smoke, cpu, full" >&2; exit 2 ;;
+esac
+if [ "$scale" = smoke ]; then
+  export JAX_DISABLE_MOST_OPTIMIZATIONS=1 # compiling is all the work there is
+else
+  "$python" scripts/prepare.py data=mnist
+  "$python" scripts/prepare.py data=cifar10
+fi
+all=c2,c3,c5,c1,c7,c8,c6,c9,b2,b1,c10,c4,b4,b3,b5,b6
+"$python" scripts/train.py experiment=$all scale="$scale" "$@"
+"$python" scripts/report.py runs=$runs out=$out table=verdicts figure=[verdicts,claims]
