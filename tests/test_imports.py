@@ -67,6 +67,7 @@ ALLOWED = {
     "research.figures": DATA | {"research.figures"},
     "research.claims": DATA | {"research.claims"},
     "research.sweep": {"research.sweep", "research.errors", "research.files"},
+    "research.page": DATA | {"research.page", "research.figures", "research.claims"},
     "research.train": None,
 }
 
@@ -112,6 +113,7 @@ def test_reports_do_not_import_jax():
                 "research.figures",
                 "research.claims",
                 "research.sweep",
+                "research.page",
             )
         )
     ]

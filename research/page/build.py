@@ -29,7 +29,6 @@ def write(
     rows: pd.DataFrame,
     *,
     verdicts: Sequence[Verdict] = (),
-    figures: Mapping[str, Path] | None = None,
     out: str | Path,
     networks: int = 8,
     names: Mapping[str, Sequence[str]] | None = None,
@@ -38,11 +37,13 @@ def write(
 ) -> Path:
     """Writes the page; the same rows, verdicts and figures give the same bytes.
 
+    The figures that a verdict names are taken from beside the page, where
+    `research.figures.style.save` left them.
+
     Args:
       runs: as `read_runs` returns them.
       rows: as `read_rows` returns them.
       verdicts: of the claims, in order.
-      figures: name → path without suffix, of figures saved as SVG and PNG.
       out: the file, `….html`.
       networks: how many of each data set can be explored, at most.
       names: of the classes, by data set.
@@ -62,23 +63,20 @@ def write(
             "no verdicts, no rows of explorer and no plane of downsamplers; measure "
             "some with scripts/evaluate.py run_dir=… eval=explorer"
         )
-    used = {name for verdict in verdicts for name in verdict.figures}
-    embedded = {
-        name: embed(path) for name, path in (figures or {}).items() if name in used
-    }
+    figures = embedded(verdicts, Path(out).parent)
     sections = {
         "verdicts": bool(verdicts),
         "shifts": bool(sets),
         "fields": any(one["stages"] for each in sets for one in each["networks"]),
         "plane": bool(plane),
     }
-    data = {"sets": sets, "planes": plane, "figures": embedded}
+    data = {"sets": sets, "planes": plane, "figures": figures}
     page = Template(asset("page.html")).substitute(
         style=asset("style.css"),
         modules=script(json.dumps(modules())),
         data=script(json.dumps(data, ensure_ascii=False, separators=(",", ":"))),
         glance=glance(verdicts) if verdicts else "",
-        articles="".join(article(verdict, embedded) for verdict in verdicts),
+        articles="".join(article(verdict, figures) for verdict in verdicts),
         scale=escape(scale(runs)),
         **{f"{name}_hidden": "" if on else "hidden" for name, on in sections.items()},
     )
@@ -108,13 +106,19 @@ def script(text: str) -> str:
     return text.replace("<", "\\u003c")
 
 
-def embed(path: Path) -> str:
-    """Returns a saved figure as a URL: the SVG, or the PNG where that is smaller."""
-    saved = [Path(f"{path}{suffix}") for suffix in KINDS]
-    smallest = min(
-        (one for one in saved if one.is_file()), key=lambda p: p.stat().st_size
-    )
-    return url(KINDS[smallest.suffix], smallest.read_bytes())
+def embedded(verdicts: Sequence[Verdict], folder: Path) -> dict[str, str]:
+    """Returns name → URL of the verdicts' figures that lie in a folder.
+
+    Of each the SVG, or the PNG where that is smaller.
+    """
+    found = {}
+    for name in dict.fromkeys(name for verdict in verdicts for name in verdict.figures):
+        saved = [folder / f"{name}{suffix}" for suffix in KINDS]
+        contents = {one: one.read_bytes() for one in saved if one.is_file()}
+        if contents:
+            smallest = min(contents, key=lambda one: len(contents[one]))
+            found[name] = url(KINDS[smallest.suffix], contents[smallest])
+    return found
 
 
 def scale(runs: pd.DataFrame) -> str:

@@ -51,10 +51,15 @@ def planes(
         if crossed(named) and len(named[list(AXES)].drop_duplicates()) >= FEWEST:
             of_plane = rows.merge(named[["path", *AXES]], on="path")
             measures = list(measured(of_plane, split, fewest_seeds))
-            if measures:
+            if measures and replicated(measures[0]):
                 axes = {axis: sorted_levels(named[axis]) for axis in AXES}
                 found.append({"title": title, "axes": axes, "measures": measures})
     return sorted(found, key=lambda one: -len(one["measures"][0]["cells"]))
+
+
+def replicated(measure: dict[str, Any]) -> bool:
+    """Whether some axis can be compared at two combinations of the others or more."""
+    return any(one["over"] > 1 for one in measure["effects"].values())
 
 
 def backgrounds(runs: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:

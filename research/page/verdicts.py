@@ -51,7 +51,8 @@ def article(verdict: Verdict, figures: Collection[str]) -> str:
         numbers(verdict),
         remarks(verdict.remarks),
         "".join(
-            f'<figure class="plot" data-figure="{escape(name)}"></figure>'
+            f'<figure class="plot" data-figure="{escape(name)}" '
+            f'data-alt="{escape(f"{name}: {verdict.contrast}")}"></figure>'
             for name in shown
         ),
         details(verdict.details),
@@ -76,19 +77,21 @@ def article(verdict: Verdict, figures: Collection[str]) -> str:
 
 def numbers(verdict: Verdict) -> str:
     """Returns the primary contrast with its effect, interval, margin and p values."""
-    unit = escape(verdict.unit)
+    unit, places = escape(verdict.unit), decimals(verdict)
     told = [("Contrast", escape(verdict.contrast))]
     if verdict.effect is None:
         told.append(("Effect", "no rows yet"))
     else:
         ends = ""
         if verdict.low is not None and verdict.high is not None:
-            ends = f" [{number(verdict.low)}, {number(verdict.high)}]"
-        told.append(("Effect", f"<b>{number(verdict.effect)}</b>{ends} {unit}"))
+            ends = f" [{number(verdict.low, places)}, {number(verdict.high, places)}]"
+        told.append(("Effect", f"<b>{number(verdict.effect, places)}</b>{ends} {unit}"))
         told.append(
             ("Interval", f"95 %, {escape(verdict.interval)}; n = {verdict.n:,}")
         )
-    told.append(("Smallest effect of interest", f"±{number(verdict.margin)} {unit}"))
+    told.append(
+        ("Smallest effect of interest", f"±{number(verdict.margin, places)} {unit}")
+    )
     if verdict.p is not None:
         holm = (
             ""
@@ -137,50 +140,64 @@ def command(line: str) -> str:
 
 
 def picture(verdict: Verdict) -> str:
-    """Draws effect and interval against nothing and the smallest effect of interest."""
+    """Draws effect and interval against nothing and the margin, the numbers below."""
     ends = [verdict.effect, verdict.low, verdict.high]
     if any(value is None or not math.isfinite(value) for value in ends):
         return ""
-    effect, low, high = ends
-    margin = abs(verdict.margin)
-    least, most = min(low, -margin, 0), max(high, margin, 0)
+    effect, low, high = map(float, ends)
+    margin = abs(float(verdict.margin))
+    least, most = min(low, -margin), max(high, margin)
     scale = (WIDTH - 2 * EDGE) / ((most - least) or 1)
 
     def x(value: float) -> str:
         return f"{EDGE + (value - least) * scale:.1f}"
 
     middle = HEIGHT / 2
+    places = decimals(verdict)
+    told, lower, upper = (number(value, places) for value in (effect, low, high))
     said = (
-        f"effect {number(effect)}, 95 % interval {number(low)} to {number(high)}, "
-        f"margin {number(margin)} {verdict.unit}"
+        f"effect {told}, 95 % interval {lower} to {upper}, margin "
+        f"{number(margin, places)} {verdict.unit}"
     )
     return (
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(said)}">'
         f'<rect class="margin" x="{x(-margin)}" y="3" rx="2" '
         f'width="{2 * margin * scale:.1f}" height="{HEIGHT - 6}"/>'
-        f'<path class="zero" d="M{x(0)} 1V{HEIGHT - 1}"/>'
+        f'<path class="zero" d="M{x(0.0)} 1V{HEIGHT - 1}"/>'
         f'<path class="range" d="M{x(low)} {middle}H{x(high)}M{x(low)} {middle - 5}v10'
         f'M{x(high)} {middle - 5}v10"/>'
         f'<circle class="dot" cx="{x(effect)}" cy="{middle}" r="4.5"/></svg>'
+        f"<small>{told} [{lower}, {upper}] {escape(verdict.unit)}</small>"
     )
 
 
-def number(value: float) -> str:
-    """Returns a number to three digits, or whole, with a true minus sign."""
+def number(value: float, decimals: int | None = None) -> str:
+    """Returns a number with a true minus sign, to three digits unless told otherwise.
+
+    Args:
+      value: the number; of 100 or more no decimals are shown.
+      decimals: how many to show.
+    """
     if not math.isfinite(value):
         return "–"
-    if value == 0:
-        return "0"
     if abs(value) >= 100:
-        text = f"{value:,.0f}"
-    else:
-        text = f"{value:.{max(0, 2 - math.floor(math.log10(abs(value))))}f}"
-    return text.replace("-", "−")
+        decimals = 0
+    elif decimals is None:
+        decimals = 2 - math.floor(math.log10(abs(value))) if value else 0
+    text = f"{value:,.{max(0, decimals)}f}"
+    return text.replace("-", "−") if float(text.replace(",", "")) else text.lstrip("-")
+
+
+def decimals(verdict: Verdict) -> int | None:
+    """Returns how many decimals matter: two digits of what is of interest."""
+    if not verdict.margin:
+        return None
+    return max(0, 1 - math.floor(math.log10(abs(verdict.margin))))
 
 
 def p_value(value: float) -> str:
-    """Returns a p value to two digits, or that it is below .001."""
-    return "&lt; .001" if value < 0.001 else f"{value:.2g}"
+    """Returns a p value to two digits, or that it is below 0.001."""
+    return "&lt; 0.001" if value < 0.001 else f"{value:.2g}"
 
 
 def cell(value: Any) -> str:

@@ -19,20 +19,17 @@ export function answer(networks, height, width) {
   const first = make(
     "p",
     {},
-    `Not by hiding any of it: ${coverage(told, all)}. What changes is how much one unit sees. Of the ${height}×${width} pixels, a unit in the middle of the last map can see `,
+    `Not by hiding pixels: together, the units of the last map see ${coverage(told, all)}. `,
+    `By how much one unit sees: of the ${height}×${width} pixels, one in the middle of that map can see `,
     ...joined(sees),
-    `; it looks at ${listed(told.map((one) => `${one.looks.toFixed(1)}×${one.looks.toFixed(1)}`))}.`,
+    `. It looks at ${listed(told.map((one) => `${one.looks.toFixed(1)}×${one.looks.toFixed(1)}`))}.`,
   );
   return [first, make("p", {}, ...reason(told))];
 }
 
 function coverage(told, all) {
-  const maps = listed(told.map((one) => `${one.stage.tall}×${one.stage.wide}`));
-  if (told.every((one) => one.covered === all)) {
-    return `the units of the last map${told.length > 1 ? "s" : ""} (${maps}) together see every pixel`;
-  }
-  const parts = listed(told.map((one) => percent(one.covered / all)));
-  return `the units of the last map${told.length > 1 ? "s" : ""} (${maps}) together see ${parts} of the pixels`;
+  if (told.every((one) => one.covered === all)) return "all of them";
+  return listed(told.map((one) => `${percent(one.covered / all)} in ${one.arm} (${one.stage.tall}×${one.stage.wide} units)`));
 }
 
 function reason(told) {

@@ -163,10 +163,10 @@ function card(network, { height, width, go }) {
     const seen = stage.seen(unit);
     const lit = [seen.rows, seen.columns].map((parts, axis) => inside(parts, axis ? width : height));
     const field = effective ? stage.field(unit) : null;
-    const [paper, heat] = [colour("--card"), colour("--heat")];
+    const [veil, heat] = [colour("--veil"), colour("--heat")];
     fill(picture, (y, x) => {
       const pixel = look(y, x);
-      if (!lit[0][y] || !lit[1][x]) return mix(pixel, paper, 0.8);
+      if (!lit[0][y] || !lit[1][x]) return mix(pixel, veil, 0.75);
       return field ? mix(pixel, heat, (0.9 * field[y * width + x]) / 255) : pixel;
     });
     outlines.replaceChildren(...boxes(seen, height, width));

@@ -69,7 +69,7 @@ function slice(plane, { across, level, cells, limits, name }) {
       "table",
       { class: "heat" },
       make("caption", {}, `${across}: `, make("b", {}, level)),
-      make("thead", {}, make("tr", {}, make("th", { class: "corner" }, make("span", {}, `${down} ↓ ${along} →`)), ...head)),
+      make("thead", {}, make("tr", {}, make("th", { class: "corner" }, `${along} →`, make("br"), `${down} ↓`), ...head)),
       make("tbody", {}, ...lines),
     ),
   );
@@ -88,9 +88,9 @@ function effectCharts(plane, measure) {
   const limits = [Math.min(...all), Math.max(...all)];
   return AXES.map((axis) => {
     const { over, levels } = measure.effects[axis];
-    const title = make("figcaption", {}, make("b", {}, axis), ` mean over ${over} combination${over === 1 ? "" : "s"} of the others`);
+    const title = make("figcaption", {}, make("b", {}, axis), `, mean over ${over} combination${over === 1 ? "" : "s"}`);
     if (!levels.length) {
-      return make("figure", {}, make("figcaption", {}, make("b", {}, axis), " one level, or no combination that was run with every level"));
+      return make("figure", {}, make("figcaption", {}, make("b", {}, axis), ": one level, or no combination that was run with every level"));
     }
     return make("figure", {}, title, effectChart(levels, limits, `Main effect of ${axis} on ${measure.name}`));
   });

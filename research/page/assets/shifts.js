@@ -58,10 +58,11 @@ function explorer(set) {
   }
 
   function repaint() {
-    const [keep, flip] = [colour("--keep"), colour("--flip")];
+    const [keep, flip, paper] = [colour("--keep"), colour("--flip"), colour("--card")];
+    const shade = (part) => (part < 0.5 ? mix(flip, paper, 2 * part) : mix(paper, keep, 2 * part - 1));
     fill(map, (row, column) => {
       const same = shown.filter((one) => one.network.keeps(state.image, row - middle[0], column - middle[1]));
-      return mix(flip, keep, same.length / shown.length);
+      return shade(same.length / shown.length);
     });
     for (const one of shown) one.paint(state.image);
     fill(still, pixels(images, state.image));
@@ -133,7 +134,7 @@ function explorer(set) {
       make("span", { class: "swatch keep" }, "keeps"),
       " its prediction under a shift, or ",
       make("span", { class: "swatch flip" }, "flips"),
-      " it; the paler, the less sure. Bars: probability of each class; a line marks the unshifted image’s, a dot the true class.",
+      " it; the fainter, the less sure. Bars: probability of each class; a line marks the unshifted image’s, a dot the true class.",
     ),
     output,
   );

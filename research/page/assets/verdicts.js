@@ -27,9 +27,8 @@ function open() {
 
 function illustrate(verdict, figures) {
   for (const place of verdict.querySelectorAll("figure[data-figure]:empty")) {
-    const name = place.dataset.figure;
-    place.append(make("img", { src: figures[name], alt: `Figure: ${name}` }));
-    place.append(make("figcaption", {}, name));
+    const { figure, alt } = place.dataset;
+    place.append(make("img", { src: figures[figure], alt }));
   }
 }
 
