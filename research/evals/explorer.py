@@ -47,10 +47,11 @@ def evaluate(
 
     Of a network of ours, for the map after each stage: `receptive_height` and
     `receptive_width` as `eval=cost` states them, and `size`, the effective size of the
-    middle unit as of `eval=receptive`. Beside it: the `rows` (h, H) and `columns`
-    (w, W) of the image that each position can see, and, for a coarse grid of positions
-    `ys` × `xs`, the effective `fields` (Y, X, H, W), as √(|∂ unit / ∂ pixel| of its
-    peak) in 255ths, and their `sizes` in pixels.
+    middle unit as of `eval=receptive`. Beside it: the cumulative `stride` (height,
+    width); the `rows` (h, H) and `columns` (w, W) of the image that each position can
+    see; and, for a coarse grid of positions `ys` × `xs`, the effective `fields`
+    (Y, X, H, W), as √(|∂ unit / ∂ pixel| of its peak) in 255ths, and their `sizes` in
+    pixels.
 
     Args:
       predict: any `images → logits`.
@@ -149,6 +150,7 @@ def receptive(network: Network, images: Stored, grid: int) -> Iterator[Measureme
             len(images),
             params=params,
             arrays={
+                "stride": np.array(inside.strides[index]),
                 "rows": rows,
                 "columns": columns,
                 "ys": ys,

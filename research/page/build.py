@@ -21,6 +21,7 @@ from research.page.plane import planes
 from research.page.verdicts import article, glance
 
 ASSETS = files("research.page") / "assets"
+STYLES = ["base.css", "choices.css", "verdicts.css", "explorers.css", "plane.css"]
 KINDS = {".svg": "image/svg+xml", ".png": "image/png"}
 
 
@@ -72,7 +73,7 @@ def write(
     }
     data = {"sets": sets, "planes": plane, "figures": figures}
     page = Template(asset("page.html")).substitute(
-        style=asset("style.css"),
+        style="".join(asset(name) for name in STYLES),
         modules=script(json.dumps(modules())),
         data=script(json.dumps(data, ensure_ascii=False, separators=(",", ":"))),
         glance=glance(verdicts) if verdicts else "",

@@ -110,9 +110,10 @@ def fields(path: str, stages: pd.DataFrame) -> list[dict[str, Any]]:
     """Returns the receptive fields after each stage of one run.
 
     Of each stage: `part`, its class; `receptive`, [rows, columns] of the theoretical
-    field borders aside, null for the whole map; `rows` (h, H) and `columns` (w, W), the
-    pixels that each position can see; `ys` and `xs`, the positions whose effective
-    field is known, their `sizes` in pixels and their `fields`, cropped.
+    field borders aside, null for the whole map; `stride`, [height, width], cumulative;
+    `rows` (h, H) and `columns` (w, W), the pixels that each position can see; `ys` and
+    `xs`, the positions whose effective field is known, their `sizes` in pixels and
+    their `fields`, cropped.
     """
     arrays = read_arrays(path, "explorer")
     places = pd.DataFrame(list(stages["params"]), index=stages.index)
@@ -134,6 +135,7 @@ def fields(path: str, stages: pd.DataFrame) -> list[dict[str, Any]]:
                     None if row["method"] == WHOLE else int(row["value"])
                     for _, row in theory.iterrows()
                 ],
+                "stride": kept["stride"].tolist(),
                 "examples": int(own.loc["size", "n"]),
                 "rows": packed(kept["rows"]),
                 "columns": packed(kept["columns"]),

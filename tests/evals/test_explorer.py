@@ -10,12 +10,14 @@ from flax import nnx
 
 from research.data.source import Split
 from research.downsample import Downsample
+from research.downsample.learned import Learned
 from research.downsample.lowpass import Binomial, Ideal
 from research.downsample.reduce import Max
 from research.downsample.sample import Energy
 from research.errors import UserError
 from research.evals.explorer import coarse, evaluate, first_of_classes, likeliest
-from research.evals.theoretical import seen
+from research.evals.theoretical import dependence, seen
+from research.layers import ConvNormAct
 from research.models.convnet import chollet
 from research.models.readout import Head, flatten, mean
 
@@ -116,10 +118,22 @@ def test_a_unit_sees_a_pixel_exactly_where_that_changes_it(name):
         np.testing.assert_array_equal(differs, box)
 
 
-def test_a_sampler_that_looks_at_the_whole_map_sees_it():
-    net = network("circular", partial(Downsample, sample=Energy))
+@pytest.mark.parametrize("sample", [Energy, Learned])
+def test_a_sampler_that_looks_at_the_whole_map_sees_it(sample):
+    net = network("circular", partial(Downsample, sample=sample))
+    for stage in net.stages:
+        if isinstance(stage, Downsample):  # even if all its phases score alike
+            nnx.update(stage, jax.tree.map(jnp.zeros_like, nnx.state(stage, nnx.Param)))
     found = [(rows.all(), columns.all()) for rows, columns in seen(net, SHAPE)]
     assert found == [(False, False)] + 4 * [(True, True)]
+
+
+def test_what_answers_to_a_decrease_alone_is_seen():
+    stage = ConvNormAct(1, 1, padding="zero", rngs=nnx.Rngs(0))
+    stage.conv.kernel[...] = -jnp.ones((3, 3, 1, 1))
+    stage.conv.bias[...] = -jnp.full(1, 99.0)  # and rectified to nothing otherwise
+    found = dependence(stage, (6, 5, 1), 0)
+    np.testing.assert_array_equal(found, np.tri(6, k=1) * np.tri(6, k=1).T)
 
 
 @pytest.mark.parametrize("padding", ["zero", "circular"])
@@ -130,6 +144,8 @@ def test_effective_fields_lie_in_the_theoretical_ones(padding):
         if "rows" in one.arrays
     ]
     assert len(stages) == 5
+    strides = [stage.arrays["stride"].tolist() for stage in stages]
+    assert strides == [[1, 1], [2, 2], [2, 2], [4, 4], [4, 4]]
     for stage in stages:
         kept = stage.arrays
         rows, columns = kept["rows"][kept["ys"]], kept["columns"][kept["xs"]]

@@ -253,7 +253,7 @@ def test_units_see_what_was_stored(page):
         "none",
         "max",
     ]
-    hover(page, "#fields .pad.unit", 0, 4, (5, 5))
+    hover(page, "#fields .side .pad", 0, 4, (5, 5))
     stage = group["networks"][2]["stages"][-1]
     row, column = stage["ys"][0], stage["xs"][-1]
     rows, columns = unpacked(stage["rows"])[row], unpacked(stage["columns"])[column]
@@ -270,8 +270,8 @@ def test_units_see_what_was_stored(page):
         columns.sum() / width,
     ]
     assert place == pytest.approx([100 * part for part in expected], abs=0.01)
-    press(page, "#fields .pad.unit", Keys.ARROW_LEFT, Keys.ARROW_DOWN)
-    label = find(page, "#fields .pad.unit").get_attribute("aria-label")
+    press(page, "#fields .side .pad", Keys.ARROW_LEFT, Keys.ARROW_DOWN)
+    label = find(page, "#fields .side .pad").get_attribute("aria-label")
     assert label.endswith("row 2, column 4 of 5")
 
 

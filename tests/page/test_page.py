@@ -21,7 +21,7 @@ from pages import (
 
 from research.errors import UserError
 from research.evals.explorer import evaluate
-from research.page.build import ASSETS, asset
+from research.page.build import ASSETS, STYLES, asset
 from research.page.pack import cropped, packed
 from research.page.verdicts import article, number, picture
 from research.results import read_arrays
@@ -87,7 +87,8 @@ def test_it_asks_the_network_for_nothing(page):
         assert not re.search(r"fetch\(|XMLHttp|https?://(?!www\.w3\.org)", code)
         imported = set(re.findall(r'from "([^"]+)"', code))
         assert imported <= names, (name, imported)
-    assert not re.search(r"url\(|@import", asset("style.css"))
+    assert not re.search(r"url\(|@import", "".join(map(asset, STYLES)))
+    assert set(STYLES) == {one.name for one in ASSETS.iterdir() if ".css" in one.name}
 
 
 def test_elements_are_named_once_and_close(page):
@@ -237,7 +238,7 @@ def test_numbers(value, decimals, text):
 
 
 def colours(theme):
-    css = asset("style.css")
+    css = asset("base.css")
     light = dict(re.findall(r"--(\w+): (#\w{6})", css[: css.index("@media")]))
     dark = css[css.index("prefers-color-scheme: dark") :]
     dark = dict(re.findall(r"--(\w+): (#\w{6})", dark[: dark.index("}\n}")]))

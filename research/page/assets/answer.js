@@ -13,43 +13,53 @@ export function answer(networks, height, width) {
     const pixels = total(rows) * total(columns);
     const whole = stage.receptive.includes(null);
     const size = whole ? "the whole image" : `${total(rows)}×${total(columns)}`;
-    return { arm: network.arm, stage, pixels, whole, size, looks: stage.size(unit), covered: stage.covered() };
+    return {
+      arm: network.arm,
+      stage,
+      pixels,
+      whole,
+      size,
+      looks: stage.size(unit),
+      covered: stage.covered(),
+    };
   });
-  const sees = told.map((one) => [make("b", {}, one.size), one.whole ? "" : ` (${percent(one.pixels / all)})`, " in ", make("b", {}, one.arm)]);
-  const first = make(
-    "p",
-    {},
-    `Not by hiding pixels: together, the units of the last map see ${coverage(told, all)}. `,
-    `By how much one unit sees: of the ${height}×${width} pixels, one in the middle of that map can see `,
-    ...joined(sees),
-    `. It looks at ${listed(told.map((one) => `${one.looks.toFixed(1)}×${one.looks.toFixed(1)}`))}.`,
-  );
-  return [first, make("p", {}, ...reason(told))];
-}
-
-function coverage(told, all) {
-  if (told.every((one) => one.covered === all)) return "all of them";
-  return listed(told.map((one) => `${percent(one.covered / all)} in ${one.arm} (${one.stage.tall}×${one.stage.wide} units)`));
-}
-
-function reason(told) {
-  const most = told.reduce((a, b) => (b.stage.tall > a.stage.tall ? b : a));
-  const least = told.reduce((a, b) => (b.stage.tall < a.stage.tall ? b : a));
-  const rule = "A k×k window adds (k − 1) × the distance between neighbouring units to what is seen, and every sampling by 2 doubles that distance: a 3×3 convolution widens the field by 2 pixels before any pooling, by 4 after one and by 8 after two.";
-  if (most.stage.tall === least.stage.tall) return [rule];
-  const units = most.stage.tall * most.stage.wide;
+  const sizes = each(told, (one) => [
+    make("b", {}, one.size),
+    one.whole ? "" : ` (${percent(one.pixels / all)})`,
+  ]);
+  const looks = told.map(({ looks: side }) => `${side.toFixed(1)}×${side.toFixed(1)}`);
   return [
-    `${rule} Without sampling the distance stays 1, and what lies further apart meets in the readout alone: in `,
-    make("b", {}, most.arm),
-    ` it gets ${units.toLocaleString("en")} small views, in `,
-    make("b", {}, least.arm),
-    ` ${(least.stage.tall * least.stage.wide).toLocaleString("en")} larger ones.`,
+    make(
+      "p",
+      {},
+      `Each unit sees less of it: of the ${height}×${width} pixels, one in the middle of the `,
+      "last map can see ",
+      ...sizes,
+      `, and looks at ${listed(looks)}. Together, the units of that map see `,
+      ...each(told, (one) => [`${percent(one.covered / all)} of the pixels`]),
+      ".",
+    ),
+    make("p", {}, ...reason(told)),
   ];
 }
 
-function joined(parts) {
-  return parts.flatMap((part, index) => {
-    const before = index === 0 ? "" : index === parts.length - 1 ? " and " : ", ";
-    return [before, ...part];
+function reason(told) {
+  const views = ({ stage }) => stage.tall * stage.wide;
+  return [
+    "A k×k window adds (k − 1) times the distance between neighbouring units to what is seen, ",
+    "and sampling by 2 doubles that distance: a 3×3 convolution widens the field by 2 pixels ",
+    "before any pooling, by 4 after one and by 8 after two. On the last map the distance is ",
+    ...each(told, (one) => [`${one.stage.stride[0]} px`]),
+    ". What lies too far apart for one unit meets in the readout alone, which gets ",
+    ...each(told, (one) => [`${views(one).toLocaleString("en")} views`]),
+    ".",
+  ];
+}
+
+/** Returns `… in A, … in B and … in C`, as text and elements. */
+function each(told, tell) {
+  return told.flatMap((one, index) => {
+    const before = index === 0 ? "" : index === told.length - 1 ? " and " : ", ";
+    return [before, ...tell(one), " in ", make("b", {}, one.arm)];
   });
 }

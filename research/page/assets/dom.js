@@ -6,7 +6,8 @@ export function make(name, attributes = {}, ...children) {
   for (const [key, value] of Object.entries(attributes)) {
     if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
     else if (value === true) element.setAttribute(key, "");
-    else if (value !== false && value !== null && value !== undefined) element.setAttribute(key, value);
+    else if (value !== false && value !== null && value !== undefined)
+      element.setAttribute(key, value);
   }
   element.append(...children.filter((child) => child !== null && child !== undefined));
   return element;
@@ -54,11 +55,19 @@ export function choices({ legend, options, chosen, several = false, changed, kin
 }
 
 /** Makes a list to choose one of, or nothing where there is only one. */
-export function menu(label, options, changed) {
+function menu(label, options, changed) {
   if (options.length < 2) return null;
   const items = options.map((option, place) => make("option", { value: place }, option));
   const select = make("select", { onchange: () => changed(Number(select.value)) }, ...items);
   return make("label", { class: "menu" }, label, select);
+}
+
+/** Fills a place with `explorer(set)` of the set chosen of several. */
+export function perSet(place, sets, explorer, label = "Data", title = (set) => set.data) {
+  const body = make("div");
+  const show = (index) => body.replaceChildren(explorer(sets[index]));
+  place.append(...[menu(label, sets.map(title), show), body].filter(Boolean));
+  show(0);
 }
 
 /** Makes a line that a screen reader reads when it has not changed for a moment. */

@@ -19,16 +19,26 @@ function draw(name, attributes, text) {
 export function effectChart(levels, [least, most], title) {
   const height = LINE * levels.length;
   const said = levels.map(([level, value]) => `${level} ${percent(value, 1)}`).join(", ");
-  const svg = draw("svg", { viewBox: `0 0 ${WIDTH} ${height}`, role: "img", "aria-label": `${title}: ${said}`, class: "dots" });
+  const svg = draw("svg", {
+    viewBox: `0 0 ${WIDTH} ${height}`,
+    role: "img",
+    "aria-label": `${title}: ${said}`,
+    class: "dots",
+  });
   const x = (value) => LEFT + ((value - least) / (most - least || 1)) * (WIDTH - LEFT - RIGHT);
   levels.forEach(([level, value, low, high], index) => {
     const y = LINE * index + LINE / 2;
     svg.append(
       draw("path", { class: "rule", d: `M${LEFT - 6} ${y}H${WIDTH - RIGHT + 6}` }),
       draw("text", { x: LEFT - 12, y: y + 4, "text-anchor": "end" }, level),
-      draw("text", { x: WIDTH, y: y + 4, "text-anchor": "end", class: "value" }, percent(value, 1)),
+      draw(
+        "text",
+        { x: WIDTH, y: y + 4, "text-anchor": "end", class: "value" },
+        percent(value, 1),
+      ),
     );
-    if (low !== null && high !== null) svg.append(draw("path", { class: "range", d: `M${x(low)} ${y}H${x(high)}` }));
+    if (low !== null && high !== null)
+      svg.append(draw("path", { class: "range", d: `M${x(low)} ${y}H${x(high)}` }));
     svg.append(draw("circle", { class: "dot", cx: x(value), cy: y, r: 5 }));
   });
   return svg;

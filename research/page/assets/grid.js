@@ -32,6 +32,20 @@ export function pixels({ shape, values }, index) {
   };
 }
 
+/** Returns the images as options of a choice: pictures with the names of their classes. */
+export function thumbnails(images, names) {
+  const [, height, width] = images.shape;
+  return names.map((title, index) => {
+    const thumb = canvas(height, width, { "aria-hidden": "true" });
+    fill(thumb, pixels(images, index));
+    const name = make("span", { class: "hidden" }, title);
+    return { label: make("span", { class: "thumb" }, thumb, name), title };
+  });
+}
+
+/** Returns a place on a circle of `size` places. */
+export const wrap = (value, size) => ((value % size) + size) % size;
+
 /** Makes a marker that `place(row, column, tall, wide)` puts on cells of a grid. */
 export function marker(height, width, name = "marker") {
   const element = make("span", { class: name, "aria-hidden": "true" });

@@ -11,7 +11,12 @@ export function stagesOf(network, height, width) {
     depth += samples ? 0 : 1;
     return stageOf(stage, samples, Math.max(depth, 1), height, width);
   });
-  return { arm: network.arm, stages, pools: stages.some((one) => one.pools), last: stages[stages.length - 1] };
+  return {
+    arm: network.arm,
+    stages,
+    pools: stages.some((one) => one.pools),
+    last: stages[stages.length - 1],
+  };
 }
 
 function stageOf(stage, samples, depth, height, width) {
@@ -28,6 +33,7 @@ function stageOf(stage, samples, depth, height, width) {
     ys,
     xs,
     receptive: stage.receptive,
+    stride: stage.stride,
     /** The unit that stands at a place, `[0…1, 0…1]` of the map's height and width. */
     unit(place) {
       return [nearest(ys, tall, place[0]), nearest(xs, wide, place[1])];
@@ -53,7 +59,10 @@ function spaced(part) {
 
 function nearest(positions, length, part) {
   const off = (index) => Math.abs(positions[index] - part * (length - 1));
-  return range(positions.length).reduce((best, index) => (off(index) < off(best) ? index : best), 0);
+  return range(positions.length).reduce(
+    (best, index) => (off(index) < off(best) ? index : best),
+    0,
+  );
 }
 
 /** Returns [start, length] of each run of ones. */
@@ -69,7 +78,9 @@ function runs(bits) {
 }
 
 function covered({ shape: [positions, pixels], values }) {
-  return range(pixels).filter((pixel) => range(positions).some((at) => values[at * pixels + pixel])).length;
+  return range(pixels).filter((pixel) =>
+    range(positions).some((at) => values[at * pixels + pixel]),
+  ).length;
 }
 
 export const total = (parts) => parts.reduce((sum, [, length]) => sum + length, 0);
@@ -88,6 +99,8 @@ export function depths(networks) {
 
 /** Returns a network's stage at a depth; its last one before where it has none there. */
 export function stageAt(network, [depth, sampled]) {
-  const before = network.stages.filter(({ key }) => key[0] < depth || (key[0] === depth && key[1] <= sampled));
+  const before = network.stages.filter(
+    ({ key }) => key[0] < depth || (key[0] === depth && key[1] <= sampled),
+  );
   return before[before.length - 1] ?? network.stages[0];
 }
