@@ -43,32 +43,31 @@ def explorers(
     Raises:
       UserError: there are no rows of `explorer`.
     """
-    found = select(rows, "explorer", "agreement", split=split)
-    shown = arms(runs[runs["path"].isin(found["path"])])
-    shown = shown.sort_values("seed", kind="stable").drop_duplicates("arm")
+    found = select(rows, "explorer", "agreement", split=split).set_index("path")
     stages = rows[(rows["protocol"] == "explorer") & (rows["split"] == split)]
-    groups: dict[str, dict[str, Any]] = {}
-    for run in shown.iloc[np.argsort(order(shown), kind="stable")].itertuples():
-        kept = orbit_arrays(run.path)
-        key = hashlib.sha256(kept["images"].tobytes()).hexdigest()
-        data = getattr(run, "data", "")
-        group = groups.setdefault(
-            key,
+    measured = runs[runs["path"].isin(found.index)]
+    kept = {path: orbit_arrays(path) for path in measured["path"]}
+    keys = [hashlib.sha256(kept[path]["images"]).hexdigest() for path in kept]
+    sets = []
+    for _, group in measured.groupby(keys, sort=False):
+        shown = arms(group).sort_values("seed", kind="stable").drop_duplicates("arm")
+        shown = shown.iloc[np.argsort(order(shown), kind="stable")]
+        first, data = kept[shown["path"].iloc[0]], group.get("data", pd.Series([""]))
+        told = [
+            network(run, found.loc[run.path], stages[stages["path"] == run.path], kept)
+            for run in shown.head(networks).itertuples()
+        ]
+        sets.append(
             {
-                "data": data,
-                "images": packed(kept["images"]),
-                "labels": kept["labels"].tolist(),
-                "names": list((names or {}).get(data, [])),
-                "networks": [],
-                "all": 0,
-            },
+                "data": data.iloc[0],
+                "images": packed(first["images"]),
+                "labels": first["labels"].tolist(),
+                "names": list((names or {}).get(data.iloc[0], [])),
+                "networks": told,
+                "all": len(shown),
+            }
         )
-        group["all"] += 1
-        if len(group["networks"]) < networks:
-            row = found[found["path"] == run.path].iloc[0]
-            own = stages[stages["path"] == run.path]
-            group["networks"].append(network(run, row, own, kept))
-    return list(groups.values())
+    return sets
 
 
 def order(shown: pd.DataFrame) -> list[int]:
@@ -89,19 +88,21 @@ def orbit_arrays(path: str) -> dict[str, np.ndarray]:
 
 
 def network(
-    run: Any, row: pd.Series, stages: pd.DataFrame, kept: Mapping[str, np.ndarray]
+    run: Any,
+    row: pd.Series,
+    stages: pd.DataFrame,
+    kept: Mapping[str, Mapping[str, np.ndarray]],
 ) -> dict[str, Any]:
     """Returns one network: its orbit and its stages."""
+    orbit = {
+        name: packed(kept[run.path][name])
+        for name in ("predictions", "classes", "probabilities")
+    }
     return {
         "arm": run.arm,
         "seed": int(run.seed),
         "parameters": None if pd.isna(run.parameters) else int(run.parameters),
-        "orbit": {
-            "method": row["method"],
-            "predictions": packed(kept["predictions"]),
-            "classes": packed(kept["classes"]),
-            "probabilities": packed(kept["probabilities"]),
-        },
+        "orbit": {"method": row["method"]} | orbit,
         "stages": fields(run.path, stages),
     }
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from math import prod
 from typing import Any
 
 import pandas as pd
 
 from research.errors import UserError
 from research.figures.arms import caption, estimates, proportions, select
+from research.stats import NO_INTERVAL, t_interval
 
 AXES = ("reduce", "lowpass", "sample")
 MEASURES = {
@@ -41,9 +43,10 @@ def planes(
 
     Returns:
       For each plane, the largest first: its `title`; `axes`, the levels of each;
-      `measures`, of each its `name`, `caption`, `cells` (levels, value, low, high) and
-      `effects`, for each axis the mean of each level over the combinations of the other
-      two that were run with every level of it (none: []), their number in `over`.
+      `measures`, of each its `name`, `caption`, `cells` (levels, value, low, high), its
+      `interactions`, alike, and `effects`, for each axis the mean of each level over
+      the combinations of the other two that were run with every level of it (none: []),
+      their number in `over`.
     """
     found = []
     for title, group in backgrounds(runs):
@@ -152,6 +155,7 @@ def measured(
             "name": name,
             "caption": caption(cells, "Brackets"),
             "cells": records(cells, [*AXES, "value", "low", "high"]),
+            "interactions": interactions(found, fewest_seeds),
             "effects": {axis: effects(found, axis, fewest_seeds) for axis in AXES},
         }
 
@@ -186,6 +190,43 @@ def effects(rows: pd.DataFrame, axis: str, fewest_seeds: int) -> dict[str, Any]:
         "over": len(kept[others].drop_duplicates()),
         "levels": records(found, [axis, "value", "low", "high"]),
     }
+
+
+def interactions(rows: pd.DataFrame, fewest_seeds: int) -> list[list[Any]]:
+    """Returns, for each cell, its value less what the main effects add up to.
+
+    grand mean + Σ over axes of (mean of the level − grand mean), within each seed; the
+    intervals are Student's over seeds, from `fewest_seeds` on.
+
+    Args:
+      rows: of one measure, with a column for each axis.
+      fewest_seeds: with fewer there are no intervals.
+
+    Returns:
+      Levels, difference, low, high of each cell; none unless every combination was run,
+      with one seed or more in common.
+    """
+    table = rows.pivot(index="seed", columns=list(AXES), values="value").dropna()
+    if table.empty or table.shape[1] < prod(rows[axis].nunique() for axis in AXES):
+        return []
+    grand = table.mean(axis=1)
+    additive = table * 0
+    for axis in AXES:
+        for level in table.columns.unique(axis):
+            at = table.columns.get_level_values(axis) == level
+            effect = table.loc[:, at].mean(axis=1) - grand
+            additive.loc[:, at] = additive.loc[:, at].add(effect, axis=0)
+    rest = table.sub(grand, axis=0) - additive
+    found = []
+    for levels, values in rest.items():
+        ends = (
+            t_interval(values.to_numpy())
+            if len(values) >= fewest_seeds
+            else NO_INTERVAL
+        )
+        found.append([*levels, float(values.mean()), ends.low, ends.high])
+    table = pd.DataFrame(found, columns=[*AXES, "value", "low", "high"])
+    return records(table, list(table))
 
 
 def records(table: pd.DataFrame, columns: list[str]) -> list[list[Any]]:

@@ -51,7 +51,7 @@ def article(verdict: Verdict, figures: Collection[str]) -> str:
         numbers(verdict),
         remarks(verdict.remarks),
         "".join(
-            f'<figure class="plot" data-figure="{escape(name)}" '
+            f'<figure class="plot" tabindex="0" data-figure="{escape(name)}" '
             f'data-alt="{escape(f"{name}: {verdict.contrast}")}"></figure>'
             for name in shown
         ),

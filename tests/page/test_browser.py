@@ -318,6 +318,11 @@ def test_the_plane_shows_the_measure_and_the_slices_chosen(page):
         for sample in plane["axes"]["sample"]
     ]
     assert cells == expected
+    choose(page, "plane", "interaction")
+    first = find(page, "#plane .heat td b").text.replace("−", "-")
+    left = {tuple(cell[:3]): cell[3] for cell in measure["interactions"]}
+    expected = 100 * left["identity", "none", "first"]
+    assert float(first) == pytest.approx(expected, abs=0.051)
     shown = [one.text for one in all_of(page, "#plane .dots .value")]
     levels = [level for axis in measure["effects"].values() for level in axis["levels"]]
     values = [100 * value for _, value, _, _ in levels]

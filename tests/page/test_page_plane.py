@@ -55,11 +55,37 @@ def test_cells_and_main_effects_are_means_of_the_rows(whole):
     assert "3 seeds" in agreement["caption"]
 
 
+def test_interactions_are_what_main_effects_leave(whole):
+    (plane,) = found(whole)
+    agreement = plane["measures"][1]
+    axes = ("reduce", "lowpass", "sample")
+    per_seed = {
+        cell: means(whole, "agreement", **dict(zip(axes, cell, strict=True)))
+        for cell in PLANE
+    }
+    # Least squares with a column for each axis: the residual of the additive model.
+    design = np.array(
+        [
+            [1, *(level in ("max", "binomial", "energy") for level in cell)]
+            for cell in PLANE
+        ],
+        float,
+    )
+    values = np.array([per_seed[cell] for cell in PLANE])
+    rest = values - design @ np.linalg.lstsq(design, values, rcond=None)[0]
+    got = {tuple(cell[:3]): cell[3:] for cell in agreement["interactions"]}
+    for cell, residual in zip(PLANE, rest, strict=True):
+        expected = (residual.mean(), *t_interval(residual)[:2])
+        np.testing.assert_allclose(got[cell], expected, atol=2e-6)
+    assert max(abs(value) for value, _, _ in got.values()) > 1e-3
+
+
 def test_effects_compare_the_same_combinations(tmp_path):
     for cell in PLANE[1:]:  # identity, none, first was not run
         plane_run(tmp_path, *cell, seed=0)
     (plane,) = found(tmp_path)
     agreement = plane["measures"][1]
+    assert agreement["interactions"] == []
     effects = agreement["effects"]
     assert [effects[axis]["over"] for axis in ("reduce", "lowpass", "sample")] == [
         3

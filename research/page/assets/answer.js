@@ -16,6 +16,7 @@ export function answer(networks, height, width) {
     return {
       arm: network.arm,
       stage,
+      stride: stage.stride[0],
       pixels,
       whole,
       size,
@@ -32,8 +33,7 @@ export function answer(networks, height, width) {
     make(
       "p",
       {},
-      `Each unit sees less of it: of the ${height}×${width} pixels, one in the middle of the `,
-      "last map can see ",
+      `${lead(told)} of the ${height}×${width} pixels, one in the middle of the last map can see `,
       ...sizes,
       `, and looks at ${listed(looks)}. Together, the units of that map see `,
       ...each(told, (one) => [`${percent(one.covered / all)} of the pixels`]),
@@ -43,13 +43,23 @@ export function answer(networks, height, width) {
   ];
 }
 
+/** Returns the short answer, where these networks bear it out. */
+function lead(told) {
+  const [finest, coarsest] = [Math.min, Math.max].map((end) =>
+    end(...told.map((one) => one.stride)),
+  );
+  const sees = (stride) => told.filter((one) => one.stride === stride).map((one) => one.pixels);
+  const less = Math.max(...sees(finest)) < Math.min(...sees(coarsest));
+  return less ? "Each unit sees less of it:" : "By what a unit sees:";
+}
+
 function reason(told) {
   const views = ({ stage }) => stage.tall * stage.wide;
   return [
     "A k×k window adds (k − 1) times the distance between neighbouring units to what is seen, ",
     "and sampling by 2 doubles that distance: a 3×3 convolution widens the field by 2 pixels ",
     "before any pooling, by 4 after one and by 8 after two. On the last map the distance is ",
-    ...each(told, (one) => [`${one.stage.stride[0]} px`]),
+    ...each(told, (one) => [`${one.stride} px`]),
     ". What lies too far apart for one unit meets in the readout alone, which gets ",
     ...each(told, (one) => [`${views(one).toLocaleString("en")} views`]),
     ".",

@@ -36,7 +36,7 @@ export function card(network, { height, width, home, go, label }) {
       ...Array.from(network.classesOf(image), (index) =>
         make(
           "div",
-          { class: "bar" },
+          { class: "bar", title: label(index) },
           make("div", { class: "well" }, make("i"), make("u")),
           make("span", {}, label(index)),
         ),
