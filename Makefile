@@ -34,7 +34,7 @@ test-ray: $(READY)
 # The page in Debian's Chromium, which root installs where it is missing.
 test-browser: $(READY)
 	$(BIN)/pip install -q -c constraints.txt -e '.[test,browser]'
-	command -v chromium chromedriver >/dev/null || { apt-get update -q && apt-get install -qy --no-install-recommends chromium chromium-driver; }
+	command -v chromium >/dev/null && command -v chromedriver >/dev/null || { apt-get update -q && apt-get install -qy --no-install-recommends chromium chromium-driver; }
 	$(BIN)/python -m pytest -m browser
 
 lint: $(READY)

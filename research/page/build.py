@@ -16,7 +16,7 @@ from research.claims.verdict import Verdict
 from research.errors import UserError
 from research.figures.arms import seeds
 from research.files import write_text
-from research.page.explorers import explored
+from research.page.explorers import explorers
 from research.page.plane import planes
 from research.page.verdicts import article, glance
 
@@ -57,7 +57,7 @@ def write(
     Raises:
       UserError: there is nothing to show, or the folder cannot be written.
     """
-    sets = explored(runs, rows, networks=networks, names=names, split=split)
+    sets = explorers(runs, rows, networks=networks, names=names, split=split)
     plane = planes(runs, rows, split=split, fewest_seeds=fewest_seeds)
     if not (verdicts or sets or plane):
         raise UserError(

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from research.errors import UserError
-from research.figures.arms import arms, select
+from research.figures.arms import arms
 from research.figures.style import PRESETS
 from research.page.pack import cropped, packed
 from research.results import read_arrays
@@ -38,13 +37,14 @@ def explorers(
     Returns:
       For each set of images: `data`, its name; `images`, packed; `labels`; `names` of
       the classes; `networks`, of each its `arm`, its `orbit` and its `stages` (none of
-      a foreign classifier); and how many networks there are, `all`.
+      a foreign classifier); and how many networks there are, `all`. Nothing where there
+      are no rows of `explorer`.
 
     Raises:
-      UserError: there are no rows of `explorer`.
+      UserError: two runs have one config and one seed.
     """
-    found = select(rows, "explorer", "agreement", split=split).set_index("path")
     stages = rows[(rows["protocol"] == "explorer") & (rows["split"] == split)]
+    found = stages[stages["measure"] == "agreement"].set_index("path")
     measured = runs[runs["path"].isin(found.index)]
     kept = {path: orbit_arrays(path) for path in measured["path"]}
     keys = [hashlib.sha256(kept[path]["images"]).hexdigest() for path in kept]
@@ -149,13 +149,3 @@ def fields(path: str, stages: pd.DataFrame) -> list[dict[str, Any]]:
             }
         )
     return found
-
-
-def explored(
-    runs: pd.DataFrame, rows: pd.DataFrame, **options: Any
-) -> list[dict[str, Any]]:
-    """Returns `explorers`, or nothing where nothing was measured for them."""
-    try:
-        return explorers(runs, rows, **options)
-    except UserError:
-        return []
