@@ -134,4 +134,6 @@ def scale(runs: pd.DataFrame) -> str:
     told.append(f"at most {each} of each")
     if commits:
         told.append(f"commit {', '.join(commits)}")
+    if runs["dirty"].eq(True).any():
+        told.append("some with changes that were not committed")
     return "; ".join(told) + "."

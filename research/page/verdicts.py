@@ -23,7 +23,7 @@ def kind(verdict: Verdict) -> str:
 def glance(verdicts: Sequence[Verdict]) -> str:
     """Returns a tile for each verdict, which opens it, after a sentence of counts."""
     kinds = [kind(verdict) for verdict in verdicts]
-    counts = [f"{kinds.count(one)} {one}" for one in KINDS if one in kinds]
+    counts = [counted(kinds.count(one), one) for one in KINDS if one in kinds]
     tiles = [
         f'<li><a class="tile {one}" href="#{escape(v.id)}" '
         f'title="{escape(v.sentence)}">'
@@ -36,6 +36,11 @@ def glance(verdicts: Sequence[Verdict]) -> str:
         f'<p class="counts">Of {len(verdicts)} sentences: {", ".join(counts)}.</p>'
         f'<ul class="tiles">{"".join(tiles)}</ul>'
     )
+
+
+def counted(count: int, kind: str) -> str:
+    """Returns `2 refuted`, `1 depends` or `2 depend`."""
+    return f"{count} {'depend' if kind == DEPENDS and count > 1 else kind}"
 
 
 def article(verdict: Verdict, figures: Collection[str]) -> str:

@@ -210,6 +210,26 @@ def test_arrow_keys_walk_the_map_and_are_told(page):
     assert find(page, "#shifts .where").text == "not shifted"
 
 
+def test_a_finger_drags_over_the_map(page):
+    (group,) = data_of(page)["sets"]
+    height, width = unpacked(group["images"]).shape[1:3]
+    pad = find(page, "#shifts .side .pad")
+    page.execute_script("arguments[0].scrollIntoView({block: 'center'})", pad)
+    box = page.execute_script("return arguments[0].getBoundingClientRect()", pad)
+    page.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": True})
+    for kind, cell in (("Start", (2, 2)), ("Move", (5, 6)), ("Move", (9, 3))):
+        at = {
+            "x": box["x"] + (cell[1] + 0.5) * box["width"] / width,
+            "y": box["y"] + (cell[0] + 0.5) * box["height"] / height,
+        }
+        touch = {"type": f"touch{kind}", "touchPoints": [at]}
+        page.execute_cdp_cmd("Input.dispatchTouchEvent", touch)
+    end = {"type": "touchEnd", "touchPoints": []}
+    page.execute_cdp_cmd("Input.dispatchTouchEvent", end)
+    page.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": False})
+    assert find(page, "#shifts .where").text == "shifted 2 px down, 5 px left"
+
+
 def test_maps_show_where_predictions_are_kept(page):
     (group,) = data_of(page)["sets"]
     height, width = unpacked(group["images"]).shape[1:3]

@@ -21,10 +21,11 @@ from pages import (
 
 from research.errors import UserError
 from research.evals.explorer import evaluate
-from research.page.build import ASSETS, STYLES, asset
+from research.page.build import ASSETS, STYLES, asset, scale
 from research.page.pack import cropped, packed
-from research.page.verdicts import article, number, picture
+from research.page.verdicts import article, glance, number, picture
 from research.results import read_arrays
+from research.tables import read_runs
 
 
 class Elements(HTMLParser):
@@ -169,6 +170,22 @@ def test_nothing_to_show_is_an_error(tmp_path):
     plane_run(tmp_path, "max", "none", "first")
     with pytest.raises(UserError, match="no verdicts, no rows of explorer"):
         made(tmp_path, tmp_path)
+
+
+def test_the_scale_is_told_before_all_else(runs, page):
+    (told,) = re.findall(r"<b>Scale.</b> (.*?)</p>", page)
+    assert told == (
+        f"{len(read_runs(runs))} runs; data: digits; model: chollet; at most 1 seed of "
+        "each; commit 0000000000."
+    )
+    table = read_runs(runs)
+    table.loc[0, "dirty"] = True
+    assert scale(table).endswith("some with changes that were not committed.")
+
+
+def test_verdicts_are_counted(page):
+    assert "Of 4 sentences: 1 supported, 1 refuted, 1 depends, 1 inconclusive." in page
+    assert "2 depend." in glance([verdict(verdict="depends: head")] * 2)
 
 
 def test_networks_are_limited_and_the_rest_counted(runs, tmp_path):
