@@ -4,14 +4,14 @@ BIN := .venv/bin
 READY := .venv/.ready
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test test-laws test-peers test-chaos test-slurm test-ray lint install clean
+.PHONY: demo test test-laws test-peers test-chaos test-slurm test-ray test-browser lint install clean
 
 demo: $(READY)
 	$(BIN)/python scripts/train.py -m experiment=demo
 	$(BIN)/python scripts/report.py runs=outputs/demo
 
 test: $(READY) lint
-	$(BIN)/python -m pytest -n auto --dist worksteal -m "not peers and not slurm and not ray"
+	$(BIN)/python -m pytest -n auto --dist worksteal -m "not peers and not slurm and not ray and not browser"
 
 test-laws: $(READY)
 	LAWS=200 $(BIN)/python -m pytest -n auto -m laws
@@ -30,6 +30,12 @@ test-slurm: $(READY)  # as root on Debian: installs slurm-wlm and munge where th
 test-ray: $(READY)
 	$(BIN)/pip install -q -c constraints.txt -e '.[test,ray]'
 	$(BIN)/python -m pytest -m ray tests/sweep
+
+# The page in Debian's Chromium, which root installs where it is missing.
+test-browser: $(READY)
+	$(BIN)/pip install -q -c constraints.txt -e '.[test,browser]'
+	command -v chromium >/dev/null && command -v chromedriver >/dev/null || { apt-get update -q && apt-get install -qy --no-install-recommends chromium chromium-driver; }
+	$(BIN)/python -m pytest -m browser
 
 lint: $(READY)
 	$(BIN)/ruff check .

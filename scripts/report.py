@@ -1,4 +1,4 @@
-"""Draws figures and tables from rows: `python scripts/report.py runs=outputs/runs`.
+"""Makes figures, tables and a page from rows: `scripts/report.py runs=outputs/runs`.
 
 Needs no JAX and no accelerator. Nothing is measured here: what has no rows is left out,
 and a line says so.
@@ -18,7 +18,7 @@ from omegaconf import DictConfig
 
 @command("report")
 def main(cfg: DictConfig) -> None:
-    """Writes every figure and table that is chosen and has rows."""
+    """Writes every figure, table and page that is chosen and has rows."""
     from rich.console import Console
 
     from research.errors import UserError
@@ -54,6 +54,11 @@ def main(cfg: DictConfig) -> None:
             missing.append(f"{name}: {error}")
             continue
         written += style.save(made, out / name)
+    for name, make in chosen(cfg, "page"):  # last: it shows the figures
+        try:
+            written.append(make(runs, rows, out=out / f"{name}.html"))
+        except UserError as error:
+            missing.append(f"{name}: {error}")
     if not written:
         raise UserError("; ".join(missing))
     for line in missing:
@@ -64,7 +69,7 @@ def main(cfg: DictConfig) -> None:
 def chosen(cfg: DictConfig, group: str) -> Iterator[tuple[str, Callable[..., Any]]]:
     """Yields a group's makers, unless the command line chooses from others only."""
     overridden = {line.partition("=")[0] for line in HydraConfig.get().overrides.task}
-    if group in overridden or not overridden & {"figure", "table"}:
+    if group in overridden or not overridden & {"figure", "table", "page"}:
         for name, node in cfg[group].items():
             yield name, instantiate(node)
 

@@ -25,7 +25,7 @@ GROUPS = {
     str(path.relative_to(CONF))
     for path in CONF.rglob("*")
     if path.is_dir() and any(path.glob("*.yaml")) and path.parent.name != "setting"
-} - {"hydra", "figure", "table", "hydra/launcher", "hydra/sweeper"}
+} - {"hydra", "figure", "table", "page", "hydra/launcher", "hydra/sweeper"}
 
 
 RESNET, VIT = ["model=resnet20"], ["model=vit_tiny"]

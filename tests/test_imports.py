@@ -68,6 +68,7 @@ ALLOWED = {
     "research.figures": DATA | {"research.figures", "research.claims"},
     "research.claims": DATA | {"research.claims", "research.experiments"},
     "research.sweep": {"research.sweep", "research.errors", "research.files"},
+    "research.page": DATA | {"research.page", "research.figures", "research.claims"},
     "research.train": None,
 }
 
@@ -113,6 +114,7 @@ def test_reports_do_not_import_jax():
                 "research.figures",
                 "research.claims",
                 "research.sweep",
+                "research.page",
             )
         )
     ]

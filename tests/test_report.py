@@ -111,3 +111,21 @@ def test_unfinished_runs_only_when_asked(report, tmp_path):
     fake_run(tmp_path, "one", done=False)
     assert report("runs=one", "table=summary")[0] == 2
     assert report("runs=one", "table=summary", "done_only=false")[0] == 0
+
+
+def test_a_page_needs_something_to_show(report, sweep, tmp_path):
+    status, _, err = report(f"runs={sweep}", "page=page", f"out={tmp_path}/o")
+    assert status == 2 and err.startswith(
+        "error: page: no verdicts, no rows of explorer"
+    )
+
+
+def test_the_page_only(report, tmp_path):
+    for reduce in ("identity", "max"):
+        for lowpass in ("none", "binomial"):
+            choices = {"downsample/reduce": reduce, "downsample/lowpass": lowpass}
+            choices |= {"downsample/sample": "first"}
+            fake_run(tmp_path / "runs", f"{reduce},{lowpass}", choices=choices)
+    status, out, _ = report("runs=runs", "page=page", f"out={tmp_path}/o")
+    assert status == 0 and "page.html" in out
+    assert files(tmp_path / "o") == {"page.html"}

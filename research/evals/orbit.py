@@ -23,6 +23,7 @@ from research.results import Measurement
 Periods = Int[np.ndarray, "examples rows columns"]  # of one period of shifts
 
 METHODS = ("auto", "brute", "closed")
+BRUTE = "brute force"
 TIE = 1e-6  # relative margin below which rounding may choose the phase
 
 
@@ -71,19 +72,14 @@ def evaluate(
     if not len(images):
         raise UserError(f"eval.orbit.examples={examples}: no images; take at least 1")
     predictor = Predictor.of(predict, batch=batch)
+    look, how = looker(predictor, images, method=method, memory=memory)
     network, height, width = predictor.predict, *images.shape[1:3]
-    look, how, closed = partial(brute_logits, predictor), "brute force", False
-    if method != "brute" and isinstance(network, Network):
-        orbit = Orbit(network, images, memory=memory)
-        if orbit.shared:
-            look, closed = orbit.logits, True
-            how = f"closed form, period {orbit.period[0]}×{orbit.period[1]}"
-    if method == "closed" and not closed:
+    if method == "closed" and how == BRUTE:
         return
     at = draw_offsets(jax.random.key(seed), len(images), 0, (height - 1, width - 1))
     tops, changes, checked = looked(look, images, at, block)
     yield from summary(tops, changes, labels, (height, width), how)
-    if closed:
+    if how != BRUTE:
         direct = predictor.logits(images, circular, at)
         error = np.abs(checked - direct).max(1) / (direct.std() or 1)
         yield Measurement(
@@ -99,6 +95,25 @@ def evaluate(
         yield Measurement.of_examples(
             "orbit", "ties", margin < TIE, method=how, arrays={"margins": margin}
         )
+
+
+def looker(
+    predictor: Predictor, images: Stored, *, method: str = "auto", memory: int = 512
+) -> tuple[Callable[[Stored], Orbits], str]:
+    """Returns what looks at orbits, (B, H, W, C) images → (B, P, Q, K) logits, and how.
+
+    Args:
+      predictor: of any classifier; the closed form takes a `Network`.
+      images: examples.
+      method: see `evaluate`.
+      memory: see `evaluate`.
+    """
+    if method != "brute" and isinstance(predictor.predict, Network):
+        orbit = Orbit(predictor.predict, images, memory=memory)
+        if orbit.shared:
+            rows, columns = orbit.period
+            return orbit.logits, f"closed form, period {rows}×{columns}"
+    return partial(brute_logits, predictor), BRUTE
 
 
 def looked(

@@ -5,7 +5,7 @@ The theoretical one stands in the rows of `research.evals.cost`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -74,22 +74,34 @@ def evaluate(
 
 
 def fields(inside: Inside, images: np.ndarray) -> Iterator[Field]:
-    """Yields the effective receptive field after each stage.
+    """Yields the effective receptive field of the middle of the map after each stage.
 
     The gradient is walked back stage by stage from Python: each stage compiles once,
     for all the fields that pass through it.
     """
-    stages = inside.stages
     maps = inside.features(prepared(None, devices.shard(images, inside.mesh)))
-    for last in range(len(stages)):
-        y = maps[last + 1]
-        gradient = jnp.zeros_like(y).at[:, y.shape[1] // 2, y.shape[2] // 2].set(1)
-        for stage, x in zip(
-            reversed(stages[: last + 1]), reversed(maps[: last + 1]), strict=True
-        ):
-            gradient = backward(*stage, x, gradient)
-        absolute = jnp.abs(gradient) / jnp.array(inside.network.std)
-        yield np.asarray(absolute.sum(-1).mean(0))
+    for index, y in enumerate(maps[1:]):
+        yield field(inside, maps, index, (y.shape[1] // 2, y.shape[2] // 2))
+
+
+def field(
+    inside: Inside, maps: Sequence[Map], index: int, position: tuple[int, int]
+) -> Field:
+    """Returns the effective receptive field of one position after a stage.
+
+    Args:
+      inside: the network.
+      maps: what `inside.features` returns of the images.
+      index: of the stage.
+      position: (row, column) of its map.
+    """
+    gradient = jnp.zeros_like(maps[index + 1]).at[:, *position].set(1)
+    for stage, x in zip(
+        reversed(inside.stages[: index + 1]), reversed(maps[: index + 1]), strict=True
+    ):
+        gradient = backward(*stage, x, gradient)
+    absolute = jnp.abs(gradient) / jnp.array(inside.network.std)
+    return np.asarray(absolute.sum(-1).mean(0))
 
 
 @partial(jax.jit, static_argnums=0)

@@ -1,0 +1,174 @@
+"""What the page's explorers show: a few images at every shift, and receptive fields.
+
+Everything is kept as bytes, so that a page can hold many networks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int, UInt8
+
+from research import devices, metrics
+from research.data.source import Split
+from research.errors import UserError
+from research.evals.cost import receptive_fields
+from research.evals.inside import Inside
+from research.evals.orbit import looker
+from research.evals.predictor import Predictor, Stored, prepared
+from research.evals.receptive import field, size
+from research.evals.theoretical import seen
+from research.metrics import Classes, Scores
+from research.models.network import Network
+from research.results import Measurement
+
+Bytes = UInt8[np.ndarray, "..."]  # 0…255
+
+
+def evaluate(
+    predict: Callable[..., Any],
+    split: Split,
+    *,
+    images: int = 8,
+    classes: int = 10,
+    grid: int = 5,
+    examples: int = 32,
+    memory: int = 512,
+    batch: int = 512,
+) -> Iterator[Measurement]:
+    """Yields what a reader can look into, as values with large arrays beside them.
+
+    `agreement` of the shown images over all circular shifts, and beside it the `images`
+    and their `labels`, the `predictions` over one period of shifts (N, P, Q), and the
+    `probabilities` (N, P, Q, k) in 255ths of the k `classes` (N, k) of each image that
+    are likeliest over its shifts.
+
+    Of a network of ours, for the map after each stage: `receptive_height` and
+    `receptive_width` as `eval=cost` states them, and `size`, the effective size of the
+    middle unit as of `eval=receptive`. Beside it: the cumulative `stride` (height,
+    width); the `rows` (h, H) and `columns` (w, W) of the image that each position can
+    see; and, for a coarse grid of positions `ys` × `xs`, the effective `fields`
+    (Y, X, H, W), as √(|∂ unit / ∂ pixel| of its peak) in 255ths, and their `sizes` in
+    pixels.
+
+    Args:
+      predict: any `images → logits`.
+      split: of which the first image of each class is shown.
+      images: how many, at most.
+      classes: k, how many probabilities are kept.
+      grid: positions of each map along each axis whose effective field is measured.
+      examples: images that the effective fields are averaged over, from the first.
+      memory: MiB of maps on each device, of the orbit's closed form.
+      batch: images a call, of its brute force.
+
+    Raises:
+      UserError: a number below 1, or no images.
+    """
+    given = {"images": images, "classes": classes, "grid": grid, "examples": examples}
+    for name, value in given.items():
+        if value < 1:
+            raise UserError(f"eval.explorer.{name}={value}: takes at least 1")
+    shown = split.images[first_of_classes(split.labels, images)]
+    labels = split.labels[first_of_classes(split.labels, images)]
+    look, how = looker(Predictor.of(predict, batch=batch), shown, memory=memory)
+    logits = look(shown)
+    tops = metrics.predictions(logits)
+    kept, probabilities = likeliest(logits, classes)
+    yield Measurement.of_examples(
+        "explorer",
+        "agreement",
+        (tops == tops[:, :1, :1]).mean((1, 2)),
+        method=how,
+        arrays={
+            "images": shown,
+            "labels": labels,
+            "predictions": tops.astype(np.uint16),
+            "classes": kept.astype(np.uint16),
+            "probabilities": in_bytes(probabilities),
+        },
+    )
+    if isinstance(predict, Network):
+        yield from receptive(predict, split.images[:examples], grid)
+
+
+def first_of_classes(labels: Classes, most: int) -> Int[np.ndarray, " chosen"]:
+    """Returns the place of the first example of each class, in order of the classes."""
+    _, places = np.unique(labels, return_index=True)
+    return places[:most]
+
+
+def likeliest(
+    logits: Scores, most: int
+) -> tuple[
+    Int[np.ndarray, "examples kept"], Float[np.ndarray, "examples rows columns kept"]
+]:
+    """Returns the classes of each image with the largest mean probability, and these.
+
+    Args:
+      logits: (N, P, Q, K).
+      most: how many classes to keep.
+
+    Returns:
+      (N, k) classes in their order, and (N, P, Q, k) probabilities.
+    """
+    probabilities = np.exp(metrics.log_probabilities(logits))
+    order = np.argsort(-probabilities.mean((1, 2)), axis=-1, kind="stable")
+    kept = np.sort(order[:, :most], axis=-1)
+    return kept, np.take_along_axis(probabilities, kept[:, None, None], -1)
+
+
+def receptive(network: Network, images: Stored, grid: int) -> Iterator[Measurement]:
+    """Yields the receptive fields after each stage; see `evaluate`."""
+    shape = images.shape[1:]
+    inside = Inside(network, name="explorer", batch=len(images))
+    maps = inside.features(prepared(None, devices.shard(images, inside.mesh)))
+    theory = receptive_fields(inside.network, shape)
+    for index, (rows, columns) in enumerate(seen(inside.network, shape)):
+        params = {"index": index, "part": inside.parts[index]}
+        for axis, measure in enumerate(("receptive_height", "receptive_width")):
+            wide = theory[index][axis]
+            yield Measurement(
+                "explorer",
+                measure,
+                shape[axis] if wide is None else wide,
+                1,
+                params=params,
+                method="whole map" if wide is None else "r + (k − 1)·j",
+            )
+        ys, xs = (coarse(len(positions), grid) for positions in (rows, columns))
+        fields = np.array(
+            [[field(inside, maps, index, (int(y), int(x))) for x in xs] for y in ys]
+        )
+        peaks = np.maximum(fields.max((2, 3), keepdims=True), np.finfo("f4").tiny)
+        sizes = np.array([[size(one) for one in line] for line in fields])
+        yield Measurement(
+            "explorer",
+            "size",
+            float(sizes[len(ys) // 2, len(xs) // 2]),
+            len(images),
+            params=params,
+            arrays={
+                "stride": np.array(inside.strides[index]),
+                "rows": rows,
+                "columns": columns,
+                "ys": ys,
+                "xs": xs,
+                "fields": in_bytes(np.sqrt(fields / peaks)),
+                "sizes": sizes.astype(np.float32),
+            },
+        )
+
+
+def coarse(length: int, most: int) -> Int[np.ndarray, " chosen"]:
+    """Returns up to `most` positions at equal distances, the middle one ⌊length/2⌋."""
+    count = min(length, most)
+    if count == 1:
+        return np.array([length // 2])
+    return np.floor(np.linspace(0, length - 1, count) + 0.5).astype(int)
+
+
+def in_bytes(proportions: np.ndarray) -> Bytes:
+    """Returns numbers in [0, 1] in 255ths."""
+    return np.rint(255 * proportions).astype(np.uint8)
