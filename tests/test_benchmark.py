@@ -22,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "scripts"))
 import benchmark  # noqa: E402
 
 TINY = ["model=tiny", "data=digits"]
+ONE_STEP = ["data.train_examples=128", "train.epochs=1", "eval=accuracy"]
 
 
 def test_racers_take_turns_and_ratios_are_taken_within_a_round(monkeypatch):
@@ -105,6 +106,7 @@ def small():
         "step": {"batch": 4, "cases": {"tiny": {"overrides": TINY, "peer": None}}},
         "downsample": {"batch": 4, "size": 6, "channels": 2, "overrides": TINY},
         "orbit": {"overrides": [*TINY, "model.padding=circular"], "sizes": {8: 2}},
+        "startup": {"overrides": [*TINY, *ONE_STEP]},
     }
     for name, cut in cuts.items():
         for key, value in cut.items():
@@ -115,7 +117,9 @@ def small():
     return cfg
 
 
-@pytest.mark.parametrize("name, rows", [("step", 4), ("downsample", 4), ("orbit", 4)])
+@pytest.mark.parametrize(
+    "name, rows", [("step", 4), ("downsample", 4), ("orbit", 4), ("startup", 2)]
+)
 def test_each_benchmark_runs(small, name, rows):
     run = config.build(small.benchmarks[name])
     found = list(run(rounds=small.rounds, peers=small.peers))

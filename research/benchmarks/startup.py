@@ -1,0 +1,67 @@
+"""How long a job takes to begin: jobs of one step, with a full compilation cache."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from research.benchmarks.timing import Row
+
+SCRIPT = Path(__file__).parent.parent.parent / "scripts" / "train.py"
+
+
+def startup(*, overrides: Sequence[str], rounds: int, peers: bool) -> Iterator[Row]:
+    """Yields rows of a job of one step, from its start to its end.
+
+    The end comes after data, network, step, checkpoint and evaluation: each is an upper
+    bound of the time to the first step. The first launch, which compiles, is not in it.
+
+    Args:
+      overrides: of a training of one step.
+      rounds: launches that are timed.
+      peers: ignored: the jobs are our own.
+    """
+    del peers
+    fresh, second = [], []
+    with TemporaryDirectory() as root:
+        for launch in range(rounds + 1):
+            folders, seconds = launched(root, launch, overrides)
+            ends = [json.loads((at / "done.json").read_text()) for at in folders]
+            fresh.append(seconds - ends[1]["seconds"])
+            second.append(ends[1]["seconds"])
+    cases = {
+        "a fresh process, to the end of a job of one step": fresh[1:],
+        "the second job of a multirun, to its end": second[1:],
+    }
+    for case, taken in cases.items():
+        values = np.array(taken)
+        yield Row(
+            case=case,
+            subject="ours",
+            value=float(np.median(values)),
+            low=float(values.min()),
+            high=float(values.max()),
+            unit="s",
+        )
+
+
+def launched(
+    root: str, launch: int, overrides: Sequence[str]
+) -> tuple[list[Path], float]:
+    """Runs a multirun of two seeds; returns its run folders in order, and seconds."""
+    name, seeds = f"launch{launch}", (2 * launch, 2 * launch + 1)
+    words = [*overrides, f"seed={seeds[0]},{seeds[1]}", f"root={root}", f"name={name}"]
+    begun = time.perf_counter()
+    subprocess.run(
+        [sys.executable, str(SCRIPT), "-m", *words], check=True, capture_output=True
+    )
+    seconds = time.perf_counter() - begun
+    found = Path(root, name).glob("*seed=*")
+    return sorted(found, key=lambda at: (at / "done.json").stat().st_mtime), seconds
