@@ -127,9 +127,8 @@ def compare(whole: Path, mended: Path) -> int:
 
 def unclocked(path: Path) -> list[dict]:
     """Returns the rows of a file without what depends on the clock."""
-    return [
-        {k: v for k, v in row.items() if k not in CLOCK} for row in read_lines(path)
-    ]
+    rows = read_lines(path)
+    return [{k: v for k, v in row.items() if k not in CLOCK} for row in rows]
 
 
 def arrays(folder: Path) -> list[np.ndarray]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from research.sweep import owner
-from research.sweep.lock import Held, Lock, Lost, holder, numbers
+from research.sweep.lock import Held, Lock, Lost, bury, holder, numbers
 from research.sweep.owner import SILENCE, Owner
 
 HOLD = """
@@ -124,6 +124,15 @@ def test_a_requeued_slurm_job_takes_its_own_lock(tmp_path, monkeypatch):
         Lock(tmp_path)
     monkeypatch.setenv("SLURM_RESTART_COUNT", "1")
     assert Lock(tmp_path).owner.restarts == 1
+
+
+def test_a_job_that_slurm_says_is_over_holds_nothing(tmp_path):
+    pretend(tmp_path, kernel="another", job="42_1")
+    bury(tmp_path, "42_2")
+    assert holder(tmp_path).job == "42_1"
+    bury(tmp_path, "42_1")
+    assert holder(tmp_path) is None
+    Lock(tmp_path)
 
 
 def test_who_was_silent_for_long_finds_out(tmp_path, monkeypatch):

@@ -44,7 +44,13 @@ class Ray(PlannedLauncher):
         from ray.exceptions import RayError
 
         if not ray.is_initialized():
-            ray.init(logging_level="warning", log_to_driver=False, **self.init)
+            try:
+                ray.init(logging_level="warning", log_to_driver=False, **self.init)
+            except (ConnectionError, ValueError) as error:
+                raise UserError(
+                    f"hydra.launcher.address={self.init.get('address')}: {error}; give "
+                    "the address of a Ray that runs, or null for one of its own"
+                ) from None
         # A process for each job, so that each sets up JAX for itself.
         run = ray.remote(max_calls=1, **self.remote)(exit_status)
         cpus = int(self.remote.get("num_cpus", 1))
