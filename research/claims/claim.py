@@ -31,8 +31,8 @@ class Measure:
     protocol: str
     measure: str
     params: Mapping[str, Any] = field(default_factory=dict)
-    scale: float | int = 1.0
-    offset: float | int = 0.0
+    scale: float = 1.0
+    offset: float = 0.0
     log2: bool = False
     exact: bool = False
 
@@ -70,7 +70,7 @@ class Claim:
 
     sentence: str
     contrast: str
-    margin: float | int
+    margin: float
     levels: Mapping[str, tuple[Contrast, ...]]
     factor: str = ""
     no_worse: bool = False
