@@ -25,7 +25,7 @@ CHANGES = {
 }
 
 
-def changed(protocol: str, amount: float) -> Measure:
+def changed(protocol: str, amount: float | int) -> Measure:
     """Returns agreement under a small change that is no shift."""
     return Measure(
         f"agreement, {protocol} {amount}",

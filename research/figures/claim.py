@@ -75,7 +75,8 @@ def draw(
     for index, (axes, (title, marks)) in enumerate(
         zip(grid, panels.items(), strict=True)
     ):
-        forest(axes, marks, (verdict.unit in title) * index and verdict.margin)
+        decides = index > 0 and verdict.unit in title
+        forest(axes, marks, verdict.margin if decides else None)
         letter(axes, index, title)
     seeds = f"{verdict.n} seed{'s' if verdict.n != 1 else ''}"
     note(
@@ -114,14 +115,14 @@ def shortened(points: Sequence[str]) -> list[str]:
     return names
 
 
-def forest(axes: Axes, marks: Sequence[Mark], margin: float) -> None:
+def forest(axes: Axes, marks: Sequence[Mark], margin: float | int | None) -> None:
     """Draws values with intervals, one under the other, and the margin if any."""
     places = np.cumsum([lines(mark) for mark in marks])
     for place, mark in zip(places, marks, strict=True):
         color = BLACK if mark.name.startswith("primary") else BLUE
         axes.plot([mark.low, mark.high], [place, place], color=color, lw=1.2)
         axes.plot(mark.value, place, "o", color=color, ms=4)
-    if margin:
+    if margin is not None:
         axes.axvline(0, color=GREY, lw=0.6)
         axes.axvline(margin, color=BLACK, lw=0.8, ls="--")
     axes.set_yticks(places, [textwrap.fill(mark.name, NAME) for mark in marks])

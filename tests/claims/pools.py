@@ -1,0 +1,136 @@
+"""Tables of runs that were never made, whose contrasts are what a test wants."""
+
+import json
+
+import numpy as np
+import pandas as pd
+
+from research import claims
+from research.files import write_lines
+from research.results import write_json
+
+SEEDS = range(5)
+
+
+def solved(wanted):
+    """Returns (arm, measure) → value, such that every contrast has its effect.
+
+    Args:
+      wanted: pairs of a contrast and its effect.
+    """
+    keys = list(
+        dict.fromkeys(
+            (arm, repr(one.measure)) for one, _ in wanted for arm in sorted(one.arms)
+        )
+    )
+    measures = {repr(one.measure): one.measure for one, _ in wanted}
+    matrix = np.zeros((len(wanted), len(keys)))
+    for row, (one, _) in enumerate(wanted):
+        for arm, weight in one.arms.items():
+            matrix[row, keys.index((arm, repr(one.measure)))] += weight
+    effects = np.array([effect for _, effect in wanted])
+    values = np.linalg.lstsq(matrix, effects, rcond=None)[0]
+    np.testing.assert_allclose(matrix @ values, effects, atol=1e-9)
+    return {
+        (arm, name): (measures[name], value)
+        for (arm, name), value in zip(keys, values, strict=True)
+    }
+
+
+def tables(wanted, *, spread=1e-3, seeds=SEEDS, without=(), rules=None):
+    """Returns runs, rows and metrics with those effects.
+
+    Args:
+      wanted: pairs of a contrast and its effect.
+      spread: how much an arm differs from seed to seed.
+      seeds: of every arm.
+      without: arms that were not run.
+      rules: hashes that the runs carry; None: those of today.
+    """
+    rng = np.random.default_rng(0)
+    runs, rows, metrics = {}, [], []
+    for (arm, _), (measure, value) in solved(wanted).items():
+        if arm in without:
+            continue
+        for seed in seeds:
+            path = f"{arm}/{seed}"
+            runs[path] = run(path, arm, seed, rules)
+            noise = 0.0 if measure.exact else spread * rng.normal()
+            raw = (value + noise - measure.offset) / measure.scale
+            raw = 2.0**raw if measure.log2 else raw
+            if measure.protocol == "training":
+                metrics.append({"path": path, "split": "train", measure.measure: raw})
+            else:
+                rows.append(row(path, measure, raw))
+    columns = ["path", "protocol", "measure", "params", "value", "low", "high"]
+    return (
+        pd.DataFrame(list(runs.values())),
+        pd.DataFrame(rows, columns=columns),
+        pd.DataFrame(metrics, columns=["path", "split", "examples_per_second"]),
+    )
+
+
+def run(path, arm, seed, rules):
+    return {
+        "path": path,
+        "seed": seed,
+        "overrides": [*arm.replace("setting=", "setting=cpu/").split(), f"seed={seed}"],
+        "rules": claims.rules() if rules is None else rules,
+        "dirty": False,
+        "config": {"data.name": "mnist", "data.train_examples": 10, "train.epochs": 1},
+        "setting": "cpu/mnist",
+    }
+
+
+def row(path, measure, raw):
+    return {
+        "path": path,
+        "protocol": measure.protocol,
+        "measure": measure.measure,
+        "params": dict(measure.params) | {"other": 1},
+        "value": raw,
+        "low": raw - 0.004,
+        "high": raw + 0.004,
+    }
+
+
+def levels(claim, *effects):
+    """Pairs each primary contrast with the effect of its level, in order."""
+    effects = effects * len(claim.levels) if len(effects) == 1 else effects
+    return [
+        (one, effect)
+        for given, effect in zip(claim.levels.values(), effects, strict=False)
+        for one in given
+    ]
+
+
+def on_disk(root, made):
+    """Writes tables as run folders."""
+    runs, rows, metrics = made
+    for number, one in enumerate(runs.to_dict("records")):
+        folder = root / f"run{number}"
+        own = rows[rows["path"] == one["path"]].drop(columns="path")
+        provenance = {
+            "run": folder.name,
+            "seed": one["seed"],
+            "commit": "0" * 40,
+            "dirty": False,
+            "choices": {"setting": one["setting"]},
+            "overrides": one["overrides"],
+            "rules": one["rules"],
+        }
+        write_json(folder / "provenance.json", provenance)
+        (folder / "config.yaml").write_text(
+            "data: {name: mnist, train_examples: 10}\ntrain: {epochs: 1}\n"
+        )
+        kept = {"split": "test", "n": 10, "interval": "", "method": "", "run": ""}
+        facts = kept | {"seed": one["seed"], "commit": ""}
+        write_lines(
+            folder / "eval" / "all.jsonl",
+            [json.loads(json.dumps(line)) | facts for line in own.to_dict("records")],
+        )
+        trained = metrics[metrics["path"] == one["path"]].drop(columns="path")
+        lines = [line | {"epoch": 1, "step": 1} for line in trained.to_dict("records")]
+        write_lines(folder / "metrics.jsonl", lines)
+        write_json(folder / "done.json", {"steps": 1})
+    return root
