@@ -35,7 +35,7 @@ test-ray: $(READY)
 test-browser: $(READY)
 	$(BIN)/pip install -q -c constraints.txt -e '.[test,browser]'
 	command -v chromium >/dev/null && command -v chromedriver >/dev/null || { apt-get update -q && apt-get install -qy --no-install-recommends chromium chromium-driver; }
-	$(BIN)/python -m pytest -m browser
+	$(BIN)/python -m pytest -m browser tests/page
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -12,6 +12,7 @@ from research.claims.verdict import Verdict
 from research.data.source import Split
 from research.downsample import Downsample, keep
 from research.downsample.reduce import Max
+from research.downsample.sample import Energy
 from research.evals.explorer import evaluate
 from research.figures import style
 from research.models.convnet import chollet
@@ -33,6 +34,7 @@ NETWORKS = {  # preset: downsampler, head, padding
     "none": (keep, flat, "valid"),
     "max": (pooled, flat, "valid"),
     "decimate": (Downsample, gap, "circular"),
+    "aps": (partial(Downsample, sample=Energy), gap, "circular"),
 }
 PLANE = list(product(("identity", "max"), ("none", "binomial"), ("first", "energy")))
 

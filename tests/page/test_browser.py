@@ -254,14 +254,14 @@ def test_maps_show_where_predictions_are_kept(page):
 
 def test_networks_come_and_go_but_never_all(page):
     arms = [card.text for card in all_of(page, "#shifts .card h3")]
-    assert len(arms) == 3
+    assert arms == ["decimate", "none", "max", "aps"]
     for arm in arms:
         choose(page, "shifts", arm)
     assert [card.text for card in all_of(page, "#shifts .card h3")] == arms[-1:]
     choose(page, "shifts", arms[0])
     assert [card.text for card in all_of(page, "#shifts .card h3")] == [
         arms[0],
-        arms[2],
+        arms[3],
     ]
 
 
@@ -293,6 +293,17 @@ def test_units_see_what_was_stored(page):
     press(page, "#fields .side .pad", Keys.ARROW_LEFT, Keys.ARROW_DOWN)
     label = find(page, "#fields .side .pad").get_attribute("aria-label")
     assert label.endswith("row 2, column 4 of 5")
+
+
+def test_a_sampler_that_chooses_by_the_whole_image_sees_it(page):
+    for arm in ("aps", "none", "max"):
+        choose(page, "fields", arm)
+    (card,) = all_of(page, "#fields .card")
+    assert "can see the whole image\n" in card.text
+    place = card.find_element(By.CSS_SELECTOR, ".outline").get_attribute("style")
+    assert re.findall(r"([\d.]+)%", place) == ["0", "0", "100", "100"]
+    choose(page, "fields", "conv 1")
+    assert "can see 3×3 px" in card.text
 
 
 def test_the_effective_field_is_put_over_the_image(page):

@@ -104,8 +104,13 @@ def test_elements_are_named_once_and_close(page):
 
 def test_its_arrays_are_those_of_the_runs(runs, page):
     (group,) = data_of(page)["sets"]
-    assert [one["arm"] for one in group["networks"]] == ["decimate", "none", "max"]
-    assert group["all"] == 3 and group["labels"] == [0, 1, 2, 3]
+    assert [one["arm"] for one in group["networks"]] == [
+        "decimate",
+        "none",
+        "max",
+        "aps",
+    ]
+    assert group["all"] == 4 and group["labels"] == [0, 1, 2, 3]
     for one in group["networks"]:
         kept = read_arrays(runs / "explored" / f"explored,{one['arm']}", "explorer")
         for name in ("probabilities", "predictions", "classes"):
@@ -292,4 +297,4 @@ def test_a_foreign_classifier_has_orbits_and_no_stages(tmp_path, monkeypatch):
         pages, "evaluate", lambda _, *a, **k: evaluate(classify, *a, **k)
     )
     (group,) = data_of(made(explored_runs(tmp_path), tmp_path).read_text())["sets"]
-    assert [one["stages"] for one in group["networks"]] == [[]] * 3
+    assert [one["stages"] for one in group["networks"]] == [[]] * 4

@@ -53,7 +53,7 @@ function stageOf(stage, samples, depth, height, width) {
 }
 
 function spaced(part) {
-  if (part.startsWith("Conv")) return "conv";
+  if (part.includes("Conv")) return "conv";
   return part.replace(/([a-z])([A-Z])/g, "$1 $2").toLowerCase();
 }
 
