@@ -62,7 +62,7 @@ def test_everything_is_drawn_without_jax(sweep):
     assert done.returncode == 0, done.stderr
     assert not done.stderr
     drawn = {f"{name}{kind}" for name in FIGURES for kind in KINDS}
-    assert files(sweep) == drawn | {"table.md", "table.csv"}
+    assert files(sweep) == drawn | {"table.md", "table.csv", "table.tex"}
     assert "accuracy (%)" in done.stdout
 
 
@@ -77,7 +77,7 @@ def test_one_figure_only(report, sweep, tmp_path):
 def test_the_table_only(report, sweep, tmp_path):
     status, out, _ = report(f"runs={sweep}", "table=summary", f"out={tmp_path}/o")
     assert status == 0
-    assert files(tmp_path / "o") == {"table.md", "table.csv"}
+    assert files(tmp_path / "o") == {"table.md", "table.csv", "table.tex"}
     assert "100.00" in out
 
 

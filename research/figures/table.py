@@ -14,6 +14,10 @@ from research.figures.arms import arms, caption, proportions, select
 from research.files import write_text
 
 WRAPPED = 24  # characters from which on a column is wrapped in LaTeX
+ESCAPES = str.maketrans(
+    {character: f"\\{character}" for character in "&%$#_{}"}
+    | {"\\": r"\textbackslash{}", "^": r"\^{}", "~": r"\~{}"}
+)
 NAME = 14  # characters in a line for the name of an arm: `space_to_depth`
 VIEWS = (  # or else the difference of the two columns is taken for the fill's
     "Circular compares two shifted views of an image, up to twice as far apart; zero "
@@ -136,10 +140,8 @@ def latex(table: pd.DataFrame) -> str:
 
 
 def escaped(text: str) -> str:
-    """Returns text in which LaTeX finds nothing to act on."""
-    for character in "&%$#_{}":
-        text = text.replace(character, f"\\{character}")
-    return text
+    """Returns text in which LaTeX finds nothing to act on; Unicode stays (XeLaTeX)."""
+    return text.translate(ESCAPES)
 
 
 def rich(table: pd.DataFrame) -> Table:

@@ -78,10 +78,14 @@ def test_the_terminal_form_fits_80_columns_and_loses_nothing(summary):
 
 
 def test_saved_forms(summary, tmp_path):
-    markdown, csv = table.save(summary, tmp_path / "table")
+    markdown, tex, csv = table.save(summary, tmp_path / "table")
     again = pd.read_csv(csv)
     assert list(again) == list(summary)
     np.testing.assert_allclose(again["accuracy"], summary["accuracy"])
     lines = markdown.read_text().splitlines()
     assert lines[2].startswith("| aps | ") and lines[5].startswith("360 examples")
     assert len({line.count("|") for line in lines[:4]}) == 1
+    rows = [line for line in tex.read_text().splitlines() if line.endswith(r"\\")]
+    assert (
+        len({line.count(" & ") for line in rows}) == 1 and len(rows) == len(summary) + 1
+    )
