@@ -90,6 +90,8 @@ def test_a_sweep_on_slurm(cluster, launched, tmp_path):
     until(lambda: len(list((root / "chaos").glob("*/slurm.json"))) == 6, launcher)
     launcher.kill()  # the jobs stay in the queue, and the same command finds them
     launcher = launched(command(root), cluster)
+    plan, submission = (launcher.stderr.readline() for _ in range(2))
+    assert "6 jobs: " in plan and ": 0 jobs submitted, " in submission, submission
     raises, killed, preempted, requeued = (
         folder(root, seed) for seed in (RAISES, KILLED, PREEMPTED, REQUEUED)
     )
@@ -112,7 +114,6 @@ def test_a_sweep_on_slurm(cluster, launched, tmp_path):
 
     _, errors = launcher.communicate(timeout=150)
     assert launcher.returncode == 2, errors
-    assert ": 0 jobs submitted, " in errors, errors
     assert "2 of 6 jobs left no result (2 failed)" in errors, errors
     known = {
         line.name.split(",")[1]: line.status for line in overview.jobs(root / "chaos")
