@@ -56,10 +56,19 @@ def every(words: list[str]) -> int:
                 if stop.code != MISTAKE:
                     raise
                 worst = MISTAKE
+            forget_programs()
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return MISTAKE
     return worst
+
+
+def forget_programs() -> None:
+    """Frees what was compiled for a part: the next one needs other programs."""
+    if "jax" in sys.modules:
+        import jax
+
+        jax.clear_caches()
 
 
 if __name__ == "__main__":
