@@ -56,7 +56,7 @@ def main(cfg: DictConfig) -> None:
         written += style.save(made, out / name)
     for name, make in chosen(cfg, "page"):  # last: it shows the figures
         try:
-            written.append(make(runs, rows, out=out / f"{name}.html"))
+            written.append(make(runs, rows, metrics, out=out / f"{name}.html"))
         except UserError as error:
             missing.append(f"{name}: {error}")
     if not written:
