@@ -56,8 +56,7 @@ def main(cfg: DictConfig) -> None:
         written += style.save(made, out / name)
     for name, make in chosen(cfg, "page"):  # last: it shows the figures
         try:
-            found = judged(runs, rows, metrics)
-            written.append(make(runs, rows, verdicts=found, out=out / f"{name}.html"))
+            written.append(make(runs, rows, metrics, out=out / f"{name}.html"))
         except UserError as error:
             missing.append(f"{name}: {error}")
     if not written:
@@ -73,17 +72,6 @@ def chosen(cfg: DictConfig, group: str) -> Iterator[tuple[str, Callable[..., Any
     if group in overridden or not overridden & {"figure", "table", "page"}:
         for name, node in cfg[group].items():
             yield name, instantiate(node)
-
-
-def judged(*tables: Any) -> list[Any]:
-    """Returns the verdicts, none where the runs are not those of the experiments."""
-    from research.claims.judge import verdicts
-    from research.errors import UserError
-
-    try:
-        return verdicts(*tables)
-    except UserError:
-        return []
 
 
 if __name__ == "__main__":

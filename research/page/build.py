@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from importlib.resources import files
 from pathlib import Path
@@ -18,7 +18,9 @@ from research.figures.arms import seeds
 from research.files import write_text
 from research.page.explorers import explorers
 from research.page.plane import planes
-from research.page.verdicts import article, glance
+from research.page.verdicts import article, glance, overview, together
+
+Judge = Callable[[pd.DataFrame, pd.DataFrame, pd.DataFrame], Sequence[Verdict]]
 
 ASSETS = files("research.page") / "assets"
 STYLES = ["base.css", "choices.css", "verdicts.css", "explorers.css", "plane.css"]
@@ -28,8 +30,9 @@ KINDS = {".svg": "image/svg+xml", ".png": "image/png"}
 def write(
     runs: pd.DataFrame,
     rows: pd.DataFrame,
+    metrics: pd.DataFrame,
     *,
-    verdicts: Sequence[Verdict] = (),
+    judge: Judge | None = None,
     out: str | Path,
     networks: int = 8,
     names: Mapping[str, Sequence[str]] | None = None,
@@ -44,7 +47,8 @@ def write(
     Args:
       runs: as `read_runs` returns them.
       rows: as `read_rows` returns them.
-      verdicts: of the claims, in order.
+      metrics: as `read_metrics` returns them.
+      judge: `judge(runs, rows, metrics) → verdicts`, in order; None for none.
       out: the file, `….html`.
       networks: how many of each data set can be explored, at most.
       names: of the classes, by data set.
@@ -57,14 +61,17 @@ def write(
     Raises:
       UserError: there is nothing to show, or the folder cannot be written.
     """
+    verdicts, reason = judged(judge, runs, rows, metrics)
     sets = explorers(runs, rows, networks=networks, names=names, split=split)
     plane = planes(runs, rows, split=split, fewest_seeds=fewest_seeds)
     if not (verdicts or sets or plane):
         raise UserError(
             "no verdicts, no rows of explorer and no plane of downsamplers; measure "
-            "some with scripts/evaluate.py run_dir=… eval=explorer"
+            "some with scripts/evaluate.py run_dir=… eval=explorer" + reason
         )
     figures = embedded(verdicts, Path(out).parent)
+    common = together(verdicts, figures)
+    own = [name for name in figures if name not in common]
     sections = {
         "verdicts": bool(verdicts),
         "shifts": bool(sets),
@@ -77,12 +84,23 @@ def write(
         modules=script(json.dumps(modules())),
         data=script(json.dumps(data, ensure_ascii=False, separators=(",", ":"))),
         glance=glance(verdicts) if verdicts else "",
-        articles="".join(article(verdict, figures) for verdict in verdicts),
+        articles=overview(common)
+        + "".join(article(verdict, own) for verdict in verdicts),
         scale=escape(scale(runs)),
         **{f"{name}_hidden": "" if on else "hidden" for name, on in sections.items()},
     )
     write_text(out, page)
     return Path(out)
+
+
+def judged(judge: Judge | None, *tables: pd.DataFrame) -> tuple[Sequence[Verdict], str]:
+    """Returns the verdicts, or none and why."""
+    if judge is None:
+        return [], ""
+    try:
+        return judge(*tables), ""
+    except UserError as error:
+        return [], f"; {error}"
 
 
 def asset(name: str) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
+from itertools import combinations, product
 from math import prod
 from typing import Any
 
@@ -23,7 +24,7 @@ MEASURES = {
     "mean absolute change, circular shifts": ("circular", "mac", "max_shift"),
 }
 ASIDE = ("downsample.", "data.dir", "data.manual_dir", "eval.")  # says not what was run
-FEWEST = 4  # cells that make a plane, with two levels or more on two axes
+Cell = tuple[str, str, str]
 
 
 def planes(
@@ -42,27 +43,58 @@ def planes(
       fewest_seeds: with fewer, intervals are over examples.
 
     Returns:
-      For each plane, the largest first: its `title`; `axes`, the levels of each;
+      For each plane, the largest first: its `title`; `axes`, the levels of each, every
+      combination of which was run; how many combinations were run beside them, `more`;
       `measures`, of each its `name`, `caption`, `cells` (levels, value, low, high), its
       `interactions`, alike, and `effects`, for each axis the mean of each level over
-      the combinations of the other two that were run with every level of it (none: []),
-      their number in `over`.
+      all combinations of the others (nothing of an axis with one level).
     """
     found = []
     for title, group in backgrounds(runs):
         named = levelled(group)
-        if crossed(named) and len(named[list(AXES)].drop_duplicates()) >= FEWEST:
-            of_plane = rows.merge(named[["path", *AXES]], on="path")
-            measures = list(measured(of_plane, split, fewest_seeds))
-            if measures and replicated(measures[0]):
-                axes = {axis: sorted_levels(named[axis]) for axis in AXES}
-                found.append({"title": title, "axes": axes, "measures": measures})
+        cells = set(named[list(AXES)].itertuples(index=False, name=None))
+        axes = block(cells)
+        if axes is None or named.duplicated([*AXES, "seed"]).any():
+            continue
+        for axis, levels in axes.items():
+            named = named[named[axis].isin(levels)]
+        of_plane = rows.merge(named[["path", *AXES]], on="path")
+        measures = list(measured(of_plane, split, fewest_seeds))
+        if measures:
+            more = len(cells) - prod(map(len, axes.values()))
+            plane = {"title": title, "axes": axes, "more": more, "measures": measures}
+            found.append(plane)
     return sorted(found, key=lambda one: -len(one["measures"][0]["cells"]))
 
 
-def replicated(measure: dict[str, Any]) -> bool:
-    """Whether some axis can be compared at two combinations of the others or more."""
-    return any(one["over"] > 1 for one in measure["effects"].values())
+def block(cells: Collection[Cell]) -> dict[str, list[str]] | None:
+    """Returns the levels of the largest block in which every combination was run.
+
+    A pool of runs has planes and lines in it; effects are compared within a block.
+
+    Args:
+      cells: (reduce, lowpass, sample) of the runs.
+
+    Returns:
+      The levels of each axis; None where no two axes have two levels together.
+    """
+    reduces, *others = (sorted_levels(set(one)) for one in zip(*cells, strict=True))
+    best: dict[str, list[str]] | None = None
+    for lowpasses, samples in product(*map(subsets, others)):
+        inner = list(product(lowpasses, samples))
+        full = [r for r in reduces if all((r, *one) in cells for one in inner)]
+        levels = dict(zip(AXES, (full, list(lowpasses), list(samples)), strict=True))
+        sizes = [len(one) for one in levels.values()]
+        several = sum(size > 1 for size in sizes) > 1 and full
+        if several and prod(sizes) > (prod(map(len, best.values())) if best else 0):
+            best = levels
+    return best
+
+
+def subsets(levels: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """Yields every choice of levels, of one or more."""
+    for count in range(1, len(levels) + 1):
+        yield from combinations(levels, count)
 
 
 def backgrounds(runs: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
@@ -125,16 +157,10 @@ def told(
             yield f"{key.removeprefix(prefix)}={value}"
 
 
-def crossed(runs: pd.DataFrame) -> bool:
-    """Whether two axes or more have two levels or more, each run a cell of its own."""
-    several = sum(runs[axis].nunique() > 1 for axis in AXES)
-    return several > 1 and not runs.duplicated([*AXES, "seed"]).any()
-
-
-def sorted_levels(levels: pd.Series) -> list[str]:
+def sorted_levels(levels: Collection[str]) -> list[str]:
     """Returns the levels, those that do nothing first."""
     nothing = {"identity": 0, "none": 0, "first": 0}
-    return sorted(set(levels), key=lambda level: (nothing.get(level, 1), level))
+    return sorted(levels, key=lambda level: (nothing.get(level, 1), level))
 
 
 def measured(
@@ -150,46 +176,43 @@ def measured(
             largest = found[param].max()
             found = found[found[param] == largest]
             name = f"{name} ≤ {largest} px"
+        whole = in_every_cell(found)
         cells = proportions(found, list(AXES), fewest_seeds=fewest_seeds)
         yield {
             "name": name,
             "caption": caption(cells, "Brackets"),
             "cells": records(cells, [*AXES, "value", "low", "high"]),
-            "interactions": interactions(found, fewest_seeds),
-            "effects": {axis: effects(found, axis, fewest_seeds) for axis in AXES},
+            "interactions": interactions(whole, fewest_seeds),
+            "effects": {axis: effects(whole, axis, fewest_seeds) for axis in AXES},
         }
 
 
-def effects(rows: pd.DataFrame, axis: str, fewest_seeds: int) -> dict[str, Any]:
-    """Returns the mean of each level of an axis over the same combinations and seeds.
+def effects(rows: pd.DataFrame, axis: str, fewest_seeds: int) -> list[list[Any]]:
+    """Returns the mean of each level of an axis over all levels of the others.
 
     Args:
-      rows: of one measure, with a column for each axis.
+      rows: of one measure and of seeds with every combination; a column for each axis.
       axis: whose levels are compared.
       fewest_seeds: with fewer, an interval's ends are means of those over examples.
 
     Returns:
-      `over`, the number of combinations of the other axes that every level was run
-      with; `levels`, of each its name, value, low, high.
+      Level, value, low, high; nothing of an axis with one level.
     """
-    levels = sorted_levels(rows[axis])
-    others = [other for other in AXES if other != axis]
-    full = rows.groupby([*others, "seed"])[axis].transform("nunique") == len(levels)
-    kept = rows[full]
-    if len(levels) < 2 or kept.empty:
-        return {"over": 0, "levels": []}
-    per_combination = kept.groupby(others)["seed"].transform("nunique")
-    kept = kept[per_combination == per_combination.max()]  # the same seeds everywhere
+    levels = sorted_levels(set(rows[axis]))
+    if len(levels) < 2:
+        return []
     numbers = {"value": "mean", "low": "mean", "high": "mean", "n": "min"}
-    means = kept.groupby([axis, "seed"], as_index=False).agg(
+    means = rows.groupby([axis, "seed"], as_index=False).agg(
         numbers | {"interval": "first"}
     )
     found = estimates(means, [axis], fewest_seeds=fewest_seeds).set_index(axis)
-    found = found.loc[levels].reset_index()
-    return {
-        "over": len(kept[others].drop_duplicates()),
-        "levels": records(found, [axis, "value", "low", "high"]),
-    }
+    return records(found.loc[levels].reset_index(), [axis, "value", "low", "high"])
+
+
+def in_every_cell(rows: pd.DataFrame) -> pd.DataFrame:
+    """Returns the rows of those seeds that every combination was run with."""
+    cells = len(rows[list(AXES)].drop_duplicates())
+    return rows[rows.groupby("seed")["seed"].transform("size") == cells]
 
 
 def interactions(rows: pd.DataFrame, fewest_seeds: int) -> list[list[Any]]:
@@ -199,15 +222,14 @@ def interactions(rows: pd.DataFrame, fewest_seeds: int) -> list[list[Any]]:
     intervals are Student's over seeds, from `fewest_seeds` on.
 
     Args:
-      rows: of one measure, with a column for each axis.
+      rows: of one measure and of seeds with every combination; a column for each axis.
       fewest_seeds: with fewer there are no intervals.
 
     Returns:
-      Levels, difference, low, high of each cell; none unless every combination was run,
-      with one seed or more in common.
+      Levels, difference, low, high of each cell; none without such a seed.
     """
-    table = rows.pivot(index="seed", columns=list(AXES), values="value").dropna()
-    if table.empty or table.shape[1] < prod(rows[axis].nunique() for axis in AXES):
+    table = rows.pivot(index="seed", columns=list(AXES), values="value")
+    if table.empty:
         return []
     grand = table.mean(axis=1)
     additive = table * 0

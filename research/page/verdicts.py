@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Collection, Sequence
 from html import escape
 from typing import Any
@@ -48,18 +49,14 @@ def article(verdict: Verdict, figures: Collection[str]) -> str:
 
     Args:
       verdict: to show.
-      figures: names of those that are at hand; they are put in when it opens.
+      figures: names of those to show; they are put in when it opens.
     """
     one = kind(verdict)
     shown = [name for name in verdict.figures if name in figures]
     parts = [
         numbers(verdict),
         remarks(verdict.remarks),
-        "".join(
-            f'<figure class="plot" tabindex="0" data-figure="{escape(name)}" '
-            f'data-alt="{escape(f"{name}: {verdict.contrast}")}"></figure>'
-            for name in shown
-        ),
+        "".join(place(name, f"{name}: {verdict.contrast}") for name in shown),
         details(verdict.details),
         command(verdict.command),
     ]
@@ -80,6 +77,33 @@ def article(verdict: Verdict, figures: Collection[str]) -> str:
     )
 
 
+def together(verdicts: Sequence[Verdict], figures: Collection[str]) -> list[str]:
+    """Returns the figures that all verdicts name: shown once, not in each of them."""
+    if len(verdicts) < 2:
+        return []
+    common = set(figures).intersection(*(verdict.figures for verdict in verdicts))
+    return [name for name in verdicts[0].figures if name in common]
+
+
+def overview(names: Sequence[str]) -> str:
+    """Returns the figures of all verdicts together, which open as a verdict does."""
+    places = "".join(place(name, f"{name}: all verdicts") for name in names)
+    if not places:
+        return ""
+    return (
+        '<details class="verdict all"><summary>All effects in one picture</summary>'
+        f'<div class="body">{places}</div></details>'
+    )
+
+
+def place(name: str, alt: str) -> str:
+    """Returns where a figure is put in when what is around it opens."""
+    return (
+        f'<figure class="plot" tabindex="0" data-figure="{escape(name)}" '
+        f'data-alt="{escape(alt)}"></figure>'
+    )
+
+
 def numbers(verdict: Verdict) -> str:
     """Returns the primary contrast with its effect, interval, margin and p values."""
     unit, places = escape(verdict.unit), decimals(verdict)
@@ -88,14 +112,14 @@ def numbers(verdict: Verdict) -> str:
         told.append(("Effect", "no rows yet"))
     else:
         ends = ""
-        if verdict.low is not None and verdict.high is not None:
+        if ranges(verdict):
             ends = f" [{number(verdict.low, places)}, {number(verdict.high, places)}]"
         told.append(("Effect", f"<b>{number(verdict.effect, places)}</b>{ends} {unit}"))
-        told.append(
-            ("Interval", f"95 %, {escape(verdict.interval)}; n = {verdict.n:,}")
-        )
+        how = escape(verdict.interval)
+        told.append(("Interval", f"95 %, {how}" if ends else how))
+    margin = f"{number(verdict.margin, places)} {unit}"
     told.append(
-        ("Smallest effect of interest", f"±{number(verdict.margin, places)} {unit}")
+        ("Rule", f"supported if the interval lies above {margin}, refuted if below")
     )
     if verdict.p is not None:
         holm = (
@@ -105,16 +129,20 @@ def numbers(verdict: Verdict) -> str:
         )
         told.append(("p of no effect", f"{p_value(verdict.p)}{holm}"))
     if verdict.rule:
-        digest = f"<code>{escape(verdict.rule[:16])}…</code>"
-        told.append(("Rule", f"fixed before the run, SHA-256 {digest}"))
+        told.append(("Its SHA-256", f"<code>{escape(verdict.rule[:16])}…</code>"))
     lines = "".join(f"<div><dt>{term}</dt><dd>{text}</dd></div>" for term, text in told)
     return f'<dl class="numbers">{lines}</dl>'
 
 
 def remarks(lines: Sequence[str]) -> str:
     """Returns what the reader must know, as a list."""
-    items = "".join(f"<li>{escape(line)}</li>" for line in lines)
+    items = "".join(f"<li>{with_code(line)}</li>" for line in lines)
     return f'<ul class="remarks">{items}</ul>' if items else ""
+
+
+def with_code(text: str) -> str:
+    """Returns text whose words in backticks are code."""
+    return re.sub("`([^`]+)`", r"<code>\1</code>", escape(text))
 
 
 def details(lines: Sequence[Any]) -> str:
@@ -144,35 +172,38 @@ def command(line: str) -> str:
     )
 
 
+def ranges(verdict: Verdict) -> bool:
+    """Whether there is an interval that is more than a point."""
+    return None not in (verdict.low, verdict.high) and verdict.low != verdict.high
+
+
 def picture(verdict: Verdict) -> str:
     """Draws effect and interval against nothing and the margin, the numbers below."""
-    ends = [verdict.effect, verdict.low, verdict.high]
-    if any(value is None or not math.isfinite(value) for value in ends):
+    if verdict.effect is None or not math.isfinite(verdict.effect):
         return ""
-    effect, low, high = map(float, ends)
-    margin = abs(float(verdict.margin))
-    least, most = min(low, -margin), max(high, margin)
+    effect, margin = float(verdict.effect), float(verdict.margin)
+    low, high = effect, effect
+    if ranges(verdict):
+        low, high = float(verdict.low), float(verdict.high)
+    least, most = min(low, margin, 0.0), max(high, margin, 0.0)
     scale = (WIDTH - 2 * EDGE) / ((most - least) or 1)
 
     def x(value: float) -> str:
         return f"{EDGE + (value - least) * scale:.1f}"
 
-    middle = HEIGHT / 2
-    places = decimals(verdict)
-    told, lower, upper = (number(value, places) for value in (effect, low, high))
-    said = (
-        f"effect {told}, 95 % interval {lower} to {upper}, margin "
-        f"{number(margin, places)} {verdict.unit}"
-    )
+    middle, places = HEIGHT / 2, decimals(verdict)
+    told, beyond = number(effect, places), number(margin, places)
+    if ranges(verdict):
+        told += f" [{number(low, places)}, {number(high, places)}]"
+    said = f"effect {told}, supported above {beyond} {verdict.unit}"
     return (
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(said)}">'
-        f'<rect class="margin" x="{x(-margin)}" y="3" rx="2" '
-        f'width="{2 * margin * scale:.1f}" height="{HEIGHT - 6}"/>'
+        f'<path class="margin" d="M{x(margin)} 3H{WIDTH}V{HEIGHT - 3}H{x(margin)}Z"/>'
         f'<path class="zero" d="M{x(0.0)} 1V{HEIGHT - 1}"/>'
         f'<path class="range" d="M{x(low)} {middle}H{x(high)}M{x(low)} {middle - 5}v10'
         f'M{x(high)} {middle - 5}v10"/>'
         f'<circle class="dot" cx="{x(effect)}" cy="{middle}" r="4.5"/></svg>'
-        f"<small>{told} [{lower}, {upper}] {escape(verdict.unit)}</small>"
+        f"<small>{told} {escape(verdict.unit)}</small>"
     )
 
 

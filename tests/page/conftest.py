@@ -17,4 +17,5 @@ def runs(tmp_path_factory):
 def page_file(runs, tmp_path_factory):
     out = tmp_path_factory.mktemp("page")
     figure(out)
+    figure(out, "all")
     return made(runs, out, verdicts=VERDICTS)

@@ -19,7 +19,7 @@ from research.models.convnet import chollet
 from research.models.readout import Head, flatten, mean
 from research.page import write
 from research.results import write_measurements
-from research.tables import read_rows, read_runs
+from research.tables import read_metrics, read_rows, read_runs
 
 SHAPE = (14, 16, 1)
 # Smooth blobs, each class in a place of its own, so that there is something to see.
@@ -99,7 +99,7 @@ def verdict(id="C1", verdict="supported", **given):
             "adjusted": 0.006,
             "remarks": ("2 of 5 seeds are missing",),
             "details": ({"arm": "max", "agreement": 0.93, "seeds": 5},),
-            "figures": ("tradeoff",),
+            "figures": ("all", "tradeoff"),
             "command": "python scripts/train.py -m experiment=c1",
             "rule": "ab" * 32,
         }
@@ -111,15 +111,23 @@ VERDICTS = [
     verdict("C1"),
     verdict("C2", "depends: head", effect=-1.0, low=-3.0, high=1.0),
     verdict(
-        "C10", "inconclusive", effect=None, low=None, high=None, p=None, figures=()
+        "C10",
+        "inconclusive",
+        effect=None,
+        low=None,
+        high=None,
+        p=None,
+        figures=("all",),
     ),
     verdict("B1", "refuted", effect=0.0, low=-0.1, high=0.1, command=""),
 ]
 
 
-def made(root, out, **options):
+def made(root, out, verdicts=(), **options):
     """Writes the page of all runs below `root` into `out`."""
-    return write(read_runs(root), read_rows(root), out=out / "page.html", **options)
+    tables = (read(root) for read in (read_runs, read_rows, read_metrics))
+    options = {"judge": lambda *_: list(verdicts)} | options
+    return write(*tables, out=out / "page.html", **options)
 
 
 def unpacked(one):

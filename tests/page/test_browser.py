@@ -355,7 +355,7 @@ def test_the_plane_shows_the_measure_and_the_slices_chosen(page):
     expected = 100 * left["identity", "none", "first"]
     assert float(first) == pytest.approx(expected, abs=0.051)
     shown = [one.text for one in all_of(page, "#plane .dots .value")]
-    levels = [level for axis in measure["effects"].values() for level in axis["levels"]]
+    levels = [level for axis in measure["effects"].values() for level in axis]
     values = [100 * value for _, value, _, _ in levels]
     assert [float(one.removesuffix(" %")) for one in shown] == (
         pytest.approx(values, abs=0.051)

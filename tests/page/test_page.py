@@ -68,6 +68,7 @@ def data_of(page):
 
 def test_the_same_rows_give_the_same_bytes(runs, page, tmp_path):
     figure(tmp_path)
+    figure(tmp_path, "all")
     again = made(runs, tmp_path, verdicts=VERDICTS).read_text()
     assert again == page
     assert str(runs) not in page
@@ -220,8 +221,8 @@ def test_a_verdict_tells_its_numbers():
     text = article(verdict(), ["tradeoff"])
     for told in (
         "<b>2.25</b> [1.50, 3.00] percentage points",
-        "95 %, paired t over 5 seeds; n = 5",
-        "±0.50 percentage points",
+        "95 %, paired t over 5 seeds",
+        "supported if the interval lies above 0.50 percentage points",
         "&lt; 0.001; 0.006 after Holm",
         "2 of 5 seeds are missing",
         "python scripts/train.py -m experiment=c1",
@@ -236,12 +237,43 @@ def test_a_verdict_tells_its_numbers():
 
 def test_an_interval_is_drawn_to_scale():
     text = picture(verdict(effect=1.0, low=-1.0, high=3.0, margin=1.0))
-    x = {name: float(found) for name, found in re.findall(r' (cx|x)="([\d.]+)"', text)}
-    low, high = map(float, re.search(r"M([\d.]+) [\d.]+H([\d.]+)", text).groups())
-    zero = float(re.search(r'class="zero" d="M([\d.]+)', text)[1])
-    assert (x["x"], low, high) == (10, 10, 210)  # both from −1; to 3
-    assert zero == pytest.approx(60) and x["cx"] == pytest.approx(110)
+    low, high = map(float, re.search(r"M([\d.]+) [\d.]+H([\d.]+)M", text).groups())
+    zero, margin = (
+        float(re.search(rf'class="{name}" d="M([\d.]+)', text)[1])
+        for name in ("zero", "margin")
+    )
+    dot = float(re.search(r'cx="([\d.]+)"', text)[1])
+    assert (low, zero, margin, dot, high) == (10, 60, 110, 110, 210)
+    assert "<small>1.0 [−1.0, 3.0] percentage points</small>" in text
     assert picture(verdict(effect=None)) == ""
+
+
+def test_an_exact_effect_has_no_interval():
+    exact = verdict(effect=36.0, low=36.0, high=36.0, interval="exact count")
+    assert "<small>36.00 percentage points</small>" in picture(exact)
+    text = article(exact, [])
+    assert "[36" not in text and "<dd>exact count</dd>" in text
+
+
+def test_words_in_backticks_are_code():
+    text = article(verdict(remarks=("run `train.py a<b`",)), [])
+    assert "run <code>train.py a&lt;b</code>" in text
+
+
+def test_what_all_verdicts_show_is_shown_once(page):
+    places = re.findall(r'data-figure="(\w+)"', page)
+    assert places.count("all") == 1 and places.count("tradeoff") == 3
+    assert set(data_of(page)["figures"]) == {"all", "tradeoff"}
+
+
+def test_why_there_are_no_verdicts_is_told(tmp_path):
+    plane_run(tmp_path, "max", "none", "first")
+
+    def judge(*tables):
+        raise UserError("found none of the experiments")
+
+    with pytest.raises(UserError, match="eval=explorer; found none of the experiments"):
+        made(tmp_path, tmp_path, judge=judge)
 
 
 @pytest.mark.parametrize(

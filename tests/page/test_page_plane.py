@@ -46,9 +46,8 @@ def test_cells_and_main_effects_are_means_of_the_rows(whole):
     cell = next(c for c in agreement["cells"] if c[:3] == ["max", "none", "energy"])
     of_cell = means(whole, "agreement", reduce="max", lowpass="none", sample="energy")
     assert cell[3] == pytest.approx(of_cell.mean(), abs=1e-6)
-    lowpass = agreement["effects"]["lowpass"]
-    assert lowpass["over"] == 4
-    for level, value, low, high in lowpass["levels"]:
+    assert plane["more"] == 0
+    for level, value, low, high in agreement["effects"]["lowpass"]:
         per_seed = means(whole, "agreement", lowpass=level)
         assert value == pytest.approx(per_seed.mean(), abs=1e-6)
         np.testing.assert_allclose((low, high), t_interval(per_seed)[:2], atol=1e-6)
@@ -80,25 +79,41 @@ def test_interactions_are_what_main_effects_leave(whole):
     assert max(abs(value) for value, _, _ in got.values()) > 1e-3
 
 
-def test_effects_compare_the_same_combinations(tmp_path):
-    for cell in PLANE[1:]:  # identity, none, first was not run
-        plane_run(tmp_path, *cell, seed=0)
+def test_the_largest_block_without_gaps_is_the_plane(tmp_path):
+    for cell in PLANE:
+        if cell[2] == "energy":
+            plane_run(tmp_path, *cell)
+    plane_run(tmp_path, "max", "none", "first")
+    plane_run(tmp_path, "average", "none", "first")
+    plane_run(tmp_path, "lp", "none", "energy")
     (plane,) = found(tmp_path)
+    assert plane["axes"] == {
+        "reduce": ["identity", "max"],
+        "lowpass": ["none", "binomial"],
+        "sample": ["energy"],
+    }
+    assert plane["more"] == 3
     agreement = plane["measures"][1]
-    assert agreement["interactions"] == []
-    effects = agreement["effects"]
-    assert [effects[axis]["over"] for axis in ("reduce", "lowpass", "sample")] == [
-        3
-    ] * 3
     value = {tuple(cell[:3]): cell[3] for cell in agreement["cells"]}
-    first = np.mean([value[c] for c in PLANE if c[2] == "first" and c in value])
-    assert dict(level[:2] for level in effects["sample"]["levels"])["first"] == (
-        pytest.approx(first, abs=1e-6)
-    )
-    energy = [value[r, w, "energy"] for r, w, s in PLANE[1:] if s == "first"]
-    assert dict(level[:2] for level in effects["sample"]["levels"])["energy"] == (
-        pytest.approx(np.mean(energy), abs=1e-6)
-    )
+    assert len(value) == 4 and len(agreement["interactions"]) == 4
+    assert agreement["effects"]["sample"] == []
+    for level, mean, *_ in agreement["effects"]["lowpass"]:
+        of_level = [value[reduce, level, "energy"] for reduce in ("identity", "max")]
+        assert mean == pytest.approx(np.mean(of_level), abs=1e-6)
+
+
+def test_effects_are_of_seeds_that_every_cell_has(tmp_path):
+    for cell in PLANE:
+        for seed in (0, 1) if cell == PLANE[0] else (0,):
+            plane_run(tmp_path, *cell, seed=seed)
+    (plane,) = found(tmp_path)
+    accuracy = plane["measures"][0]
+    rows = read_rows(tmp_path)
+    rows = rows[(rows["measure"] == "accuracy") & (rows["seed"] == 0)]
+    by_level = rows.groupby("downsample/reduce")["value"].mean()
+    got = {level: value for level, value, *_ in accuracy["effects"]["reduce"]}
+    assert got == pytest.approx(by_level.to_dict(), abs=1e-6)
+    assert len(accuracy["interactions"]) == 8
 
 
 def test_a_setting_that_varies_is_a_level_of_its_own(tmp_path):
@@ -119,15 +134,22 @@ def test_what_differs_in_more_than_the_downsampler_is_another_plane(tmp_path):
             plane_run(tmp_path / padding, *cell, config=config)
     first, second = found(tmp_path)
     assert first["title"] == "digits, chollet, zero padding"
-    assert [len(one["measures"][0]["cells"]) for one in (first, second)] == [8, 6]
+    assert [len(one["measures"][0]["cells"]) for one in (first, second)] == [8, 4]
 
 
-def test_a_line_of_presets_is_no_plane(tmp_path):
+def test_lines_of_presets_are_no_plane(tmp_path):
     for reduce in ("identity", "max", "average", "lp"):
         plane_run(tmp_path, reduce, "none", "first")
     plane_run(tmp_path, "identity", "binomial", "first")
-    assert found(tmp_path) == []  # none and binomial are compared at identity alone
+    assert found(tmp_path) == []
     plane_run(tmp_path, "max", "binomial", "first")
     (plane,) = found(tmp_path)
-    effects = plane["measures"][0]["effects"]
-    assert [effects[axis]["over"] for axis in ("reduce", "lowpass")] == [1, 2]
+    assert plane["axes"]["reduce"] == ["identity", "max"]
+    assert plane["more"] == 2
+
+
+def test_two_runs_of_one_cell_and_seed_are_no_plane(tmp_path):
+    for cell in PLANE:
+        for root in ("a", "b"):
+            plane_run(tmp_path / root, *cell)
+    assert found(tmp_path) == []

@@ -1,6 +1,6 @@
 // The plane explorer: reduce × lowpass × sample, sliced along one axis.
 
-import { choices, make, perSet, range } from "dom.js";
+import { choices, listed, make, perSet, range } from "dom.js";
 import { effectChart } from "effects.js";
 import { AXES, slices } from "slices.js";
 
@@ -25,8 +25,8 @@ function explorer(plane) {
     const cells = signed ? chosen.interactions : chosen.cells;
     const across = AXES[only(sliced)];
     tables.replaceChildren(...slices(plane.axes, { across, cells, signed, name: chosen.name }));
-    charts.replaceChildren(...effectCharts(chosen));
-    note.textContent = [`${plane.title}.`, chosen.caption, missing(plane, chosen)].join(" ");
+    charts.replaceChildren(...effectCharts(plane.axes, chosen));
+    note.textContent = [`${plane.title}.`, chosen.caption, others(plane)].join(" ");
   }
 
   const choice = (legend, names, set) =>
@@ -56,10 +56,9 @@ function explorer(plane) {
 
 const only = (set) => [...set][0];
 
-function missing(plane, measure) {
-  const all = AXES.reduce((product, axis) => product * plane.axes[axis].length, 1);
-  const count = all - measure.cells.length;
-  return count ? `${count} of ${all} combinations were not run.` : "";
+function others({ more }) {
+  const many = more === 1 ? "1 combination was" : `${more} combinations were`;
+  return more ? `${many} run beside these, not with every level of the other axes.` : "";
 }
 
 /** Returns the axis with the fewest levels, of those with several. */
@@ -69,18 +68,14 @@ function bestSlice(plane) {
   return several.reduce((best, one) => (levels(one) <= levels(best) ? one : best), several[0]);
 }
 
-function effectCharts(measure) {
-  const lines = AXES.flatMap((axis) => measure.effects[axis].levels);
+function effectCharts(axes, { effects, name }) {
+  const lines = AXES.flatMap((axis) => effects[axis]);
   const all = lines.flatMap(([, value, low, high]) => [low ?? value, value, high ?? value]);
   const limits = [Math.min(...all), Math.max(...all)];
-  return AXES.map((axis) => {
-    const { over, levels } = measure.effects[axis];
-    const told = levels.length
-      ? `, mean over ${over} combination${over === 1 ? "" : "s"}`
-      : ": one level, or no combination that was run with every level";
-    const caption = make("figcaption", {}, make("b", {}, axis), told);
-    if (!levels.length) return make("figure", {}, caption);
-    const title = `Main effect of ${axis} on ${measure.name}`;
-    return make("figure", {}, caption, effectChart(levels, limits, title));
+  return AXES.filter((axis) => effects[axis].length).map((axis) => {
+    const over = AXES.filter((one) => one !== axis && axes[one].length > 1);
+    const caption = make("figcaption", {}, make("b", {}, axis), `, mean over ${listed(over)}`);
+    const title = `Main effect of ${axis} on ${name}`;
+    return make("figure", {}, caption, effectChart(effects[axis], limits, title));
   });
 }
