@@ -171,7 +171,9 @@ def evaluate_run(cfg: DictConfig, folder: Path) -> None:
     """
     trained_with, network = load(folder)
     trained_with.data.dir = cfg.data.dir
-    cfg = OmegaConf.merge(cfg, {"data": trained_with.data})
+    cfg = cfg.copy()
+    OmegaConf.set_struct(cfg, False)  # the data may have keys of their own
+    cfg.data = trained_with.data
     provenance = json.loads((folder / "provenance.json").read_text())
     split = config.data(trained_with).split(cfg.split)
     measure(config.evals(cfg), network, split, folder, provenance, cfg.split)

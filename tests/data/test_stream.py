@@ -25,8 +25,8 @@ from research.data.stored import Stored
 from research.devices import world
 from research.errors import UserError
 from research.files import read_lines
+from research.run import evaluate_run, run
 from research.run import load as load_run
-from research.run import run
 
 ROOT = Path(__file__).parent.parent.parent
 SHAPE = (16, 24, 3)
@@ -255,6 +255,12 @@ def test_kill_9_in_the_middle_of_an_epoch_and_resume_bit_by_bit(jpegs, tmp_path)
     ours, theirs = (read_lines(f / "metrics.jsonl") for f in (undisturbed, killed))
     assert [row["loss"] for row in ours] == [row["loss"] for row in theirs]
     assert all(0 <= row["input_wait"] < 1 for row in theirs)
+    rows = killed / "eval/accuracy.jsonl"
+    before = rows.read_bytes()
+    rows.unlink()  # and comes again, though the default data know nothing of streams
+    words = ["eval=accuracy", f"data.dir={jpegs}", f"root={tmp_path}"]
+    evaluate_run(config.compose(*words, config="eval"), killed)
+    assert rows.read_bytes() == before
 
 
 def parameters(folder):
