@@ -42,6 +42,12 @@ def test_every_option_composes(nth):
     assert config.flat(config.compose(*overrides, *GIVEN))
 
 
+@pytest.mark.parametrize("group", ["hydra/launcher", "hydra/sweeper"])
+def test_every_launcher_and_sweeper_composes_without_what_it_needs(group):
+    for option in options(group):
+        assert config.compose(f"{group}={option}") == config.compose()
+
+
 @pytest.mark.parametrize("group", OWNERS)
 def test_every_part_of_a_model_composes(group):
     for option in options(group):

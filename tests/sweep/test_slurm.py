@@ -52,6 +52,8 @@ def launched():
     yield start
     for process in started:
         process.kill()
+        process.wait()
+        process.stderr.close()
 
 
 def folder(root, seed):
