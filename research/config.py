@@ -179,8 +179,11 @@ def optimizer(cfg: DictConfig) -> Callable[..., Any]:
 
 
 def evals(cfg: DictConfig) -> dict[str, Callable[..., Any]]:
-    """Returns the configured evaluators by name: `(predict, split) → measurements`."""
-    return {name: build(node) for name, node in cfg.eval.items()}
+    """Returns the configured evaluators by name: `(predict, split) → measurements`.
+
+    What a setting says of evaluators that are not chosen is passed over.
+    """
+    return {name: build(node) for name, node in cfg.eval.items() if "_target_" in node}
 
 
 def located(path: str) -> Callable[..., Any]:

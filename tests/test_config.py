@@ -163,3 +163,8 @@ def test_a_predict_function_is_found_by_name():
     for wrong in ("no.such:thing", "research.metrics:nothing", "research.metrics"):
         with pytest.raises(UserError, match="predict="):
             config.located(wrong)
+
+
+def test_what_a_setting_says_of_other_evaluators_is_passed_over():
+    cfg = config.compose("setting=smoke/mnist", "eval=accuracy")
+    assert set(cfg.eval) > {"accuracy"} and list(config.evals(cfg)) == ["accuracy"]
