@@ -151,7 +151,9 @@ def test_the_scripts_run_an_experiment_and_judge_it(tmp_path):
     runs = tmp_path / "smoke"
     assert len(list(runs.glob("*/done.json"))) == 4
     assert run("train", *line, *places).stderr.count("4 done already") == 1
-    run("report", f"runs={runs}", f"out={tmp_path}", "table=verdicts")
+    run("report", f"runs={runs}", f"out={tmp_path}", "table=verdicts", "page=page")
+    page = (tmp_path / "page.html").read_text()
+    assert "C6" in page and CLAIMS["c6"].sentence in page
     rows = (tmp_path / "verdicts.csv").read_text()
     assert "1 of 5 seeds" in rows and "All 4 runs carry the hash of this rule" in rows
     assert "experiment=c3 scale=smoke" in rows  # what is missing, and what makes it

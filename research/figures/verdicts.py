@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from research.claims.judge import verdicts
 from research.claims.verdict import INCONCLUSIVE, REFUTED, SUPPORTED, Verdict
+from research.figures.arms import seeds
 from research.figures.style import (
     BLUE,
     GREY,
@@ -132,11 +133,8 @@ def draw(
     axes.axvline(0, color=GREY, lw=0.6, zorder=0)
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}".replace("-", "−"))
     axes.set_xlabel("Effect, in units of its margin")
-    seeds = sorted({one.n for one in found if one.n})
-    span = "–".join(dict.fromkeys(str(end) for end in (seeds[0], seeds[-1])))
-    note(
-        figure, f"Bars: 95 % intervals, {span} seeds. Black: what they must lie above."
-    )
+    over = seeds(pd.Series([one.n for one in found if one.n] or [0]))
+    note(figure, f"Bars: 95 % intervals, {over}. Black: what they must lie above.")
     return figure
 
 
