@@ -121,6 +121,8 @@ def numbers(verdict: Verdict) -> str:
     told.append(
         ("Rule", f"supported if the interval lies above {margin}, refuted if below")
     )
+    if verdict.rule:
+        told.append(("Its SHA-256", f"<code>{escape(verdict.rule[:16])}…</code>"))
     if verdict.p is not None:
         holm = (
             ""
@@ -128,8 +130,6 @@ def numbers(verdict: Verdict) -> str:
             else f"; {p_value(verdict.adjusted)} after Holm"
         )
         told.append(("p of no effect", f"{p_value(verdict.p)}{holm}"))
-    if verdict.rule:
-        told.append(("Its SHA-256", f"<code>{escape(verdict.rule[:16])}…</code>"))
     lines = "".join(f"<div><dt>{term}</dt><dd>{text}</dd></div>" for term, text in told)
     return f'<dl class="numbers">{lines}</dl>'
 
