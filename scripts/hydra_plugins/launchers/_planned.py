@@ -123,11 +123,12 @@ class PlannedLauncher(Launcher):
         for job in todo:
             status.queue(job.folder)
         while todo:
-            free = [job for job in todo if holder(job.folder) is None]
+            free = [job for job in todo if self.takes(job)]
             ends = self.execute(free) if free else {}
             for job in free:
                 settle(job.folder, ends.get(job.folder, ""))
-            todo = orphans([job for job in todo if holder(job.folder) is not None])
+            ours = {job.folder for job in free if holder(job.folder) is None}
+            todo = orphans([job for job in todo if job.folder not in ours])
         return self.results(jobs, ran)
 
     def plan(self, number: int, overrides: Sequence[str]) -> Planned:
@@ -142,6 +143,10 @@ class PlannedLauncher(Launcher):
         OmegaConf.set_struct(cfg, False)
         del cfg["hydra"]
         return Planned(number, tuple(overrides), cfg, place.absolute())
+
+    def takes(self, job: Planned) -> bool:
+        """Whether a job is this launch's to run: nobody else does."""
+        return holder(job.folder) is None
 
     @abstractmethod
     def execute(self, jobs: Sequence[Planned]) -> Mapping[Path, str]:
@@ -228,8 +233,9 @@ def ended(job: Planned, end: str) -> str:
 def orphans(jobs: Sequence[Planned]) -> list[Planned]:
     """Waits for jobs that others run; returns those that were killed or stopped."""
     for job in jobs:
-        say(f"{job.folder}: run by {holder(job.folder)}: waiting for it")
-    for job in jobs:
+        other = holder(job.folder)
+        if other is not None:
+            say(f"{job.folder}: run by {other}: waiting for it")
         while holder(job.folder) is not None:
             time.sleep(POLL)
     ends = {status.DONE, status.FAILED}

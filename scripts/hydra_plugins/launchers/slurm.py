@@ -88,6 +88,10 @@ class Slurm(PlannedLauncher):
         }
         self.parameters = {k: v for k, v in wanted.items() if v is not None}
 
+    def takes(self, job: Planned) -> bool:
+        """Also those that run already, submitted by a launch that has ended since."""
+        return super().takes(job) or submitted(job.folder) in (queued() or set())
+
     def execute(self, jobs: Sequence[Planned]) -> Mapping[Path, str]:
         """Submits jobs that are not in the queue yet; waits until none is there."""
         queue = queued() or set()
