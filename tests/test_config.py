@@ -168,3 +168,9 @@ def test_a_predict_function_is_found_by_name():
 def test_what_a_setting_says_of_other_evaluators_is_passed_over():
     cfg = config.compose("setting=smoke/mnist", "eval=accuracy")
     assert set(cfg.eval) > {"accuracy"} and list(config.evals(cfg)) == ["accuracy"]
+
+
+def test_places_inside_an_evaluator_are_places():
+    digest = lambda *o: config.digest(config.compose("eval=fit", *o))  # noqa: E731
+    assert digest() == digest("data.dir=/there")
+    assert digest() != digest("data.name=other")

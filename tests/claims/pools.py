@@ -90,7 +90,7 @@ def row(path, measure, raw):
         "params": dict(measure.params) | {"other": 1},
         "value": raw,
         "low": raw - 0.004,
-        "high": raw + 0.004,
+        "high": raw + 0.002,
     }
 
 

@@ -118,8 +118,8 @@ def test_seeds_that_agree_to_the_last_digit_have_an_interval_over_examples():
     claim = CLAIMS["c6"]
     verdict = judged("c6", levels(claim, 50.0), spread=0.0)
     assert verdict.verdict == "supported" and "over examples" in verdict.interval
-    # ±.4 points on each side, as if independent.
-    reach = 0.4 * np.sqrt(2)
+    # .4 points below the one and .2 above the other, as if independent.
+    reach = np.hypot(0.4, 0.2)
     assert verdict.low == pytest.approx(50 - reach)
     assert verdict.high == pytest.approx(50 + reach)
 
