@@ -46,7 +46,7 @@ def fit(
     dtype: str = "float32",
     seed: int = 0,
     checkpoint_seconds: float = 60.0,
-    sync_steps: int = 20,
+    sync_steps: int = 10,
     device_bytes: int = 2**31,
     shard_state: bool = False,
 ) -> nnx.Module:
@@ -72,7 +72,10 @@ def fit(
       dtype: of the computation.
       seed: of orders and augmentations.
       checkpoint_seconds: at most so much work is lost to a kill −9.
-      sync_steps: steps between looks at the loss, which wait for the devices.
+      sync_steps: steps between looks at the loss, which wait for the devices. XLA lets
+        32 programs be under way on a CPU device, and a step is two. One more would wait
+        on a thread that another device may need for the all-reduce that all wait for:
+        under load a step in some thousands so stopped for ever.
       device_bytes: a split up to this size is kept on the devices.
       shard_state: whether parameters and the optimiser's state are split over the
         devices, rather than whole on each.
