@@ -91,6 +91,21 @@ def test_a_report_says_where_it_was_measured(tmp_path, capsys):
     assert "12.5 ms" in printed and "1.25" in printed and str(tmp_path) in printed
 
 
+def test_a_case_is_a_line_and_a_subject_a_column(tmp_path):
+    rows = [
+        timing.Row("a", "ours", 2.0, 1.0, 3.0, speed=1.5),
+        timing.Row("a", "PyTorch", 3.0, 1.0, 3.0, speed=1.0),
+        timing.Row("b", "ours", 4.0, 1.0, 9.0, unit="s"),
+    ]
+    report("tiny", rows, tmp_path)
+    assert (tmp_path / "tiny.md").read_text().splitlines() == [
+        "| case | ours | PyTorch |",
+        "| --- | --: | --: |",
+        "| a, ms | 2 (1.50×) | 3 (1.00×) |",
+        "| b, s | 4 |  |",
+    ]
+
+
 def test_names_are_words_and_overrides_stay():
     assert benchmark.spelled(["step", "data", "rounds=3"]) == [
         "which=[step,data]",

@@ -15,13 +15,13 @@ from rich.console import Console
 from rich.table import Table
 
 from research.benchmarks.timing import Row
-from research.files import write_json
+from research.files import write_json, write_text
 
 PACKAGES = ("jax", "jaxlib", "flax", "numpy", "torch")
 
 
 def report(name: str, rows: Iterable[Row], folder: Path) -> Path:
-    """Prints a table and writes `<name>.json`.
+    """Prints a table and writes `<name>.json`, and `<name>.md` for a README.
 
     Args:
       name: of the benchmark.
@@ -46,6 +46,7 @@ def report(name: str, rows: Iterable[Row], folder: Path) -> Path:
         )
     path = folder / f"{name}.json"
     write_json(path, {"machine": where, "rows": [asdict(row) for row in rows]})
+    write_text(folder / f"{name}.md", markdown(rows))
     console = Console(highlight=False, width=max(100, Console().width))
     console.print(table)
     console.print(
@@ -54,6 +55,25 @@ def report(name: str, rows: Iterable[Row], folder: Path) -> Path:
         soft_wrap=True,
     )
     return path
+
+
+def markdown(rows: list[Row]) -> str:
+    """Returns a Markdown table: a line for each case, a column for each subject.
+
+    A cell is the median, and in brackets how many times as fast as the reference.
+    """
+    cells: dict[str, dict[str, str]] = {}
+    for row in rows:
+        speed = "" if row.speed is None else f" ({row.speed:.2f}×)"
+        units = cells.setdefault(f"{row.case}, {row.unit}", {})
+        units[row.subject] = f"{row.value:.4g}{speed}"
+    subjects = list(dict.fromkeys(row.subject for row in rows))
+    lines = [["case", *subjects], ["---", *["--:"] * len(subjects)]]
+    lines += [
+        [case, *(found.get(subject, "") for subject in subjects)]
+        for case, found in cells.items()
+    ]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def machine() -> dict[str, Any]:
