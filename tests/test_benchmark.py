@@ -27,7 +27,7 @@ ONE_STEP = ["data.train_examples=128", "train.epochs=1", "eval=accuracy"]
 
 def test_racers_take_turns_and_ratios_are_taken_within_a_round(monkeypatch):
     clock = iter(
-        [(10.0, 4.0), (30.0, 6.0), (20.0, 4.0), (40.0, 6.0), (90.0, 4.0), (45.0, 6.0)]
+        [(10.0, 4.0), (30.0, 6.0), (40.0, 6.0), (20.0, 4.0), (90.0, 4.0), (45.0, 6.0)]
     )
     monkeypatch.setattr(timing, "seconds", lambda work: (work(), next(clock))[1])
     turns = []
@@ -36,7 +36,8 @@ def test_racers_take_turns_and_ratios_are_taken_within_a_round(monkeypatch):
         "case", racers, rounds=3, scales={"PyTorch": 2.0}, notes={"ours": str}
     )
     twice = ["PyTorch", "PyTorch", "ours", "ours"]  # of which the second counts
-    assert turns == ["PyTorch", "ours"] + 3 * twice  # nor does the first round
+    backwards = twice[::-1]
+    assert turns == ["PyTorch", "ours", *twice, *backwards, *twice]
     theirs, ours = rows
     assert (theirs.value, theirs.low, theirs.high) == (40e3, 20e3, 180e3)
     assert ours.value == 40e3 and ours.note == "40.0"

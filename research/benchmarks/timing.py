@@ -65,7 +65,8 @@ def race(
 
     In its turn each works twice, and the second time counts: the first has its data in
     the caches again, and sees the end of the threads of the one before, which spin for
-    a while when their work is done (those of PyTorch do).
+    a while when their work is done (those of PyTorch do). Every other round goes
+    backwards, so that it is not always the same one that follows them.
 
     Args:
       case: what they do.
@@ -82,8 +83,9 @@ def race(
     for work in subjects.values():
         jax.block_until_ready(work())
     times = {name: [] for name in subjects}
-    for _ in range(rounds):
-        for name, work in subjects.items():
+    for turn in range(rounds):
+        order = list(subjects.items())
+        for name, work in order if turn % 2 == 0 else reversed(order):
             jax.block_until_ready(work())
             times[name].append(seconds(work))
     taken = {
