@@ -184,3 +184,11 @@ def test_gradient_of_the_adaptive_filter_is_finite_on_flat_maps(value):
 
     for leaf in jax.tree.leaves(jax.jit(jax.grad(loss, (0, 1)))(state, x)):
         assert np.isfinite(leaf).all()
+
+
+@pytest.mark.parametrize("size", [(6, 8), (6, 7), (5, 8), (5, 7)])
+def test_haar_at_kept_positions_is_the_dense_one(size):
+    """On odd maps the last window sees the border, on even ones none does."""
+    down = lowpass.Haar(2, (2, 2), rngs=nnx.Rngs(0))
+    x = jnp.asarray(np.random.default_rng(0).normal(size=(2, *size, 2)), jnp.float32)
+    np.testing.assert_array_equal(down(x, (2, 2)), down(x)[:, ::2, ::2])
