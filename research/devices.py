@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import os
 import platform
+import warnings
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -22,6 +23,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from research import hosts
 from research.errors import UserError
 
+UNSTORED = "Error writing persistent compilation cache entry .*bad_alloc"
 SPLIT = 2**14  # values below which an array is not worth the messages of splitting it
 MALLOC = {  # name: (option, value) of mallopt
     "M_MMAP_MAX": (-4, 0),  # no memory of its own for a large block
@@ -72,6 +74,8 @@ def use_compilation_cache(folder: str | Path) -> None:
     if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
         jax.config.update("jax_compilation_cache_dir", str(Path(folder).absolute()))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+    # A program with a call of oneDNN cannot be stored, and JAX would say so each time.
+    warnings.filterwarnings("ignore", UNSTORED, UserWarning)
 
 
 def prepare(root: str | Path, distributed: Mapping[str, Any] | None = None) -> None:

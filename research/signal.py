@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Array, Complex, Float, Int
 
 from research.errors import UserError
-from research.types import Map, Padding, Stride
+from research.types import Edges, Map, Padding, Stride
 
 Size = int | Sequence[int]  # once for both axes, or (height, width)
 
@@ -74,6 +74,24 @@ def pad(
         return x
     constant = {"constant_values": fill} if padding == "zero" else {}
     return jnp.pad(x, ((0, 0), rows, columns, (0, 0)), MODES[padding], **constant)
+
+
+def bordered(
+    x: Map, window: Size, padding: Padding, *, name: str = "layer"
+) -> tuple[Map, Edges]:
+    """Pads a map as `pad` does, but for zeros: these it counts, for others to add.
+
+    Returns:
+      The map, and the zeros that are missing on each side. A convolution adds them
+      itself, and saves a copy of the map.
+
+    Raises:
+      UserError: as `pad`.
+    """
+    if padding != "zero":
+        return pad(x, window, padding, name=name), ((0, 0), (0, 0))
+    rows, columns = pair(window)
+    return x, (margins(rows), margins(columns))
 
 
 def check(x: Map, sizes: tuple[int, int], padding: Padding, name: str) -> None:

@@ -75,10 +75,10 @@ def test_a_step_trains_and_plain_xla_is_plain(monkeypatch):
     monkeypatch.setattr(convolution, "enabled", True)
     monkeypatch.setattr(convolution, "WORTH", 0)
     x, kernel = jnp.ones((1, 4, 4, 1)), jnp.ones((3, 3, 1, 1))
-    assert convolution.pays(x, kernel, (1, 1))
-    with subjects.plain_xla():
-        assert not convolution.pays(x, kernel, (1, 1))
-    assert convolution.pays(x, kernel, (1, 1))
+    assert convolution.pays(x, kernel, (1, 1), ((0, 0), (0, 0)))
+    with convolution.switched_off():
+        assert not convolution.pays(x, kernel, (1, 1), ((0, 0), (0, 0)))
+    assert convolution.pays(x, kernel, (1, 1), ((0, 0), (0, 0)))
 
 
 def test_a_report_says_where_it_was_measured(tmp_path, capsys):

@@ -5,8 +5,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from research import convolution, devices, layers
-from research.signal import pad
+from research import convolution, devices, layers, onednn
+from research.signal import bordered
+
+FAST = onednn.TARGET
 
 CASES = {  # batch, height, width, inputs, outputs, window, stride, padding
     "odd": (4, 7, 5, 3, 4, (3, 3), (1, 1), "zero"),
@@ -23,117 +25,130 @@ CASES = {  # batch, height, width, inputs, outputs, window, stride, padding
 
 
 def arrays(case, dtype=jnp.float32):
-    """A padded map, a kernel, the stride, and a gradient for the result."""
+    """A map, a kernel, the stride, the zeros to add, and a gradient for the result."""
     batch, height, width, inputs, outputs, window, stride, padding = case
     rng = np.random.default_rng(0)
     x = rng.normal(size=(batch, height, width, inputs))
-    kernel = rng.normal(size=(*window, inputs, outputs))
-    x = pad(jnp.asarray(x, dtype), window, padding)
-    kernel = jnp.asarray(kernel, dtype)
-    shape = jax.eval_shape(lambda: convolution.plain(x, kernel, stride)).shape
-    return x, kernel, stride, jnp.asarray(rng.normal(size=shape), dtype)
+    x, edges = bordered(jnp.asarray(x, dtype), window, padding)
+    kernel = jnp.asarray(rng.normal(size=(*window, inputs, outputs)), dtype)
+    shape = jax.eval_shape(lambda: convolution.plain(x, kernel, stride, edges)).shape
+    return x, kernel, stride, edges, jnp.asarray(rng.normal(size=shape), dtype)
 
 
-def derivatives(convolve, stride):
+def derivatives(convolve, stride, edges):
     @jax.jit
     def compute(x, kernel, gradient):
-        y, pull = jax.vjp(lambda x, k: convolve(x, k, stride), x, kernel)
+        y, pull = jax.vjp(lambda x, k: convolve(x, k, stride, edges), x, kernel)
         return y, *pull(gradient)
 
     return compute
 
 
-def assert_equal(case, tolerance=1e-5, dtype=jnp.float32):
-    x, kernel, stride, gradient = arrays(case, dtype)
-    ours = derivatives(convolution.blocked, stride)(x, kernel, gradient)
-    wide = (a.astype(jnp.float32) for a in (x, kernel, gradient))
-    theirs = derivatives(convolution.plain, stride)(*wide)
+def assert_equal(ours, theirs):
     for a, b in zip(ours, theirs, strict=True):
-        assert a.dtype == dtype and a.shape == b.shape
-        scale = float(jnp.abs(b).max())
-        np.testing.assert_allclose(
-            a.astype(jnp.float32), b, rtol=0, atol=tolerance * scale
-        )
+        assert a.shape == b.shape
+        scale = float(np.abs(b).max())
+        np.testing.assert_allclose(a, b, rtol=0, atol=1e-5 * scale)
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-def test_it_equals_xla(case):
-    assert_equal(case)
-
-
-@pytest.mark.parametrize("name", ["odd", "strided"])
-@pytest.mark.parametrize("images", [0, 2])
-def test_whatever_the_blocks(monkeypatch, name, images):
-    """Blocks of two images; and an image larger than a block, where dx is XLA's."""
-    batch, height, width, inputs, outputs, window, *_ = case = CASES[name]
-    size = 4 * height * width * inputs * window[0] * window[1]
-    monkeypatch.setattr(convolution, "BLOCK_BYTES", images * size)
-    assert_equal((4 * batch, *case[1:]))
-
-
-def test_bfloat16_sums_in_float32():
-    assert_equal((16, *CASES["odd"][1:]), tolerance=2**-8, dtype=jnp.bfloat16)
+@pytest.mark.parametrize("times", [1, 5])
+def test_it_equals_xla(case, times):
+    """Fewer images than are summed up at a time, and more."""
+    x, kernel, stride, edges, gradient = arrays((times * case[0], *case[1:]))
+    both = convolution.fast, convolution.plain
+    ours, theirs = (
+        derivatives(convolve, stride, edges)(x, kernel, gradient) for convolve in both
+    )
+    assert_equal(ours, theirs)
 
 
 def test_it_equals_a_sum_written_out():
-    x, kernel, stride, gradient = map(np.asarray, arrays(CASES["strided"]))
-    y, dx, dk = (np.zeros(a.shape) for a in (gradient, x, kernel))
+    x, kernel, stride, edges, gradient = arrays(CASES["strided"])
+    ours = derivatives(convolution.fast, stride, edges)(x, kernel, gradient)
+    wide = np.pad(x, ((0, 0), *edges, (0, 0)))
+    y, dx, dk = (np.zeros(a.shape) for a in (gradient, wide, kernel))
     for place in np.ndindex(y.shape[1:3]):
         top, left = np.multiply(place, stride)
         at = np.s_[:, top : top + kernel.shape[0], left : left + kernel.shape[1]]
         here = np.s_[:, place[0], place[1]]
-        y[here] = np.tensordot(x[at], kernel, 3)
-        dk += np.einsum("bijc,bo->ijco", x[at], gradient[here])
+        y[here] = np.tensordot(wide[at], kernel, 3)
+        dk += np.einsum("bijc,bo->ijco", wide[at], gradient[here])
         dx[at] += np.einsum("ijco,bo->bijc", kernel, gradient[here])
-    strides = tuple(stride.tolist())
-    ours = derivatives(convolution.blocked, strides)(x, kernel, gradient)
-    for a, b in zip(ours, (y, dx, dk), strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4)
+    inner = [slice(edge[0], -edge[1] or None) for edge in edges]
+    assert_equal(ours, (y, dx[:, *inner], dk))
 
 
 @pytest.mark.parametrize("name", ["odd", "strided"])
-def test_a_sharded_batch_stays_local_and_sums_its_kernel_gradients(monkeypatch, name):
-    monkeypatch.setattr(convolution, "BLOCK_BYTES", 9000)  # an image or two
-    x, kernel, stride, gradient = arrays((8, *CASES[name][1:]))
-    compute = derivatives(convolution.blocked, stride)
+def test_a_sharded_batch_stays_local_and_sums_its_kernel_gradients(name):
+    x, kernel, stride, edges, gradient = arrays((8, *CASES[name][1:]))
+    compute = derivatives(convolution.fast, stride, edges)
     alone = compute(x, kernel, gradient)
     mesh = devices.mesh(8)
     assert mesh.size == 2
     x, gradient = devices.shard((x, gradient), mesh)
     kernel = devices.replicate(kernel, mesh)
-    for a, b in zip(compute(x, kernel, gradient), alone, strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4)
+    assert_equal(compute(x, kernel, gradient), alone)
     text = compute.lower(x, kernel, gradient).compile().as_text()
     assert "all-reduce" in text
     assert not any(word in text for word in ("all-gather", "all-to-all", "permute("))
 
 
-def test_it_maps_and_runs_on_a_batch_that_the_devices_do_not_divide():
-    x, kernel, stride, _ = arrays((3, *CASES["odd"][1:]))
-    each = jax.vmap(lambda one: convolution.blocked(one[None], kernel, stride)[0])(x)
-    np.testing.assert_allclose(
-        each, convolution.plain(x, kernel, stride), rtol=1e-4, atol=1e-4
+def test_mapped_it_is_xla_with_its_gradients():
+    x, kernel, stride, edges, _ = arrays((3, *CASES["odd"][1:]))
+
+    def each(convolve):
+        def of(kernel, one):
+            return (convolve(one[None], kernel, stride, edges) ** 2).sum()
+
+        return jax.vmap(jax.value_and_grad(of, (0, 1)), (None, 0))(kernel, x)
+
+    ours, theirs = (
+        jax.tree.leaves(each(c)) for c in (convolution.fast, convolution.plain)
     )
+    assert_equal(ours, theirs)
 
 
-def lowered(*platforms):
+def lowered(*platforms, dtype=jnp.float32):
     """A convolution of the library, its gradients too, as handed to the compiler."""
-    x, kernel, stride, gradient = arrays(CASES["stem"])
-    traced = derivatives(layers.convolve, stride).trace(x, kernel, gradient)
+    x, kernel, stride, edges, gradient = arrays(CASES["stem"], dtype)
+    traced = derivatives(layers.convolve, stride, edges).trace(x, kernel, gradient)
     return traced.lower(lowering_platforms=platforms).as_text()
 
 
 @pytest.fixture
 def eager(monkeypatch):
     """Every layer is worth it, however small."""
+    monkeypatch.setattr(convolution, "enabled", True)
     monkeypatch.setattr(convolution, "WORTH", 0)
 
 
 def test_on_a_cpu_only_large_layers_take_the_fast_path(monkeypatch):
     monkeypatch.setattr(convolution, "enabled", True)
-    assert "while" not in lowered("cpu")
+    assert FAST not in lowered("cpu")
     monkeypatch.setattr(convolution, "WORTH", 0)
-    assert "while" in lowered("cpu")
+    assert FAST in lowered("cpu")
+
+
+def test_only_in_float32(eager):
+    assert FAST not in lowered("cpu", dtype=jnp.bfloat16)
+
+
+def test_only_where_the_call_is_known(eager, monkeypatch):
+    monkeypatch.setattr(onednn, "TESTED", ())
+    onednn.available.cache_clear()
+    assert FAST not in lowered("cpu")
+    monkeypatch.undo()
+    onednn.available.cache_clear()
+    assert onednn.available()
+
+
+def test_only_where_it_was_built_in(monkeypatch):
+    monkeypatch.setattr(onednn, "TARGET", "__no_such$convolution")
+    onednn.available.cache_clear()
+    assert not onednn.available()
+    monkeypatch.undo()
+    onednn.available.cache_clear()
 
 
 @pytest.mark.parametrize("platform", ["cuda", "tpu"])
@@ -144,9 +159,9 @@ def test_accelerators_get_the_plain_convolution_and_nothing_else(
     text = lowered(platform)
     monkeypatch.setattr(layers, "convolve", convolution.plain)
     assert text == lowered(platform)
-    assert text.count("stablehlo.convolution") == 3 and "while" not in text
+    assert text.count("stablehlo.convolution") == 3 and FAST not in text
 
 
 def test_one_switch_turns_it_off(monkeypatch, eager):
     monkeypatch.setattr(convolution, "enabled", False)
-    assert "while" not in lowered("cpu")
+    assert FAST not in lowered("cpu")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from research import config
+from research import config, convolution
 from research.benchmarks import subjects
 from research.benchmarks.timing import Row, race, seconds
 
@@ -47,5 +47,5 @@ def step(
 def two_of_ours(make: Callable[[], Callable[[], Any]]) -> dict[str, Callable[[], Any]]:
     """Makes a subject as it is, and once more with XLA's convolutions."""
     ours = make()
-    with subjects.plain_xla():
+    with convolution.switched_off():
         return {"ours": ours, "plain XLA": make()}

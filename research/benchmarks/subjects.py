@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -15,17 +14,6 @@ from omegaconf import DictConfig
 from research import config, convolution, devices
 from research.benchmarks.timing import Subject
 from research.train import Trainer
-
-
-@contextmanager
-def plain_xla() -> Iterator[None]:
-    """Within it, what is compiled gets XLA's convolutions."""
-    before = convolution.enabled
-    convolution.enabled = False
-    try:
-        yield
-    finally:
-        convolution.enabled = before
 
 
 def noise(cfg: DictConfig, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -77,7 +65,7 @@ def operations(cfg: DictConfig) -> float:
     network.eval()
     graph, state = nnx.split(network)
     images = jax.ShapeDtypeStruct((1, *cfg.data.shape), jnp.float32)
-    with plain_xla():
+    with convolution.switched_off():
         lowered = jax.jit(lambda s, x: nnx.merge(graph, s)(x)).lower(state, images)
     return float(lowered.cost_analysis()["flops"])
 

@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
+from research import convolution, onednn
 from research.data.source import Split
 from research.downsample import Downsample
 from research.downsample.sample import Scored
@@ -193,6 +194,8 @@ def equation_products(equation: Any) -> int | None:
         kernel = equation.invars[1].aval.shape
         outputs = kernel[equation.params["dimension_numbers"].rhs_spec[0]]
         return prod(kernel) // outputs
+    if equation.params.get("target_name") == onednn.TARGET:
+        return prod(equation.invars[1].aval.shape[:3])
     if equation.primitive.name == "dot_general":
         (contracted, _), _ = equation.params["dimension_numbers"]
         return prod(equation.invars[0].aval.shape[axis] for axis in contracted)
@@ -209,9 +212,14 @@ def jaxprs_of(values: Any) -> Iterator[Any]:
 
 
 def xla_flops(network: Network, shape: Shape) -> float:
-    """Returns XLA's own count of floating-point operations, two to a multiply-add."""
+    """Returns XLA's own count of floating-point operations, two to a multiply-add.
+
+    It leaves out the products with zeros around a map, and adds what is elementwise.
+    """
     x = jax.ShapeDtypeStruct((1, *shape), jnp.float32)
-    return float(jax.jit(lambda x: network(x)).lower(x).cost_analysis()["flops"])
+    with convolution.switched_off():
+        lowered = jax.jit(lambda x: network(x)).lower(x)
+    return float(lowered.cost_analysis()["flops"])
 
 
 def receptive_fields(

@@ -1,0 +1,192 @@
+"""oneDNN's convolution on the CPU, which XLA links and never chooses by itself.
+
+XLA's CPU compiler knows a custom call for it, `__onednn$convolution`: the forward pass,
+in any layout. Both gradients are forward passes of something else. For the map it is
+the turned kernel over the gradient. For the kernel, the images of a batch become the
+channels, the gradient becomes the kernel, as large as its map, and what is left when
+that slides over the map is as large as the kernel was.
+
+A program with such a call cannot be stored in the compilation cache: each process
+compiles it again. Under `vmap` the caller has to do something else.
+
+References:
+  E. Georganas et al., Anatomy of High-Performance Deep Learning Convolutions on SIMD
+  Architectures, SC 2018, arXiv:1808.05567; E. Georganas et al., High-Performance Deep
+  Learning via a Single Building Block, 2019, arXiv:1906.06440.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from functools import cache, partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import jaxlib
+from jax import lax
+from jax.experimental.custom_partitioning import custom_partitioning
+from jax.sharding import NamedSharding, PartitionSpec
+from jaxtyping import Array, Float
+
+from research.types import Edges, Map, Stride
+
+TARGET = "__onednn$convolution"
+TESTED = ("0.10.2",)  # releases of jaxlib that read the configuration below
+IMAGES = 16  # that become channels at a time: a line of the cache, and AVX-512's floats
+
+Kernel = Float[Array, "_rows _columns _inputs _outputs"]
+
+
+@cache
+def available() -> bool:
+    """Whether this jaxlib is a tested one, and has been built with oneDNN."""
+    if jaxlib.__version__ not in TESTED:
+        return False
+    x, kernel = jnp.ones((1, 3, 3, 1)), jnp.ones((2, 2, 1, 1))
+    one = partial(call, stride=(1, 1), edges=((0, 0), (0, 0)))
+    try:
+        jax.jit(one).lower(x, kernel).compile()
+    except jax.errors.JaxRuntimeError:
+        return False
+    return True
+
+
+@partial(custom_partitioning, static_argnums=(2, 3))
+def convolution(x: Map, kernel: Kernel, stride: Stride, edges: Edges) -> Map:
+    """Cross-correlates a map with a kernel. Each device does its share of the batch.
+
+    Args:
+      x: (batch, H, W, C), float32.
+      kernel: (k_h, k_w, C, O), float32.
+      stride: of the kept positions.
+      edges: zeros to add: ((above, below), (left, right)).
+
+    Returns:
+      (batch, ⌊(H+above+below−k_h)/s_h⌋+1, …, O).
+    """
+    return call(x, kernel, stride, edges)
+
+
+@partial(custom_partitioning, static_argnums=(2, 3, 4))
+def kernel_gradient(
+    x: Map, gradient: Map, window: tuple[int, int], stride: Stride, edges: Edges
+) -> Kernel:
+    """The gradient of `convolution` for its kernel, added up over the devices.
+
+    Args:
+      x: (batch, H, W, C), float32.
+      gradient: (batch, rows, columns, O), that of the result.
+      window: (k_h, k_w).
+      stride: of the kept positions.
+      edges: zeros that were added.
+
+    Returns:
+      (k_h, k_w, C, O).
+    """
+    return summed_up(x, gradient, window, stride, edges)
+
+
+def summed_up(
+    x: Map, gradient: Map, window: tuple[int, int], stride: Stride, edges: Edges
+) -> Kernel:
+    """What `kernel_gradient` is on one device.
+
+    With (column, channel) as one axis, a step of a column is one of C, so the result's
+    columns are the kernel's columns and inputs: enough rows for oneDNN's products.
+    """
+    height, width, inputs = x.shape[1:]
+    (down, right), (rows, sides) = window, edges
+    total = jnp.zeros((down, right * inputs, gradient.shape[3]), x.dtype)
+    for start in range(0, len(x), IMAGES):
+        images = x[start : start + IMAGES].reshape(-1, height * width * inputs)
+        found = call(
+            images.T.reshape(1, height, width * inputs, -1),
+            gradient[start : start + IMAGES].transpose(1, 2, 0, 3),
+            (1, 1),
+            (rows, (sides[0] * inputs, sides[1] * inputs)),
+            dilation=(stride[0], stride[1] * inputs),
+        )
+        # Rows beyond the kernel's are those that a stride has left over.
+        total += found[0, :down, : right * inputs]
+    return total.reshape(down, right, inputs, -1)
+
+
+def call(
+    x: Map,
+    kernel: Kernel,
+    stride: Stride,
+    edges: Edges,
+    dilation: tuple[int, int] = (1, 1),
+) -> Map:
+    """The custom call, for the partitioner opaque."""
+    sizes = [
+        (size + sum(edge) - step * (window - 1) - 1) // kept + 1
+        for size, edge, step, window, kept in zip(
+            x.shape[1:3], edges, dilation, kernel.shape[:2], stride, strict=True
+        )
+    ]
+    images = {"data": {"batch_dim": 0, "feature_dim": 3, "spatial_dims": [1, 2]}}
+    weights = {"input_feature_dim": 2, "output_feature_dim": 3, "spatial_dims": [0, 1]}
+    configuration = {
+        "dims": 4,
+        "input": images,
+        "kernel": {"filter": weights},
+        "output": images,
+        "window": {
+            "size": kernel.shape[:2],
+            "pad_left": [before for before, _ in edges],
+            "pad_right": [after for _, after in edges],
+            "strides": stride,
+            "window_dilations": dilation,
+        },
+        "feature_groups": 1,
+    }
+    return jax.ffi.ffi_call(
+        TARGET,
+        jax.ShapeDtypeStruct((len(x), *sizes, kernel.shape[3]), x.dtype),
+        custom_call_api_version=1,
+        legacy_backend_config=json.dumps({"onednn_conv_config": configuration}),
+    )(x, kernel)
+
+
+def axis_of(array: Any) -> Any:
+    """Returns the axis of the mesh, if any, that the batch is split over."""
+    return next(iter(getattr(array.sharding, "spec", ())), None)
+
+
+def each_its_images(
+    stride: Stride, edges: Edges, mesh: Any, given: Sequence[Any], result: Any
+) -> tuple[Any, ...]:
+    """How `convolution` is split: by images; the kernel is whole on each device."""
+    images = NamedSharding(mesh, PartitionSpec(axis_of(given[0])))
+    whole = NamedSharding(mesh, PartitionSpec())
+    return mesh, partial(call, stride=stride, edges=edges), images, (images, whole)
+
+
+def each_its_sum(
+    window: tuple[int, int],
+    stride: Stride,
+    edges: Edges,
+    mesh: Any,
+    given: Sequence[Any],
+    result: Any,
+) -> tuple[Any, ...]:
+    """How `kernel_gradient` is split: by images, whose sums are added up."""
+    axis = axis_of(given[0])
+    images = NamedSharding(mesh, PartitionSpec(axis))
+
+    def lower(x: Map, gradient: Map) -> Kernel:
+        total = summed_up(x, gradient, window, stride, edges)
+        return total if axis is None else lax.psum(total, axis)
+
+    return mesh, lower, NamedSharding(mesh, PartitionSpec()), (images, images)
+
+
+convolution.def_partition(
+    partition=each_its_images, sharding_rule="b h w c, i j c o -> b y x o"
+)
+kernel_gradient.def_partition(
+    partition=each_its_sum, sharding_rule="b h w c, b y x o -> i j c o"
+)
