@@ -76,8 +76,11 @@ def fast(x: Map, kernel: Kernel, stride: Stride, edges: Edges) -> Map:
     Returns:
       (batch, ⌊(H+above+below−k_h)/s_h⌋+1, ⌊(W+left+right−k_w)/s_w⌋+1, O).
     """
-    ours = partial(onednn.convolution, stride=stride, edges=edges)
-    return unless_mapped(ours, partial(plain, stride=stride, edges=edges))(x, kernel)
+    ours, theirs = (
+        partial(convolve, stride=stride, edges=edges)
+        for convolve in (onednn.convolution, plain)
+    )
+    return unless_mapped(ours, theirs)(x, kernel)
 
 
 def _forward(
@@ -91,41 +94,51 @@ def _backward(
 ) -> tuple[Map, Kernel]:
     x, kernel = saved
     window = kernel.shape[:2]
-    turned = kernel[::-1, ::-1].swapaxes(2, 3)
-    spread, around = unkept(gradient, x.shape[1:3], window, stride, edges)
-    dx = partial(onednn.convolution, stride=(1, 1), edges=around)
-    dk = partial(onednn.kernel_gradient, window=window, stride=stride, edges=edges)
+    ours = partial(onednn.kernel_gradient, window=window, stride=stride, edges=edges)
+    theirs = partial(plain_gradient, kernel, stride, edges)
     return (
-        unless_mapped(dx, partial(plain, stride=(1, 1), edges=around))(spread, turned),
-        unless_mapped(dk, partial(plain_gradient, kernel, stride, edges))(x, gradient),
+        input_gradient(gradient, kernel, x.shape[1:3], stride, edges),
+        unless_mapped(ours, theirs)(x, gradient),
     )
 
 
 fast.defvjp(_forward, _backward)
 
 
-def unkept(
-    gradient: Map,
-    size: tuple[int, int],
-    window: tuple[int, int],
-    stride: Stride,
-    edges: Edges,
-) -> tuple[Map, Edges]:
-    """Puts zeros where a stride kept nothing, and says how many belong around them.
+def input_gradient(
+    gradient: Map, kernel: Kernel, size: tuple[int, int], stride: Stride, edges: Edges
+) -> Map:
+    """The gradient for the map, of height and width `size`.
 
-    Over the result the turned kernel gives a map of `size`, the one that was convolved.
+    Pixels that a stride separates never share a tap of the kernel. So each of their
+    s_h·s_w grids is a convolution of its own, of the gradient with the taps that see it
+    turned around. Zeros between the gradient's pixels would be s_h·s_w times the work.
     """
-    none = (0, 0, 0)
-    between = [(0, 0, step - 1) for step in stride]
-    spread = lax.pad(gradient, jnp.zeros((), gradient.dtype), (none, *between, none))
-    before = [k - 1 - edge[0] for k, edge in zip(window, edges, strict=True)]
-    after = [
-        wanted + k - 1 - there - first
-        for wanted, k, there, first in zip(
-            size, window, spread.shape[1:3], before, strict=True
-        )
-    ]
-    return spread, tuple(zip(before, after, strict=True))
+    batch, inputs = len(gradient), kernel.shape[2]
+    grid = [-(-length // step) for length, step in zip(size, stride, strict=True)]
+
+    def phase(*place: int) -> Map:
+        taps, around = [], []
+        for axis in range(2):
+            last, first = divmod(place[axis] + edges[axis][0], stride[axis])
+            chosen = range(first, kernel.shape[axis], stride[axis])
+            before = len(chosen) - 1 - last
+            after = grid[axis] - gradient.shape[1 + axis] + last
+            taps.append(slice(first, None, stride[axis]))
+            around.append((before, after))
+        turned = kernel[tuple(taps)][::-1, ::-1].swapaxes(2, 3)
+        if not turned.size:
+            return jnp.zeros((batch, *grid, inputs), gradient.dtype)
+        none = (0, 0, 0)
+        cut = [tuple(min(0, edge) for edge in axis) + (0,) for axis in around]
+        seen = lax.pad(gradient, jnp.zeros((), gradient.dtype), (none, *cut, none))
+        zeros = tuple(tuple(max(0, edge) for edge in axis) for axis in around)
+        return fast(seen, turned, (1, 1), zeros)
+
+    rows = [[phase(p, q) for q in range(stride[1])] for p in range(stride[0])]
+    grids = jnp.stack([jnp.stack(row, 3) for row in rows], 2)
+    shape = (batch, grid[0] * stride[0], grid[1] * stride[1], inputs)
+    return grids.reshape(shape)[:, : size[0], : size[1]]
 
 
 def plain_gradient(

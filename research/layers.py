@@ -14,7 +14,7 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from research import convolution
-from research.signal import bordered, pair
+from research.signal import bordered, pair, widen
 from research.types import Edges, Map, Padding, Stride
 
 Initializer = Callable[..., Array]
@@ -133,6 +133,9 @@ class BatchNorm(nnx.BatchNorm):
 
     Momentum .9 here is .1 in PyTorch. Over a sharded batch the statistics are those of
     the whole batch. The result has the dtype of the input.
+
+    It is a gain and an offset a channel, both functions of two means: so the gradient
+    takes one pass over the map for two sums and one for the result, as the value does.
     """
 
     def __init__(self, features: int, *, rngs: nnx.Rngs):
@@ -140,7 +143,21 @@ class BatchNorm(nnx.BatchNorm):
 
     def __call__(self, x: Map) -> Map:
         """Returns the normalised map."""
-        return super().__call__(x).astype(x.dtype)
+        wide = widen(x)
+        mean, variance = self.mean[...], self.var[...]
+        if not self.use_running_average:
+            axes = tuple(range(x.ndim - 1))
+            mean = wide.mean(axes)
+            variance = jnp.maximum(0, (wide**2).mean(axes) - mean**2)
+            self.follow(self.mean, mean)
+            self.follow(self.var, variance)
+        gain = self.scale[...] * jax.lax.rsqrt(variance + self.epsilon)
+        return (wide * gain + (self.bias[...] - mean * gain)).astype(x.dtype)
+
+    def follow(self, average: nnx.BatchStat, value: Array) -> None:
+        """Moves a running average towards the value of this batch."""
+        value = jax.lax.stop_gradient(value)
+        average[...] = self.momentum * average[...] + (1 - self.momentum) * value
 
 
 class ConvNormAct(nnx.Module):

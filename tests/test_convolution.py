@@ -19,6 +19,8 @@ CASES = {  # batch, height, width, inputs, outputs, window, stride, padding
     "uneven": (3, 8, 9, 5, 4, (3, 2), (3, 1), "circular"),
     "stem": (4, 12, 12, 3, 8, (7, 7), (2, 2), "zero"),
     "grey": (4, 8, 8, 1, 4, (3, 3), (1, 1), "valid"),
+    "far": (2, 9, 9, 2, 3, (2, 3), (3, 4), "circular"),
+    "gaps": (2, 9, 10, 2, 3, (2, 3), (3, 4), "zero"),
     "1x1": (4, 5, 5, 6, 3, (1, 1), (2, 2), "zero"),
     "1x1 of RGB": (4, 5, 5, 3, 3, (1, 1), (1, 1), "zero"),
 }
