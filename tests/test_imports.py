@@ -34,7 +34,8 @@ def layer(module):
 
 
 BASE = {"research.errors", "research.types", "research.signal"}
-PARTS = BASE | {"research.layers", "research.downsample", "research.convolution"}
+CONVOLUTIONS = {"research.convolution", "research.onednn"}
+PARTS = BASE | CONVOLUTIONS | {"research.layers", "research.downsample"}
 DATA = {
     "research.results",
     "research.tables",
@@ -43,14 +44,15 @@ DATA = {
     "research.errors",
 }
 PURE = {f"research.{x}" for x in ("perturb", "metrics", "scrambles", "changes")}
-EVALS = BASE | DATA | PURE | {"research.devices", "research.hosts"}
+EVALS = BASE | DATA | PURE | CONVOLUTIONS | {"research.devices", "research.hosts"}
 ALLOWED = {
     "research": None,  # no bound: train, run, config
     "research.errors": set(),
     "research.types": BASE,
     "research.signal": BASE,
     "research.layers": PARTS,
-    "research.convolution": BASE,
+    "research.convolution": BASE | CONVOLUTIONS,
+    "research.onednn": BASE,
     "research.downsample": PARTS,
     "research.models": PARTS | {"research.models", "research.losses"},
     "research.perturb": BASE,
