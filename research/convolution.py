@@ -3,7 +3,7 @@
 XLA's convolutions on a CPU take up to twice the time of oneDNN's, and the gradient for
 the kernel up to six times. So layers that are large enough are oneDNN's there, where
 there is one; as is nothing on any other backend, in another dtype than float32, or in
-small layers.
+small layers. Separable filters are matrix products on small maps.
 
 Set RESEARCH_FAST_CONVOLUTION=0 to switch all of it off. While it is on, convolutions on
 a CPU have no forward-mode derivatives, and a program that has large ones is compiled in
@@ -20,6 +20,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 from jaxtyping import Array, Float
 
@@ -30,7 +31,8 @@ Kernel = Float[Array, "_rows _columns _inputs _outputs"]
 
 enabled = os.environ.get("RESEARCH_FAST_CONVOLUTION", "1") != "0"
 
-WORTH = 2**22  # multiply-adds below which it is XLA's, which starts sooner
+WORTH = 2**24  # multiply-adds below which it is XLA's, which starts sooner
+BANDED = 64  # largest side of a map that a filter goes over as a matrix
 
 
 @contextmanager
@@ -47,12 +49,7 @@ def switched_off() -> Iterator[None]:
 def plain(x: Map, kernel: Kernel, stride: Stride, edges: Edges) -> Map:
     """Cross-correlates a map with a kernel, as XLA does it; see `fast`."""
     return lax.conv_general_dilated(
-        x,
-        kernel,
-        stride,
-        edges,
-        dimension_numbers=("NHWC", "HWIO", "NHWC"),
-        feature_group_count=x.shape[3] // kernel.shape[2],
+        x, kernel, stride, edges, dimension_numbers=("NHWC", "HWIO", "NHWC")
     )
 
 
@@ -72,7 +69,7 @@ def fast(x: Map, kernel: Kernel, stride: Stride, edges: Edges) -> Map:
 
     Args:
       x: (batch, H, W, C).
-      kernel: (k_h, k_w, C/g, O), for each of g groups of channels its share of O.
+      kernel: (k_h, k_w, C, O).
       stride: of the kept positions.
       edges: zeros to add, fewer than the kernel has: ((above, below), (left, right)).
 
@@ -99,56 +96,49 @@ def _backward(
     window = kernel.shape[:2]
     ours = partial(onednn.kernel_gradient, window=window, stride=stride, edges=edges)
     theirs = partial(plain_gradient, kernel, stride, edges)
-    grouped = x.shape[3] > kernel.shape[2]
-    dk = theirs if grouped else unless_mapped(ours, theirs)
-    return input_gradient(x, kernel, gradient, stride, edges), dk(x, gradient)
+    return (
+        input_gradient(gradient, kernel, x.shape[1:3], stride, edges),
+        unless_mapped(ours, theirs)(x, gradient),
+    )
 
 
 fast.defvjp(_forward, _backward)
 
 
 def input_gradient(
-    x: Map, kernel: Kernel, gradient: Map, stride: Stride, edges: Edges
+    gradient: Map, kernel: Kernel, size: tuple[int, int], stride: Stride, edges: Edges
 ) -> Map:
-    """The gradient for the map.
+    """The gradient for the map, of height and width `size`.
 
     Pixels that a stride separates never share a tap of the kernel. So each of their
     s_h·s_w grids is a convolution of its own, of the gradient with the taps that see it
     turned around. Zeros between the gradient's pixels would be s_h·s_w times the work.
     """
-    batch, *size, inputs = x.shape
+    batch, inputs = len(gradient), kernel.shape[2]
     grid = [-(-length // step) for length, step in zip(size, stride, strict=True)]
 
     def phase(*place: int) -> Map:
         taps, around = [], []
         for axis in range(2):
             last, first = divmod(place[axis] + edges[axis][0], stride[axis])
-            before = len(range(first, kernel.shape[axis], stride[axis])) - 1 - last
+            chosen = range(first, kernel.shape[axis], stride[axis])
+            before = len(chosen) - 1 - last
             after = grid[axis] - gradient.shape[1 + axis] + last
             taps.append(slice(first, None, stride[axis]))
             around.append((before, after))
-        chosen = turned(kernel[tuple(taps)], inputs // kernel.shape[2])
-        if not chosen.size:
+        turned = kernel[tuple(taps)][::-1, ::-1].swapaxes(2, 3)
+        if not turned.size:
             return jnp.zeros((batch, *grid, inputs), gradient.dtype)
         none = (0, 0, 0)
         cut = [tuple(min(0, edge) for edge in axis) + (0,) for axis in around]
         seen = lax.pad(gradient, jnp.zeros((), gradient.dtype), (none, *cut, none))
         zeros = tuple(tuple(max(0, edge) for edge in axis) for axis in around)
-        return fast(seen, chosen, (1, 1), zeros)
+        return fast(seen, turned, (1, 1), zeros)
 
     rows = [[phase(p, q) for q in range(stride[1])] for p in range(stride[0])]
     grids = jnp.stack([jnp.stack(row, 3) for row in rows], 2)
     shape = (batch, grid[0] * stride[0], grid[1] * stride[1], inputs)
     return grids.reshape(shape)[:, : size[0], : size[1]]
-
-
-def turned(kernel: Kernel, groups: int) -> Kernel:
-    """Turns a kernel around, and swaps its inputs and outputs within each group."""
-    rows, columns, inputs, outputs = kernel.shape
-    each = outputs // groups
-    parts = kernel[::-1, ::-1].reshape(rows, columns, inputs, groups, each)
-    swapped = parts.transpose(0, 1, 4, 3, 2)
-    return swapped.reshape(rows, columns, each, groups * inputs)
 
 
 def plain_gradient(
@@ -171,3 +161,23 @@ def unless_mapped(
         return jax.vmap(theirs, axes)(*arrays), True
 
     return either
+
+
+def banded(x: Map) -> bool:
+    """Whether a separable filter is faster as two matrix products than as added slices.
+
+    It is on CPUs for the maps of small images, 2–3×, though nearly all of the products
+    are with zeros: slices that are added go through memory once for each tap.
+    """
+    small = max(x.shape[1:3]) <= BANDED
+    return enabled and jax.default_backend() == "cpu" and small
+
+
+def along_both(
+    x: Map,
+    rows: Float[np.ndarray, "_height _h"],
+    columns: Float[np.ndarray, "_width _w"],
+) -> Map:
+    """Multiplies each column of a map with one matrix, and each row with another."""
+    y = jnp.einsum("rh,bhwc->brwc", rows, x)
+    return jnp.einsum("sw,brwc->brsc", columns, y)

@@ -59,7 +59,7 @@ def convolution(x: Map, kernel: Kernel, stride: Stride, edges: Edges) -> Map:
 
     Args:
       x: (batch, H, W, C), float32.
-      kernel: (k_h, k_w, C/g, O), float32, for g groups of channels.
+      kernel: (k_h, k_w, C, O), float32.
       stride: of the kept positions.
       edges: zeros to add: ((above, below), (left, right)).
 
@@ -141,7 +141,7 @@ def call(
             "strides": stride,
             "window_dilations": dilation,
         },
-        "feature_groups": x.shape[3] // kernel.shape[2],
+        "feature_groups": 1,
     }
     return jax.ffi.ffi_call(
         TARGET,
@@ -185,7 +185,7 @@ def each_its_sum(
 
 
 convolution.def_partition(
-    partition=each_its_images, sharding_rule="b h w c, i j d o -> b y x o"
+    partition=each_its_images, sharding_rule="b h w c, i j c o -> b y x o"
 )
 kernel_gradient.def_partition(
     partition=each_its_sum, sharding_rule="b h w c, b y x o -> i j c o"

@@ -144,6 +144,26 @@ def windows(x: Map, window: tuple[int, int], stride: Stride) -> list[Map]:
     ]
 
 
+def filter_matrix(
+    row: Float[np.ndarray, " taps"], size: int, stride: int, padding: Padding
+) -> Float[np.ndarray, "kept {size}"]:
+    """Returns the filter along one axis as a matrix: padding, taps and stride in one.
+
+    Args:
+      row: taps.
+      size: of the axis.
+      stride: of the positions kept.
+      padding: as of `pad`.
+    """
+    padded = np.eye(size, dtype=np.float32)
+    if padding != "valid":
+        padded = np.pad(padded, (margins(len(row)), (0, 0)), MODES[padding])
+    last = len(padded) - len(row) + 1
+    return sum(
+        weight * padded[tap : tap + last : stride] for tap, weight in enumerate(row)
+    )
+
+
 def binomial(taps: int) -> Float[np.ndarray, " taps"]:
     """Row `taps − 1` of Pascal's triangle, over its sum (arXiv:1904.11486)."""
     row = np.array([comb(taps - 1, i) for i in range(taps)], np.float32)

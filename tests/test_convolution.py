@@ -10,7 +10,7 @@ from research.signal import bordered
 
 FAST = onednn.TARGET
 
-CASES = {  # batch, height, width, inputs, outputs, window, stride, padding, groups
+CASES = {  # batch, height, width, inputs, outputs, window, stride, padding
     "odd": (4, 7, 5, 3, 4, (3, 3), (1, 1), "zero"),
     "valid": (4, 7, 5, 6, 4, (3, 3), (1, 1), "valid"),
     "reflect": (2, 6, 6, 5, 3, (5, 3), (1, 1), "reflect"),
@@ -21,8 +21,6 @@ CASES = {  # batch, height, width, inputs, outputs, window, stride, padding, gro
     "grey": (4, 8, 8, 1, 4, (3, 3), (1, 1), "valid"),
     "far": (2, 9, 9, 2, 3, (2, 3), (3, 4), "circular"),
     "gaps": (2, 9, 10, 2, 3, (2, 3), (3, 4), "zero"),
-    "depthwise": (4, 8, 9, 6, 6, (3, 2), (2, 2), "zero", 6),
-    "groups": (4, 7, 7, 6, 4, (3, 3), (1, 1), "circular", 2),
     "1x1": (4, 5, 5, 6, 3, (1, 1), (2, 2), "zero"),
     "1x1 of RGB": (4, 5, 5, 3, 3, (1, 1), (1, 1), "zero"),
 }
@@ -30,13 +28,11 @@ CASES = {  # batch, height, width, inputs, outputs, window, stride, padding, gro
 
 def arrays(case, dtype=jnp.float32):
     """A map, a kernel, the stride, the zeros to add, and a gradient for the result."""
-    batch, height, width, inputs, outputs, window, stride, padding, *groups = case
+    batch, height, width, inputs, outputs, window, stride, padding = case
     rng = np.random.default_rng(0)
     x = rng.normal(size=(batch, height, width, inputs))
     x, edges = bordered(jnp.asarray(x, dtype), window, padding)
-    kernel = jnp.asarray(
-        rng.normal(size=(*window, inputs // sum(groups or [1]), outputs)), dtype
-    )
+    kernel = jnp.asarray(rng.normal(size=(*window, inputs, outputs)), dtype)
     shape = jax.eval_shape(lambda: convolution.plain(x, kernel, stride, edges)).shape
     return x, kernel, stride, edges, jnp.asarray(rng.normal(size=shape), dtype)
 

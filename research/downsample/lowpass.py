@@ -15,7 +15,6 @@ from typing import Literal
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float
 
@@ -25,8 +24,9 @@ from research.layers import BatchNorm, Conv
 from research.signal import (
     band,
     binomial,
-    bordered,
+    check,
     decimate,
+    filter_matrix,
     pad,
     slide,
     widen,
@@ -69,8 +69,8 @@ class Binomial(Lowpass):
 
     Padded by ⌊(k−1)/2⌋ left/top and ⌈(k−1)/2⌉ right/bottom, so that an even k keeps an
     even grid from drifting. The default anti-aliasing: cheap, no parameters, any size.
-    Two passes of shifted adds, 2k multiply-adds a value, or where it is faster one
-    depthwise convolution, k².
+    Two passes of shifted adds, 2k multiply-adds a value, or of matrix products where
+    those are faster.
 
     Args:
       features: channels (unused: the filter is the same for each).
@@ -105,12 +105,12 @@ class Binomial(Lowpass):
     def __call__(self, x: Map, stride: Stride = (1, 1)) -> Map:
         """Returns the blurred map, at the kept positions."""
         row, name = binomial(self.taps), "lowpass binomial"
-        y, edges = bordered(widen(x), self.taps, self.padding, name=name)
-        filters = np.outer(row, row)[:, :, None, None].repeat(x.shape[3], 3)
-        kernel = jnp.asarray(filters, y.dtype)
-        if convolution.pays(y, kernel, stride, edges):
-            return convolution.fast(y, kernel, stride, edges).astype(x.dtype)
-        y = pad(widen(x), self.taps, self.padding, name=name)
+        if convolution.banded(x):
+            check(x, (self.taps, self.taps), self.padding, name)
+            sizes = zip(x.shape[1:3], stride, strict=True)
+            matrices = [filter_matrix(row, *size, self.padding) for size in sizes]
+            return convolution.along_both(widen(x), *matrices).astype(x.dtype)
+        y = widen(pad(x, self.taps, self.padding, name=name))
         for axis in (1, 2):
             parts = slide(y, self.taps, stride[axis - 1], axis)
             y = sum(weight * part for weight, part in zip(row, parts, strict=True))

@@ -1,7 +1,5 @@
 """Every lowpass against its definition, and what it refuses."""
 
-from functools import partial
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,7 +7,6 @@ import pytest
 import references
 from flax import nnx
 
-from research import convolution, onednn
 from research.downsample import lowpass
 from research.errors import UserError
 
@@ -22,28 +19,6 @@ def test_binomial_equals_its_definition(taps, padding, maps, run):
     expected = references.binomial(np.float64(x), taps, padding)
     np.testing.assert_allclose(run(part, x), expected, atol=1e-6)
     np.testing.assert_allclose(run(part, x, (2, 3)), expected[:, ::2, ::3], atol=1e-6)
-
-
-@pytest.mark.parametrize("padding", ["valid", "zero", "reflect", "circular"])
-@pytest.mark.parametrize("stride", [(1, 1), (2, 2), (2, 3)])
-@pytest.mark.parametrize("taps", [3, 4])
-def test_binomial_as_a_convolution_is_the_added_slices(
-    taps, stride, padding, maps, monkeypatch
-):
-    blur = lowpass.Binomial(3, stride, taps=taps, padding=padding, rngs=nnx.Rngs(0))
-    x = maps(2, 7, 8, 3)
-
-    def both(x):
-        y, pull = jax.vjp(partial(blur, stride=stride), x)
-        return y, *pull(jnp.cos(jnp.arange(y.size, dtype=y.dtype)).reshape(y.shape))
-
-    slices = jax.jit(both)(x)
-    monkeypatch.setattr(convolution, "enabled", True)
-    monkeypatch.setattr(convolution, "WORTH", 0)
-    compiled = jax.jit(lambda x: both(x)).lower(x).compile()
-    assert onednn.TARGET in compiled.as_text()
-    for a, b in zip(compiled(x), slices, strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("shape", [(8, 6), (4, 10)])
