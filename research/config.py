@@ -13,6 +13,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -141,6 +142,19 @@ def build(node: DictConfig, **kwargs: Any) -> Any:
         raise
 
 
+def shared(node: DictConfig) -> Any:
+    """Builds a pure function, for equal nodes the very same.
+
+    So what JAX has compiled with it for one job of a process serves the next.
+    """
+    return _shared(json.dumps(OmegaConf.to_container(node, resolve=True)))
+
+
+@lru_cache(maxsize=32)
+def _shared(node: str) -> Any:
+    return build(OmegaConf.create(json.loads(node)))
+
+
 def downsample(
     cfg: DictConfig, features: int, *, rngs: Any, stride: int | None = None
 ) -> Any:
@@ -175,7 +189,12 @@ def data(cfg: DictConfig) -> Any:
 
 def optimizer(cfg: DictConfig) -> Callable[..., Any]:
     """Returns the factory `optimizer(steps_per_epoch=…, epochs=…)` of the chain."""
-    return build(cfg.optim)
+    return partial(_chain, shared(cfg.optim))
+
+
+@lru_cache(maxsize=32)
+def _chain(factory: Callable[..., Any], **length: int) -> Any:
+    return factory(**length)
 
 
 def evals(cfg: DictConfig) -> dict[str, Callable[..., Any]]:

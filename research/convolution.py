@@ -13,8 +13,7 @@ each process anew.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -29,21 +28,11 @@ from research.types import Edges, Map, Stride
 
 Kernel = Float[Array, "_rows _columns _inputs _outputs"]
 
-enabled = os.environ.get("RESEARCH_FAST_CONVOLUTION", "1") != "0"
+# `with enabled(False): …` switches it off for what is traced inside; JAX keeps both.
+enabled = jax.make_user_context(os.environ.get("RESEARCH_FAST_CONVOLUTION") != "0")
 
 WORTH = 2**24  # multiply-adds below which it is XLA's, which starts sooner
 BANDED = 64  # largest side of a map that a filter goes over as a matrix
-
-
-@contextmanager
-def switched_off() -> Iterator[None]:
-    """Within it, what is traced gets XLA's convolutions."""
-    global enabled
-    before, enabled = enabled, False
-    try:
-        yield
-    finally:
-        enabled = before
 
 
 def plain(x: Map, kernel: Kernel, stride: Stride, edges: Edges) -> Map:
@@ -55,7 +44,7 @@ def plain(x: Map, kernel: Kernel, stride: Stride, edges: Edges) -> Map:
 
 def pays(x: Map, kernel: Kernel, stride: Stride, edges: Edges) -> bool:
     """Whether `fast` is the faster one here: by backend, dtype and size."""
-    if not enabled or jax.default_backend() != "cpu":
+    if not enabled.value or jax.default_backend() != "cpu":
         return False
     result = jax.eval_shape(partial(plain, stride=stride, edges=edges), x, kernel)
     work = result.size * kernel.size // kernel.shape[3]
@@ -170,7 +159,7 @@ def banded(x: Map) -> bool:
     are with zeros: slices that are added go through memory once for each tap.
     """
     small = max(x.shape[1:3]) <= BANDED
-    return enabled and jax.default_backend() == "cpu" and small
+    return enabled.value and jax.default_backend() == "cpu" and small
 
 
 def along_both(

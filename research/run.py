@@ -149,9 +149,9 @@ def trained(
         return fit(
             network,
             data.split("train"),
-            loss=config.build(cfg.loss),
+            loss=config.shared(cfg.loss),
             optimizer=config.optimizer(cfg),
-            augment=config.build(cfg.augment),
+            augment=config.shared(cfg.augment),
             checkpoints=Checkpoints(folder / "checkpoints"),
             metrics=metrics,
             validate=validate if len(validation) else None,

@@ -6,9 +6,9 @@ a function of the seed and the step number.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import jax
@@ -91,24 +91,22 @@ class Trainer:
         )
         placed = devices.layout(initial, mesh, sharded=shard_state)
         self.initial = devices.put(initial, placed)
-        self._step = jax.jit(
-            partial(
-                train_step,
-                graph=self.graph,
-                loss=loss,
-                optimizer=optimizer,
-                augment=augment,
-                dtype=computing(dtype),
-                seed=seed,
-            ),
-            donate_argnums=0,
-            out_shardings=placed,
+        places, structure = jax.tree.flatten(placed)
+        self._key = np.asarray(jax.random.key_data(jax.random.key(seed)))
+        self._step = jitted(
+            tuple(places),
+            structure,
+            graph=self.graph,
+            loss=loss,
+            optimizer=optimizer,
+            augment=augment,
+            dtype=computing(dtype),
         )
 
     def step(self, state: State, pixels: Array, labels: Array) -> State:
         """Returns the state after one more step, in place of the one given."""
         with jax.set_mesh(self.mesh):
-            return self._step(state, pixels, labels)
+            return self._step(state, pixels, labels, self._key)
 
     def network(self, state: State) -> nnx.Module:
         """Returns the network of a state, whole and on this process's first device."""
@@ -118,20 +116,33 @@ class Trainer:
         return network
 
 
+@lru_cache(maxsize=4)
+def jitted(places: Sequence[Any], structure: Any, **static: Any) -> Callable[..., Any]:
+    """Returns the jitted step, the same for equal arguments, and so its programs.
+
+    The jobs of a sweep that differ in their seeds compile one step between them.
+    """
+    return jax.jit(
+        partial(train_step, **static),
+        donate_argnums=0,
+        out_shardings=jax.tree.unflatten(structure, places),
+    )
+
+
 def train_step(
     state: State,
     pixels: Array,
     labels: Array,
+    key: Array,
     *,
     graph: nnx.GraphDef,
     loss: Loss,
     optimizer: optax.GradientTransformation,
     augment: Callable[..., Array],
     dtype: jnp.dtype,
-    seed: int,
 ) -> State:
-    """One step of gradient descent on uint8 images; pure."""
-    key = jax.random.fold_in(jax.random.key(seed), state.step)
+    """One step of gradient descent on uint8 images; pure. `key` is that of the run."""
+    key = jax.random.fold_in(jax.random.wrap_key_data(key), state.step)
     images = augment(pixels.astype(jnp.float32) / 255, key).astype(dtype)
 
     def objective(params: Any) -> tuple[Array, tuple[Array, Any]]:

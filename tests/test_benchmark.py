@@ -4,6 +4,7 @@ import json
 import math
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import jax
@@ -13,7 +14,7 @@ import pytest
 from flax import nnx
 from omegaconf import OmegaConf
 
-from research import config, convolution
+from research import config, convolution, layers, onednn
 from research.benchmarks import orbit, peer_downsamplers, peers, subjects, sweep, timing
 from research.benchmarks.report import report
 from research.evals.closed_form import Orbit
@@ -72,13 +73,24 @@ def test_a_step_trains_and_plain_xla_is_plain(monkeypatch):
     step = subjects.training_step(config.compose(*TINY), batch=4)
     before = int(step())
     assert int(step()) == before + 1
-    monkeypatch.setattr(convolution, "enabled", True)
     monkeypatch.setattr(convolution, "WORTH", 0)
     x, kernel = jnp.ones((1, 4, 4, 1)), jnp.ones((3, 3, 1, 1))
-    assert convolution.pays(x, kernel, (1, 1), ((0, 0), (0, 0)))
-    with convolution.switched_off():
-        assert not convolution.pays(x, kernel, (1, 1), ((0, 0), (0, 0)))
-    assert convolution.pays(x, kernel, (1, 1), ((0, 0), (0, 0)))
+    pays = partial(convolution.pays, x, kernel, (1, 1), ((0, 0), (0, 0)))
+    with convolution.enabled(True):
+        assert pays()
+        with convolution.enabled(False):
+            assert not pays()
+        assert pays()
+
+
+def test_a_step_is_compiled_anew_for_the_switch(monkeypatch):
+    """Else the benchmark would time one program twice."""
+    monkeypatch.setattr(convolution, "WORTH", 0)
+    x, kernel = jnp.ones((1, 4, 4, 1)), jnp.ones((3, 3, 1, 1))
+    convolve = jax.jit(lambda x, kernel: layers.convolve(x, kernel, (1, 1)))
+    for on in (True, False, True):
+        with convolution.enabled(on):
+            assert (onednn.TARGET in convolve.lower(x, kernel).as_text()) == on
 
 
 def test_a_report_says_where_it_was_measured(tmp_path, capsys):

@@ -121,15 +121,16 @@ def lowered(*platforms, dtype=jnp.float32):
 @pytest.fixture
 def eager(monkeypatch):
     """Every layer is worth it, however small."""
-    monkeypatch.setattr(convolution, "enabled", True)
     monkeypatch.setattr(convolution, "WORTH", 0)
+    with convolution.enabled(True):
+        yield
 
 
 def test_on_a_cpu_only_large_layers_take_the_fast_path(monkeypatch):
-    monkeypatch.setattr(convolution, "enabled", True)
-    assert FAST not in lowered("cpu")
-    monkeypatch.setattr(convolution, "WORTH", 0)
-    assert FAST in lowered("cpu")
+    with convolution.enabled(True):
+        assert FAST not in lowered("cpu")
+        monkeypatch.setattr(convolution, "WORTH", 0)
+        assert FAST in lowered("cpu")
 
 
 def test_only_in_float32(eager):
@@ -164,6 +165,6 @@ def test_accelerators_get_the_plain_convolution_and_nothing_else(
     assert text.count("stablehlo.convolution") == 3 and FAST not in text
 
 
-def test_one_switch_turns_it_off(monkeypatch, eager):
-    monkeypatch.setattr(convolution, "enabled", False)
-    assert FAST not in lowered("cpu")
+def test_one_switch_turns_it_off(eager):
+    with convolution.enabled(False):
+        assert FAST not in lowered("cpu")

@@ -11,7 +11,7 @@ import optax
 import pytest
 from flax import nnx
 
-from research import devices, optim
+from research import config, devices, optim
 from research.checkpoint import Checkpoints
 from research.data.feed import Host, Resident
 from research.data.plan import Plan, epoch_order
@@ -24,7 +24,7 @@ from research.losses import cross_entropy
 from research.models.network import Network
 from research.models.readout import Head, mean
 from research.results import Metrics
-from research.step import Trainer
+from research.step import Trainer, jitted
 from research.train import fit, restored
 
 TIMES = ("examples_per_second", "input_wait")
@@ -162,6 +162,31 @@ def test_one_device_and_two_agree(split):
     assert one[1] == pytest.approx(two[1], rel=1e-5)
     for a, b in zip(one[0], two[0], strict=True):
         np.testing.assert_allclose(a, b, atol=1e-5)
+
+
+def test_seeds_of_one_sweep_share_a_compiled_step(split):
+    """And do not share what follows from the seed."""
+    words = "model=tiny", "optim=sgd", "augment=circular", "data.shape=[8,8,1]"
+    jitted.cache_clear()
+    found = []
+    for seed in (0, 1, 0):
+        cfg = config.compose(*words, f"seed={seed}")
+        trainer = Trainer(
+            config.network(cfg, rngs=nnx.Rngs(0)),
+            loss=config.shared(cfg.loss),
+            optimizer=config.optimizer(cfg)(steps_per_epoch=4, epochs=2),
+            augment=config.shared(cfg.augment),
+            dtype="float32",
+            seed=seed,
+            mesh=devices.mesh(16),
+        )
+        batch = Resident(split, trainer.mesh).batch(np.arange(16))
+        state = trainer.step(trainer.initial, *batch)
+        found.append(leaves(trainer.network(state)))
+    assert jitted.cache_info()[:2] == (2, 1)
+    assert trainer._step._cache_size() == 1
+    same = [all(map(np.array_equal, found[0], other)) for other in found[1:]]
+    assert same == [False, True]
 
 
 def test_mesh_takes_the_devices_that_divide_the_batch():

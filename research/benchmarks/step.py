@@ -47,5 +47,5 @@ def step(
 def two_of_ours(make: Callable[[], Callable[[], Any]]) -> dict[str, Callable[[], Any]]:
     """Makes a subject as it is, and once more with XLA's convolutions."""
     ours = make()
-    with convolution.switched_off():
+    with convolution.enabled(False):
         return {"ours": ours, "plain XLA": make()}

@@ -28,9 +28,9 @@ def training_step(cfg: DictConfig, batch: int) -> Subject:
     mesh = devices.mesh(batch)
     trainer = Trainer(
         config.network(cfg, rngs=nnx.Rngs(0)),
-        loss=config.build(cfg.loss),
+        loss=config.shared(cfg.loss),
         optimizer=config.optimizer(cfg)(steps_per_epoch=100, epochs=100),
-        augment=config.build(cfg.augment),
+        augment=config.shared(cfg.augment),
         dtype=cfg.train.dtype,
         seed=0,
         mesh=mesh,
@@ -65,7 +65,7 @@ def operations(cfg: DictConfig) -> float:
     network.eval()
     graph, state = nnx.split(network)
     images = jax.ShapeDtypeStruct((1, *cfg.data.shape), jnp.float32)
-    with convolution.switched_off():
+    with convolution.enabled(False):
         lowered = jax.jit(lambda s, x: nnx.merge(graph, s)(x)).lower(state, images)
     return float(lowered.cost_analysis()["flops"])
 

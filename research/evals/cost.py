@@ -217,7 +217,7 @@ def xla_flops(network: Network, shape: Shape) -> float:
     It leaves out the products with zeros around a map, and adds what is elementwise.
     """
     x = jax.ShapeDtypeStruct((1, *shape), jnp.float32)
-    with convolution.switched_off():
+    with convolution.enabled(False):
         lowered = jax.jit(lambda x: network(x)).lower(x)
     return float(lowered.cost_analysis()["flops"])
 
