@@ -37,9 +37,11 @@ def training_step(cfg: DictConfig, batch: int) -> Subject:
     )
     images, labels = devices.shard(noise(cfg, batch), mesh)
     state = [trainer.initial]  # donated to every step
+    as_now = convolution.enabled(convolution.enabled.value)
 
     def step() -> Any:
-        state[0] = trainer.step(state[0], images, labels)
+        with as_now:
+            state[0] = trainer.step(state[0], images, labels)
         return state[0].step
 
     jax.block_until_ready(step())
