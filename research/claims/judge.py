@@ -17,6 +17,8 @@ from research.claims.verdict import Verdict
 from research.errors import UserError
 from research.stats import holm
 
+PRIMARY = "primary, "  # begins the name of each level in the details
+
 
 def verdicts(
     runs: pd.DataFrame, rows: pd.DataFrame, metrics: pd.DataFrame
@@ -130,7 +132,7 @@ def details(
     """Yields the levels of the primary contrast, then the further contrasts."""
     for level, one in levels.items():
         unit = claim.levels[level][0].measure.unit
-        yield detail(f"primary, {level}", one, unit, said[level])
+        yield detail(PRIMARY + level, one, unit, said[level])
     for name, contrast in claim.details.items():
         yield detail(name, pool.estimate(contrast), contrast.measure.unit, "")
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 import textwrap
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from research.claims.judge import verdicts
+from research.claims.judge import PRIMARY, verdicts
 from research.claims.verdict import INCONCLUSIVE, REFUTED, SUPPORTED, Verdict
 from research.figures.arms import seeds
 from research.figures.style import (
@@ -57,11 +58,12 @@ COLUMNS = [
     *("id", "sentence", "verdict", "effect", "low", "high", "margin", "unit"),
     *("interval", "n", "p", "adjusted", "contrast", "remarks", "rule", "command"),
 ]
+ENDS = ("effect", "low", "high")
 CAPTION = (
     "Supported: the 95 % interval of the primary contrast lies above the margin, and p "
-    "survives Holm's rule over the 16 claims. Refuted: it lies below. Depends: named "
-    "cases decide differently; the effect is that of the first. A negative margin: the "
-    "sentence says no worse than by so much."
+    "survives Holm's rule over the 16 claims. Refuted: it lies below. Depends: the "
+    "named cases decide differently. A negative margin: the sentence says no worse "
+    "than by so much."
 )
 
 
@@ -71,21 +73,35 @@ def readable(one: Verdict) -> dict[str, str]:
         "": one.id,
         "sentence": one.sentence,
         "verdict": one.verdict,
-        "effect [95 %]": interval(one),
+        "effect [95 %]": "; ".join(
+            f"{name} {interval(*values)}".lstrip() for name, *values in cases(one)
+        ),
         "margin": f"{one.margin:g} {one.unit}".replace("-", "−"),
         "over": one.interval.removeprefix("paired "),
         "p, Holm": "–" if one.adjusted is None else f"{one.adjusted:.2g}",
     }
 
 
-def interval(one: Verdict) -> str:
+def cases(
+    one: Verdict,
+) -> list[tuple[str, float | None, float | None, float | None]]:
+    """Returns name, effect and ends of what decided: each case, where they differ."""
+    if not one.verdict.startswith("depends"):
+        return [("", one.effect, one.low, one.high)]
+    return [
+        (line["contrast"].removeprefix(PRIMARY), *map(line.get, ENDS))
+        for line in one.details
+        if line["contrast"].startswith(PRIMARY)
+    ]
+
+
+def interval(effect: float | None, low: float | None, high: float | None) -> str:
     """Returns `4.2 [1.1, 7.3]`."""
-    if one.effect is None:
+    if effect is None:
         return "–"
-    if one.low is None or one.high is None:
-        return number(one.effect)
-    ends = f"[{number(one.low)}, {number(one.high)}]"
-    return f"{number(one.effect)} {ends}" if one.low != one.high else number(one.effect)
+    if low is None or high is None or low == high:
+        return number(effect)
+    return f"{number(effect)} [{number(low)}, {number(high)}]"
 
 
 def number(value: float) -> str:
@@ -122,10 +138,14 @@ def draw(
         if one.effect is None:
             axes.annotate("no rows yet", (threshold, place), (6, 0), **BESIDE)
             continue
-        size = abs(one.margin)
-        ends = [one.effect if end is None else end for end in (one.low, one.high)]
-        axes.plot([end / size for end in ends], 2 * [place], color=color, lw=1.6)
-        axes.plot(one.effect / size, place, marker, color=color, ms=5)
+        drawn = cases(one)
+        heights = np.linspace(-0.25, 0.25, len(drawn)) if len(drawn) > 1 else [0.0]
+        for height, (_, effect, *ends) in zip(heights, drawn, strict=True):
+            if effect is not None:
+                at, size = place + height, abs(one.margin)
+                bar = [(effect if end is None else end) / size for end in ends]
+                axes.plot(bar, 2 * [at], color=color, lw=1.6)
+                axes.plot(effect / size, at, marker, color=color, ms=5)
     axes.set_yticks(range(len(found)), [named(one) for one in found])
     for tick, one in zip(axes.get_yticklabels(), found, strict=True):
         tick.set_color(look(one)[0])
@@ -134,7 +154,8 @@ def draw(
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}".replace("-", "−"))
     axes.set_xlabel("Effect, in units of its margin")
     over = seeds(pd.Series([one.n for one in found if one.n] or [0]))
-    note(figure, f"Bars: 95 % intervals, {over}. Black: what they must lie above.")
+    text = f"Bars: 95 % intervals, {over}; of what depends, one for each case."
+    note(figure, f"{text} Black: what they must lie above.")
     return figure
 
 

@@ -59,6 +59,9 @@ def test_levels_that_disagree_depend_on_the_factor(name):
     verdict = judged(name, levels(claim, *effects), spread=claim.margin / 1e3)
     assert verdict.verdict == f"depends: {claim.factor}"
     assert "refuted" in verdict.remarks[0] and "supported" in verdict.remarks[0]
+    cell = verdict_figure.readable(verdict)["effect [95 %]"]
+    assert len(cell.split("; ")) == len(claim.levels)
+    assert all(level in cell for level in claim.levels)
 
 
 @pytest.mark.parametrize("name", sorted(CLAIMS.keys() - {"c1", "c7"}))
