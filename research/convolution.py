@@ -1,13 +1,13 @@
 """The convolution on CPUs: XLA's own, and a faster one where measurements say so.
 
 XLA's convolutions on a CPU take up to twice the time of oneDNN's, and the gradient for
-the kernel up to six times. So layers that are large enough are oneDNN's there, where
-there is one; as is nothing on any other backend, in another dtype than float32, or in
-small layers. Separable filters are matrix products on small maps.
+the kernel up to six times. So large layers in float32 are oneDNN's on a CPU, where
+jaxlib has it. Small layers, other dtypes and all other backends stay XLA's. Separable
+filters are matrix products on small maps.
 
 Set RESEARCH_FAST_CONVOLUTION=0 to switch all of it off. While it is on, convolutions on
-a CPU have no forward-mode derivatives, and a program that has large ones is compiled in
-each process anew.
+a CPU have no forward-mode and no second derivatives, and a program that has large ones
+is compiled in each process anew.
 """
 
 from __future__ import annotations

@@ -232,7 +232,7 @@ def measure(
         rows = write_measurements(folder, evaluator, found, provenance, name)
         shown |= headline(rows)
     values = "  ".join(f"{name} {value:.2%}" for name, value in shown.items())
-    say(f"{folder}: {values}")
+    say(f"{folder}: {values or ', '.join(evaluators)}")
 
 
 def load(folder: Path) -> tuple[DictConfig, nnx.Module]:
