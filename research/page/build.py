@@ -34,7 +34,7 @@ def write(
     *,
     judge: Judge | None = None,
     out: str | Path,
-    networks: int = 8,
+    networks: int = 16,
     names: Mapping[str, Sequence[str]] | None = None,
     split: str = "test",
     fewest_seeds: int = 3,

@@ -14,6 +14,7 @@ from research.figures.style import PRESETS
 from research.page.pack import cropped, packed
 from research.results import read_arrays
 
+FIRST = ("max", "none")
 WHOLE = "whole map"  # the method of a receptive field that has no size of its own
 
 
@@ -21,7 +22,7 @@ def explorers(
     runs: pd.DataFrame,
     rows: pd.DataFrame,
     *,
-    networks: int = 8,
+    networks: int = 16,
     names: Mapping[str, Sequence[str]] | None = None,
     split: str = "test",
 ) -> list[dict[str, Any]]:
@@ -71,10 +72,16 @@ def explorers(
 
 
 def order(shown: pd.DataFrame) -> list[int]:
-    """Returns the place of each run's preset in the order of the figures."""
-    places = {preset: place for place, preset in enumerate(PRESETS)}
-    presets = shown.get("downsample", pd.Series("", shown.index))
-    return [places.get(preset, len(places)) for preset in presets]
+    """Returns the place of each run: with pooling, without, then as in the figures.
+
+    The setting with the most runs comes first.
+    """
+    named = shown.reindex(columns=["setting", "downsample"]).fillna("")
+    sizes = named["setting"].map(named["setting"].value_counts())
+    presets = dict.fromkeys([*FIRST, *PRESETS])
+    places = {preset: place for place, preset in enumerate(presets)}
+    own = named["downsample"].map(places).fillna(len(places))
+    return [int(place) for place in own - sizes * (len(places) + 1)]
 
 
 def orbit_arrays(path: str) -> dict[str, np.ndarray]:

@@ -106,9 +106,9 @@ def test_elements_are_named_once_and_close(page):
 def test_its_arrays_are_those_of_the_runs(runs, page):
     (group,) = data_of(page)["sets"]
     assert [one["arm"] for one in group["networks"]] == [
-        "decimate",
-        "none",
         "max",
+        "none",
+        "decimate",
         "aps",
     ]
     assert group["all"] == 4 and group["labels"] == [0, 1, 2, 3]
@@ -196,7 +196,7 @@ def test_verdicts_are_counted(page):
 
 def test_networks_are_limited_and_the_rest_counted(runs, tmp_path):
     (group,) = data_of(made(runs, tmp_path, networks=1).read_text())["sets"]
-    assert [one["arm"] for one in group["networks"]] == ["decimate"]
+    assert [one["arm"] for one in group["networks"]] == ["max"]
     assert group["all"] == len(NETWORKS)
 
 
