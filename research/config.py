@@ -147,12 +147,12 @@ def shared(node: DictConfig) -> Any:
 
     So what JAX has compiled with it for one job of a process serves the next.
     """
-    return _shared(json.dumps(OmegaConf.to_container(node, resolve=True)))
+    return _shared(str(node._key()), OmegaConf.to_yaml(node, resolve=True))
 
 
 @lru_cache(maxsize=32)
-def _shared(node: str) -> Any:
-    return build(OmegaConf.create(json.loads(node)))
+def _shared(key: str, node: str) -> Any:
+    return build(OmegaConf.create({key: OmegaConf.create(node)})[key])
 
 
 def downsample(
@@ -172,7 +172,7 @@ def downsample(
 
 def network(cfg: DictConfig, *, rngs: Any) -> Any:
     """Builds the configured network for the images of the configured data."""
-    return build(cfg.model)(
+    return shared(cfg.model)(
         tuple(cfg.data.shape),
         cfg.data.classes,
         downsample=build(cfg.downsample),

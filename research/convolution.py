@@ -5,9 +5,9 @@ the kernel up to six times. So large layers in float32 are oneDNN's on a CPU, wh
 jaxlib has it. Small layers, other dtypes and all other backends stay XLA's. Separable
 filters are matrix products on small maps.
 
-Set RESEARCH_FAST_CONVOLUTION=0 to switch all of it off. While it is on, convolutions on
-a CPU have no forward-mode and no second derivatives, and a program that has large ones
-is compiled in each process anew.
+Set RESEARCH_FAST_CONVOLUTION=0 to switch all of it off. While it is on, these large
+layers have no forward-mode and no second derivatives, a mesh must have automatic axes
+(as those of `research.devices`), and their programs are compiled in each process anew.
 """
 
 from __future__ import annotations
@@ -43,8 +43,14 @@ def plain(x: Map, kernel: Kernel, stride: Stride, edges: Edges) -> Map:
 
 
 def pays(x: Map, kernel: Kernel, stride: Stride, edges: Edges) -> bool:
-    """Whether `fast` is the faster one here: by backend, dtype and size."""
+    """Whether `fast` is the faster one here, and right: from shapes and dtypes.
+
+    With one channel and a stride along rows alone, oneDNN's kernel for AVX-512 gives
+    wrong values (oneDNN 3.7.3, where the result is one pixel wide).
+    """
     if not enabled.value or jax.default_backend() != "cpu":
+        return False
+    if x.shape[3] == 1 and stride[0] != stride[1]:
         return False
     result = jax.eval_shape(partial(plain, stride=stride, edges=edges), x, kernel)
     work = result.size * kernel.size // kernel.shape[3]
@@ -69,7 +75,7 @@ def fast(x: Map, kernel: Kernel, stride: Stride, edges: Edges) -> Map:
         partial(convolve, stride=stride, edges=edges)
         for convolve in (onednn.convolution, plain)
     )
-    return unless_mapped(ours, theirs)(x, kernel)
+    return with_vmap_fallback(ours, theirs)(x, kernel)
 
 
 def _forward(
@@ -84,10 +90,10 @@ def _backward(
     x, kernel = saved
     window = kernel.shape[:2]
     ours = partial(onednn.kernel_gradient, window=window, stride=stride, edges=edges)
-    theirs = partial(plain_gradient, kernel, stride, edges)
+    theirs = partial(plain_gradient, kernel.shape, stride, edges)
     return (
         input_gradient(gradient, kernel, x.shape[1:3], stride, edges),
-        unless_mapped(ours, theirs)(x, gradient),
+        with_vmap_fallback(ours, theirs)(x, gradient),
     )
 
 
@@ -131,14 +137,15 @@ def input_gradient(
 
 
 def plain_gradient(
-    kernel: Kernel, stride: Stride, edges: Edges, x: Map, gradient: Map
+    shape: tuple[int, ...], stride: Stride, edges: Edges, x: Map, gradient: Map
 ) -> Kernel:
-    """The gradient for the kernel as XLA does it."""
+    """The gradient for a kernel of this shape as XLA does it."""
     convolve = partial(plain, x, stride=stride, edges=edges)
+    kernel = jax.ShapeDtypeStruct(shape, x.dtype)
     return jax.linear_transpose(convolve, kernel)(gradient)[0]
 
 
-def unless_mapped(
+def with_vmap_fallback(
     ours: Callable[..., Any], theirs: Callable[..., Any]
 ) -> Callable[..., Any]:
     """Returns `ours`, which turns to `theirs` under `vmap`."""

@@ -36,7 +36,7 @@ def convolve(
 ) -> Map:
     """Cross-correlates a map, with zeros at its edges, with a kernel at kept positions.
 
-    The one convolution of this codebase: XLA's, but on CPUs where another is faster.
+    The one convolution of this codebase: XLA's; oneDNN's on a CPU where `pays` says so.
     """
     if convolution.pays(x, kernel, stride, edges):
         return convolution.fast(x, kernel, stride, edges)
@@ -134,8 +134,8 @@ class BatchNorm(nnx.BatchNorm):
     Momentum .9 here is .1 in PyTorch. Over a sharded batch the statistics are those of
     the whole batch. The result has the dtype of the input.
 
-    It is a gain and an offset a channel, both functions of two means: so the gradient
-    takes one pass over the map for two sums and one for the result, as the value does.
+    It is a gain and an offset a channel, both functions of two means: so the backward
+    pass reads the map twice, for two sums and for the result, as the forward pass does.
     """
 
     def __init__(self, features: int, *, rngs: nnx.Rngs):
@@ -149,12 +149,12 @@ class BatchNorm(nnx.BatchNorm):
             axes = tuple(range(x.ndim - 1))
             mean = wide.mean(axes)
             variance = jnp.maximum(0, (wide**2).mean(axes) - mean**2)
-            self.follow(self.mean, mean)
-            self.follow(self.var, variance)
+            self.update_average(self.mean, mean)
+            self.update_average(self.var, variance)
         gain = self.scale[...] * jax.lax.rsqrt(variance + self.epsilon)
         return (wide * gain + (self.bias[...] - mean * gain)).astype(x.dtype)
 
-    def follow(self, average: nnx.BatchStat, value: Array) -> None:
+    def update_average(self, average: nnx.BatchStat, value: Array) -> None:
         """Moves a running average towards the value of this batch."""
         value = jax.lax.stop_gradient(value)
         average[...] = self.momentum * average[...] + (1 - self.momentum) * value

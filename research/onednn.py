@@ -7,7 +7,7 @@ channels, the gradient becomes the kernel, as large as its map, and what is left
 that slides over the map is as large as the kernel was.
 
 A program with such a call cannot be stored in the compilation cache: each process
-compiles it again. Under `vmap` the caller has to do something else.
+compiles it again. It has no batching rule: under `vmap` use XLA's.
 
 References:
   E. Georganas et al., Anatomy of High-Performance Deep Learning Convolutions on SIMD
@@ -35,13 +35,17 @@ from research.types import Edges, Map, Stride
 TARGET = "__onednn$convolution"
 TESTED = ("0.10.2",)  # releases of jaxlib that read the configuration below
 IMAGES = 16  # that become channels at a time: a line of the cache, and AVX-512's floats
+CALLS = 16  # at most, of a large batch: each takes time to compile
 
 Kernel = Float[Array, "_rows _columns _inputs _outputs"]
 
 
 @cache
 def available() -> bool:
-    """Whether this jaxlib is a tested one, and has been built with oneDNN."""
+    """Whether this jaxlib is a tested one, and has been built with oneDNN.
+
+    That the call compiles is all that is tried: what it computes, the tests say.
+    """
     if jaxlib.__version__ not in TESTED:
         return False
     x, kernel = jnp.ones((1, 3, 3, 1)), jnp.ones((2, 2, 1, 1))
@@ -85,10 +89,10 @@ def kernel_gradient(
     Returns:
       (k_h, k_w, C, O).
     """
-    return summed_up(x, gradient, window, stride, edges)
+    return local_kernel_gradient(x, gradient, window, stride, edges)
 
 
-def summed_up(
+def local_kernel_gradient(
     x: Map, gradient: Map, window: tuple[int, int], stride: Stride, edges: Edges
 ) -> Kernel:
     """What `kernel_gradient` is on one device.
@@ -99,11 +103,12 @@ def summed_up(
     height, width, inputs = x.shape[1:]
     (down, right), (rows, sides) = window, edges
     total = jnp.zeros((down, right * inputs, gradient.shape[3]), x.dtype)
-    for start in range(0, len(x), IMAGES):
-        images = x[start : start + IMAGES].reshape(-1, height * width * inputs)
+    count = IMAGES * -(-len(x) // (IMAGES * CALLS))
+    for start in range(0, len(x), count):
+        images = x[start : start + count].reshape(-1, height * width * inputs)
         found = call(
             images.T.reshape(1, height, width * inputs, -1),
-            gradient[start : start + IMAGES].transpose(1, 2, 0, 3),
+            gradient[start : start + count].transpose(1, 2, 0, 3),
             (1, 1),
             (rows, (sides[0] * inputs, sides[1] * inputs)),
             dilation=(stride[0], stride[1] * inputs),
@@ -156,7 +161,7 @@ def axis_of(array: Any) -> Any:
     return next(iter(getattr(array.sharding, "spec", ())), None)
 
 
-def each_its_images(
+def partition_forward(
     stride: Stride, edges: Edges, mesh: Any, given: Sequence[Any], result: Any
 ) -> tuple[Any, ...]:
     """How `convolution` is split: by images; the kernel is whole on each device."""
@@ -165,7 +170,7 @@ def each_its_images(
     return mesh, partial(call, stride=stride, edges=edges), images, (images, whole)
 
 
-def each_its_sum(
+def partition_kernel_gradient(
     window: tuple[int, int],
     stride: Stride,
     edges: Edges,
@@ -178,15 +183,15 @@ def each_its_sum(
     images = NamedSharding(mesh, PartitionSpec(axis))
 
     def lower(x: Map, gradient: Map) -> Kernel:
-        total = summed_up(x, gradient, window, stride, edges)
+        total = local_kernel_gradient(x, gradient, window, stride, edges)
         return total if axis is None else lax.psum(total, axis)
 
     return mesh, lower, NamedSharding(mesh, PartitionSpec()), (images, images)
 
 
 convolution.def_partition(
-    partition=each_its_images, sharding_rule="b h w c, i j c o -> b y x o"
+    partition=partition_forward, sharding_rule="b h w c, i j c o -> b y x o"
 )
 kernel_gradient.def_partition(
-    partition=each_its_sum, sharding_rule="b h w c, b y x o -> i j c o"
+    partition=partition_kernel_gradient, sharding_rule="b h w c, b y x o -> i j c o"
 )

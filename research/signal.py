@@ -79,11 +79,11 @@ def pad(
 def bordered(
     x: Map, window: Size, padding: Padding, *, name: str = "layer"
 ) -> tuple[Map, Edges]:
-    """Pads a map as `pad` does, but for zeros: these it counts, for others to add.
+    """Pads a map as `pad` does, but returns zero padding as amounts.
 
     Returns:
-      The map, and the zeros that are missing on each side. A convolution adds them
-      itself, and saves a copy of the map.
+      The map, and how many zeros each side still wants. A convolution adds them itself,
+      and saves a copy of the map.
 
     Raises:
       UserError: as `pad`.

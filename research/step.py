@@ -120,7 +120,8 @@ class Trainer:
 def jitted(places: Sequence[Any], structure: Any, **static: Any) -> Callable[..., Any]:
     """Returns the jitted step, the same for equal arguments, and so its programs.
 
-    The jobs of a sweep that differ in their seeds compile one step between them.
+    The jobs of a sweep that differ in their seeds compile one step between them. As for
+    all of `jax.jit`'s static arguments, 1 and True are equal, and the first one stays.
     """
     return jax.jit(
         partial(train_step, **static),
@@ -133,7 +134,7 @@ def train_step(
     state: State,
     pixels: Array,
     labels: Array,
-    key: Array,
+    key_data: Array,
     *,
     graph: nnx.GraphDef,
     loss: Loss,
@@ -141,8 +142,11 @@ def train_step(
     augment: Callable[..., Array],
     dtype: jnp.dtype,
 ) -> State:
-    """One step of gradient descent on uint8 images; pure. `key` is that of the run."""
-    key = jax.random.fold_in(jax.random.wrap_key_data(key), state.step)
+    """One step of gradient descent on uint8 images; pure.
+
+    `key_data` is what `jax.random.key_data` gives of the run's key.
+    """
+    key = jax.random.fold_in(jax.random.wrap_key_data(key_data), state.step)
     images = augment(pixels.astype(jnp.float32) / 255, key).astype(dtype)
 
     def objective(params: Any) -> tuple[Array, tuple[Array, Any]]:

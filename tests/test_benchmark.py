@@ -2,6 +2,7 @@
 
 import json
 import math
+import platform
 import sys
 import time
 from functools import partial
@@ -69,6 +70,12 @@ def test_operations_are_counted():
     assert subjects.share_of(100.0, 50.0)(1.0).startswith("50%")
 
 
+on_x86 = pytest.mark.skipif(
+    platform.machine() not in ("x86_64", "AMD64"), reason="jaxlib has oneDNN on x86"
+)
+
+
+@on_x86
 def test_a_step_trains_and_plain_xla_is_plain(monkeypatch):
     step = subjects.training_step(config.compose(*TINY), batch=4)
     before = int(step())
@@ -83,6 +90,7 @@ def test_a_step_trains_and_plain_xla_is_plain(monkeypatch):
         assert pays()
 
 
+@on_x86
 def test_a_step_is_compiled_anew_for_the_switch(monkeypatch):
     """Else the benchmark would time one program twice."""
     monkeypatch.setattr(convolution, "WORTH", 0)
@@ -91,6 +99,15 @@ def test_a_step_is_compiled_anew_for_the_switch(monkeypatch):
     for on in (True, False, True):
         with convolution.enabled(on):
             assert (onednn.TARGET in convolve.lower(x, kernel).as_text()) == on
+
+
+def test_a_step_of_plain_xla_stays_so(monkeypatch):
+    monkeypatch.setattr(convolution, "WORTH", 0)
+    with convolution.enabled(False):
+        step = subjects.training_step(config.compose(*TINY), batch=4)
+    monkeypatch.setattr(convolution, "fast", None)  # whoever calls it fails
+    with convolution.enabled(True):
+        step()
 
 
 def test_a_report_says_where_it_was_measured(tmp_path, capsys):

@@ -1,5 +1,7 @@
 """The fast convolution is XLA's: values, both gradients, every shape, every mesh."""
 
+import platform
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,6 +11,9 @@ from research import convolution, devices, layers, onednn
 from research.signal import bordered
 
 FAST = onednn.TARGET
+pytestmark = pytest.mark.skipif(
+    platform.machine() not in ("x86_64", "AMD64"), reason="jaxlib has oneDNN on x86"
+)
 
 CASES = {  # batch, height, width, inputs, outputs, window, stride, padding
     "odd": (4, 7, 5, 3, 4, (3, 3), (1, 1), "zero"),
@@ -54,9 +59,10 @@ def assert_equal(ours, theirs):
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-@pytest.mark.parametrize("times", [1, 5])
-def test_it_equals_xla(case, times):
-    """Fewer images than are summed up at a time, and more."""
+@pytest.mark.parametrize("times, calls", [(1, 16), (5, 16), (11, 2)])
+def test_it_equals_xla(case, times, calls, monkeypatch):
+    """Fewer images than one call takes, more, and more than all calls would take."""
+    monkeypatch.setattr(onednn, "CALLS", calls)
     x, kernel, stride, edges, gradient = arrays((times * case[0], *case[1:]))
     both = convolution.fast, convolution.plain
     ours, theirs = (
@@ -96,19 +102,27 @@ def test_a_sharded_batch_stays_local_and_sums_its_kernel_gradients(name):
     assert not any(word in text for word in ("all-gather", "all-to-all", "permute("))
 
 
-def test_mapped_it_is_xla_with_its_gradients():
+@pytest.mark.parametrize("axes", [(0, 0), (0, None), (None, 0)])
+def test_mapped_it_is_xla_with_its_gradients(axes):
     x, kernel, stride, edges, _ = arrays((3, *CASES["odd"][1:]))
+    kernels = jnp.stack([kernel, -kernel, 2 * kernel])
+    given = (kernels if axes[0] == 0 else kernel, x[:, None] if axes[1] == 0 else x)
 
     def each(convolve):
-        def of(kernel, one):
-            return (convolve(one[None], kernel, stride, edges) ** 2).sum()
+        def of(kernel, x):
+            return (convolve(x, kernel, stride, edges) ** 2).sum()
 
-        return jax.vmap(jax.value_and_grad(of, (0, 1)), (None, 0))(kernel, x)
+        return jax.jit(jax.vmap(jax.value_and_grad(of, (0, 1)), axes))
 
-    ours, theirs = (
-        jax.tree.leaves(each(c)) for c in (convolution.fast, convolution.plain)
-    )
-    assert_equal(ours, theirs)
+    ours, theirs = each(convolution.fast), each(convolution.plain)
+    assert FAST not in ours.lower(*given).compile().as_text()
+    assert_equal(*(jax.tree.leaves(run(*given)) for run in (ours, theirs)))
+
+
+def test_nothing_of_a_trace_leaks():
+    x, kernel, stride, edges, gradient = arrays(CASES["odd"])
+    with jax.checking_leaks():
+        derivatives(convolution.fast, stride, edges)(x, kernel, gradient)
 
 
 def lowered(*platforms, dtype=jnp.float32):
@@ -137,21 +151,31 @@ def test_only_in_float32(eager):
     assert FAST not in lowered("cpu", dtype=jnp.bfloat16)
 
 
-def test_only_where_the_call_is_known(eager, monkeypatch):
+@pytest.fixture
+def asked_anew():
+    """Whether oneDNN is there is asked within the test, and after it once more."""
+    onednn.available.cache_clear()
+    yield
+    onednn.available.cache_clear()
+
+
+def test_only_where_the_call_is_known(asked_anew, eager, monkeypatch):
     monkeypatch.setattr(onednn, "TESTED", ())
-    onednn.available.cache_clear()
     assert FAST not in lowered("cpu")
-    monkeypatch.undo()
-    onednn.available.cache_clear()
-    assert onednn.available()
 
 
-def test_only_where_it_was_built_in(monkeypatch):
+def test_only_where_it_was_built_in(asked_anew, eager, monkeypatch):
     monkeypatch.setattr(onednn, "TARGET", "__no_such$convolution")
-    onednn.available.cache_clear()
     assert not onednn.available()
-    monkeypatch.undo()
-    onednn.available.cache_clear()
+    assert "custom_call" not in lowered("cpu")
+
+
+def test_not_where_it_is_wrong(eager):
+    """One channel, a stride along rows alone, a result one pixel wide."""
+    x, kernel = jnp.ones((2, 6, 1, 1)), jnp.ones((4, 2, 1, 3))
+    edges = ((3, 1), (1, 1))
+    assert not convolution.pays(x, kernel, (1, 2), edges)
+    assert convolution.pays(x, kernel, (2, 2), edges)
 
 
 @pytest.mark.parametrize("platform", ["cuda", "tpu"])

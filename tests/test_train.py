@@ -164,9 +164,11 @@ def test_one_device_and_two_agree(split):
         np.testing.assert_allclose(a, b, atol=1e-5)
 
 
-def test_seeds_of_one_sweep_share_a_compiled_step(split):
+@pytest.mark.parametrize("head", ["flatten", "gap", "grid"])
+def test_seeds_of_one_sweep_share_a_compiled_step(split, head):
     """And do not share what follows from the seed."""
-    words = "model=tiny", "optim=sgd", "augment=circular", "data.shape=[8,8,1]"
+    words = ["model=tiny", "optim=sgd", "augment=circular", "data.shape=[8,8,1]"]
+    words.append(f"model/head={head}")
     jitted.cache_clear()
     found = []
     for seed in (0, 1, 0):

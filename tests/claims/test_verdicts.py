@@ -64,6 +64,16 @@ def test_levels_that_disagree_depend_on_the_factor(name):
     assert all(level in cell for level in claim.levels)
 
 
+def test_the_picture_has_a_bar_for_each_case_that_differs():
+    claim = CLAIMS["c3"]
+    rows = tables(levels(claim, above(claim), below(claim)), spread=claim.margin / 1e3)
+    (axes,) = verdict_figure.draw(*rows).axes
+    bars = [line for line in axes.lines if line.get_color() == verdict_figure.PURPLE]
+    middles = [line.get_xdata()[0] for line in bars if len(line.get_xdata()) == 1]
+    expected = [above(claim) / claim.margin, below(claim) / claim.margin]
+    assert middles == pytest.approx(expected, abs=0.05)
+
+
 @pytest.mark.parametrize("name", sorted(CLAIMS.keys() - {"c1", "c7"}))
 def test_a_wide_interval_is_inconclusive(name):
     claim = CLAIMS[name]
