@@ -2,7 +2,7 @@
 # Runs every experiment and draws the report: scripts/reproduce.sh [smoke|cpu|full] [key=value …]
 #
 # smoke  minutes, every primary contrast on next to nothing            → outputs/smoke
-# cpu    what outputs/reference/ comes from, about 20 hours on 2 cores → outputs/reference
+# cpu    what outputs/reference/ comes from, some 8 hours on 2 cores   → outputs/reference
 # full   as published, for accelerators                                → outputs/full
 #
 # What is done is skipped, what is not goes on: start it as often as needed, anywhere. The
