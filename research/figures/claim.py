@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from research import claims
-from research.claims.claim import Claim, Contrast
+from research.claims.claim import Claim, Contrast, Measure
 from research.claims.estimate import Pool
 from research.claims.judge import gather, judge
 from research.errors import UserError
@@ -56,8 +56,7 @@ def draw(
     declared = claims.load()[claim]
     verdict = judge(claim, declared, pool, scale)
     primary = next(iter(declared.levels.values()))[0]
-    log2 = "log2 of " if primary.measure.log2 else ""
-    panels = {log2 + primary.measure.name: arms(declared, pool)}
+    panels = {titled(primary.measure): arms(declared, pool)}
     for one in verdict.details:
         if one["effect"] is not None:
             marks = panels.setdefault(f"differences, in {one['unit']}", [])
@@ -83,6 +82,13 @@ def draw(
         figure, f"{verdict.id}: {verdict.verdict}. Bars: 95 %, {seeds} in the primary."
     )
     return figure
+
+
+def titled(measure: Measure) -> str:
+    """Names a measure by what is drawn of it: `agreement, less 100`."""
+    log2 = "log2 of " if measure.log2 else ""
+    less = f", less {-measure.offset:g}" if measure.offset < 0 else ""
+    return log2 + measure.name + less
 
 
 def arms(claim: Claim, pool: Pool) -> list[Mark]:
