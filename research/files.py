@@ -6,10 +6,12 @@ JSON here is strict: a number that is not finite is written as null.
 from __future__ import annotations
 
 import errno
+import gzip
 import json
 import math
 import os
 import tempfile
+import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -119,12 +121,16 @@ def write_lines(path: str | Path, rows: Iterable[Mapping[str, Any]]) -> None:
 def read_lines(path: str | Path) -> list[dict[str, Any]]:
     """Returns the rows of a JSON-lines file, less a last line left half-written.
 
+    Args:
+      path: the file, packed by gzip if it ends in `.gz`.
+
     Raises:
-      UserError: another line is not JSON.
+      UserError: another line is not JSON, or the packed file is cut short.
     """
-    *lines, _ = (
-        Path(path).read_bytes().split(b"\n")
-    )  # after the last newline: unfinished
+    content = Path(path).read_bytes()
+    if Path(path).suffix == ".gz":
+        content = _unpacked(path, content)
+    *lines, _ = content.split(b"\n")  # after the last newline: unfinished
     rows = []
     for number, text in enumerate(lines, 1):
         try:
@@ -135,6 +141,15 @@ def read_lines(path: str | Path) -> list[dict[str, Any]]:
                 "remove that line"
             ) from error
     return rows
+
+
+def _unpacked(path: str | Path, content: bytes) -> bytes:
+    try:
+        return gzip.decompress(content)
+    except (OSError, EOFError, zlib.error) as error:
+        raise UserError(
+            f"{path}: {error}; bring it back with `git checkout`"
+        ) from error
 
 
 def line(row: Mapping[str, Any]) -> bytes:

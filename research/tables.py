@@ -55,7 +55,7 @@ def read_rows(root: str | Path, done_only: bool = True) -> pd.DataFrame:
     found = []
     for folder, run in _runs(root, done_only):
         known = run["choices"] | {"path": str(folder)}
-        for file in sorted(folder.glob("eval/*.jsonl")):
+        for file in _row_files(folder):
             found += [known | row for row in read_lines(file)]
     rows = _table(found, ["path", *(field.name for field in dataclasses.fields(Row))])
     return rows.astype(dict.fromkeys(("value", "low", "high"), float))
@@ -98,6 +98,13 @@ def _runs(root: str | Path, done_only: bool) -> Iterator[tuple[Path, dict[str, A
             for group, option in run.get("choices", {}).items()
         }
         yield folder, run | {"choices": choices}
+
+
+def _row_files(folder: Path) -> list[Path]:
+    """Returns a run's files of rows; of one measured anew not the packed copy."""
+    packed = {path.stem: path for path in folder.glob("eval/*.jsonl.gz")}
+    written = {path.name: path for path in folder.glob("eval/*.jsonl")}
+    return [path for _, path in sorted((packed | written).items())]
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -1,4 +1,6 @@
+import gzip
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -108,6 +110,31 @@ def test_tables_of_a_sweep(tmp_path):
     everything = read_runs(tmp_path, done_only=False)
     assert list(everything[~everything["done"]]["run"]) == ["unfinished"]
     assert everything[~everything["done"]]["parameters"].isna().all()
+
+
+def test_packed_rows_read_as_written(tmp_path):
+    fake_sweep(tmp_path, seeds=1, arms=["max", "aps"])
+    before = read_rows(tmp_path)
+    files = sorted(tmp_path.rglob("eval/*.jsonl"))
+    for file in files:
+        Path(f"{file}.gz").write_bytes(gzip.compress(file.read_bytes()))
+        file.unlink()
+    pd.testing.assert_frame_equal(read_rows(tmp_path), before)
+
+    files[0].touch()  # measured anew beside its packed copy: that one is out of date
+    runs = [str(file.parent.parent) for file in files]
+    left = before[before["path"] != runs[0]].reset_index(drop=True)
+    pd.testing.assert_frame_equal(read_rows(tmp_path), left)
+
+
+def test_packed_rows_that_are_cut_short_are_named(tmp_path):
+    folder = fake_run(tmp_path, "one")
+    file = next(folder.glob("eval/*.jsonl"))
+    packed = Path(f"{file}.gz")
+    packed.write_bytes(gzip.compress(file.read_bytes())[:-9])
+    file.unlink()
+    with pytest.raises(UserError, match=r"\.jsonl\.gz: .*ended before.*git checkout"):
+        read_rows(tmp_path)
 
 
 def test_a_run_folder_is_a_root_of_itself(tmp_path):

@@ -108,6 +108,38 @@ def test_gradient_is_finite_on_flat_maps(name, value):
     assert np.isfinite(y) and np.isfinite(gradient).all()
 
 
+@pytest.mark.parametrize("window", [2, 3, (4, 3)])
+def test_slope_of_the_median_is_that_of_the_middle_values(window, maps):
+    x = np.float32(np.random.default_rng(0).permutation(2 * 5 * 6 * 3))  # no two equal
+    x = x.reshape(2, 5, 6, 3) / 50
+    sizes = (window, window) if isinstance(window, int) else window
+    part = reduce.Median(3, (1, 1), window=window, rngs=nnx.Rngs(0))
+    weights = maps(*jax.eval_shape(part, x).shape)
+    slope = jax.jit(jax.grad(lambda x: (part(x) * weights).sum()))(x)
+    expected = np.zeros_like(x)
+    for b, i, j, c in np.ndindex(weights.shape):
+        patch = x[b, i : i + sizes[0], j : j + sizes[1], c]
+        order, middle = np.argsort(patch, axis=None), patch.size // 2
+        held = order[[middle]] if patch.size % 2 else order[[middle - 1, middle]]
+        for at in held:
+            di, dj = np.unravel_index(at, patch.shape)
+            expected[b, i + di, j + dj, c] += weights[b, i, j, c] / len(held)
+    np.testing.assert_allclose(slope, expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "values, shares",
+    [
+        ([0, 1, 1, 1, 2], [0, 1 / 3, 1 / 3, 1 / 3, 0]),
+        ([0, 1, 2, 2], [0, 0.5, 0.25, 0.25]),
+    ],
+)
+def test_equal_values_share_the_slope_of_the_median(values, shares):
+    maps = [jnp.full((1, 1, 1, 1), value, jnp.float32) for value in values]
+    slopes = jax.grad(lambda maps: reduce.median(maps).sum())(maps)
+    np.testing.assert_allclose(np.ravel(slopes), shares, rtol=1e-6)
+
+
 @pytest.mark.parametrize("build", [build for build, _ in WINDOWS.values()])
 def test_bfloat16_is_the_rounded_result(build, maps, run):
     x = jnp.asarray(maps(2, 6, 6, 3), jnp.bfloat16)
