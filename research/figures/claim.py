@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from research import claims
-from research.claims.claim import Claim, Contrast, Measure
+from research.claims.claim import POINTS, Claim, Contrast, Measure
 from research.claims.estimate import Pool
 from research.claims.judge import gather, judge
 from research.errors import UserError
@@ -20,6 +20,7 @@ from research.figures.style import BLACK, BLUE, GREY, WIDTHS, letter, note, styl
 
 LINE = 0.17  # inches for a line of text
 NAME = 58  # characters in a line of names
+SMALL = 0.01  # differences below it look like none, in any unit
 
 
 class Mark(NamedTuple):
@@ -76,6 +77,8 @@ def draw(
     ):
         decides = index > 0 and verdict.unit in title
         forest(axes, marks, verdict.margin if decides else None)
+        if index > 0:
+            about_zero(axes)
         letter(axes, index, title)
     seeds = f"{verdict.n} seed{'s' if verdict.n != 1 else ''}"
     note(
@@ -85,10 +88,11 @@ def draw(
 
 
 def titled(measure: Measure) -> str:
-    """Names a measure by what is drawn of it: `agreement, less 100`."""
+    """Names a measure by what is drawn of it: `agreement less 100, in %`."""
     log2 = "log2 of " if measure.log2 else ""
-    less = f", less {-measure.offset:g}" if measure.offset < 0 else ""
-    return log2 + measure.name + less
+    less = f" less {-measure.offset:g}" if measure.offset < 0 else ""
+    percent = ", in %" if measure.unit == POINTS["unit"] else ""
+    return log2 + measure.name + less + percent
 
 
 def arms(claim: Claim, pool: Pool) -> list[Mark]:
@@ -129,11 +133,17 @@ def forest(axes: Axes, marks: Sequence[Mark], margin: float | int | None) -> Non
         axes.plot([mark.low, mark.high], [place, place], color=color, lw=1.2)
         axes.plot(mark.value, place, "o", color=color, ms=4)
     if margin is not None:
-        axes.axvline(0, color=GREY, lw=0.6)
         axes.axvline(margin, color=BLACK, lw=0.8, ls="--")
     axes.set_yticks(places, [textwrap.fill(mark.name, NAME) for mark in marks])
     axes.tick_params(axis="y", labelsize=6)
     axes.set_ylim(places[-1] + 1, places[0] - 1)
+
+
+def about_zero(axes: Axes) -> None:
+    """Marks no difference, and shows a little around it where nothing differs."""
+    axes.axvline(0, color=GREY, lw=0.6, zorder=0)
+    low, high = axes.get_xlim()
+    axes.set_xlim(min(low, -SMALL), max(high, SMALL))
 
 
 def lines(mark: Mark) -> int:
