@@ -13,11 +13,9 @@ from research import claims
 from research.claims.claim import Claim, Contrast
 from research.claims.estimate import EXACT, Estimate, Pool
 from research.claims.rule import combine, corrected, decide
-from research.claims.verdict import Verdict
+from research.claims.verdict import PRIMARY, Verdict
 from research.errors import UserError
 from research.stats import holm
-
-PRIMARY = "primary, "  # begins the name of each level in the details
 
 
 def verdicts(

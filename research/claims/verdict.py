@@ -4,9 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 SUPPORTED, REFUTED, INCONCLUSIVE = "supported", "refuted", "inconclusive"
+PRIMARY = "primary, "  # begins the name of each level in the details
+
+
+class Case(NamedTuple):
+    """The primary contrast at one level of its factor; None is unknown."""
+
+    name: str
+    effect: float | None
+    low: float | None
+    high: float | None
+    interval: str
 
 
 @dataclass(frozen=True)
@@ -18,14 +29,16 @@ class Verdict:
       sentence: what is claimed, in the words of the answer.
       contrast: the primary contrast, in words: what minus what, measured how.
       verdict: `supported`, `refuted`, `depends: on what`, or `inconclusive`.
-      effect: value of the primary contrast, or None where rows are missing.
+      effect: value of the primary contrast, of its first level if it has several, or
+        None where rows are missing.
       low: lower end of its 95 % interval, or None.
       high: upper end, or None.
       margin: smallest effect of interest, in the effect's unit.
       unit: of effect and margin: `percentage points`, `pixels`, `ratio`, ….
       interval: how the interval was made: `paired t over 5 seeds`.
       n: how many seeds, or examples, the interval is over.
-      p: two-sided p value of no effect, or None.
+      p: two-sided p value of no effect, or of an effect at the margin where that is
+        negative ("no worse"); the largest over the levels; or None.
       adjusted: p after Holm over all claims, or None.
       remarks: what the reader must know: scale, missing seeds, checks that were made.
       details: further numbers, one mapping for each, with the same keys throughout.
@@ -52,3 +65,20 @@ class Verdict:
     figures: tuple[str, ...] = ()
     command: str = ""
     rule: str = ""
+
+    @property
+    def cases(self) -> list[Case]:
+        """What decides: the primary contrast at each level, unnamed if it has one."""
+        levels = [
+            line
+            for line in self.details
+            if str(line.get("contrast", "")).startswith(PRIMARY)
+        ]
+        if len(levels) < 2:
+            return [Case("", self.effect, self.low, self.high, self.interval)]
+        return [
+            Case(
+                line["contrast"].removeprefix(PRIMARY), *map(line.get, Case._fields[1:])
+            )
+            for line in levels
+        ]

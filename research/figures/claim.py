@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from research import claims
 from research.claims.claim import POINTS, Claim, Contrast, Measure
-from research.claims.estimate import Pool
+from research.claims.estimate import EXACT, Pool
 from research.claims.judge import gather, judge
 from research.errors import UserError
 from research.figures.style import BLACK, BLUE, GREY, WIDTHS, letter, note, styled
@@ -57,12 +57,13 @@ def draw(
     declared = claims.load()[claim]
     verdict = judge(claim, declared, pool, scale)
     primary = next(iter(declared.levels.values()))[0]
-    panels = {titled(primary.measure): arms(declared, pool)}
+    panels = {titled(primary.measure): arms(declared, pool, verdict.n)}
     for one in verdict.details:
         if one["effect"] is not None:
             marks = panels.setdefault(f"differences, in {one['unit']}", [])
             ends = [np.nan if one[end] is None else one[end] for end in ("low", "high")]
-            marks.append(Mark(one["contrast"], one["effect"], *ends))
+            name = one["contrast"] + fewer(one["n"], verdict.n, one["interval"])
+            marks.append(Mark(name, one["effect"], *ends))
     panels = {title: marks for title, marks in panels.items() if marks}
     if not panels:
         raise UserError(f"no rows of {claim}; run `{verdict.command}`")
@@ -80,11 +81,19 @@ def draw(
         if index > 0:
             about_zero(axes)
         letter(axes, index, title)
-    seeds = f"{verdict.n} seed{'s' if verdict.n != 1 else ''}"
-    note(
-        figure, f"{verdict.id}: {verdict.verdict}. Bars: 95 %, {seeds} in the primary."
-    )
+    seeds = f"{counted(verdict.n)} where no other number is given"
+    note(figure, f"{verdict.id}: {verdict.verdict}. Bars: 95 %, {seeds}.")
     return figure
+
+
+def fewer(seeds: int, expected: int, how: str) -> str:
+    """Returns ` (1 seed)` where an interval is of another number of seeds."""
+    return "" if seeds == expected or how == EXACT else f" ({counted(seeds)})"
+
+
+def counted(seeds: int) -> str:
+    """Returns `1 seed` or `5 seeds`."""
+    return f"{seeds} seed{'s' if seeds != 1 else ''}"
 
 
 def titled(measure: Measure) -> str:
@@ -95,14 +104,22 @@ def titled(measure: Measure) -> str:
     return log2 + measure.name + less + percent
 
 
-def arms(claim: Claim, pool: Pool) -> list[Mark]:
-    """Returns the values of all arms that have the primary measure, by name."""
+def arms(claim: Claim, pool: Pool, seeds: int) -> list[Mark]:
+    """Returns the values of the arms whose primary measure is compared, by name."""
     measure = next(iter(claim.levels.values()))[0].measure
-    there = sorted(claim.arms & pool.values(measure).keys())
+    levels = [one for level in claim.levels.values() for one in level]
+    named = {
+        arm
+        for one in [*levels, *claim.details.values()]
+        if one.measure == measure
+        for arm in one.arms
+    }
+    there = sorted(named & pool.values(measure).keys())
     found = []
     for arm, name in zip(there, shortened(there), strict=True):
         one = pool.estimate(Contrast({arm: 1.0}, measure))
-        found.append(Mark(name, one.effect, one.interval.low, one.interval.high))
+        told = name + fewer(one.seeds, seeds, one.interval.how)
+        found.append(Mark(told, one.effect, one.interval.low, one.interval.high))
     return found
 
 
@@ -127,7 +144,8 @@ def shortened(points: Sequence[str]) -> list[str]:
 
 def forest(axes: Axes, marks: Sequence[Mark], margin: float | int | None) -> None:
     """Draws values with intervals, one under the other, and the margin if any."""
-    places = np.cumsum([lines(mark) for mark in marks])
+    heights = np.array([lines(mark) for mark in marks])
+    places = np.cumsum(heights) - heights / 2
     for place, mark in zip(places, marks, strict=True):
         color = BLACK if mark.name.startswith("primary") else BLUE
         axes.plot([mark.low, mark.high], [place, place], color=color, lw=1.2)
@@ -136,7 +154,7 @@ def forest(axes: Axes, marks: Sequence[Mark], margin: float | int | None) -> Non
         axes.axvline(margin, color=BLACK, lw=0.8, ls="--")
     axes.set_yticks(places, [textwrap.fill(mark.name, NAME) for mark in marks])
     axes.tick_params(axis="y", labelsize=6)
-    axes.set_ylim(places[-1] + 1, places[0] - 1)
+    axes.set_ylim(heights.sum() + 0.5, -0.5)
 
 
 def about_zero(axes: Axes) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from research.claims.judge import PRIMARY, verdicts
+from research.claims.judge import verdicts
 from research.claims.verdict import INCONCLUSIVE, REFUTED, SUPPORTED, Verdict
 from research.figures.arms import seeds
 from research.figures.style import (
@@ -25,6 +25,7 @@ from research.figures.style import (
 COLORS = {SUPPORTED: (BLUE, "o"), REFUTED: (RED, "s"), INCONCLUSIVE: (GREY, "D")}
 DEPENDS = (PURPLE, "^")
 SENTENCE = 62  # characters in a line of the picture
+MANY = 3  # cases in a line of the picture; more are drawn thin
 
 
 def table(
@@ -39,8 +40,8 @@ def table(
 
     Returns:
       `id`, `sentence`, `verdict`, `effect`, `low`, `high`, `margin`, `unit`,
-      `interval`, `n` seeds, `p`, `adjusted`, `contrast`, `remarks`, `rule`, `command`;
-      None where unknown. `attrs["caption"]` says how to read it.
+      `interval`, `n` seeds, `p`, `adjusted`, `cases`, `contrast`, `remarks`, `rule`,
+      `command`; None where unknown. `attrs["caption"]` says how to read it.
 
     Raises:
       UserError: there are no runs of the experiments.
@@ -48,6 +49,7 @@ def table(
     found = verdicts(runs, rows, metrics)
     lines = [{name: getattr(one, name) for name in COLUMNS} for one in found]
     made = pd.DataFrame(lines, columns=COLUMNS)
+    made["cases"] = [effects(one) for one in found]
     made["remarks"] = [" ".join(one.remarks) for one in found]
     made.attrs["caption"] = CAPTION
     made.attrs["text"] = pd.DataFrame([readable(one) for one in found])
@@ -56,14 +58,16 @@ def table(
 
 COLUMNS = [
     *("id", "sentence", "verdict", "effect", "low", "high", "margin", "unit"),
-    *("interval", "n", "p", "adjusted", "contrast", "remarks", "rule", "command"),
+    *("interval", "n", "p", "adjusted", "cases"),
+    *("contrast", "remarks", "rule", "command"),
 ]
-ENDS = ("effect", "low", "high")
 CAPTION = (
     "Supported: the 95 % interval of the primary contrast lies above the margin, and p "
     "survives Holm's rule over the 16 claims. Refuted: it lies below. Depends: the "
     "named cases decide differently. A negative margin: the sentence says no worse "
-    "than by so much."
+    "than by so much. p: of no effect, of one at the margin where that is negative, "
+    "the largest over the cases. Only a support can be taken back by it: intervals, "
+    "refutations and the cases of what depends are not corrected for their number."
 )
 
 
@@ -73,26 +77,21 @@ def readable(one: Verdict) -> dict[str, str]:
         "": one.id,
         "sentence": one.sentence,
         "verdict": one.verdict,
-        "effect [95 %]": "; ".join(
-            f"{name} {interval(*values)}".lstrip() for name, *values in cases(one)
-        ),
+        "effect [95 %]": effects(one),
         "margin": f"{one.margin:g} {one.unit}".replace("-", "−"),
-        "over": one.interval.removeprefix("paired "),
+        "over": "; ".join(
+            dict.fromkeys(case.interval.removeprefix("paired ") for case in one.cases)
+        ),
         "p, Holm": "–" if one.adjusted is None else f"{one.adjusted:.2g}",
     }
 
 
-def cases(
-    one: Verdict,
-) -> list[tuple[str, float | None, float | None, float | None]]:
-    """Returns name, effect and ends of what decided: each case, where they differ."""
-    if not one.verdict.startswith("depends"):
-        return [("", one.effect, one.low, one.high)]
-    return [
-        (line["contrast"].removeprefix(PRIMARY), *map(line.get, ENDS))
-        for line in one.details
-        if line["contrast"].startswith(PRIMARY)
-    ]
+def effects(one: Verdict) -> str:
+    """Returns `flatten 4.45; global pooling 0.00`: the effect in each case."""
+    return "; ".join(
+        f"{case.name} {interval(case.effect, case.low, case.high)}".lstrip()
+        for case in one.cases
+    )
 
 
 def interval(effect: float | None, low: float | None, high: float | None) -> str:
@@ -138,14 +137,17 @@ def draw(
         if one.effect is None:
             axes.annotate("no rows yet", (threshold, place), (6, 0), **BESIDE)
             continue
-        drawn = cases(one)
-        heights = np.linspace(-0.25, 0.25, len(drawn)) if len(drawn) > 1 else [0.0]
-        for height, (_, effect, *ends) in zip(heights, drawn, strict=True):
-            if effect is not None:
-                at, size = place + height, abs(one.margin)
-                bar = [(effect if end is None else end) / size for end in ends]
-                axes.plot(bar, 2 * [at], color=color, lw=1.6)
-                axes.plot(effect / size, at, marker, color=color, ms=5)
+        drawn = [case for case in one.cases if case.effect is not None]
+        heights = np.linspace(-0.28, 0.28, len(drawn)) if len(drawn) > 1 else [0.0]
+        thin = 0.6 if len(drawn) > MANY else 1
+        for height, case in zip(heights, drawn, strict=True):
+            at, size = place + height, abs(one.margin)
+            ends = (
+                case.effect if end is None else end for end in (case.low, case.high)
+            )
+            bar = [end / size for end in ends]
+            axes.plot(bar, 2 * [at], color=color, lw=1.6 * thin)
+            axes.plot(case.effect / size, at, marker, color=color, ms=5 * thin)
     axes.set_yticks(range(len(found)), [named(one) for one in found])
     for tick, one in zip(axes.get_yticklabels(), found, strict=True):
         tick.set_color(look(one)[0])
@@ -154,7 +156,7 @@ def draw(
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}".replace("-", "−"))
     axes.set_xlabel("Effect, in units of its margin")
     over = seeds(pd.Series([one.n for one in found if one.n] or [0]))
-    text = f"Bars: 95 % intervals, {over}; of what depends, one for each case."
+    text = f"Bars: 95 % intervals, {over}; one for each case."
     note(figure, f"{text} Black: what they must lie above.")
     return figure
 

@@ -8,12 +8,13 @@ from collections.abc import Collection, Sequence
 from html import escape
 from typing import Any
 
-from research.claims.verdict import INCONCLUSIVE, REFUTED, SUPPORTED, Verdict
+from research.claims.verdict import INCONCLUSIVE, REFUTED, SUPPORTED, Case, Verdict
+from research.figures.verdicts import interval
 
 DEPENDS = "depends"
 KINDS = {SUPPORTED: "✓", REFUTED: "✗", DEPENDS: "±", INCONCLUSIVE: "?"}
-WIDTH, HEIGHT = 220, 34  # of an interval's picture, in its own units
-EDGE = 10
+WIDTH, EDGE = 220, 10  # of the picture of intervals, in its own units
+STEP, ROOM = 14, 20  # for each of them, and above and below
 
 
 def kind(verdict: Verdict) -> str:
@@ -106,18 +107,13 @@ def place(name: str, alt: str) -> str:
 
 def numbers(verdict: Verdict) -> str:
     """Returns the primary contrast with its effect, interval, margin and p values."""
-    unit, places = escape(verdict.unit), decimals(verdict)
+    unit = escape(verdict.unit)
     told = [("Contrast", escape(verdict.contrast))]
-    if verdict.effect is None:
-        told.append(("Effect", "no rows yet"))
-    else:
-        ends = ""
-        if ranges(verdict):
-            ends = f" [{number(verdict.low, places)}, {number(verdict.high, places)}]"
-        told.append(("Effect", f"<b>{number(verdict.effect, places)}</b>{ends} {unit}"))
-        how = escape(verdict.interval)
-        told.append(("Interval", f"95 %, {how}" if ends else how))
-    margin = f"{number(verdict.margin, places)} {unit}"
+    told += [
+        (f"Effect, {escape(case.name)}" if case.name else "Effect", effect(case, unit))
+        for case in verdict.cases
+    ]
+    margin = f"{interval(verdict.margin, None, None)} {unit}"
     told.append(
         ("Rule", f"supported if the interval lies above {margin}, refuted if below")
     )
@@ -129,9 +125,20 @@ def numbers(verdict: Verdict) -> str:
             if verdict.adjusted is None
             else f"; {p_value(verdict.adjusted)} after Holm"
         )
-        told.append(("p of no effect", f"{p_value(verdict.p)}{holm}"))
+        null = "an effect at the margin" if verdict.margin < 0 else "no effect"
+        most = ", the largest over the cases" if len(verdict.cases) > 1 else ""
+        told.append((f"p of {null}", f"{p_value(verdict.p)}{most}{holm}"))
     lines = "".join(f"<div><dt>{term}</dt><dd>{text}</dd></div>" for term, text in told)
     return f'<dl class="numbers">{lines}</dl>'
+
+
+def effect(case: Case, unit: str) -> str:
+    """Returns one effect with its interval and how that was made."""
+    if case.effect is None:
+        return "no rows yet"
+    level = "95 %, " if ranges(case) else ""
+    value, space, ends = interval(case.effect, case.low, case.high).partition(" ")
+    return f"<b>{value}</b>{space}{ends} {unit}; {level}{escape(case.interval)}"
 
 
 def remarks(lines: Sequence[str]) -> str:
@@ -172,63 +179,65 @@ def command(line: str) -> str:
     )
 
 
-def ranges(verdict: Verdict) -> bool:
+def ranges(case: Case) -> bool:
     """Whether there is an interval that is more than a point."""
-    return None not in (verdict.low, verdict.high) and verdict.low != verdict.high
+    return None not in (case.low, case.high) and case.low != case.high
 
 
 def picture(verdict: Verdict) -> str:
-    """Draws effect and interval against nothing and the margin, the numbers below."""
-    if verdict.effect is None or not math.isfinite(verdict.effect):
+    """Draws effects and intervals against nothing and the margin, in words below."""
+    cases = [case for case in verdict.cases if finite(case.effect)]
+    if not cases:
         return ""
-    effect, margin = float(verdict.effect), float(verdict.margin)
-    low, high = effect, effect
-    if ranges(verdict):
-        low, high = float(verdict.low), float(verdict.high)
-    least, most = min(low, margin, 0.0), max(high, margin, 0.0)
+    bars = [
+        (case.low, case.high) if ranges(case) else 2 * (case.effect,) for case in cases
+    ]
+    margin = float(verdict.margin)
+    least, most = (pick([margin, 0.0, *map(pick, bars)]) for pick in (min, max))
     scale = (WIDTH - 2 * EDGE) / ((most - least) or 1)
+    height = ROOM + STEP * len(cases)
 
     def x(value: float) -> str:
         return f"{EDGE + (value - least) * scale:.1f}"
 
-    middle, places = HEIGHT / 2, decimals(verdict)
-    told, beyond = number(effect, places), number(margin, places)
-    if ranges(verdict):
-        told += f" [{number(low, places)}, {number(high, places)}]"
-    said = f"effect {told}, supported above {beyond} {verdict.unit}"
+    drawn = ""
+    for place, (case, (low, high)) in enumerate(zip(cases, bars, strict=True)):
+        y = ROOM / 2 + STEP * (place + 0.5)
+        drawn += (
+            f'<path class="range" d="M{x(low)} {y}H{x(high)}M{x(low)} {y - 5}v10'
+            f'M{x(high)} {y - 5}v10"/>'
+            f'<circle class="dot" cx="{x(case.effect)}" cy="{y}" r="4.5"/>'
+        )
+    told = [interval(case.effect, case.low, case.high) for case in cases]
+    named = [
+        f"{case.name} {one}".lstrip() for case, one in zip(cases, told, strict=True)
+    ]
+    beyond = f"supported above {interval(margin, None, None)} {verdict.unit}"
+    said = f"effect {'; '.join(named)}, {beyond}"
+    ends = [
+        interval(pick(case.effect for case in cases), None, None) for pick in (min, max)
+    ]
+    below = told[0] if len(cases) == 1 else f"{' to '.join(ends)}, {len(cases)} cases,"
     return (
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(said)}">'
-        f'<path class="margin" d="M{x(margin)} 3H{WIDTH}V{HEIGHT - 3}H{x(margin)}Z"/>'
-        f'<path class="zero" d="M{x(0.0)} 1V{HEIGHT - 1}"/>'
-        f'<path class="range" d="M{x(low)} {middle}H{x(high)}M{x(low)} {middle - 5}v10'
-        f'M{x(high)} {middle - 5}v10"/>'
-        f'<circle class="dot" cx="{x(effect)}" cy="{middle}" r="4.5"/></svg>'
-        f"<small>{told} {escape(verdict.unit)}</small>"
+        f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{escape(said)}">'
+        f'<path class="margin" d="M{x(margin)} 3H{WIDTH}V{height - 3}H{x(margin)}Z"/>'
+        f'<path class="zero" d="M{x(0.0)} 1V{height - 1}"/>{drawn}</svg>'
+        f"<small>{below} {escape(verdict.unit)}</small>"
     )
 
 
-def number(value: float, decimals: int | None = None) -> str:
-    """Returns a number with a true minus sign, to three digits unless told otherwise.
+def finite(value: float | None) -> bool:
+    """Whether a value is known."""
+    return value is not None and math.isfinite(value)
 
-    Args:
-      value: the number; of 100 or more no decimals are shown.
-      decimals: how many to show.
-    """
+
+def number(value: float) -> str:
+    """Returns a number to three digits, with a true minus sign; none of 100 or more."""
     if not math.isfinite(value):
         return "–"
-    if abs(value) >= 100:
-        decimals = 0
-    elif decimals is None:
-        decimals = 2 - math.floor(math.log10(abs(value))) if value else 0
-    text = f"{value:,.{max(0, decimals)}f}"
+    digits = 2 - math.floor(math.log10(abs(value))) if value else 0
+    text = f"{value:,.{max(0, digits)}f}"
     return text.replace("-", "−") if float(text.replace(",", "")) else text.lstrip("-")
-
-
-def decimals(verdict: Verdict) -> int | None:
-    """Returns how many decimals matter: two digits of what is of interest."""
-    if not verdict.margin:
-        return None
-    return max(0, 1 - math.floor(math.log10(abs(verdict.margin))))
 
 
 def p_value(value: float) -> str:

@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -221,7 +222,7 @@ def test_a_verdict_tells_its_numbers():
     text = article(verdict(), ["tradeoff"])
     for told in (
         "<b>2.25</b> [1.50, 3.00] percentage points",
-        "95 %, paired t over 5 seeds",
+        "; 95 %, paired t over 5 seeds",
         "supported if the interval lies above 0.50 percentage points",
         "&lt; 0.001; 0.006 after Holm",
         "2 of 5 seeds are missing",
@@ -244,15 +245,36 @@ def test_an_interval_is_drawn_to_scale():
     )
     dot = float(re.search(r'cx="([\d.]+)"', text)[1])
     assert (low, zero, margin, dot, high) == (10, 60, 110, 110, 210)
-    assert "<small>1.0 [−1.0, 3.0] percentage points</small>" in text
+    assert "<small>1.00 [−1.00, 3.00] percentage points</small>" in text
     assert picture(verdict(effect=None)) == ""
+
+
+def test_every_case_is_told_and_drawn():
+    levels = [("flatten", 0.03, -0.004, 0.064), ("global pooling", 7.36, 6.7, 8.02)]
+    keys = ("contrast", "effect", "low", "high", "interval")
+    lines = [
+        dict(
+            zip(keys, (f"primary, {name}", *ends, "paired t over 5 seeds"), strict=True)
+        )
+        for name, *ends in levels
+    ]
+    lines.append(lines[0] | {"contrast": "another"})
+    both = verdict(verdict="refuted", margin=40.0, details=tuple(lines))
+    drawn, text = picture(both), article(both, [])
+    assert drawn.count('class="dot"') == 2
+    assert "flatten 0.03 [−0.00, 0.06]; global pooling 7.36 [6.70, 8.02]" in drawn
+    assert "<small>0.03 to 7.36, 2 cases, percentage points</small>" in drawn
+    assert "<dt>Effect, flatten</dt><dd><b>0.03</b> [−0.00, 0.06] percentage" in text
+    assert "&lt; 0.001, the largest over the cases; 0.006 after Holm" in text
+    for margin, null in ((40.0, "no effect"), (-0.5, "an effect at the margin")):
+        assert f"p of {null}" in article(replace(both, margin=margin), [])
 
 
 def test_an_exact_effect_has_no_interval():
     exact = verdict(effect=36.0, low=36.0, high=36.0, interval="exact count")
-    assert "<small>36.00 percentage points</small>" in picture(exact)
+    assert "<small>36.0 percentage points</small>" in picture(exact)
     text = article(exact, [])
-    assert "[36" not in text and "<dd>exact count</dd>" in text
+    assert "[36" not in text and "<b>36.0</b> percentage points; exact count" in text
 
 
 def test_words_in_backticks_are_code():
@@ -277,18 +299,18 @@ def test_why_there_are_no_verdicts_is_told(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("value", "decimals", "text"),
+    ("value", "text"),
     [
-        (-0.0123, None, "−0.0123"),
-        (15860224.0, 2, "15,860,224"),
-        (-0.001, 1, "0.0"),
-        (0.0, None, "0"),
-        (9.996, 2, "10.00"),
-        (float("nan"), None, "–"),
+        (-0.0123, "−0.0123"),
+        (15860224.0, "15,860,224"),
+        (-0.00123, "−0.00123"),
+        (0.0, "0"),
+        (99.96, "100.0"),
+        (float("nan"), "–"),
     ],
 )
-def test_numbers(value, decimals, text):
-    assert number(value, decimals) == text
+def test_numbers(value, text):
+    assert number(value) == text
 
 
 def colours(theme):

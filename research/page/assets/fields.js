@@ -119,14 +119,18 @@ function legend(examples) {
   );
 }
 
-/** Returns two networks: without pooling as far as possible, and with it. */
+/** Returns two networks: without pooling as far as possible, and one like it with it. */
 function opposites(networks) {
   const sees = ({ last }) => (last.receptive.includes(null) ? Infinity : last.receptive[0]);
   const finite = range(networks.length).filter((i) => sees(networks[i]) < Infinity);
   const order = finite.length > 1 ? finite : range(networks.length);
   order.sort((a, b) => sees(networks[a]) - sees(networks[b]) || a - b);
   const [least] = order;
-  const pools = (i) =>
-    networks[i].arm.startsWith("max") && sees(networks[i]) > sees(networks[least]);
-  return [least, order.find(pools) ?? order[order.length - 1]];
+  const words = (i) => networks[i].arm.split(", ");
+  const like = (i) => words(i).filter((word) => words(least).includes(word)).length;
+  const pools = order.filter(
+    (i) => words(i).includes("max") && sees(networks[i]) > sees(networks[least]),
+  );
+  pools.sort((a, b) => like(b) - like(a));
+  return [least, pools[0] ?? order[order.length - 1]];
 }
