@@ -83,9 +83,8 @@ def commands(words: Sequence[str]) -> Iterator[list[str]]:
         return
     for name in names:
         if not parts(name):
-            known = sorted(
-                p.stem for p in CONF.glob("experiment/*.yaml") if parts(p.stem)
-            )
+            known = [p.stem for p in CONF.glob("experiment/*.yaml") if parts(p.stem)]
+            known.sort(key=lambda one: (one[0], len(one), one))
             raise UserError(f"experiment={name}: there are {', '.join(known)}")
     scale = _one_of(SCALES, "scale", given.get("scale", "cpu"))
     lists = [_one_of(LISTS, "only", given["only"])] if "only" in given else LISTS
