@@ -61,6 +61,7 @@ class Measurement:
         examples: Any,
         *,
         params: Mapping[str, Any] | None = None,
+        bounds: tuple[float, float] | None = (0.0, 1.0),
         method: str = "",
         arrays: Mapping[str, np.ndarray] | None = None,
     ) -> Measurement:
@@ -72,11 +73,12 @@ class Measurement:
           examples: (n,) one value per example, in any library's array; kept in
             `arrays["examples"]`.
           params: see the class.
+          bounds: the least and the largest value of an example; None: it has no end.
           method: see the class.
           arrays: further per-example values to keep.
         """
         examples = np.asarray(examples)
-        low, high, how = bootstrap_mean(examples)
+        low, high, how = bootstrap_mean(examples, bounds=bounds)
         return cls(
             protocol,
             measure,

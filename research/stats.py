@@ -32,34 +32,40 @@ NO_INTERVAL = Interval(np.nan, np.nan, "")
 
 
 def bootstrap_mean(
-    values: Values, *, resamples: int = 2000, level: float = LEVEL, seed: int = 0
+    values: Values,
+    *,
+    bounds: tuple[float, float] | None = (0.0, 1.0),
+    resamples: int = 2000,
+    level: float = LEVEL,
+    seed: int = 0,
 ) -> Interval:
     """Percentile bootstrap of a mean over examples (Efron 1979).
 
     Only the counts of the distinct values matter to a mean, and these are multinomial:
     for 0/1 data one binomial draw is a whole resample, in the same distribution.
 
-    The bootstrap of equal values has no width, however few they are. Where all are 0 or
-    all are 1 the exact binomial interval (Clopper & Pearson 1934) stands in: a quantity
-    in [0, 1] with mean μ is 0 with probability at most 1 − μ, so the bound holds for
+    The bootstrap of equal values has no width, however few they are. Where all are at
+    one of the bounds the exact binomial interval (Clopper & Pearson 1934) stands in: a
+    quantity in [0, 1] with mean μ is 0 with probability at most 1 − μ, so it holds for
     any such quantity, |Δp| too. For other equal values there is no interval.
 
     Args:
       values: (n,) one finite value per example; their unit is the result's.
+      bounds: the least and the largest value that there can be; None: it has no end.
       resamples: bootstrap means drawn.
       level: coverage aimed at.
       seed: of the draws, so that the same data give the same interval.
 
     Returns:
       The interval, named `bootstrap over examples` or `Clopper–Pearson over examples`;
-      `NO_INTERVAL` for no values, non-finite ones, or equal ones outside {0, 1}.
+      `NO_INTERVAL` for no values, non-finite ones, or equal ones off the bounds.
     """
     values = np.asarray(values, np.float64)
     if not values.size or not np.isfinite(values).all():
         return NO_INTERVAL
     support, counts = np.unique(values, return_counts=True)
     if support.size == 1:
-        return _clopper_pearson(support[0], values.size, level)
+        return _clopper_pearson(support[0], values.size, level, bounds)
     rng = np.random.default_rng(seed)
     # Drawing k multinomial counts costs about as much as drawing 10·k indices.
     few = 10 * support.size < values.size
@@ -154,12 +160,17 @@ def holm(pvalues: Sequence[float] | Values) -> Float[np.ndarray, " n"]:
     return adjusted
 
 
-def _clopper_pearson(value: float, n: int, level: float) -> Interval:
+def _clopper_pearson(
+    value: float, n: int, level: float, bounds: tuple[float, float] | None
+) -> Interval:
+    if bounds is None or value not in bounds:
+        return NO_INTERVAL
+    low, high = bounds
     reach = _tails(level)[0] ** (1 / n)  # the beta quantile in closed form at 0 and n
     how = "Clopper–Pearson over examples"
-    if value == 0:
-        return Interval(0.0, 1 - reach, how)
-    return Interval(reach, 1.0, how) if value == 1 else NO_INTERVAL
+    if value == low:
+        return Interval(low, low + (1 - reach) * (high - low), how)
+    return Interval(low + reach * (high - low), high, how)
 
 
 def _tails(level: float) -> tuple[float, float]:

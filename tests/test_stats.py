@@ -63,6 +63,16 @@ def test_equal_proportions_get_the_exact_interval(value, n):
     assert how == "Clopper–Pearson over examples"
 
 
+def test_bounds_scale_the_exact_interval():
+    unit = bootstrap_mean(np.zeros(7))
+    low, high, how = bootstrap_mean(np.ones(7), bounds=(1.0, 10.0))
+    assert (low, high) == pytest.approx((1.0, 1 + 9 * unit.high)) and how == unit.how
+    low, high, _ = bootstrap_mean(np.full(7, 10.0), bounds=(1.0, 10.0))
+    assert (low, high) == pytest.approx((10 - 9 * unit.high, 10.0))
+    assert bootstrap_mean(np.zeros(7), bounds=None) is NO_INTERVAL
+    assert bootstrap_mean(np.ones(7), bounds=(0.0, 5.0)) is NO_INTERVAL
+
+
 @pytest.mark.parametrize("values", [[0.5] * 9, [], [1.0, np.nan], [0.0, np.inf]])
 def test_no_interval_where_data_cannot_give_one(values):
     assert bootstrap_mean(np.array(values, np.float64)) is NO_INTERVAL

@@ -25,8 +25,18 @@ class Split:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def first(self, examples: int | None) -> Split:
-        """Returns the first so many examples, or as many as there are; None: all."""
+    def first(self, examples: int | None, name: str = "eval.….examples") -> Split:
+        """Returns the first so many examples, or as many as there are; None: all.
+
+        Args:
+          examples: how many.
+          name: the config key that says so, for the error.
+
+        Raises:
+          UserError: fewer than one.
+        """
+        if examples is not None and examples < 1:
+            raise UserError(f"{name}={examples}: takes at least 1, or null for all")
         return Split(self.images[:examples], self.labels[:examples])
 
 

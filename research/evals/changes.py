@@ -51,7 +51,7 @@ def evaluate(
       For every amount `agreement`, `mac`, `accuracy` and `relative_logit_distance`, and
       for every kind `worst_accuracy`: right at each of its amounts and unchanged.
     """
-    split = split.first(examples)
+    split = split.first(examples, "eval.changes.examples")
     predictor = Predictor.of(predict, batch=batch)
     still = predictor.logits(split.images)
     seeds = draw_seeds(seed, len(split))
@@ -94,5 +94,10 @@ def compared(
     for measure, examples in measures.items():
         arrays = top if measure == "agreement" else {}
         yield Measurement.of_examples(
-            protocol, measure, examples, params=params, arrays=arrays
+            protocol,
+            measure,
+            examples,
+            params=params,
+            bounds=None if measure == "relative_logit_distance" else (0.0, 1.0),
+            arrays=arrays,
         )

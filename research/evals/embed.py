@@ -115,7 +115,12 @@ def evaluate(
         path = measure == "jaggedness"
         arrays = {"predictions": tops.T, "places": places, "step": step} if path else {}
         yield Measurement.of_examples(
-            "embed", measure, examples, params=params, arrays=arrays
+            "embed",
+            measure,
+            examples,
+            params=params,
+            bounds=(0.0, float(steps) if path else 1.0),
+            arrays=arrays,
         )
 
 

@@ -90,7 +90,9 @@ def evaluate(
         },
     )
     if isinstance(predict, Network):
-        yield from receptive(predict, split.images[:examples], grid)
+        yield from receptive(
+            predict, split.first(examples, "eval.explorer.examples").images, grid
+        )
 
 
 def first_of_classes(labels: Classes, most: int) -> Int[np.ndarray, " chosen"]:

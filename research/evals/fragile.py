@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from research.data.source import Split
-from research.errors import UserError
 from research.evals.predictor import Predictor
 from research.metrics import confidence, predictions
 from research.perturb import circular
@@ -41,13 +40,9 @@ def evaluate(
       `offsets` (k, 2) that take most, the class predicted of the `unshifted` and of the
       `shifted` image, and each one's probability, `p_unshifted` and `p_shifted`. Then
       `worst_agreement`, 1 for images that keep their class under all eight.
-
-    Raises:
-      UserError: no examples.
     """
-    images, labels = split.images[:examples], split.labels[:examples]
-    if not len(images):
-        raise UserError(f"eval.fragile.examples={examples}: takes at least 1")
+    split = split.first(examples, "eval.fragile.examples")
+    images, labels = split.images, split.labels
     predictor = Predictor.of(predict, batch=batch)
     still = predictor.logits(images)
     moved = np.stack(

@@ -52,7 +52,7 @@ def evaluate(
       UserError: not a network of ours.
     """
     inside = Inside(predict, name="layers", batch=batch)
-    images = split.images[:examples]
+    images = split.first(examples, "eval.layers.examples").images
     for d in shifts:
         offset = (d, d) if isinstance(d, int) else tuple(d)
         offsets = np.tile(np.array(offset, np.int32), (len(images), 1))
@@ -65,8 +65,9 @@ def evaluate(
                 "shift": list(offset),
                 "grid": "on" if on.all() else "off",
             }
-            yield Measurement.of_examples("layers", "error", error, params=params)
-            yield Measurement.of_examples("layers", "cosine", cosine, params=params)
+            measured = partial(Measurement.of_examples, "layers", params=params)
+            yield measured("error", error, bounds=None)
+            yield measured("cosine", cosine, bounds=(-1.0, 1.0))
 
 
 def deviations(

@@ -71,7 +71,7 @@ def evaluate(
     """
     if not set(objects) <= STRENGTHS.keys():
         raise UserError(f"eval.location.objects={list(objects)}: takes 1, 2 or both")
-    images = split.images[:examples]
+    images = split.first(examples, "eval.location.examples").images
     if len(images) < FEWEST:
         raise UserError(
             f"eval.location.examples={len(images)}: {FEWEST} are the fewest to fit, "
@@ -179,10 +179,10 @@ def read_out(
     examples = 1 - (missed / truth.var(0)).mean(1)
     penalty = {"penalty": np.asarray(fit.penalty)}
     yield Measurement.of_examples(
-        "location", "r2", examples, params=params, arrays=penalty
+        "location", "r2", examples, params=params, bounds=None, arrays=penalty
     )
     yield Measurement.of_examples(
-        "location", "distance", np.sqrt(missed.sum(1)), params=params
+        "location", "distance", np.sqrt(missed.sum(1)), params=params, bounds=None
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -64,13 +65,12 @@ def evaluate(
       batch: images a call, of brute force.
 
     Raises:
-      UserError: an unknown method, or no examples.
+      UserError: an unknown method.
     """
     if method not in METHODS:
         raise UserError(f"eval.orbit.method={method}: there are {', '.join(METHODS)}")
-    images, labels = split.images[:examples], split.labels[:examples]
-    if not len(images):
-        raise UserError(f"eval.orbit.examples={examples}: no images; take at least 1")
+    split = split.first(examples, "eval.orbit.examples")
+    images, labels = split.images, split.labels
     predictor = Predictor.of(predict, batch=batch)
     look, how = looker(predictor, images, method=method, memory=memory)
     network, height, width = predictor.predict, *images.shape[1:3]
@@ -78,7 +78,8 @@ def evaluate(
         return
     at = draw_offsets(jax.random.key(seed), len(images), 0, (height - 1, width - 1))
     tops, changes, checked = looked(look, images, at, block)
-    yield from summary(tops, changes, labels, (height, width), how)
+    classes = checked.shape[-1]
+    yield from summary(tops, changes, labels, (height, width), classes, how)
     if how != BRUTE:
         direct = predictor.logits(images, circular, at)
         error = np.abs(checked - direct).max(1) / (direct.std() or 1)
@@ -149,6 +150,7 @@ def summary(
     changes: Values,
     labels: Classes,
     shape: tuple[int, int],
+    classes: int,
     how: str,
 ) -> Iterator[Measurement]:
     """Yields the measures of predictions over one period of shifts.
@@ -158,6 +160,7 @@ def summary(
       changes: (N,) mean absolute change of the probability over all shifts.
       labels: (N,).
       shape: (H, W), multiples of (P, Q).
+      classes: how many there are.
       how: how the predictions were computed.
     """
     same = tops == tops[:, :1, :1]
@@ -169,7 +172,10 @@ def summary(
     yield orbit("worst_agreement", same.all((1, 2)))
     yield orbit("accuracy", right.mean((1, 2)))
     yield orbit("worst_accuracy", right.all((1, 2)))
-    yield orbit("distinct", np.array([len(np.unique(one)) for one in tops]))
+    distinct = np.array([len(np.unique(one)) for one in tops])
+    yield orbit(
+        "distinct", distinct, bounds=(1.0, float(min(classes, math.prod(shape))))
+    )
     yield orbit("mac", changes)
 
 

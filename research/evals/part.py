@@ -32,7 +32,7 @@ def evaluate(
 
     Args:
       predict: any `images → logits`, of who it is.
-      split: of the data that `pairs` draws, for its shape.
+      split: where the intact objects come from.
       pairs: `pairs(examples) → (intact, jumbled, labels)`, arrays of uint8 images.
       examples: how many pairs.
       batch: examples a call.
@@ -42,13 +42,14 @@ def evaluate(
       and true; `agreement` between the two, and `mac`.
 
     Raises:
-      UserError: the images of the split have another shape.
+      UserError: none of the intact objects is in the split.
     """
     intact, jumbled, labels = pairs(examples)
-    if split.images.shape[1:] != intact.shape[1:]:
+    known = {image.tobytes() for image in split.images}
+    if not any(image.tobytes() in known for image in intact):
         raise UserError(
-            f"eval=part: the images are {split.images.shape[1:]} and those with known "
-            f"parts {intact.shape[1:]}; use data=faces"
+            "eval=part: none of the objects with known parts is among the images; they "
+            "are of data=faces split=test"
         )
     predictor = Predictor.of(predict, batch=batch)
     logits = [predictor.logits(images) for images in (intact, jumbled)]

@@ -56,7 +56,7 @@ def evaluate(
       W. Luo, Y. Li, R. Urtasun, R. Zemel, Understanding the Effective Receptive Field
       in Deep Convolutional Neural Networks, NIPS 2016, arXiv:1701.04128.
     """
-    images = split.images[:examples]
+    images = split.first(examples, "eval.receptive.examples").images
     inside = Inside(predict, name="receptive", batch=len(images))
     for index, field in enumerate(fields(inside, images)):
         gaussian = fitted(field)

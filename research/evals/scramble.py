@@ -63,7 +63,7 @@ def evaluate(
     Raises:
       UserError: none of the grids, or blocks, divides the image.
     """
-    split = split.first(examples)
+    split = split.first(examples, "eval.scramble.examples")
     seeds = draw_seeds(seed, len(split))
     compared = partial(rows_of, split=split)
     predictor = Predictor.of(predict, batch=batch)

@@ -60,7 +60,8 @@ def evaluate(
         makes the crops all translations within ±m.
       distances: largest distance d, pixels.
       compat: adds the loop of a publication, the rows under its name (see `PUBLISHED`):
-        `aps_cifar`, `aps_imagenet` or `zhang`.
+        `aps_cifar`, `aps_imagenet` or `zhang`. They have no interval: one offset serves
+        a whole batch, and few batches are no sample of offsets.
       examples: how many of the split, from the first; None: all.
       seed: of the offsets: they are the same for every classifier.
       batch: examples a call; under `compat` also how many share an offset.
@@ -72,7 +73,7 @@ def evaluate(
       R. Zhang, ICML 2019, arXiv:1904.11486 (crop); A. Chaman and I. Dokmanić, CVPR
       2021, arXiv:2011.14214 (circular).
     """
-    split = split.first(examples)
+    split = split.first(examples, "eval.shift.examples")
     images, labels = split.images, split.labels
     count = len(images)
     check(images, max_shift, pad, compat)
@@ -83,7 +84,10 @@ def evaluate(
     if compat is not None:
         shared = drawing(seed, count, share=batch)
         views = PUBLISHED[compat](images, shared, max_shift, pad)
-        pairs.append(replace(views, params={**views.params, "batch": batch}))
+        published = replace(views, params={**views.params, "batch": batch})
+        for one in compare(predictor, images, published, unshifted, labels):
+            # examples that share an offset are not independent
+            yield replace(one, low=None, high=None, interval="")
     for views in pairs:
         yield from compare(predictor, images, views, unshifted, labels)
     for distance in range(1, min(distances, min(images.shape[1:3]) // 2) + 1):
@@ -191,7 +195,9 @@ def compare(
     yield measured("agreement", agreement(a, b), arrays=seen)
     yield measured("mac", mac(a, unshifted))
     yield measured("accuracy", correct(a, labels))
-    yield measured("relative_logit_distance", relative_logit_distance(a, unshifted))
+    yield measured(
+        "relative_logit_distance", relative_logit_distance(a, unshifted), bounds=None
+    )
 
 
 def check(images: Stored, max_shift: int, pad: int | None, compat: str | None) -> None:

@@ -64,7 +64,7 @@ def chain(network: Network, images: Images, mesh: Mesh) -> list[Step]:
     whole remaining size, and not again.
 
     Args:
-      network: stages and a readout.
+      network: stages and a readout; dropout, which does nothing here, is left out.
       images: examples. The steps are tried on the maps of mixtures of them with noise,
         which are as large as theirs but have no ties and no constant border.
       mesh: devices that hold the steps.
@@ -74,7 +74,8 @@ def chain(network: Network, images: Images, mesh: Mesh) -> list[Step]:
     x = network.standardize((jnp.resize(images, noise.shape) + noise) / 2)
     steps: list[Step] = []
     rolling, unit = [True, True], (1, 1)
-    for module in (*network.stages, network.readout):
+    working = [one for one in network.stages if not isinstance(one, nnx.Dropout)]
+    for module in (*working, network.readout):
         graph, state = nnx.split(module)
         state = devices.replicate(nnx.as_pure(state), mesh)
         stride = (1, 1) if module is network.readout else module.stride

@@ -62,7 +62,7 @@ def evaluate(
         maps = inside.features(images)
         return [moments(*inside.stages[index], maps[index]) for index in indices]
 
-    found = inside.map(tables, split.images[:examples])
+    found = inside.map(tables, split.first(examples, "eval.switches.examples").images)
     for index, table in zip(indices, found, strict=True):
         table = np.asarray(table, np.float64)
         whole, kept, *products = table[table[:, 0] > 0].T
@@ -88,10 +88,13 @@ def evaluate(
                 "error",
                 np.sqrt(lost / whole),
                 params=params,
+                bounds=None,
                 arrays={"factor": np.array(factor)},
             )
             cosine = shared / np.sqrt(whole * np.where(size > 0, size, 1))
-            yield Measurement.of_examples("switches", "cosine", cosine, params=params)
+            yield Measurement.of_examples(
+                "switches", "cosine", cosine, params=params, bounds=(-1.0, 1.0)
+            )
 
 
 def pools(stage: Any) -> bool:

@@ -56,6 +56,12 @@ def test_ink_is_never_jagged():
     name = "embed,size=0.5,steps=1"
     assert rows[f"{name}/jaggedness"].value == rows[f"{name}/flip"].value == 0
     assert rows[f"{name}/mac"].value == pytest.approx(0, abs=1e-6)
+    longer = table(embed.evaluate(ink, SPLIT, size=0.5, steps=3, background=0.6))
+    jagged = longer["embed,size=0.5,steps=3/jaggedness"]
+    assert (jagged.low, jagged.high) == (
+        0,
+        pytest.approx(3 * rows[f"{name}/flip"].high),
+    )
 
 
 def test_paths_stay_on_the_canvas_and_places_are_uniform():

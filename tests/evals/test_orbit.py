@@ -22,6 +22,7 @@ from research.layers import BatchNorm, ConvNormAct
 from research.models.convnet import chollet
 from research.models.network import Network
 from research.models.readout import Head, flatten, mean
+from research.models.stages import Dropout
 
 GAP = partial(Head, pool=mean)
 FLAT = partial(Head, pool=flatten, units=5)
@@ -251,6 +252,23 @@ def test_brute_force_and_foreign_classifiers_measure_the_same(split):
             )
 
 
+def test_dropout_is_nothing_that_shifts_could_share(split):
+    plain = network((8, 12), max_round, seed=1)
+    rngs = nnx.Rngs(0)
+    border = ConvNormAct(1, 2, padding="zero", rngs=rngs)
+    head = partial(GAP, classes=4)
+    loop = Network((8, 12, 1), [Dropout(0.5, rngs=rngs), border], head, rngs=rngs)
+    assert not list(evaluate(loop, split, method="closed"))
+    assert Orbit(plain, split.images).shared
+
+
+def test_an_invariant_network_has_one_prediction_give_or_take(split):
+    net = Network((8, 12, 1), [], partial(GAP, classes=3), rngs=nnx.Rngs(0))
+    one = by_measure(list(evaluate(net, split)))["distinct"]
+    assert (one.value, one.low) == (1, 1)
+    assert one.high == pytest.approx(1 + 2 * (1 - 0.025 ** (1 / 5)))  # of 3 classes
+
+
 def test_ties_are_counted():
     adaptive = partial(Downsample, sample=Energy)
     rngs = nnx.Rngs(0)
@@ -273,7 +291,9 @@ def test_an_unknown_method_and_no_examples_are_refused(split):
         UserError, match=r"eval.orbit.method=fast: there are auto, brute"
     ):
         next(evaluate(str, split, method="fast"))
-    with pytest.raises(UserError, match=r"eval.orbit.examples=0"):
+    with pytest.raises(
+        UserError, match=r"eval.orbit.examples=0: takes at least 1, or null"
+    ):
         next(evaluate(str, split, examples=0))
 
 

@@ -39,7 +39,7 @@ def test_a_bag_of_pixels_cannot_tell():
     assert accuracies[0] == accuracies[1]
 
 
-def test_other_images_are_refused():
-    other = split(shape=(8, 8, 1))
-    with pytest.raises(UserError, match="data=faces"):
-        next(part.evaluate(ink, other, pairs=pairs, examples=3))
+@pytest.mark.parametrize("other", [{"shape": (8, 8, 1)}, {"seed": 1}])
+def test_images_of_another_split_are_refused(other):
+    with pytest.raises(UserError, match="data=faces split=test"):
+        next(part.evaluate(ink, split(**other), pairs=pairs, examples=3))

@@ -117,6 +117,8 @@ def test_published_loops_draw_once_a_batch(compat, low, high, views, split):
     assert (batches == batches[:, :1]).all()
     assert (np.diff(batches[:, 0, 0], axis=0) != 0).any()
     assert (offsets.min(), offsets.max()) == (low, high)
+    assert all(m.interval == "" for m in measured if m.protocol == compat)
+    assert found(measured, "circular", "agreement").interval
     if views == 1:
         seen = one.arrays["predictions"]
         np.testing.assert_array_equal(seen[:, 1], many.labels)
