@@ -1,5 +1,8 @@
 """Every YAML composes and becomes an object; mistakes get the nearest that exists."""
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import jax
@@ -139,6 +142,49 @@ def test_a_mistake_is_answered_with_the_nearest(override, nearest):
     with pytest.raises(UserError) as caught:
         config.compose(override)
     assert nearest in str(caught.value) and "\n" not in str(caught.value)
+
+
+BUILD = """
+import json, sys
+from flax import nnx
+from research import config
+from research.errors import UserError
+
+for overrides in json.load(sys.stdin):
+    cfg = config.compose(*overrides)
+    try:
+        nnx.eval_shape(lambda: config.network(cfg, rngs=nnx.Rngs(0)))
+        print("nothing is wrong")
+    except UserError as error:
+        print(error)
+    except Exception as error:
+        print(repr(error))
+"""
+WRONG = {  # words of a command → how its one line begins
+    "downsample=blur downsample.lowpass.taps=2.5": (
+        "downsample.lowpass.taps=2.5: takes an integer"
+    ),
+    "downsample=flc downsample.lowpass.nyquist=keeep": (
+        "downsample.lowpass.nyquist=keeep: takes zero or keep"
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def answers():
+    """What each mistake is answered with, as users meet it: types are not checked."""
+    command = [sys.executable, "-c", BUILD]
+    asked = json.dumps([words.split() for words in WRONG])
+    done = subprocess.run(
+        command, input=asked, cwd=CONF.parent, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return dict(zip(WRONG, done.stdout.splitlines(), strict=True))
+
+
+@pytest.mark.parametrize("words", WRONG)
+def test_a_wrong_value_is_named_with_its_key(answers, words):
+    assert answers[words].startswith(WRONG[words])
 
 
 def test_run_names():

@@ -227,6 +227,10 @@ def test_infinite_norm_is_refused_after_a_reduce_that_repeats_values():
     "build, words",
     [
         (partial(Energy, norm=0.5), r"downsample\.sample\.norm=0\.5"),
+        (
+            partial(Learned, select="After"),
+            r"downsample\.sample\.select=After: takes before or after",
+        ),
         (partial(Learned, temperature=0), r"downsample\.sample\.temperature=0"),
     ],
 )
