@@ -167,6 +167,28 @@ WRONG = {  # words of a command → how its one line begins
     "downsample=flc downsample.lowpass.nyquist=keeep": (
         "downsample.lowpass.nyquist=keeep: takes zero or keep"
     ),
+    "model=vit_tiny model.patch=0": "model.patch=0: takes an integer",
+    "model=capsnet_small model.window=0": "model.window=0: takes an integer",
+    "model.window=2.5": "model.window=2.5: give an integer",
+    "downsample=adaptive_blur downsample.lowpass.taps=0": (
+        "downsample.lowpass.taps=0: takes an integer"
+    ),
+    "downsample=adaptive_blur downsample.lowpass.groups=0": (
+        "downsample.lowpass.groups=0: takes an integer"
+    ),
+    "downsample.stride=2.5": "downsample.stride=2.5: takes an integer",
+    "downsample.reduce.window=x": "downsample.reduce.window=x: takes an integer",
+    "model.head.units=0": "model.head.units=0: takes an integer",
+    "model.head.units=[8,2.5]": "model.head.units=2.5: takes an integer",
+    "model/head=grid model.head.pool.size=0": (
+        "model.head.pool.size=0: takes an integer"
+    ),
+    "downsample=aps downsample.sample.norm=.inf": (
+        "downsample.sample.norm=.inf: takes a number of at least 1, or inf"
+    ),
+    "downsample=lp downsample.reduce.p=.inf": (
+        "downsample.reduce.p=.inf: takes a number"
+    ),
 }
 
 

@@ -21,6 +21,7 @@ from research import convolution
 from research.errors import UserError, one_of
 from research.layers import BatchNorm, Conv
 from research.signal import (
+    at_least_one,
     band,
     binomial,
     check,
@@ -246,7 +247,8 @@ class Adaptive(Lowpass):
       rngs: initialises the prediction.
 
     Raises:
-      UserError: the groups do not divide the channels of the map, or of a companion.
+      UserError: taps or groups below 1, or groups that do not divide the channels of
+        the map, or of a companion.
 
     References:
       X. Zou, F. Xiao, Z. Yu, Y. J. Lee, Delving Deeper into Anti-aliasing in ConvNets,
@@ -265,8 +267,8 @@ class Adaptive(Lowpass):
         rngs: nnx.Rngs,
     ):
         del stride
-        self.taps = taps
-        self.groups = groups
+        self.taps = at_least_one(taps, "downsample.lowpass.taps")
+        self.groups = at_least_one(groups, "downsample.lowpass.groups")
         self.padding = padding
         self._check(features, "map")
         outputs = groups * taps**2

@@ -16,6 +16,7 @@ from research.errors import UserError
 from research.layers import Conv, ConvNormAct, Dense
 from research.losses import margin
 from research.models.network import Network
+from research.signal import at_least_one
 from research.types import Images, Labels, Logits, Map, Padding, Stride
 
 Capsules = Float[Array, "batch classes units"]
@@ -233,6 +234,7 @@ def capsnet(
       S. Sabour, N. Frosst, G. Hinton, Dynamic Routing Between Capsules, NeurIPS 2017,
       arXiv:1710.09829, section 4.
     """
+    at_least_one(window, "model.window")
     stages = [
         ConvNormAct(shape[-1], width, window, padding=padding, rngs=rngs),
         PrimaryCapsules(

@@ -15,6 +15,7 @@ from research.downsample import Downsample
 from research.errors import UserError
 from research.layers import Conv, Dense, glorot_uniform
 from research.models.network import Network, output_shape
+from research.signal import at_least_one
 from research.types import Map, Padding, Stride
 
 Tokens = Float[Array, "batch tokens width"]
@@ -263,6 +264,7 @@ def vit(
       L. Beyer et al., Better plain ViT baselines for ImageNet-1k, 2022,
       arXiv:2205.01580 (sinusoidal positions, global pooling).
     """
+    at_least_one(patch, "model.patch")
     embed = Conv(
         shape[-1], width, patch, padding=padding, init=glorot_uniform, rngs=rngs
     )
