@@ -75,6 +75,13 @@ def test_every_model_builds(model):
     assert parameters(f"model={model}", *data) > 0
 
 
+@pytest.mark.parametrize("data", ["folder", "tfds"])
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_data_of_any_channels_need_no_other_defaults(data, channels):
+    shape = [f"data={data}", f"data.shape=[16,16,{channels}]"]
+    assert parameters(*GIVEN, "model=tiny", *shape) > 0
+
+
 @pytest.mark.parametrize("option", options("optim"))
 def test_every_optimiser_builds(option):
     for schedule in options("optim/schedule"):
@@ -167,6 +174,10 @@ WRONG = {  # words of a command → how its one line begins
     "downsample=flc downsample.lowpass.nyquist=keeep": (
         "downsample.lowpass.nyquist=keeep: takes zero or keep"
     ),
+    "data=cifar10 data.mean=[0.5,0.5]": (
+        "data.mean=[0.5, 0.5]: images of 3 channels take one value, or 3"
+    ),
+    "data.std=[0.2,0.2,0.2]": "data.std=[0.2, 0.2, 0.2]: images of 1 channels",
     "model=vit_tiny model.patch=0": "model.patch=0: takes an integer",
     "model=capsnet_small model.window=0": "model.window=0: takes an integer",
     "model.window=2.5": "model.window=2.5: give an integer",
