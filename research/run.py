@@ -25,7 +25,7 @@ import jax
 from flax import nnx
 from omegaconf import DictConfig, OmegaConf
 
-from research import config, hosts
+from research import config, hosts, losses
 from research.checkpoint import Checkpoints
 from research.claims import rules
 from research.data.source import Dataset, Split
@@ -104,6 +104,7 @@ def attempted(
     train, measured = data.split("train"), data.split(cfg.split)
     total = steps(len(train), batch_size=cfg.train.batch_size, epochs=cfg.train.epochs)
     computing(cfg.train.dtype)
+    losses.check(config.shared(cfg.loss), network, data.shape)
     # What can be wrong is found by now: nothing is half-written for a mistake.
     provenance = describe(cfg, folder, choices=choices, command=command)
     provenance |= {"overrides": list(overrides), "rules": rules()}
