@@ -35,7 +35,8 @@ def build(
       direction: factory of the update's direction, such as `optax.scale_by_adam`.
       learning_rate: the peak of the schedule.
       schedule: factory `schedule(learning_rate, steps_per_epoch=…, epochs=…)`.
-      weight_decay: coefficient; biases, norms and `Undecayed` parameters take none.
+      weight_decay: coefficient; biases, norms and `Undecayed` parameters, such as the
+        embeddings of positions and classes, take none.
       decoupled: whether the decay bypasses the direction (AdamW) or is part of the
         gradient (L2, the SGD of the literature).
       clip: largest global norm of the gradient; None for no limit.
@@ -51,7 +52,10 @@ def build(
 
 
 def decays(params: Any) -> Any:
-    """Returns which parameters take weight decay: kernels, that is two axes or more."""
+    """Returns which parameters take weight decay: kernels.
+
+    They have two axes or more; what else has is `Undecayed`, and so says what it is.
+    """
     return jax.tree.map(
         lambda p: not isinstance(p, Undecayed) and p.ndim > 1,
         params,
