@@ -244,7 +244,8 @@ def vit(
     Args:
       shape: (height, width, channels) of an image.
       classes: number of logits.
-      downsample: factory `downsample(features, *, rngs, stride)`.
+      downsample: factory `downsample(features, *, rngs, stride)`, whose stride is the
+        size of a patch, whatever it would be by default (`downsample.stride`).
       head: factory `head(map_shape, classes, *, rngs)`: `gap` averages over the patches
         or, with a class token, reads that.
       position: factory of the position embedding: `Learned`, `Sinusoidal`, `Unplaced`.
