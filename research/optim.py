@@ -13,6 +13,7 @@ import jax
 import optax
 from flax import nnx
 
+from research.errors import UserError
 from research.layers import Undecayed
 
 Schedule = Callable[..., optax.Schedule]  # schedule(peak, steps_per_epoch, epochs)
@@ -72,8 +73,17 @@ def constant(peak: float, *, steps_per_epoch: int, epochs: int) -> optax.Schedul
 def cosine(
     peak: float, *, steps_per_epoch: int, epochs: int, warmup: float | int = 0
 ) -> optax.Schedule:
-    """Linear warm-up over `warmup` epochs, then half a cosine down to 0."""
+    """Linear warm-up over `warmup` epochs, then half a cosine down to 0.
+
+    Raises:
+      UserError: the warm-up takes the whole run, which then ends below its peak.
+    """
     rise = round(warmup * steps_per_epoch)
+    if not 0 <= rise < epochs * steps_per_epoch:
+        raise UserError(
+            f"optim.schedule.warmup={warmup} with train.epochs={epochs}: takes 0 or "
+            f"more epochs, and leaves one of the {epochs * steps_per_epoch} steps"
+        )
     fall = max(1, epochs * steps_per_epoch - rise)
     return optax.join_schedules(
         [

@@ -326,6 +326,15 @@ def test_schedules():
     )
 
 
+@pytest.mark.parametrize("warmup", [-1, 1.96, 2, 2.5])
+def test_a_warm_up_that_never_ends_is_refused(warmup):
+    words = rf"optim\.schedule\.warmup={warmup} with train\.epochs=2"
+    with pytest.raises(UserError, match=words):
+        optim.cosine(1.0, steps_per_epoch=10, epochs=2, warmup=warmup)
+    nearly = optim.cosine(1.0, steps_per_epoch=10, epochs=2, warmup=1.9)
+    assert max(float(nearly(step)) for step in range(20)) == pytest.approx(1)
+
+
 @pytest.mark.parametrize("decoupled", [False, True])
 def test_decoupled_decay_bypasses_the_direction(decoupled):
     chain = optim.build(
