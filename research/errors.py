@@ -5,6 +5,7 @@ bug of ours and keeps its traceback.
 """
 
 import signal
+from collections.abc import Sequence
 
 
 class UserError(ValueError):
@@ -12,6 +13,18 @@ class UserError(ValueError):
 
     Scripts exit with status 2.
     """
+
+
+def one_of(options: Sequence[str], value: object, key: str) -> str:
+    """Returns a word that is one of the options.
+
+    Raises:
+      UserError: it is none of them; a typo would otherwise be the default under the
+        name of another method.
+    """
+    if value not in options:
+        raise UserError(f"{key}={value}: takes {' or '.join(options)}")
+    return str(value)
 
 
 class Interrupted(SystemExit):

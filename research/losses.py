@@ -6,6 +6,8 @@ network's reconstruction). Labels are integers; the mean is over the batch.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 import optax
@@ -13,6 +15,32 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from research.types import Images, Labels, Logits
+
+
+def check(
+    loss: Callable[..., tuple[Array, Array]],
+    network: nnx.Module,
+    shape: tuple[int, int, int],
+) -> None:
+    """Traces a loss of a network on one image, computing nothing.
+
+    Args:
+      loss: `loss(network, images, labels) → (scalar, logits)`.
+      network: stays as it is.
+      shape: (height, width, channels) of an image.
+
+    Raises:
+      UserError: what the loss says of a network that it is not made for.
+    """
+    graph, state = nnx.split(network)
+    image = jax.ShapeDtypeStruct((1, *shape), jnp.float32)
+    label = jax.ShapeDtypeStruct((1,), jnp.int32)
+    jax.eval_shape(
+        lambda state, *batch: loss(nnx.merge(graph, state), *batch),
+        state,
+        image,
+        label,
+    )
 
 
 def cross_entropy(

@@ -13,6 +13,7 @@ import jax
 import optax
 from flax import nnx
 
+from research.errors import UserError
 from research.layers import Undecayed
 
 Schedule = Callable[..., optax.Schedule]  # schedule(peak, steps_per_epoch, epochs)
@@ -35,7 +36,8 @@ def build(
       direction: factory of the update's direction, such as `optax.scale_by_adam`.
       learning_rate: the peak of the schedule.
       schedule: factory `schedule(learning_rate, steps_per_epoch=…, epochs=…)`.
-      weight_decay: coefficient; biases, norms and `Undecayed` parameters take none.
+      weight_decay: coefficient; biases, norms and `Undecayed` parameters, such as the
+        embeddings of positions and classes, take none.
       decoupled: whether the decay bypasses the direction (AdamW) or is part of the
         gradient (L2, the SGD of the literature).
       clip: largest global norm of the gradient; None for no limit.
@@ -51,7 +53,10 @@ def build(
 
 
 def decays(params: Any) -> Any:
-    """Returns which parameters take weight decay: kernels, that is two axes or more."""
+    """Returns which parameters take weight decay: kernels.
+
+    They have two axes or more; what else has is `Undecayed`, and so says what it is.
+    """
     return jax.tree.map(
         lambda p: not isinstance(p, Undecayed) and p.ndim > 1,
         params,
@@ -68,8 +73,17 @@ def constant(peak: float, *, steps_per_epoch: int, epochs: int) -> optax.Schedul
 def cosine(
     peak: float, *, steps_per_epoch: int, epochs: int, warmup: float | int = 0
 ) -> optax.Schedule:
-    """Linear warm-up over `warmup` epochs, then half a cosine down to 0."""
+    """Linear warm-up over `warmup` epochs, then half a cosine down to 0.
+
+    Raises:
+      UserError: the warm-up takes the whole run, which then ends below its peak.
+    """
     rise = round(warmup * steps_per_epoch)
+    if not 0 <= rise < epochs * steps_per_epoch:
+        raise UserError(
+            f"optim.schedule.warmup={warmup} with train.epochs={epochs}: takes 0 or "
+            f"more epochs, and leaves one of the {epochs * steps_per_epoch} steps"
+        )
     fall = max(1, epochs * steps_per_epoch - rise)
     return optax.join_schedules(
         [

@@ -25,7 +25,7 @@ import jax
 from flax import nnx
 from omegaconf import DictConfig, OmegaConf
 
-from research import config, hosts
+from research import config, hosts, losses
 from research.checkpoint import Checkpoints
 from research.claims import rules
 from research.data.source import Dataset, Split
@@ -102,8 +102,11 @@ def attempted(
     network = config.network(cfg, rngs=nnx.Rngs(cfg.seed))
     parameters, evaluators = count(network), config.evals(cfg)
     train, measured = data.split("train"), data.split(cfg.split)
-    total = steps(len(train), batch_size=cfg.train.batch_size, epochs=cfg.train.epochs)
+    epochs = cfg.train.epochs
+    total = steps(len(train), batch_size=cfg.train.batch_size, epochs=epochs)
     computing(cfg.train.dtype)
+    config.optimizer(cfg)(steps_per_epoch=total // epochs, epochs=epochs)
+    losses.check(config.shared(cfg.loss), network, data.shape)
     # What can be wrong is found by now: nothing is half-written for a mistake.
     provenance = describe(cfg, folder, choices=choices, command=command)
     provenance |= {"overrides": list(overrides), "rules": rules()}

@@ -26,12 +26,23 @@ def pair(value: Size, name: str = "size") -> tuple[int, int]:
     Raises:
       UserError: not one or two integers of at least 1; `name` is the config key.
     """
-    sizes = (value, value) if isinstance(value, int) else tuple(value)
+    sizes = tuple(value) if isinstance(value, Sequence) else (value, value)
     if len(sizes) != 2 or not all(isinstance(s, int) and s >= 1 for s in sizes):
         raise UserError(
             f"{name}={value}: takes an integer of at least 1, or two: [height, width]"
         )
     return sizes
+
+
+def at_least_one(value: int, name: str) -> int:
+    """Returns a number of things, or a size that both axes share.
+
+    Raises:
+      UserError: no integer of at least 1; `name` is the config key.
+    """
+    if not isinstance(value, int) or value < 1:
+        raise UserError(f"{name}={value}: takes an integer of at least 1")
+    return value
 
 
 def widen(x: Float[Array, "..."]) -> Float[Array, "..."]:

@@ -1,5 +1,8 @@
 """Every YAML composes and becomes an object; mistakes get the nearest that exists."""
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import jax
@@ -72,6 +75,19 @@ def test_every_model_builds(model):
     assert parameters(f"model={model}", *data) > 0
 
 
+@pytest.mark.parametrize("data", ["folder", "tfds"])
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_data_of_any_channels_need_no_other_defaults(data, channels):
+    words = [f"data={data}", f"data.shape=[16,16,{channels}]", "model=tiny"]
+    cfg = config.compose(*GIVEN, *words)
+
+    def logits():
+        network = config.network(cfg, rngs=nnx.Rngs(0))
+        return network(jnp.zeros((2, *cfg.data.shape)))
+
+    assert nnx.eval_shape(logits).shape == (2, 2)
+
+
 @pytest.mark.parametrize("option", options("optim"))
 def test_every_optimiser_builds(option):
     for schedule in options("optim/schedule"):
@@ -139,6 +155,75 @@ def test_a_mistake_is_answered_with_the_nearest(override, nearest):
     with pytest.raises(UserError) as caught:
         config.compose(override)
     assert nearest in str(caught.value) and "\n" not in str(caught.value)
+
+
+BUILD = """
+import json, sys
+from flax import nnx
+from research import config
+from research.errors import UserError
+
+for overrides in json.load(sys.stdin):
+    cfg = config.compose(*overrides)
+    try:
+        nnx.eval_shape(lambda: config.network(cfg, rngs=nnx.Rngs(0)))
+        print("nothing is wrong")
+    except UserError as error:
+        print(error)
+    except Exception as error:
+        print(repr(error))
+"""
+WRONG = {  # words of a command → how its one line begins
+    "downsample=blur downsample.lowpass.taps=2.5": (
+        "downsample.lowpass.taps=2.5: takes an integer"
+    ),
+    "downsample=flc downsample.lowpass.nyquist=keeep": (
+        "downsample.lowpass.nyquist=keeep: takes zero or keep"
+    ),
+    "data=cifar10 data.mean=[0.5,0.5]": (
+        "data.mean=[0.5, 0.5]: images of 3 channels take one value, or 3"
+    ),
+    "data.std=[0.2,0.2,0.2]": "data.std=[0.2, 0.2, 0.2]: images of 1 channels",
+    "model=vit_tiny model.patch=0": "model.patch=0: takes an integer",
+    "model=capsnet_small model.window=0": "model.window=0: takes an integer",
+    "model.window=2.5": "model.window=2.5: give an integer",
+    "downsample=adaptive_blur downsample.lowpass.taps=0": (
+        "downsample.lowpass.taps=0: takes an integer"
+    ),
+    "downsample=adaptive_blur downsample.lowpass.groups=0": (
+        "downsample.lowpass.groups=0: takes an integer"
+    ),
+    "downsample.stride=2.5": "downsample.stride=2.5: takes an integer",
+    "downsample.reduce.window=x": "downsample.reduce.window=x: takes an integer",
+    "model.head.units=0": "model.head.units=0: takes an integer",
+    "model.head.units=[8,2.5]": "model.head.units=2.5: takes an integer",
+    "model/head=grid model.head.pool.size=0": (
+        "model.head.pool.size=0: takes an integer"
+    ),
+    "downsample=aps downsample.sample.norm=.inf": (
+        "downsample.sample.norm=.inf: takes a number of at least 1, or inf"
+    ),
+    "downsample=lp downsample.reduce.p=.inf": (
+        "downsample.reduce.p=.inf: takes a number"
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def answers():
+    """What each mistake is answered with, as users meet it: types are not checked."""
+    command = [sys.executable, "-c", BUILD]
+    asked = json.dumps([words.split() for words in WRONG])
+    done = subprocess.run(
+        command, input=asked, cwd=CONF.parent, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return dict(zip(WRONG, done.stdout.splitlines(), strict=True))
+
+
+@pytest.mark.parametrize("words", WRONG)
+def test_a_wrong_value_is_named_with_its_key(answers, words):
+    assert answers[words].startswith(WRONG[words])
 
 
 def test_run_names():

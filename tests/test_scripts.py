@@ -211,6 +211,8 @@ def test_sigterm_saves_and_says_how_to_go_on(tmp_path, digits):
         (["downsample.stride=0"], ["downsample.stride"]),
         (["train.dtype=float99"], ["train.dtype=float99", "bfloat16"]),
         (["train.epochs=0"], ["train.epochs=0"]),
+        (["loss=margin"], ["loss=margin", "model=capsnet"]),
+        (["optim.schedule.warmup=9"], ["optim.schedule.warmup=9", "train.epochs="]),
         (["split=tset"], ["split=tset", "validation"]),
     ],
     ids=lambda x: str(x[0]),

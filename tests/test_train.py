@@ -295,6 +295,26 @@ def test_weight_decay_spares_biases_norms_and_undecayed():
     assert moved == pytest.approx({"kernel": 0.1, "free": 0.0, "bias": 0.0})
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["model=chollet"],
+        ["model=local"],
+        ["model=resnet20"],
+        ["model=capsnet_small"],
+        ["model=vit_tiny", "model.class_token=true"],
+    ],
+    ids=lambda words: words[0],
+)
+def test_weight_decay_is_of_the_kernels_of_every_network(words):
+    """Whatever their axes: a locally connected layer's biases have three."""
+    cfg = config.compose(*words)
+    shapes = nnx.eval_shape(lambda: config.network(cfg, rngs=nnx.Rngs(0)))
+    decayed = nnx.to_flat_state(optim.decays(nnx.state(shapes, nnx.Param)))
+    for path, does in decayed:
+        assert does == (path[-1] in {"kernel", "matrices"}), path
+
+
 def test_schedules():
     cosine = optim.cosine(1.0, steps_per_epoch=10, epochs=4, warmup=1)
     rates = [float(cosine(step)) for step in (0, 5, 10, 25, 40)]
@@ -304,6 +324,15 @@ def test_schedules():
     assert float(optim.constant(0.3, steps_per_epoch=1, epochs=1)(9)) == pytest.approx(
         0.3
     )
+
+
+@pytest.mark.parametrize("warmup", [-1, 1.96, 2, 2.5])
+def test_a_warm_up_that_never_ends_is_refused(warmup):
+    words = rf"optim\.schedule\.warmup={warmup} with train\.epochs=2"
+    with pytest.raises(UserError, match=words):
+        optim.cosine(1.0, steps_per_epoch=10, epochs=2, warmup=warmup)
+    nearly = optim.cosine(1.0, steps_per_epoch=10, epochs=2, warmup=1.9)
+    assert max(float(nearly(step)) for step in range(20)) == pytest.approx(1)
 
 
 @pytest.mark.parametrize("decoupled", [False, True])

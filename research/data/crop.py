@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from research.data.arrays import Image as Pixels
-from research.data.images import MODES
+from research.data.images import pixels, upright_size
 
 ATTEMPTS = 10  # at a box that lies within the image
 Box = tuple[int, int, int, int]  # left, top, right, bottom
@@ -44,12 +44,13 @@ def random_resized(
     """
     height, width, channels = shape
     with Image.open(io.BytesIO(content)) as opened:
-        box = random_box(opened.size, rng, area=area, ratio=ratio)
+        full = upright_size(opened)
+        box = random_box(full, rng, area=area, ratio=ratio)
         scale = width / (box[2] - box[0]), height / (box[3] - box[1])
-        full = opened.size
+        wanted = ceil(full[0] * scale[0]), ceil(full[1] * scale[1])
         # JPEG can be decoded at ½, ¼ or ⅛, in as little of the time, if that suffices.
-        opened.draft(None, (ceil(full[0] * scale[0]), ceil(full[1] * scale[1])))
-        image = opened.convert(MODES[channels])
+        opened.draft(None, wanted if full == opened.size else wanted[::-1])
+        image = pixels(opened, channels)
     drafted = np.multiply(box, np.tile(np.divide(image.size, full), 2)).tolist()
     part = image.resize((width, height), Image.Resampling.BILINEAR, box=drafted)
     if flip and rng.random() < 0.5:

@@ -16,8 +16,10 @@ from jaxtyping import Int, UInt8
 from PIL import Image
 
 from research.data.images import png
+from research.errors import UserError
 
 EVERY = 5  # of the digits ordered by class, every fifth is a test image
+SHAPE = (28, 28, 1)
 LEVELS = 16  # the largest value of the source
 INK = 16  # rows and columns of an enlarged digit
 
@@ -31,11 +33,17 @@ def from_sklearn(
     data_dir: Path,
     manual_dir: Path | None,
 ) -> Any:
-    """Returns the TFDS builder of the digits; no file is needed (`manual_dir`)."""
+    """Returns the TFDS builder of the digits; no file is needed (`manual_dir`).
+
+    Raises:
+      UserError: another shape is asked for.
+    """
     from sklearn.datasets import load_digits  # these two take seconds to import
 
     from research.data.records import image_builder
 
+    if shape != SHAPE:  # under one version there is one: the first would block others
+        raise UserError(f"data.shape={list(shape)}: digits are {list(SHAPE)}")
     source = load_digits()
     images = draw(source.images, shape[:2])
     labels = source.target

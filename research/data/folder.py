@@ -2,7 +2,8 @@
 
 Splits are the folders `train`, `validation` (or `val`) and `test` that there are;
 classes are the folders in `train` in alphabetical order. Files are stored as they are,
-at their own size, and scaled to `data.shape` when arrays are made.
+at their own size, and scaled to `data.shape` when arrays are made; what is no 8-bit
+JPEG or PNG, or is turned by its EXIF orientation, becomes an upright PNG.
 """
 
 from __future__ import annotations

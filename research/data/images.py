@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 import io
+import struct
 
 import numpy as np
 from jaxtyping import UInt8
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 
 MODES = {1: "L", 3: "RGB"}  # by number of channels
 STORABLE = {"JPEG", "PNG"}  # the formats that every reader of TFDS decodes
+TURNS = {  # what puts an image upright, by its EXIF orientation
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+SIDEWAYS = {TURNS[number] for number in (5, 6, 7, 8)}  # these swap height and width
 UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
 
 
 def png(image: UInt8[np.ndarray, "height width channels"]) -> bytes:
     """Returns an image with 1 or 3 channels as PNG."""
-    pixels = image[:, :, 0] if image.shape[2] == 1 else image
+    plane = image[:, :, 0] if image.shape[2] == 1 else image
     buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG", compress_level=1)  # 3× faster than 6
+    Image.fromarray(plane).save(buffer, "PNG", compress_level=1)  # 3× faster than 6
     return buffer.getvalue()
 
 
@@ -34,11 +45,43 @@ def storable(content: bytes, shape: tuple[int | None, int | None, int]) -> bytes
     height, width, channels = shape
     with Image.open(io.BytesIO(content)) as image:
         image.load()
-        sized = height is None or width is None or image.size == (width, height)
-        if sized and image.format in STORABLE and image.mode == MODES[channels]:
+        found = upright_size(image)
+        sized = height is None or width is None or found == (width, height)
+        plain = image.mode == MODES[channels] and turn(image) is None
+        if sized and plain and image.format in STORABLE:
             return content
-        size = image.size[::-1] if height is None or width is None else (height, width)
+        size = found[::-1] if height is None or width is None else (height, width)
     return png(fit(content, (*size, channels)))
+
+
+def turn(opened: Image.Image) -> Image.Transpose | None:
+    """Returns what puts an image upright; None where its EXIF says nothing, or rubbish.
+
+    It does not read the pixels of a JPEG.
+    """
+    try:
+        return TURNS.get(opened.getexif().get(ExifTags.Base.Orientation))
+    except (*UNREADABLE, struct.error):  # broken pixels are told of when they are read
+        return None
+
+
+def upright_size(opened: Image.Image) -> tuple[int, int]:
+    """Returns the (width, height) of an image as it is to be seen."""
+    width, height = opened.size
+    return (height, width) if turn(opened) in SIDEWAYS else (width, height)
+
+
+def pixels(opened: Image.Image, channels: int) -> Image.Image:
+    """Returns an image upright, in 8 bits of luma (ITU-R 601-2) or of each colour.
+
+    Of 16 bits the upper 8 are kept, as Pillow does with colours; greys it would clip.
+    """
+    upright, image = turn(opened), opened
+    if image.mode.startswith("I"):
+        upper = np.asarray(image).clip(0, 2**16 - 1) >> 8
+        image = Image.fromarray(upper.astype(np.uint8))
+    image = image.convert(MODES[channels])
+    return image if upright is None else image.transpose(upright)
 
 
 def fit(
@@ -47,7 +90,7 @@ def fit(
     """Decodes an image to (height, width, channels).
 
     Another size is scaled (bilinear, aspect kept) until it just covers height × width,
-    then cut at the centre; one channel is the luma of ITU-R 601-2.
+    then cut at the centre; for the rest see `pixels`.
 
     Args:
       content: of the file.
@@ -60,7 +103,7 @@ def fit(
     """
     height, width, channels = shape
     with Image.open(io.BytesIO(content)) as opened:
-        image = opened.convert(MODES[channels])
+        image = pixels(opened, channels)
     if image.size != (width, height) or central < 1:
         border = (1 - central) / 2
         kind = Image.Resampling.BILINEAR

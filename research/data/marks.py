@@ -3,7 +3,8 @@
 A 32×32 canvas that wraps around holds two equal crosses of 3×3 pixels, `distance`
 pixels apart along one axis. Is the second below the first (0) or beside it (1)? Where
 the pair lies is uniform, so a window that never holds both marks sees the same in both
-classes: what a network answers from windows below `distance` + 1 pixels is chance.
+classes. A cross has arms of a pixel, and those that face each other are `distance` − 2
+pixels apart: what a network answers from windows below `distance` − 1 pixels is chance.
 """
 
 from __future__ import annotations

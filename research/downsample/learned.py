@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Literal
 
 import jax
 from flax import nnx
 
 from research.downsample.noise import Noise
 from research.downsample.sample import Phases, Scored, Scores
-from research.errors import UserError
+from research.errors import UserError, one_of
 from research.layers import Conv, Undecayed, convolve
 from research.signal import pad, polyphase, widen
 from research.types import Map, Stride
@@ -40,7 +39,7 @@ class Learned(Scored):
       rngs: initialises the convolutions (He normal); the Gumbel noise.
 
     Raises:
-      UserError: a temperature that is not positive.
+      UserError: another `select`; a temperature that is not positive.
 
     References:
       R. A. Rojas-Gomez, T.-Y. Lim, A. G. Schwing, M. N. Do, R. A. Yeh, Learnable
@@ -53,7 +52,7 @@ class Learned(Scored):
         features: int,
         stride: Stride,
         *,
-        select: Literal["before", "after"] = "after",
+        select: str = "after",
         temperature: int | float = 1.0,
         hidden: int | None = None,
         rngs: nnx.Rngs,
@@ -63,7 +62,8 @@ class Learned(Scored):
             raise UserError(
                 f"downsample.sample.temperature={temperature}: takes a positive number"
             )
-        self.after_lowpass = select == "after"
+        key = "downsample.sample.select"
+        self.after_lowpass = one_of(("before", "after"), select, key) == "after"
         self.temperature = temperature
         width = hidden or features
         conv = partial(Conv, padding="circular", param=Undecayed, rngs=rngs)

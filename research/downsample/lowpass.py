@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Literal
 
 import jax
 import jax.numpy as jnp
@@ -19,9 +18,10 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from research import convolution
-from research.errors import UserError
+from research.errors import UserError, one_of
 from research.layers import BatchNorm, Conv
 from research.signal import (
+    at_least_one,
     band,
     binomial,
     check,
@@ -97,8 +97,10 @@ class Binomial(Lowpass):
         rngs: nnx.Rngs,
     ):
         del features, stride, rngs
-        if not 1 <= taps <= 7:
-            raise UserError(f"downsample.lowpass.taps={taps}: takes 1 to 7")
+        if not isinstance(taps, int) or not 1 <= taps <= 7:
+            raise UserError(
+                f"downsample.lowpass.taps={taps}: takes an integer from 1 to 7"
+            )
         self.taps = taps
         self.padding = padding
 
@@ -173,8 +175,9 @@ class Ideal(Lowpass):
       rngs: unused.
 
     Raises:
-      UserError: at the call, a map whose sides are no multiples of s (`keep`: of 2s;
-        odd n have no such band, and the published code destroys constants there).
+      UserError: another `nyquist`; at the call, a map whose sides are no multiples of s
+        (`keep`: of 2s; odd n have no such band, and the published code destroys
+        constants there).
 
     References:
       O. Rippel, J. Snoek, R. P. Adams, Spectral Representations for CNNs, NeurIPS 2015,
@@ -188,12 +191,13 @@ class Ideal(Lowpass):
         features: int,
         stride: Stride,
         *,
-        nyquist: Literal["zero", "keep"] = "zero",
+        nyquist: str = "zero",
         rngs: nnx.Rngs,
     ):
         del features, rngs
         self.factor = stride
-        self.keep_nyquist = nyquist == "keep"
+        key = "downsample.lowpass.nyquist"
+        self.keep_nyquist = one_of(("zero", "keep"), nyquist, key) == "keep"
 
     def __call__(self, x: Map, stride: Stride = (1, 1)) -> Map:
         """Returns the filtered map, at the kept positions."""
@@ -243,7 +247,8 @@ class Adaptive(Lowpass):
       rngs: initialises the prediction.
 
     Raises:
-      UserError: the groups do not divide the channels of the map, or of a companion.
+      UserError: taps or groups below 1, or groups that do not divide the channels of
+        the map, or of a companion.
 
     References:
       X. Zou, F. Xiao, Z. Yu, Y. J. Lee, Delving Deeper into Anti-aliasing in ConvNets,
@@ -262,8 +267,8 @@ class Adaptive(Lowpass):
         rngs: nnx.Rngs,
     ):
         del stride
-        self.taps = taps
-        self.groups = groups
+        self.taps = at_least_one(taps, "downsample.lowpass.taps")
+        self.groups = at_least_one(groups, "downsample.lowpass.groups")
         self.padding = padding
         self._check(features, "map")
         outputs = groups * taps**2

@@ -244,7 +244,7 @@ class Lp(Window):
         rngs: nnx.Rngs,
     ):
         super().__init__(features, stride, window=window, padding=padding, rngs=rngs)
-        if not 1 <= p < jnp.inf:
+        if isinstance(p, str) or not 1 <= p < jnp.inf:
             raise UserError(
                 f"downsample.reduce.p={p}: takes a number of at least 1; for p=inf use "
                 "downsample/reduce=max"

@@ -209,7 +209,7 @@ class Energy(Scored):
     Args:
       features: unused.
       stride: (s_h, s_w).
-      norm: p of the ℓp norm: 2, 1 or inf.
+      norm: p of the ℓp norm, at least 1: 2 as published; inf is the largest |x|.
       rngs: unused.
 
     Raises:
@@ -224,8 +224,10 @@ class Energy(Scored):
         self, features: int, stride: Stride, *, norm: int | float = 2, rngs: nnx.Rngs
     ):
         super().__init__(features, stride, rngs=rngs)
-        if not norm >= 1:
-            raise UserError(f"downsample.sample.norm={norm}: takes 2, 1 or inf")
+        if isinstance(norm, str) or not norm >= 1:
+            raise UserError(
+                f"downsample.sample.norm={norm}: takes a number of at least 1, or inf"
+            )
         self.norm = int(norm) if float(norm).is_integer() else norm
 
     def check(self, reduce: nnx.Module) -> None:

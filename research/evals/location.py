@@ -224,8 +224,10 @@ def untrained(network: Network, seed: int) -> Network:
     """Returns the network with its parameters drawn anew, the control for learning.
 
     Kernels are normal with variance 2/fan-in (He 2015), biases 0, scales 1, and batch
-    statistics those of no batch. For a network with its own initialiser, evaluate the
-    model without a run.
+    statistics those of no batch. The fan-in is the product of all axes but the last,
+    which is too much where there is a kernel for each position (locally connected
+    layers, capsules). For such a network, and any with its own initialiser, evaluate
+    the model without a run.
     """
     graph, params, rest = nnx.split(network, (nnx.Param, nnx.BatchStat), ...)
     key = jax.random.key(seed)

@@ -16,6 +16,7 @@ from research.errors import UserError
 from research.layers import Conv, ConvNormAct, Dense
 from research.losses import margin
 from research.models.network import Network
+from research.signal import at_least_one
 from research.types import Images, Labels, Logits, Map, Padding, Stride
 
 Capsules = Float[Array, "batch classes units"]
@@ -97,6 +98,12 @@ class DigitCapsules(nnx.Module):
     Every input capsule has a matrix of its own for each class, so this readout knows
     where things are: H·W·channels·classes·inputs·units weights.
 
+    Lengths lie in [0, 1), so that their softmax is all but uniform: with K = 10 no
+    class gets more than e/(e + 9), 23 %. Confidences, their mean absolute change
+    (`mac`) and the cross-entropy on held-out images (`loss`) are thus compressed, not
+    to be compared with those of a network whose logits are free. Agreement and accuracy
+    are: they ask for the largest alone.
+
     Args:
       shape: (H, W, C) of the last map.
       classes: K.
@@ -176,10 +183,18 @@ def loss(
     Returns:
       The mean loss and the lengths.
 
+    Raises:
+      UserError: the network has no capsules.
+
     References:
       S. Sabour, N. Frosst, G. Hinton, Dynamic Routing Between Capsules, NeurIPS 2017,
       arXiv:1710.09829.
     """
+    if not isinstance(network.readout, DigitCapsules):
+        raise UserError(
+            "loss=margin is of the lengths of capsules, and this network has none: "
+            "take loss=cross_entropy, or model=capsnet or capsnet_small"
+        )
     *_, last = network.features(images)
     capsules = network.readout.capsules(last)
     logits = lengths(capsules)
@@ -233,6 +248,7 @@ def capsnet(
       S. Sabour, N. Frosst, G. Hinton, Dynamic Routing Between Capsules, NeurIPS 2017,
       arXiv:1710.09829, section 4.
     """
+    at_least_one(window, "model.window")
     stages = [
         ConvNormAct(shape[-1], width, window, padding=padding, rngs=rngs),
         PrimaryCapsules(

@@ -84,9 +84,11 @@ def each(value: int | Sequence[int], count: int, key: str) -> list[int]:
     """Returns one value for each of `count` layers.
 
     Raises:
-      UserError: there are several values, but not as many as layers, or one is below 1.
+      UserError: there are several values, but not as many as layers, or one is no
+        integer of at least 1.
     """
-    values = [value] * count if isinstance(value, int) else list(value)
-    if len(values) != count or min(values) < 1:
+    values = list(value) if isinstance(value, Sequence) else [value] * count
+    fine = all(isinstance(one, int) and one >= 1 for one in values)
+    if len(values) != count or not fine:
         raise UserError(f"{key}={value}: give an integer ≥ 1, or {count} of them")
     return values

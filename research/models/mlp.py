@@ -11,6 +11,7 @@ from flax import nnx
 
 from research.downsample import Downsample
 from research.errors import UserError
+from research.layers import Undecayed
 from research.models.network import Network, output_shape
 from research.models.stages import scrambled
 from research.signal import pad, slide
@@ -95,7 +96,7 @@ class LocallyConnected(nnx.Module):
             )
         kernel = (*places, window, window, shape[2], outputs)
         self.kernel = nnx.Param(glorot_per_position(rngs.params(), kernel))
-        self.bias = nnx.Param(jnp.zeros((*places, outputs)))
+        self.bias = Undecayed(jnp.zeros((*places, outputs)))
 
     def __call__(self, x: Map) -> Map:
         """Returns relu(Σ own kernel · patch + own bias)."""

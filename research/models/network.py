@@ -49,7 +49,7 @@ class Network(nnx.Module):
 
     Raises:
       UserError: an image of this shape does not pass through the stages; the error
-        names the stage and the sizes.
+        names the stage and the sizes. Or the mean or std is of other channels.
     """
 
     def __init__(
@@ -63,8 +63,8 @@ class Network(nnx.Module):
         rngs: nnx.Rngs,
     ):
         self.stages = nnx.List(stages)
-        self.mean = tuple(np.atleast_1d(mean).tolist())
-        self.std = tuple(np.atleast_1d(std).tolist())
+        self.mean = per_channel(mean, shape[-1], "data.mean")
+        self.std = per_channel(std, shape[-1], "data.std")
         self.readout = readout(self.map_shapes(shape)[-1], rngs=rngs)
 
     def __call__(self, images: Images) -> Logits:
@@ -108,6 +108,23 @@ class Network(nnx.Module):
                 place = f"stage {index} of {len(self.stages)}"
                 raise UserError(f"{place}: {error}") from None
         return shapes
+
+
+def per_channel(
+    value: float | Sequence[float], channels: int, key: str
+) -> tuple[float, ...]:
+    """Returns one value for all channels, or one for each.
+
+    Raises:
+      UserError: there are others.
+    """
+    values = tuple(np.atleast_1d(value).tolist())
+    if len(values) not in {1, channels}:
+        raise UserError(
+            f"{key}={list(values)}: images of {channels} channels take one value, or "
+            f"{channels}: set {key}"
+        )
+    return values
 
 
 def output_shape(

@@ -12,6 +12,7 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from research.layers import Conv, Dense
+from research.signal import at_least_one
 from research.types import Logits, Map
 
 
@@ -36,6 +37,7 @@ def grid(x: Map, size: int = 7) -> Float[Array, "batch features"]:
     Cell i covers rows ⌊iH/size⌋ … ⌈(i+1)H/size⌉ − 1, so cells overlap, or repeat, where
     `size` does not divide H: PyTorch's adaptive average pooling.
     """
+    at_least_one(size, "model.head.pool.size")
     rows, columns = cells(x.shape[1], size), cells(x.shape[2], size)
     y = jnp.einsum("ih,bhwc,jw->bijc", rows.astype(x.dtype), x, columns.astype(x.dtype))
     return flatten(y)
@@ -60,6 +62,9 @@ class Head(nnx.Module):
       units: width of the hidden layer, or of each of several; None for none.
       dropout: rate after each hidden layer in training.
       rngs: initialises the dense layers (Glorot uniform).
+
+    Raises:
+      UserError: a width that is no integer of at least 1.
     """
 
     def __init__(
@@ -76,7 +81,7 @@ class Head(nnx.Module):
         last = jax.ShapeDtypeStruct((1, *shape), jnp.float32)
         width = jax.eval_shape(pool, last).shape[-1]
         hidden = []
-        for count in [units] if isinstance(units, int) else units or []:
+        for count in widths(units):
             hidden.append(Dense(width, count, rngs=rngs))
             width = count
         self.hidden = nnx.List(hidden)
@@ -90,6 +95,18 @@ class Head(nnx.Module):
             x = jax.nn.relu(layer(x))
             x = x if self.dropout is None else self.dropout(x)
         return jnp.asarray(self.logits(x))
+
+
+def widths(units: int | Sequence[int] | None) -> list[int]:
+    """Returns the widths of the hidden layers.
+
+    Raises:
+      UserError: one is no integer of at least 1.
+    """
+    if units is None:
+        return []
+    several = units if isinstance(units, Sequence) else [units]
+    return [at_least_one(count, "model.head.units") for count in several]
 
 
 class ClassMaps(nnx.Module):

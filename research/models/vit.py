@@ -13,8 +13,9 @@ from jaxtyping import Array, Float
 
 from research.downsample import Downsample
 from research.errors import UserError
-from research.layers import Conv, Dense, glorot_uniform
+from research.layers import Conv, Dense, Undecayed, glorot_uniform
 from research.models.network import Network, output_shape
+from research.signal import at_least_one
 from research.types import Map, Padding, Stride
 
 Tokens = Float[Array, "batch tokens width"]
@@ -23,7 +24,7 @@ small_normal = nnx.initializers.normal(0.02)
 
 
 class Learned(nnx.Module):
-    """A learned vector for every position of a map of one size.
+    """A learned vector for every position of a map of one size; takes no weight decay.
 
     Args:
       shape: (H, W, C) of the map.
@@ -33,7 +34,7 @@ class Learned(nnx.Module):
     stride: Stride = (1, 1)
 
     def __init__(self, shape: tuple[int, int, int], *, rngs: nnx.Rngs):
-        self.vectors = nnx.Param(small_normal(rngs.params(), tuple(shape)))
+        self.vectors = Undecayed(small_normal(rngs.params(), tuple(shape)))
 
     def __call__(self, x: Map) -> Map:
         """Returns the map plus the vectors."""
@@ -112,7 +113,7 @@ class AddToken(nnx.Module):
     stride: Stride = (1, 1)
 
     def __init__(self, width: int, *, rngs: nnx.Rngs):
-        self.token = nnx.Param(small_normal(rngs.params(), (width,)))
+        self.token = Undecayed(small_normal(rngs.params(), (width,)))
 
     def __call__(self, x: Map) -> Map:
         """Returns the map with the token beside it."""
@@ -243,7 +244,8 @@ def vit(
     Args:
       shape: (height, width, channels) of an image.
       classes: number of logits.
-      downsample: factory `downsample(features, *, rngs, stride)`.
+      downsample: factory `downsample(features, *, rngs, stride)`, whose stride is the
+        size of a patch, whatever it would be by default (`downsample.stride`).
       head: factory `head(map_shape, classes, *, rngs)`: `gap` averages over the patches
         or, with a class token, reads that.
       position: factory of the position embedding: `Learned`, `Sinusoidal`, `Unplaced`.
@@ -263,6 +265,7 @@ def vit(
       L. Beyer et al., Better plain ViT baselines for ImageNet-1k, 2022,
       arXiv:2205.01580 (sinusoidal positions, global pooling).
     """
+    at_least_one(patch, "model.patch")
     embed = Conv(
         shape[-1], width, patch, padding=padding, init=glorot_uniform, rngs=rngs
     )

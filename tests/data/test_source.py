@@ -163,6 +163,14 @@ def test_what_does_not_fit_the_config_is_named(prepared, key, value):
         load("digits", dir=prepared, **{key: value})
 
 
+def test_digits_are_made_in_one_shape_alone(tmp_path):
+    """Whichever shape came first would else be that of their version for ever."""
+    for shape in ([32, 32, 1], [28, 28, 3]):
+        with pytest.raises(UserError, match=r"data\.shape=.*digits are \[28, 28, 1\]"):
+            load("digits", dir=tmp_path, shape=shape)
+    assert len(load("digits", dir=tmp_path).split("test")) == 360
+
+
 def test_what_split_there_is_not_is_named(prepared):
     with pytest.raises(UserError, match=r"'dev' \(data.test_split\): it has t"):
         load("digits", dir=prepared, test_split="dev")

@@ -144,8 +144,15 @@ def test_groups_that_do_not_divide_are_named(channels, which, maps):
 
 @pytest.mark.parametrize("taps", [0, 8])
 def test_binomial_takes_one_to_seven_taps(taps):
-    with pytest.raises(UserError, match=f"downsample.lowpass.taps={taps}.*1 to 7"):
+    with pytest.raises(UserError, match=f"downsample.lowpass.taps={taps}.*from 1 to 7"):
         lowpass.Binomial(1, (2, 2), taps=taps, rngs=nnx.Rngs(0))
+
+
+def test_another_nyquist_is_refused():
+    """A typo would be the plain ideal filter under the name of FLC pooling."""
+    words = "downsample.lowpass.nyquist=keeep: takes zero or keep"
+    with pytest.raises(UserError, match=words):
+        lowpass.Ideal(1, (2, 2), nyquist="keeep", rngs=nnx.Rngs(0))
 
 
 @pytest.mark.parametrize(

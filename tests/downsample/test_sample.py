@@ -21,7 +21,7 @@ LAYOUTS = [((8, 8), (2, 2)), ((7, 9), (3, 2))]
 
 
 @pytest.mark.parametrize("shape, stride", LAYOUTS)
-@pytest.mark.parametrize("norm", [1, 2, np.inf])
+@pytest.mark.parametrize("norm", [1, 1.5, 2, 3, np.inf])
 def test_energy_keeps_the_phase_of_largest_norm(norm, shape, stride, maps, run):
     x = maps(5, *shape, 3)
     down = Downsample(3, stride, sample=partial(Energy, norm=norm), rngs=nnx.Rngs(0))
@@ -227,6 +227,10 @@ def test_infinite_norm_is_refused_after_a_reduce_that_repeats_values():
     "build, words",
     [
         (partial(Energy, norm=0.5), r"downsample\.sample\.norm=0\.5"),
+        (
+            partial(Learned, select="After"),
+            r"downsample\.sample\.select=After: takes before or after",
+        ),
         (partial(Learned, temperature=0), r"downsample\.sample\.temperature=0"),
     ],
 )

@@ -1,5 +1,7 @@
 """Capsules: against definitions written one capsule at a time."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,8 +9,12 @@ import pytest
 from flax import nnx
 
 from research.downsample import Downsample
-from research.losses import margin
+from research.errors import UserError
+from research.layers import Conv
+from research.losses import check, margin
 from research.models.capsule import capsnet, lengths, loss, route, squash
+from research.models.network import Network
+from research.models.readout import Head
 
 RNG = np.random.default_rng(0)
 
@@ -108,6 +114,19 @@ def test_loss_is_margin_plus_squared_error(network):
     expected = (np.asarray(margin(logits, labels)) + 0.01 * error).mean()
     np.testing.assert_allclose(value, expected, rtol=1e-5)
     np.testing.assert_allclose(logits, network(images), rtol=1e-6)
+
+
+def test_a_network_without_capsules_is_refused_before_it_is_trained(network):
+    """And one with them is left as it is."""
+    shape = (8, 8, 1)
+    head = partial(Head, classes=3)
+    other = Network(shape, [Conv(1, 2, rngs=nnx.Rngs(0))], head, rngs=nnx.Rngs(0))
+    with pytest.raises(UserError, match=r"loss=margin .* model=capsnet"):
+        check(loss, other, shape)
+    before = jax.tree.leaves(nnx.state(network))
+    check(loss, network, shape)
+    after = jax.tree.leaves(nnx.state(network))
+    assert all(a is b for a, b in zip(before, after, strict=True))
 
 
 def test_works_without_a_decoder():
