@@ -72,29 +72,33 @@ def evaluate(
     if not len(images):
         raise UserError(f"eval.orbit.examples={examples}: no images; take at least 1")
     predictor = Predictor.of(predict, batch=batch)
-    look, how = looker(predictor, images, method=method, memory=memory)
-    network, height, width = predictor.predict, *images.shape[1:3]
-    if method == "closed" and how == BRUTE:
-        return
-    at = draw_offsets(jax.random.key(seed), len(images), 0, (height - 1, width - 1))
-    tops, changes, checked = looked(look, images, at, block)
-    yield from summary(tops, changes, labels, (height, width), how)
-    if how != BRUTE:
-        direct = predictor.logits(images, circular, at)
-        error = np.abs(checked - direct).max(1) / (direct.std() or 1)
-        yield Measurement(
-            "orbit",
-            "closed_form_error",
-            float(error.max()),
-            len(images),
-            method=how,
-            arrays={"examples": error},
-        )
-    margin = margins(network, images, batch=batch)
-    if margin is not None:
-        yield Measurement.of_examples(
-            "orbit", "ties", margin < TIE, method=how, arrays={"margins": margin}
-        )
+
+    def measured() -> Iterator[Measurement]:
+        look, how = looker(predictor, images, method=method, memory=memory)
+        network, height, width = predictor.predict, *images.shape[1:3]
+        if method == "closed" and how == BRUTE:
+            return
+        at = draw_offsets(jax.random.key(seed), len(images), 0, (height - 1, width - 1))
+        tops, changes, checked = looked(look, images, at, block)
+        yield from summary(tops, changes, labels, (height, width), how)
+        if how != BRUTE:
+            direct = predictor.logits(images, circular, at)
+            error = np.abs(checked - direct).max(1) / (direct.std() or 1)
+            yield Measurement(
+                "orbit",
+                "closed_form_error",
+                float(error.max()),
+                len(images),
+                method=how,
+                arrays={"examples": error},
+            )
+        margin = margins(network, images, batch=batch)
+        if margin is not None:
+            yield Measurement.of_examples(
+                "orbit", "ties", margin < TIE, method=how, arrays={"margins": margin}
+            )
+
+    return measured()
 
 
 def looker(

@@ -44,23 +44,28 @@ def evaluate(
     Raises:
       UserError: the images of the split have another shape.
     """
-    intact, jumbled, labels = pairs(examples)
-    if split.images.shape[1:] != intact.shape[1:]:
+    known = pairs(1)[0].shape[1:]
+    if split.images.shape[1:] != known:
         raise UserError(
             f"eval=part: the images are {split.images.shape[1:]} and those with known "
-            f"parts {intact.shape[1:]}; use data=faces"
+            f"parts {known}; use data=faces"
         )
     predictor = Predictor.of(predict, batch=batch)
-    logits = [predictor.logits(images) for images in (intact, jumbled)]
-    for moved, one in zip((False, True), logits, strict=True):
-        top = metrics.predictions(one)
-        measures = {
-            "accuracy": metrics.correct(one, labels),
-            "confidence": metrics.confidence(one, top),
-        }
-        for measure, values in measures.items():
-            yield Measurement.of_examples(
-                "part", measure, values, params={"jumbled": moved}
-            )
-    yield Measurement.of_examples("part", "agreement", metrics.agreement(*logits))
-    yield Measurement.of_examples("part", "mac", metrics.mac(logits[1], logits[0]))
+
+    def measured() -> Iterator[Measurement]:
+        intact, jumbled, labels = pairs(examples)
+        logits = [predictor.logits(images) for images in (intact, jumbled)]
+        for moved, one in zip((False, True), logits, strict=True):
+            top = metrics.predictions(one)
+            measures = {
+                "accuracy": metrics.correct(one, labels),
+                "confidence": metrics.confidence(one, top),
+            }
+            for measure, values in measures.items():
+                yield Measurement.of_examples(
+                    "part", measure, values, params={"jumbled": moved}
+                )
+        yield Measurement.of_examples("part", "agreement", metrics.agreement(*logits))
+        yield Measurement.of_examples("part", "mac", metrics.mac(logits[1], logits[0]))
+
+    return measured()
