@@ -16,7 +16,7 @@ def main(cfg: DictConfig) -> None:
     """Runs the configured evaluators on each subject."""
     from research import devices
     from research.errors import UserError
-    from research.run import evaluate_foreign, evaluate_run, evaluate_untrained
+    from research.evaluate import evaluate_foreign, evaluate_run, evaluate_untrained
 
     devices.prepare(cfg.root, cfg.distributed)
     line = " ".join(sys.argv)

@@ -212,6 +212,7 @@ def test_sigterm_saves_and_says_how_to_go_on(tmp_path, digits):
         (["train.dtype=float99"], ["train.dtype=float99", "bfloat16"]),
         (["train.epochs=0"], ["train.epochs=0"]),
         (["split=tset"], ["split=tset", "validation"]),
+        (["split=validation"], ["split=validation", "data.validation_examples=0"]),
     ],
     ids=lambda x: str(x[0]),
 )
