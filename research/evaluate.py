@@ -14,12 +14,15 @@ from omegaconf import DictConfig, OmegaConf
 from research import config
 from research.files import write_json, write_text
 from research.measure import checked, measure
-from research.provenance import describe
+from research.provenance import describe, measuring
 from research.run import count, load, trained_with
 
 
 def evaluate_run(cfg: DictConfig, folder: Path) -> None:
     """Adds the rows of the configured evaluators to a run folder, on its own data.
+
+    Rows of another split than the run's own get files of their own. All carry the
+    commit of the code that measures; what `provenance.json` says is of the training.
 
     Args:
       cfg: an `eval` config: its `eval`, `split`, `data.dir` count.
@@ -37,7 +40,8 @@ def evaluate_run(cfg: DictConfig, folder: Path) -> None:
     cfg.data = before.data
     evaluators, split = config.evals(cfg), config.data(cfg).split(cfg.split)
     checked(evaluators, network, split, cfg)
-    measure(evaluators, network, split, folder, provenance, cfg)
+    provenance["commit"] = measuring()
+    measure(evaluators, network, split, folder, provenance, cfg, before.split)
 
 
 def evaluate_untrained(

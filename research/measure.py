@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 from research.data.source import Split
 from research.errors import UserError
 from research.progress import say
-from research.results import Row, write_measurements
+from research.results import Row, named, write_measurements
 
 Evaluators = Mapping[str, Callable[..., Any]]  # by name
 
@@ -51,6 +51,7 @@ def measure(
     folder: Path,
     provenance: Mapping[str, Any],
     cfg: DictConfig,
+    own: str | None = None,
 ) -> None:
     """Runs evaluators on a split; each leaves its rows in `eval/`.
 
@@ -61,11 +62,13 @@ def measure(
       folder: the run folder.
       provenance: of the rows.
       cfg: whose `split` names the examples.
+      own: the split whose rows have the plain names; None: this one.
     """
     shown = {}
     for evaluator, evaluate in evaluators.items():
         found = evaluate(predict, split)
-        rows = write_measurements(folder, evaluator, found, provenance, cfg.split)
+        files = named(evaluator, cfg.split, own or cfg.split)
+        rows = write_measurements(folder, files, found, provenance, cfg.split)
         shown |= headline(rows)
     values = "  ".join(f"{name} {value:.2%}" for name, value in shown.items())
     say(f"{folder}: {values or ', '.join(evaluators)}")

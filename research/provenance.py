@@ -37,6 +37,11 @@ def describe(
     }
 
 
+def measuring() -> str:
+    """Returns the commit of this code, `…-dirty` if it was changed since."""
+    return git("rev-parse", "HEAD") + ("-dirty" if changed() else "")
+
+
 def changed() -> bool:
     """Whether this checkout differs from its commit."""
     return bool(git("status", "--porcelain", "--", *SOURCES))

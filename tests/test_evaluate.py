@@ -1,12 +1,17 @@
 """Rows that a finished run gets later: of what, of which code, and beside which."""
 
+import json
+
 import numpy as np
 import pytest
 
-from research import config
+from research import config, evaluate
 from research.errors import UserError
+from research.evaluate import evaluate_run
+from research.files import read_lines
 from research.results import read_arrays
 from research.run import run
+from research.tables import read_rows
 
 TINY = ["model=tiny", "data.train_examples=64", "train.epochs=1"]
 TINY += ["train.batch_size=32", "train.checkpoint_seconds=60.0"]
@@ -37,6 +42,47 @@ def contents(folder):
 
 def asked(*words):
     return config.compose("eval=accuracy", *words, config="eval")
+
+
+def test_another_split_has_files_of_its_own(trained):
+    before = contents(trained)
+    evaluate_run(
+        asked("split=validation", f"data.dir={trained.parent / 'data'}"), trained
+    )
+    after = contents(trained)
+    assert before.items() <= after.items()
+    added = {str(path.relative_to(trained)) for path in after.keys() - before.keys()}
+    assert added == {f"eval/accuracy.validation.{kind}" for kind in ("jsonl", "npz")}
+
+    rows = read_rows(trained)
+    counts = rows[rows["measure"] == "accuracy"].set_index("split")["n"]
+    assert counts.to_dict() == {"test": 360, "validation": 40}
+    for split, count in counts.items():
+        assert len(
+            read_arrays(trained, "accuracy", split)["accuracy/loss/examples"]
+        ) == (count)
+
+
+def test_rows_name_the_code_that_measured_and_the_run_its_own(trained, monkeypatch):
+    told = (trained / "provenance.json").read_bytes()
+    monkeypatch.setattr(evaluate, "measuring", lambda: "f" * 40)
+    evaluate_run(asked("eval=cost", f"data.dir={trained.parent / 'data'}"), trained)
+    rows = read_lines(trained / "eval/cost.jsonl")
+    assert {(row["run"], row["seed"], row["commit"]) for row in rows} == {
+        ("run", 0, "f" * 40)
+    }
+    assert (trained / "provenance.json").read_bytes() == told
+    commit = json.loads(told)["commit"]
+    assert read_lines(trained / "eval/accuracy.jsonl")[0]["commit"] == commit
+
+
+def test_a_changed_checkout_is_told(monkeypatch):
+    from research import provenance
+
+    monkeypatch.setattr(provenance, "git", lambda *words: words[0])
+    assert provenance.measuring() == "rev-parse-dirty"
+    monkeypatch.setattr(provenance, "git", lambda *words: words[0] * ("H" in words[-1]))
+    assert provenance.measuring() == "rev-parse"
 
 
 @pytest.mark.parametrize(

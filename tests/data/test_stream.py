@@ -262,7 +262,7 @@ def test_kill_9_in_the_middle_of_an_epoch_and_resume_bit_by_bit(jpegs, tmp_path)
     rows.unlink()  # and comes again, though the default data know nothing of streams
     words = ["eval=accuracy", f"data.dir={jpegs}", f"root={tmp_path}"]
     evaluate_run(config.compose(*words, config="eval"), killed)
-    assert rows.read_bytes() == before
+    assert rows.read_bytes().replace(b"-dirty", b"") == before  # of a changed checkout
 
 
 @pytest.mark.parametrize("words", [["eval=fit"], ["split=train"]])
