@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +19,18 @@ from research.provenance import describe, measuring
 from research.run import count, load, trained_with
 
 
-def evaluate_run(cfg: DictConfig, folder: Path) -> None:
+def evaluate_run(
+    cfg: DictConfig, folder: Path, *, overrides: Sequence[str] = ()
+) -> None:
     """Adds the rows of the configured evaluators to a run folder, on its own data.
 
     Rows of another split than the run's own get files of their own. All carry the
     commit of the code that measures; what `provenance.json` says is of the training.
 
     Args:
-      cfg: an `eval` config: its `eval`, `split`, `data.dir` count.
+      cfg: an `eval` config: its `eval` and `split` count.
       folder: a run folder whose training is finished.
+      overrides: of the config: a `data.dir` among them replaces the run's.
 
     Raises:
       UserError: there is no finished training, or a part of the config is wrong.
@@ -34,7 +38,8 @@ def evaluate_run(cfg: DictConfig, folder: Path) -> None:
     before = trained_with(folder)
     network = load(folder)[1]
     provenance = json.loads((folder / "provenance.json").read_text())
-    before.data.dir = cfg.data.dir
+    if moved(provenance.get("overrides", ()), overrides):
+        before.data.dir = cfg.data.dir
     cfg = cfg.copy()
     OmegaConf.set_struct(cfg, False)  # the data may have keys of their own
     cfg.data = before.data
@@ -42,6 +47,22 @@ def evaluate_run(cfg: DictConfig, folder: Path) -> None:
     checked(evaluators, network, split, cfg)
     provenance["commit"] = measuring()
     measure(evaluators, network, split, folder, provenance, cfg, before.split)
+
+
+def moved(before: Sequence[str], now: Sequence[str]) -> bool:
+    """Whether data are where an evaluation says, not where the training found them.
+
+    As ever, a `data.dir` that was given comes before TFDS_DATA_DIR, and the later one
+    before the earlier.
+
+    Args:
+      before: overrides of the training.
+      now: overrides of the evaluation.
+    """
+    said, says = (
+        any(o.lstrip("+").startswith("data.dir=") for o in of) for of in (before, now)
+    )
+    return says or (not said and "TFDS_DATA_DIR" in os.environ)
 
 
 def evaluate_untrained(

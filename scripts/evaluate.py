@@ -31,7 +31,8 @@ def main(cfg: DictConfig) -> None:
                 "as run_dir='outputs/runs/*'"
             )
         for folder in folders:
-            evaluate_run(cfg, folder)
+            overrides = HydraConfig.get().overrides.task
+            evaluate_run(cfg, folder, overrides=list(overrides))
         return
     folder = Path(HydraConfig.get().runtime.output_dir)
     choices = HydraConfig.get().runtime.choices

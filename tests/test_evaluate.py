@@ -7,7 +7,7 @@ import pytest
 
 from research import config, evaluate
 from research.errors import UserError
-from research.evaluate import evaluate_run
+from research.evaluate import evaluate_run, moved
 from research.files import read_lines
 from research.results import read_arrays
 from research.run import run
@@ -46,9 +46,7 @@ def asked(*words):
 
 def test_another_split_has_files_of_its_own(trained):
     before = contents(trained)
-    evaluate_run(
-        asked("split=validation", f"data.dir={trained.parent / 'data'}"), trained
-    )
+    evaluate_run(asked("split=validation"), trained)
     after = contents(trained)
     assert before.items() <= after.items()
     added = {str(path.relative_to(trained)) for path in after.keys() - before.keys()}
@@ -66,7 +64,7 @@ def test_another_split_has_files_of_its_own(trained):
 def test_rows_name_the_code_that_measured_and_the_run_its_own(trained, monkeypatch):
     told = (trained / "provenance.json").read_bytes()
     monkeypatch.setattr(evaluate, "measuring", lambda: "f" * 40)
-    evaluate_run(asked("eval=cost", f"data.dir={trained.parent / 'data'}"), trained)
+    evaluate_run(asked("eval=cost"), trained)
     rows = read_lines(trained / "eval/cost.jsonl")
     assert {(row["run"], row["seed"], row["commit"]) for row in rows} == {
         ("run", 0, "f" * 40)
@@ -83,6 +81,31 @@ def test_a_changed_checkout_is_told(monkeypatch):
     assert provenance.measuring() == "rev-parse-dirty"
     monkeypatch.setattr(provenance, "git", lambda *words: words[0] * ("H" in words[-1]))
     assert provenance.measuring() == "rev-parse"
+
+
+def test_the_data_of_the_run_are_taken_unless_others_are_given(trained, tmp_path):
+    elsewhere = f"data.dir={tmp_path / 'other'}"
+    evaluate_run(asked(elsewhere), trained)  # as a default of the script would be
+    assert not (tmp_path / "other").exists()
+    evaluate_run(asked(elsewhere), trained, overrides=["eval=accuracy", elsewhere])
+    assert (tmp_path / "other/digits").is_dir()
+
+
+@pytest.mark.parametrize(
+    "before, now, environment, expected",
+    [
+        ([], [], None, False),
+        ([], [], "/data", True),
+        (["data.dir=/mine"], [], "/data", False),
+        (["data.dir=/mine"], ["data.dir=/new"], None, True),
+        ([], ["+data.dir=/new"], "/data", True),
+        ([], ["eval.fit.data.dir=/new"], None, False),
+    ],
+)
+def test_where_the_data_are(monkeypatch, before, now, environment, expected):
+    if environment is not None:
+        monkeypatch.setenv("TFDS_DATA_DIR", environment)
+    assert moved(before, now) is expected
 
 
 @pytest.mark.parametrize(

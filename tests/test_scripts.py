@@ -105,9 +105,10 @@ def test_saved_runs_are_evaluated_again(runs):
     folder = folders(runs[0])[0]
     first = (folder / "eval" / "accuracy.jsonl").read_bytes()
     (folder / "eval" / "accuracy.jsonl").unlink()
-    run("evaluate", f"run_dir={folder}", f"data.dir={runs[1][2][9:]}", "eval=accuracy")
+    run("evaluate", f"run_dir={folder}", "eval=accuracy", cwd=folder)
     again = (folder / "eval" / "accuracy.jsonl").read_bytes()
     assert again.replace(b"-dirty", b"") == first  # of a checkout with changes
+    assert not list(folder.glob("outputs/data"))  # the run's own data were found
 
 
 def test_a_foreign_classifier_is_evaluated(tmp_path, digits):
