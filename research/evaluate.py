@@ -17,6 +17,8 @@ from research.files import write_json, write_text
 from research.measure import checked, measure
 from research.provenance import describe, measuring
 from research.run import count, load, trained_with
+from research.sweep.lock import held
+from research.together import together
 
 
 def evaluate_run(
@@ -34,19 +36,21 @@ def evaluate_run(
 
     Raises:
       UserError: there is no finished training, or a part of the config is wrong.
+      Held: another process trains or evaluates it.
     """
     before = trained_with(folder)
-    network = load(folder)[1]
-    provenance = json.loads((folder / "provenance.json").read_text())
-    if moved(provenance.get("overrides", ()), overrides):
-        before.data.dir = cfg.data.dir
-    cfg = cfg.copy()
-    OmegaConf.set_struct(cfg, False)  # the data may have keys of their own
-    cfg.data = before.data
-    evaluators, split = config.evals(cfg), config.data(cfg).split(cfg.split)
-    checked(evaluators, network, split, cfg)
-    provenance["commit"] = measuring()
-    measure(evaluators, network, split, folder, provenance, cfg, before.split)
+    with together(folder, held):
+        network = load(folder)[1]
+        provenance = json.loads((folder / "provenance.json").read_text())
+        if moved(provenance.get("overrides", ()), overrides):
+            before.data.dir = cfg.data.dir
+        cfg = cfg.copy()
+        OmegaConf.set_struct(cfg, False)  # the data may have keys of their own
+        cfg.data = before.data
+        evaluators, split = config.evals(cfg), config.data(cfg).split(cfg.split)
+        checked(evaluators, network, split, cfg)
+        provenance["commit"] = measuring()
+        measure(evaluators, network, split, folder, provenance, cfg, before.split)
 
 
 def moved(before: Sequence[str], now: Sequence[str]) -> bool:
@@ -92,13 +96,14 @@ def evaluate_new(
 ) -> None:
     """Makes a folder with the rows of something that was not trained here."""
     started = time.monotonic()
-    evaluators, split = config.evals(cfg), config.data(cfg).split(cfg.split)
-    checked(evaluators, predict, split, cfg)
-    provenance = describe(cfg, folder, choices=choices, command=command)
-    write_text(folder / "config.yaml", OmegaConf.to_yaml(cfg, resolve=True))
-    write_json(folder / "provenance.json", provenance)
-    measure(evaluators, predict, split, folder, provenance, cfg)
-    own = isinstance(predict, nnx.Module)
-    done = {"parameters": count(predict)} if own else {}
-    done["seconds"] = round(time.monotonic() - started, 2)
-    write_json(folder / "done.json", done)
+    with together(folder, held):
+        evaluators, split = config.evals(cfg), config.data(cfg).split(cfg.split)
+        checked(evaluators, predict, split, cfg)
+        provenance = describe(cfg, folder, choices=choices, command=command)
+        write_text(folder / "config.yaml", OmegaConf.to_yaml(cfg, resolve=True))
+        write_json(folder / "provenance.json", provenance)
+        measure(evaluators, predict, split, folder, provenance, cfg)
+        own = isinstance(predict, nnx.Module)
+        done = {"parameters": count(predict)} if own else {}
+        done["seconds"] = round(time.monotonic() - started, 2)
+        write_json(folder / "done.json", done)

@@ -11,6 +11,7 @@ from research.evaluate import evaluate_run, moved
 from research.files import read_lines
 from research.results import read_arrays
 from research.run import run
+from research.sweep.lock import Held, Lock
 from research.tables import read_rows
 
 TINY = ["model=tiny", "data.train_examples=64", "train.epochs=1"]
@@ -106,6 +107,24 @@ def test_where_the_data_are(monkeypatch, before, now, environment, expected):
     if environment is not None:
         monkeypatch.setenv("TFDS_DATA_DIR", environment)
     assert moved(before, now) is expected
+
+
+def test_two_do_not_write_to_one_folder_at_once(trained):
+    before = contents(trained)
+    lock = Lock(trained)
+    with pytest.raises(Held, match=f"{trained} is being run by pid"):
+        evaluate_run(asked("eval=fragile"), trained)
+    lock.remove()
+    assert contents(trained) == before
+    evaluate_run(asked("eval=fragile"), trained)
+    assert (trained / "eval/fragile.jsonl").exists()
+    assert not (trained / "lock").exists()
+
+
+def test_no_run_folder_is_made_of_a_folder_that_is_none(tmp_path):
+    with pytest.raises(UserError, match="no run folder"):
+        evaluate_run(asked(), tmp_path / "nothing")
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
