@@ -2,8 +2,9 @@
 
 A run folder holds `config.yaml`, `provenance.json`, `metrics.jsonl`, and for each
 evaluator `eval/<name>.jsonl`, a `Row` per measurement, and `eval/<name>.npz`, the
-per-example values behind them; `done.json` is written last. `research.tables` reads
-them back. Nothing here knows JAX.
+per-example values behind them; what is measured later on another split than the run's
+own stands in `eval/<name>.<split>.jsonl` and `.npz`. `done.json` is written last.
+`research.tables` reads them back. Nothing here knows JAX.
 """
 
 from __future__ import annotations
@@ -101,7 +102,11 @@ class Measurement:
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """A measurement of one run, as it stands on disk; the fields are a contract."""
+    """A measurement of one run, as it stands on disk; the fields are a contract.
+
+    Its `commit` is that of the code that measured, of a finished run maybe a later one
+    than `provenance.json` names; then `-dirty` is added if that code had been changed.
+    """
 
     run: str
     seed: int
@@ -138,7 +143,7 @@ def write_measurements(
 
     Args:
       run_dir: the run folder.
-      name: of the evaluator.
+      name: of the evaluator; see `named` for another split than the run's own.
       measurements: what it yields; taken to the end before anything is written.
       provenance: of the run; its `run`, `seed` and `commit` go into each row.
       split: which examples were measured.
@@ -169,13 +174,33 @@ def write_measurements(
     return list(rows.values())
 
 
-def read_arrays(run_dir: str | Path, name: str) -> dict[str, np.ndarray]:
-    """Returns the per-example values behind `eval/<name>.jsonl`.
+def named(name: str, split: str, own: str) -> str:
+    """Returns what the files of an evaluator are called: rows of two splits have two.
+
+    Args:
+      name: of the evaluator.
+      split: which examples are measured.
+      own: the split that the run itself measured, or measures, after training.
+    """
+    return name if split == own else f"{name}.{split}"
+
+
+def read_arrays(
+    run_dir: str | Path, name: str, split: str = "test"
+) -> dict[str, np.ndarray]:
+    """Returns the per-example values behind an evaluator's rows of a split.
 
     Keys are `Measurement.key` + `/` + the array's name, such as
     `circular,max_shift=3/agreement/examples`.
+
+    Args:
+      run_dir: the run folder.
+      name: of the evaluator.
+      split: of the rows, of which there must be some.
     """
-    with np.load(Path(run_dir) / "eval" / f"{name}.npz") as arrays:
+    folder = Path(run_dir) / "eval"
+    other = folder / f"{name}.{split}.npz"
+    with np.load(other if other.is_file() else folder / f"{name}.npz") as arrays:
         return dict(arrays)
 
 

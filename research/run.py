@@ -4,7 +4,7 @@ config.yaml       what was run, resolved
 provenance.json   commit, versions, devices, seed, command
 metrics.jsonl     a row for each epoch
 checkpoints/      the newest two, the last of which is the trained network
-eval/             rows and per-example predictions of each evaluator
+eval/             rows and per-example predictions of each evaluator, of each split
 status.json       how it stands: queued, running, done, failed or preempted
 lock/             who runs it now
 done.json         written last: a folder without it is unfinished
@@ -13,11 +13,8 @@ done.json         written last: a folder without it is unfinished
 from __future__ import annotations
 
 import json
-import platform
-import subprocess
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from importlib.metadata import version
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,20 +25,19 @@ from omegaconf import DictConfig, OmegaConf
 from research import config, hosts, losses
 from research.checkpoint import Checkpoints
 from research.claims import rules
-from research.data.source import Dataset, Split
+from research.data.source import Dataset
 from research.errors import UserError
 from research.evals.predictor import Predictor
 from research.files import write_json, write_text
+from research.measure import checked, measure
 from research.metrics import correct, cross_entropy
 from research.progress import bar, say
-from research.results import Metrics, Row, write_measurements
+from research.provenance import describe
+from research.results import Metrics
 from research.step import computing
 from research.sweep.status import Attempt
 from research.together import Following, together
 from research.train import fit, restored, steps
-
-SOURCES = (":/", ":(top,exclude)outputs")  # what git calls changed there is results
-LIBRARIES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 
 
 def run(
@@ -107,13 +103,14 @@ def attempted(
     computing(cfg.train.dtype)
     config.optimizer(cfg)(steps_per_epoch=total // epochs, epochs=epochs)
     losses.check(config.shared(cfg.loss), network, data.shape)
+    checked(evaluators, network, measured, cfg)
     # What can be wrong is found by now: nothing is half-written for a mistake.
     provenance = describe(cfg, folder, choices=choices, command=command)
     provenance |= {"overrides": list(overrides), "rules": rules()}
     write_text(folder / "config.yaml", OmegaConf.to_yaml(cfg, resolve=True))
     write_json(folder / "provenance.json", provenance)
     network = trained(cfg, network, data, folder, job, total)
-    measure(evaluators, network, measured, folder, provenance, cfg.split)
+    measure(evaluators, network, measured, folder, provenance, cfg)
     done = {
         "config_sha256": config.digest(cfg),
         "steps": total,
@@ -165,93 +162,29 @@ def trained(
         )
 
 
-def evaluate_run(cfg: DictConfig, folder: Path) -> None:
-    """Adds the rows of the configured evaluators to a run folder, on its own data.
-
-    Args:
-      cfg: an `eval` config: its `eval`, `split`, `data.dir` count.
-      folder: a run folder whose training is finished.
-    """
-    trained_with, network = load(folder)
-    trained_with.data.dir = cfg.data.dir
-    cfg = cfg.copy()
-    OmegaConf.set_struct(cfg, False)  # the data may have keys of their own
-    cfg.data = trained_with.data
-    provenance = json.loads((folder / "provenance.json").read_text())
-    split = config.data(trained_with).split(cfg.split)
-    measure(config.evals(cfg), network, split, folder, provenance, cfg.split)
-
-
-def evaluate_untrained(
-    cfg: DictConfig, folder: Path, *, choices: Mapping[str, str], command: str
-) -> None:
-    """Evaluates the configured network as initialised: what costs what."""
-    network = config.network(cfg, rngs=nnx.Rngs(cfg.seed))
-    network.eval()
-    evaluate_new(cfg, network, folder, choices=choices, command=command)
-
-
-def evaluate_foreign(
-    cfg: DictConfig, folder: Path, *, choices: Mapping[str, str], command: str
-) -> None:
-    """Evaluates `predict=module:function`, any images → logits, on the data."""
-    predict = config.located(cfg.predict)
-    evaluate_new(cfg, predict, folder, choices=choices, command=command)
-
-
-def evaluate_new(
-    cfg: DictConfig,
-    predict: Callable[..., Any],
-    folder: Path,
-    *,
-    choices: Mapping[str, str],
-    command: str,
-) -> None:
-    """Makes a folder with the rows of something that was not trained here."""
-    started = time.monotonic()
-    evaluators, split = config.evals(cfg), config.data(cfg).split(cfg.split)
-    provenance = describe(cfg, folder, choices=choices, command=command)
-    write_text(folder / "config.yaml", OmegaConf.to_yaml(cfg, resolve=True))
-    write_json(folder / "provenance.json", provenance)
-    measure(evaluators, predict, split, folder, provenance, cfg.split)
-    own = isinstance(predict, nnx.Module)
-    done = {"parameters": count(predict)} if own else {}
-    done["seconds"] = round(time.monotonic() - started, 2)
-    write_json(folder / "done.json", done)
-
-
-def measure(
-    evaluators: Mapping[str, Callable[..., Any]],
-    predict: Callable[..., Any],
-    split: Split,
-    folder: Path,
-    provenance: Mapping[str, Any],
-    name: str,
-) -> None:
-    """Runs evaluators on the split `name`; each leaves its rows in `eval/`."""
-    shown = {}
-    for evaluator, evaluate in evaluators.items():
-        found = evaluate(predict, split)
-        rows = write_measurements(folder, evaluator, found, provenance, name)
-        shown |= headline(rows)
-    values = "  ".join(f"{name} {value:.2%}" for name, value in shown.items())
-    say(f"{folder}: {values or ', '.join(evaluators)}")
-
-
 def load(folder: Path) -> tuple[DictConfig, nnx.Module]:
     """Returns the config and the trained network of a run folder.
 
     Raises:
       UserError: there is no finished training there.
     """
+    cfg = trained_with(folder)
+    network = config.network(cfg, rngs=nnx.Rngs(cfg.seed))
+    return cfg, restored(network, Checkpoints(folder / "checkpoints"))
+
+
+def trained_with(folder: Path) -> DictConfig:
+    """Returns the config of a run folder.
+
+    Raises:
+      UserError: it is none.
+    """
     if not (folder / "config.yaml").is_file():
         raise UserError(
             f"run_dir={folder} is no run folder: it has no config.yaml; give one that "
             "scripts/train.py made, such as run_dir=outputs/runs/default"
         )
-    cfg = OmegaConf.load(folder / "config.yaml")
-    network = config.network(cfg, rngs=nnx.Rngs(cfg.seed))
-    return cfg, restored(network, Checkpoints(folder / "checkpoints"))
+    return OmegaConf.load(folder / "config.yaml")
 
 
 def finished(cfg: DictConfig, folder: Path) -> dict[str, Any] | None:
@@ -275,44 +208,6 @@ def finished(cfg: DictConfig, folder: Path) -> dict[str, Any] | None:
     return json.loads(path.read_text()) if path.is_file() else None
 
 
-def describe(
-    cfg: DictConfig, folder: Path, *, choices: Mapping[str, str], command: str
-) -> dict[str, Any]:
-    """Returns the provenance of a run."""
-    return {
-        "run": folder.name,
-        "commit": git("rev-parse", "HEAD"),
-        "dirty": bool(git("status", "--porcelain", "--", *SOURCES)),
-        "command": command,
-        "versions": {"python": platform.python_version()}
-        | {name: version(name) for name in LIBRARIES},
-        "device": jax.devices()[0].device_kind,
-        "devices": jax.device_count(),
-        "machine": f"{platform.machine()} {platform.system()}",
-        "seed": cfg.seed,
-        "choices": dict(choices),
-    }
-
-
-def git(*words: str) -> str:
-    """Returns what git says of this checkout, or nothing where there is none."""
-    answer = subprocess.run(
-        ["git", *words], cwd=config.CONF, capture_output=True, text=True, check=False
-    )
-    return answer.stdout.strip()
-
-
 def count(network: nnx.Module) -> int:
     """Returns the number of parameters of a network."""
     return sum(p.size for p in jax.tree.leaves(nnx.state(network, nnx.Param)))
-
-
-def headline(rows: Iterable[Row]) -> dict[str, float]:
-    """Returns the accuracy, and the agreement of each shift protocol, of some rows."""
-    shown = {}
-    for row in rows:
-        if row.measure == "accuracy" and row.protocol == "accuracy":
-            shown["accuracy"] = row.value
-        elif row.measure == "agreement" and "max_shift" in row.params:
-            shown[row.protocol] = row.value
-    return shown

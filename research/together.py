@@ -1,14 +1,15 @@
-"""One attempt at a job by several processes: the first takes it, the others follow."""
+"""A job taken by several processes: the first holds its lock, the others follow."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Any
 
 from research import hosts
 from research.sweep.lock import Held
-from research.sweep.status import Attempt, attempt
+from research.sweep.status import attempt
 
 
 class Following:
@@ -19,17 +20,21 @@ class Following:
 
 
 @contextmanager
-def together(folder: str | Path) -> Iterator[Attempt | Following]:
-    """As `attempt`, of which the first process alone holds the lock and tells.
+def together(
+    folder: str | Path,
+    take: Callable[[str | Path], AbstractContextManager[Any]] = attempt,
+) -> Iterator[Any]:
+    """As `take`, of which the first process alone holds the lock and tells.
 
     Args:
       folder: the run folder.
+      take: `attempt`, or `held` where there is nothing to tell.
 
     Yields:
-      What to tell of progress.
+      What `take` does, such as what to tell of progress; others follow.
 
     Raises:
-      Held: as `attempt`, in all processes.
+      Held: as `take`, in all processes.
     """
     if not hosts.leads():
         if not hosts.agreed(False):
@@ -38,7 +43,7 @@ def together(folder: str | Path) -> Iterator[Attempt | Following]:
     else:
         taken = False
         try:
-            with attempt(folder) as job:
+            with take(folder) as job:
                 taken = True
                 hosts.agreed(True)
                 yield job

@@ -16,7 +16,7 @@ def main(cfg: DictConfig) -> None:
     """Runs the configured evaluators on each subject."""
     from research import devices
     from research.errors import UserError
-    from research.run import evaluate_foreign, evaluate_run, evaluate_untrained
+    from research.evaluate import evaluate_foreign, evaluate_run, evaluate_untrained
 
     devices.prepare(cfg.root, cfg.distributed)
     line = " ".join(sys.argv)
@@ -31,7 +31,8 @@ def main(cfg: DictConfig) -> None:
                 "as run_dir='outputs/runs/*'"
             )
         for folder in folders:
-            evaluate_run(cfg, folder)
+            overrides = HydraConfig.get().overrides.task
+            evaluate_run(cfg, folder, overrides=list(overrides))
         return
     folder = Path(HydraConfig.get().runtime.output_dir)
     choices = HydraConfig.get().runtime.choices

@@ -8,7 +8,7 @@ import pytest
 from fake_runs import fake_run, fake_sweep
 
 from research.errors import UserError
-from research.results import Measurement, Row, read_arrays, write_measurements
+from research.results import Measurement, Row, named, read_arrays, write_measurements
 from research.stats import bootstrap_mean
 from research.tables import flat, read_metrics, read_rows, read_runs
 
@@ -67,6 +67,24 @@ def test_rows_and_arrays_come_back_as_they_were_written(tmp_path):
     }
     assert arrays["accuracy/loss/examples"].dtype == np.float32
     np.testing.assert_array_equal(arrays["accuracy/loss/logits"], np.eye(3))
+
+
+def test_rows_of_two_splits_lie_side_by_side(tmp_path):
+    folder = fake_run(tmp_path, "one")
+    before = read_rows(folder)
+    for split, value in {"test": 0.1, "validation": 0.2}.items():
+        one = Measurement("zero", "mac", value, 5, arrays={"of": np.array(value)})
+        name = named("mac", split, own="test")
+        write_measurements(folder, name, [one], PROVENANCE, split)
+    packed = folder / "eval/mac.jsonl"
+    Path(f"{packed}.gz").write_bytes(gzip.compress(packed.read_bytes()))
+    packed.unlink()
+    rows = read_rows(folder)
+    assert len(rows) == len(before) + 2
+    found = rows[rows["protocol"] + rows["measure"] == "zeromac"].set_index("split")
+    assert found["value"].to_dict() == {"test": 0.1, "validation": 0.2}
+    for split, value in found["value"].items():
+        assert read_arrays(folder, "mac", split)["zero/mac/of"] == value
 
 
 def test_measuring_twice_is_refused_and_nothing_is_written(tmp_path):

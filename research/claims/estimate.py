@@ -49,7 +49,8 @@ class Pool:
 
     Args:
       runs: as `read_runs` returns them; those without overrides are left out.
-      rows: as `read_rows` returns them.
+      rows: as `read_rows` returns them; verdicts are of test examples, and those of
+        another split are left out.
       metrics: as `read_metrics` returns them.
     """
 
@@ -59,7 +60,8 @@ class Pool:
             point=[point(one) for one in runs["overrides"][named]]
         )
         self.metrics = metrics
-        kinds = rows.groupby(["protocol", "measure"], sort=False)
+        tested = rows[rows["split"] == "test"]
+        kinds = tested.groupby(["protocol", "measure"], sort=False)
         self._rows = {kind: group for kind, group in kinds}
         self._known: dict[str, dict[str, dict[int, Value]]] = {}
 

@@ -88,8 +88,13 @@ class Stream:
         raise UserError(
             f"split={self.stored.split}: the training images of {self.stored.name} are "
             "streamed, and evaluators take arrays: choose split=test or "
-            "split=validation, or data/stream=none"
+            "split=validation, leave fit out of eval, or take data/stream=none"
         )
+
+    def first(self, examples: int | None, name: str = "") -> Any:
+        """As `Split.first`; raises as `images`."""
+        del examples, name
+        return self.images
 
     def batches(self, plan: Plan, start: int, rows: slice) -> Iterator[Batch]:
         """Yields the `rows` of the batch of each step from `start` on."""

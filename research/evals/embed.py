@@ -97,31 +97,37 @@ def evaluate(
             f"eval.embed.steps={steps}: an object of {embed.height}×{embed.width} "
             f"leaves room for paths of 1 to {longest} pixels; or reduce eval.embed.size"
         )
-    places, step = draw_paths(seed, len(split), room)
     predictor = Predictor.of(predict, batch=batch)
-    logits = [
-        predictor.logits(split.images, embed, places + taken * step)
-        for taken in range(steps + 1)
-    ]
-    tops = np.stack([metrics.predictions(one) for one in logits])
-    params = {"size": size, "steps": steps}
-    measures = {
-        "accuracy": metrics.correct(logits[0], split.labels),
-        "flip": 1 - metrics.agreement(logits[1], logits[0]),
-        "mac": metrics.mac(logits[1], logits[0]),
-        "jaggedness": (tops[1:] != tops[:-1]).sum(0),
-    }
-    for measure, examples in measures.items():
-        path = measure == "jaggedness"
-        arrays = {"predictions": tops.T, "places": places, "step": step} if path else {}
-        yield Measurement.of_examples(
-            "embed",
-            measure,
-            examples,
-            params=params,
-            bounds=(0.0, float(steps) if path else 1.0),
-            arrays=arrays,
-        )
+
+    def measured() -> Iterator[Measurement]:
+        places, step = draw_paths(seed, len(split), room)
+        logits = [
+            predictor.logits(split.images, embed, places + taken * step)
+            for taken in range(steps + 1)
+        ]
+        tops = np.stack([metrics.predictions(one) for one in logits])
+        params = {"size": size, "steps": steps}
+        measures = {
+            "accuracy": metrics.correct(logits[0], split.labels),
+            "flip": 1 - metrics.agreement(logits[1], logits[0]),
+            "mac": metrics.mac(logits[1], logits[0]),
+            "jaggedness": (tops[1:] != tops[:-1]).sum(0),
+        }
+        for measure, examples in measures.items():
+            path = measure == "jaggedness"
+            arrays = (
+                {"predictions": tops.T, "places": places, "step": step} if path else {}
+            )
+            yield Measurement.of_examples(
+                "embed",
+                measure,
+                examples,
+                params=params,
+                bounds=(0.0, float(steps) if path else 1.0),
+                arrays=arrays,
+            )
+
+    return measured()
 
 
 def fitted(

@@ -70,29 +70,34 @@ def evaluate(
     for name, value in given.items():
         if value < 1:
             raise UserError(f"eval.explorer.{name}={value}: takes at least 1")
-    shown = split.images[first_of_classes(split.labels, images)]
-    labels = split.labels[first_of_classes(split.labels, images)]
-    look, how = looker(Predictor.of(predict, batch=batch), shown, memory=memory)
-    logits = look(shown)
-    tops = metrics.predictions(logits)
-    kept, probabilities = likeliest(logits, classes)
-    yield Measurement.of_examples(
-        "explorer",
-        "agreement",
-        (tops == tops[:, :1, :1]).mean((1, 2)),
-        method=how,
-        arrays={
-            "images": shown,
-            "labels": labels,
-            "predictions": tops.astype(np.uint16),
-            "classes": kept.astype(np.uint16),
-            "probabilities": in_bytes(probabilities),
-        },
-    )
-    if isinstance(predict, Network):
-        yield from receptive(
-            predict, split.first(examples, "eval.explorer.examples").images, grid
+    predictor = Predictor.of(predict, batch=batch)
+
+    def measured() -> Iterator[Measurement]:
+        chosen = first_of_classes(split.labels, images)
+        shown, labels = split.images[chosen], split.labels[chosen]
+        look, how = looker(predictor, shown, memory=memory)
+        logits = look(shown)
+        tops = metrics.predictions(logits)
+        kept, probabilities = likeliest(logits, classes)
+        yield Measurement.of_examples(
+            "explorer",
+            "agreement",
+            (tops == tops[:, :1, :1]).mean((1, 2)),
+            method=how,
+            arrays={
+                "images": shown,
+                "labels": labels,
+                "predictions": tops.astype(np.uint16),
+                "classes": kept.astype(np.uint16),
+                "probabilities": in_bytes(probabilities),
+            },
         )
+        if isinstance(predict, Network):
+            yield from receptive(
+                predict, split.first(examples, "eval.explorer.examples").images, grid
+            )
+
+    return measured()
 
 
 def first_of_classes(labels: Classes, most: int) -> Int[np.ndarray, " chosen"]:

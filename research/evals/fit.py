@@ -31,18 +31,31 @@ def evaluate(
       examples: how many of `train`, from the first; None: all.
       batch: examples a call.
 
+    Raises:
+      UserError: the training images are streamed.
+
     Yields:
       With the parameter `on`, `train` or `split`: `accuracy` and `loss`, the
       cross-entropy in nats; then `gap`, training accuracy less that on the split.
     """
     predictor = Predictor.of(predict, batch=batch)
-    means = []
-    for on, part in (("train", data.split("train").first(examples)), ("split", split)):
-        logits = predictor.logits(part.images)
-        right = metrics.correct(logits, part.labels)
-        params = {"on": on}
-        yield Measurement.of_examples("fit", "accuracy", right, params=params)
-        loss = metrics.cross_entropy(logits, part.labels)
-        yield Measurement.of_examples("fit", "loss", loss, params=params)
-        means.append(float(right.mean()))
-    yield Measurement("fit", "gap", means[0] - means[1], len(split))
+    parts = {
+        "train": data.split("train").first(examples, "eval.fit.examples"),
+        "split": split,
+    }
+
+    def measured() -> Iterator[Measurement]:
+        means = []
+        for on, part in parts.items():
+            logits = predictor.logits(part.images)
+            right = metrics.correct(logits, part.labels)
+            params = {"on": on}
+            yield Measurement.of_examples("fit", "accuracy", right, params=params)
+            loss = metrics.cross_entropy(logits, part.labels)
+            yield Measurement.of_examples(
+                "fit", "loss", loss, params=params, bounds=None
+            )
+            means.append(float(right.mean()))
+        yield Measurement("fit", "gap", means[0] - means[1], len(split))
+
+    return measured()

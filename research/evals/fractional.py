@@ -57,12 +57,16 @@ def evaluate(
                 f"1 to {FINEST}, for shifts by multiples of 1/u pixel"
             )
     predictor = Predictor.of(predict, batch=batch)
-    still = predictor.logits(split.images)
-    for u in upsampling:
-        offsets = draw_fractions(seed, len(split), u, max_shift)
-        logits = predictor.logits(split.images, fractional_shift, offsets)
-        params = {"upsampling": u, "max_shift": max_shift}
-        yield from compared("fractional", logits, still, split.labels, params)
+
+    def measured() -> Iterator[Measurement]:
+        still = predictor.logits(split.images)
+        for u in upsampling:
+            offsets = draw_fractions(seed, len(split), u, max_shift)
+            logits = predictor.logits(split.images, fractional_shift, offsets)
+            params = {"upsampling": u, "max_shift": max_shift}
+            yield from compared("fractional", logits, still, split.labels, params)
+
+    return measured()
 
 
 def draw_fractions(seed: int, examples: int, u: int, max_shift: int) -> np.ndarray:

@@ -44,39 +44,45 @@ def evaluate(
     split = split.first(examples, "eval.fragile.examples")
     images, labels = split.images, split.labels
     predictor = Predictor.of(predict, batch=batch)
-    still = predictor.logits(images)
-    moved = np.stack(
-        [
-            predictor.logits(
-                images, circular, np.tile(np.array(d, np.int32), (len(images), 1))
-            )
-            for d in STEPS
-        ],
-        1,
-    )
-    top, tops = predictions(still), predictions(moved)
-    same = tops == top[:, None]
-    before = confidence(still, top)
-    left = confidence(moved, np.broadcast_to(top[:, None], tops.shape))
-    # Of the shifts that flip: how much probability the unshifted class loses.
-    loss = np.where(same, -np.inf, before[:, None] - left)
-    step = loss.argmax(1)
-    order = np.argsort(-loss.max(1), kind="stable")[: min(keep, (~same).any(1).sum())]
-    each = np.arange(len(images))
-    kept = {
-        "images": images,
-        "index": each,
-        "labels": labels,
-        "offsets": np.array(STEPS, np.int32)[step],
-        "unshifted": top,
-        "shifted": tops[each, step],
-        "p_unshifted": before,
-        "p_shifted": confidence(moved[each, step], tops[each, step]),
-    }
-    yield Measurement.of_examples(
-        "fragile",
-        "agreement",
-        same.mean(1),
-        arrays={name: array[order] for name, array in kept.items()},
-    )
-    yield Measurement.of_examples("fragile", "worst_agreement", same.all(1))
+
+    def measured() -> Iterator[Measurement]:
+        still = predictor.logits(images)
+        moved = np.stack(
+            [
+                predictor.logits(
+                    images, circular, np.tile(np.array(d, np.int32), (len(images), 1))
+                )
+                for d in STEPS
+            ],
+            1,
+        )
+        top, tops = predictions(still), predictions(moved)
+        same = tops == top[:, None]
+        before = confidence(still, top)
+        left = confidence(moved, np.broadcast_to(top[:, None], tops.shape))
+        # Of the shifts that flip: how much probability the unshifted class loses.
+        loss = np.where(same, -np.inf, before[:, None] - left)
+        step = loss.argmax(1)
+        order = np.argsort(-loss.max(1), kind="stable")[
+            : min(keep, (~same).any(1).sum())
+        ]
+        each = np.arange(len(images))
+        kept = {
+            "images": images,
+            "index": each,
+            "labels": labels,
+            "offsets": np.array(STEPS, np.int32)[step],
+            "unshifted": top,
+            "shifted": tops[each, step],
+            "p_unshifted": before,
+            "p_shifted": confidence(moved[each, step], tops[each, step]),
+        }
+        yield Measurement.of_examples(
+            "fragile",
+            "agreement",
+            same.mean(1),
+            arrays={name: array[order] for name, array in kept.items()},
+        )
+        yield Measurement.of_examples("fragile", "worst_agreement", same.all(1))
+
+    return measured()

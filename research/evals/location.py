@@ -78,33 +78,39 @@ def evaluate(
             "choose and report on"
         )
     embed, room = fitted(split, size, 0.0, "eval.location.size")
-    places, other_places = (draw_places(seed + i, len(images), room) for i in range(2))
-    others = images[np.random.default_rng([seed, 2]).permutation(len(images))]
     trained = Inside(predict, name="location", batch=batch)
-    fresh = Inside(untrained(trained.network, seed), name="location", batch=batch)
-    for count in objects:
-        target = other_places - places if count == 2 else places
-        strength = jnp.float32(STRENGTHS[count])
-        for weights, inside in (("trained", trained), ("untrained", fresh)):
-            probe = partial(
-                probes,
-                inside=inside,
-                embed=embed,
-                strength=strength,
-                features=features,
-                seed=seed,
-            )
-            maps = inside.map(probe, images, places, others, other_places)
-            for index, x in enumerate(maps, -1):
-                if index < 0 and weights == "untrained":
-                    continue
-                params = {
-                    "index": index,
-                    "part": "pixels" if index < 0 else inside.parts[index],
-                    "weights": "none" if index < 0 else weights,
-                    "objects": count,
-                }
-                yield from read_out(x, target.astype(np.float32), params)
+
+    def measured() -> Iterator[Measurement]:
+        places, other_places = (
+            draw_places(seed + i, len(images), room) for i in range(2)
+        )
+        others = images[np.random.default_rng([seed, 2]).permutation(len(images))]
+        fresh = Inside(untrained(trained.network, seed), name="location", batch=batch)
+        for count in objects:
+            target = other_places - places if count == 2 else places
+            strength = jnp.float32(STRENGTHS[count])
+            for weights, inside in (("trained", trained), ("untrained", fresh)):
+                probe = partial(
+                    probes,
+                    inside=inside,
+                    embed=embed,
+                    strength=strength,
+                    features=features,
+                    seed=seed,
+                )
+                maps = inside.map(probe, images, places, others, other_places)
+                for index, x in enumerate(maps, -1):
+                    if index < 0 and weights == "untrained":
+                        continue
+                    params = {
+                        "index": index,
+                        "part": "pixels" if index < 0 else inside.parts[index],
+                        "weights": "none" if index < 0 else weights,
+                        "objects": count,
+                    }
+                    yield from read_out(x, target.astype(np.float32), params)
+
+    return measured()
 
 
 def probes(

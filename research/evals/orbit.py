@@ -72,30 +72,34 @@ def evaluate(
     split = split.first(examples, "eval.orbit.examples")
     images, labels = split.images, split.labels
     predictor = Predictor.of(predict, batch=batch)
-    look, how = looker(predictor, images, method=method, memory=memory)
-    network, height, width = predictor.predict, *images.shape[1:3]
-    if method == "closed" and how == BRUTE:
-        return
-    at = draw_offsets(jax.random.key(seed), len(images), 0, (height - 1, width - 1))
-    tops, changes, checked = looked(look, images, at, block)
-    classes = checked.shape[-1]
-    yield from summary(tops, changes, labels, (height, width), classes, how)
-    if how != BRUTE:
-        direct = predictor.logits(images, circular, at)
-        error = np.abs(checked - direct).max(1) / (direct.std() or 1)
-        yield Measurement(
-            "orbit",
-            "closed_form_error",
-            float(error.max()),
-            len(images),
-            method=how,
-            arrays={"examples": error},
-        )
-    margin = margins(network, images, batch=batch)
-    if margin is not None:
-        yield Measurement.of_examples(
-            "orbit", "ties", margin < TIE, method=how, arrays={"margins": margin}
-        )
+
+    def measured() -> Iterator[Measurement]:
+        look, how = looker(predictor, images, method=method, memory=memory)
+        network, height, width = predictor.predict, *images.shape[1:3]
+        if method == "closed" and how == BRUTE:
+            return
+        at = draw_offsets(jax.random.key(seed), len(images), 0, (height - 1, width - 1))
+        tops, changes, checked = looked(look, images, at, block)
+        classes = checked.shape[-1]
+        yield from summary(tops, changes, labels, (height, width), classes, how)
+        if how != BRUTE:
+            direct = predictor.logits(images, circular, at)
+            error = np.abs(checked - direct).max(1) / (direct.std() or 1)
+            yield Measurement(
+                "orbit",
+                "closed_form_error",
+                float(error.max()),
+                len(images),
+                method=how,
+                arrays={"examples": error},
+            )
+        margin = margins(network, images, batch=batch)
+        if margin is not None:
+            yield Measurement.of_examples(
+                "orbit", "ties", margin < TIE, method=how, arrays={"margins": margin}
+            )
+
+    return measured()
 
 
 def looker(

@@ -64,23 +64,29 @@ def evaluate(
       UserError: none of the grids, or blocks, divides the image.
     """
     split = split.first(examples, "eval.scramble.examples")
-    seeds = draw_seeds(seed, len(split))
-    compared = partial(rows_of, split=split)
+    patches = dividing(split, grids, "eval.scramble.grids")
+    within = dividing(split, blocks, "eval.scramble.blocks")
     predictor = Predictor.of(predict, batch=batch)
-    whole = predictor.logits(split.images)
-    yield from compared("patch", whole, whole, {"grid": [1, 1]})
-    for grid in dividing(split, grids, "eval.scramble.grids"):
-        logits = predictor.logits(split.images, Patches(*grid), seeds)
-        yield from compared("patch", logits, whole, {"grid": list(grid)})
-    for block in dividing(split, blocks, "eval.scramble.blocks"):
-        logits = predictor.logits(split.images, PixelsWithin(*block), seeds)
-        yield from compared("pixel", logits, whole, {"block": list(block)})
-    if isinstance(predict, Network):
-        inside = Inside(predict, name="scramble", batch=batch)
-        for params, logits in scrambled_stages(inside, split, sizes, seeds):
-            noop = metrics.relative_logit_distance(logits, whole).max() < NOTHING
-            method = "no-op: what follows ignores positions" if noop else ""
-            yield from compared("stage", logits, whole, params, method=method)
+
+    def measured() -> Iterator[Measurement]:
+        seeds = draw_seeds(seed, len(split))
+        compared = partial(rows_of, split=split)
+        whole = predictor.logits(split.images)
+        yield from compared("patch", whole, whole, {"grid": [1, 1]})
+        for grid in patches:
+            logits = predictor.logits(split.images, Patches(*grid), seeds)
+            yield from compared("patch", logits, whole, {"grid": list(grid)})
+        for block in within:
+            logits = predictor.logits(split.images, PixelsWithin(*block), seeds)
+            yield from compared("pixel", logits, whole, {"block": list(block)})
+        if isinstance(predict, Network):
+            inside = Inside(predict, name="scramble", batch=batch)
+            for params, logits in scrambled_stages(inside, split, sizes, seeds):
+                noop = metrics.relative_logit_distance(logits, whole).max() < NOTHING
+                method = "no-op: what follows ignores positions" if noop else ""
+                yield from compared("stage", logits, whole, params, method=method)
+
+    return measured()
 
 
 def rows_of(

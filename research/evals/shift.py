@@ -75,30 +75,34 @@ def evaluate(
     """
     split = split.first(examples, "eval.shift.examples")
     images, labels = split.images, split.labels
-    count = len(images)
     check(images, max_shift, pad, compat)
-    pad = 2 * max_shift + 1 if pad is None else pad
+    cut = 2 * max_shift + 1 if pad is None else pad
     predictor = Predictor.of(predict, batch=batch)
-    unshifted = predictor.logits(images)
-    pairs = [*protocols(images, drawing(seed, count), max_shift, pad)]
-    if compat is not None:
-        shared = drawing(seed, count, share=batch)
-        views = PUBLISHED[compat](images, shared, max_shift, pad)
-        published = replace(views, params={**views.params, "batch": batch})
-        for one in compare(predictor, images, published, unshifted, labels):
-            # examples that share an offset are not independent
-            yield replace(one, low=None, high=None, interval="")
-    for views in pairs:
-        yield from compare(predictor, images, views, unshifted, labels)
-    for distance in range(1, min(distances, min(images.shape[1:3]) // 2) + 1):
-        ring = draw_ring(jax.random.key(seed), count, distance)
-        for protocol, perturb in (("circular", circular), ("zero", zero)):
-            yield Measurement.of_examples(
-                protocol,
-                "agreement",
-                agreement(predictor.logits(images, perturb, ring), unshifted),
-                params={"distance": distance},
-            )
+    count = len(images)
+
+    def measured() -> Iterator[Measurement]:
+        unshifted = predictor.logits(images)
+        pairs = [*protocols(images, drawing(seed, count), max_shift, cut)]
+        if compat is not None:
+            shared = drawing(seed, count, share=batch)
+            views = PUBLISHED[compat](images, shared, max_shift, cut)
+            published = replace(views, params={**views.params, "batch": batch})
+            for one in compare(predictor, images, published, unshifted, labels):
+                # examples that share an offset are not independent
+                yield replace(one, low=None, high=None, interval="")
+        for views in pairs:
+            yield from compare(predictor, images, views, unshifted, labels)
+        for distance in range(1, min(distances, min(images.shape[1:3]) // 2) + 1):
+            ring = draw_ring(jax.random.key(seed), count, distance)
+            for protocol, perturb in (("circular", circular), ("zero", zero)):
+                yield Measurement.of_examples(
+                    protocol,
+                    "agreement",
+                    agreement(predictor.logits(images, perturb, ring), unshifted),
+                    params={"distance": distance},
+                )
+
+    return measured()
 
 
 @dataclass(frozen=True)

@@ -43,27 +43,31 @@ def evaluate(
     if max_shift < 0:
         raise UserError(f"eval.worst.max_shift={max_shift}: takes 0 or more pixels")
     predictor = Predictor.of(predict, batch=batch)
-    still = metrics.predictions(predictor.logits(split.images))
-    side = 2 * max_shift + 1
-    for border, shift in shifts.items():
-        predicted = np.empty((side, side, len(split)), np.int32)
-        for place in np.ndindex(side, side):
-            offset = np.array(place, np.int32) - max_shift
-            offsets = np.tile(offset, (len(split), 1))
-            logits = predictor.logits(split.images, shift, offsets)
-            predicted[place] = metrics.predictions(logits)
-        right, same = predicted == split.labels, predicted == still
-        params = {"border": border, "max_shift": max_shift}
-        measures = {
-            "worst_accuracy": (right.all((0, 1)), {"map": right.mean(-1)}),
-            "worst_agreement": (same.all((0, 1)), {"map": same.mean(-1)}),
-            "accuracy": (right.mean((0, 1)), {}),
-        }
-        for measure, (examples, arrays) in measures.items():
-            yield Measurement.of_examples(
-                "worst",
-                measure,
-                examples.astype(np.float64),
-                params=params,
-                arrays=arrays,
-            )
+
+    def measured() -> Iterator[Measurement]:
+        still = metrics.predictions(predictor.logits(split.images))
+        side = 2 * max_shift + 1
+        for border, shift in shifts.items():
+            predicted = np.empty((side, side, len(split)), np.int32)
+            for place in np.ndindex(side, side):
+                offset = np.array(place, np.int32) - max_shift
+                offsets = np.tile(offset, (len(split), 1))
+                logits = predictor.logits(split.images, shift, offsets)
+                predicted[place] = metrics.predictions(logits)
+            right, same = predicted == split.labels, predicted == still
+            params = {"border": border, "max_shift": max_shift}
+            measures = {
+                "worst_accuracy": (right.all((0, 1)), {"map": right.mean(-1)}),
+                "worst_agreement": (same.all((0, 1)), {"map": same.mean(-1)}),
+                "accuracy": (right.mean((0, 1)), {}),
+            }
+            for measure, (examples, arrays) in measures.items():
+                yield Measurement.of_examples(
+                    "worst",
+                    measure,
+                    examples.astype(np.float64),
+                    params=params,
+                    arrays=arrays,
+                )
+
+    return measured()

@@ -53,7 +53,7 @@ def draw(
     for axes in grid.flat:
         axes.set_axis_off()
     for line, (_, row) in zip(grid, found.iterrows(), strict=True):
-        kept = read_arrays(row["path"], "fragile")
+        kept = read_arrays(row["path"], "fragile", split)
         kept = {
             name.removeprefix("fragile/agreement/"): array
             for name, array in kept.items()

@@ -38,8 +38,9 @@ def draw(
     rows = rows[rows["protocol"] == "gallery"]
     if rows.empty:
         raise UserError("no rows of protocol gallery; make them with eval=gallery")
-    rows = rows[rows["path"] == rows["path"].iloc[0]]
-    arrays = read_arrays(rows["path"].iloc[0], "gallery")
+    path, split = rows["path"].iloc[0], rows["split"].iloc[0]
+    rows = rows[(rows["path"] == path) & (rows["split"] == split)]
+    arrays = read_arrays(path, "gallery", split)
     lines = -(-len(rows) // columns)
     figure = Figure(figsize=(WIDTHS["two"], 0.3 + 0.82 * lines))
     groups = np.atleast_1d(figure.subfigures(lines, columns)).reshape(lines, columns)

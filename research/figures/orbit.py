@@ -45,7 +45,10 @@ def draw(
     maps = {
         arm: centred(
             np.mean(
-                [read_arrays(path, "orbit")["orbit/agreement/map"] for path in paths],
+                [
+                    read_arrays(path, "orbit", split)["orbit/agreement/map"]
+                    for path in paths
+                ],
                 axis=0,
             )
         )

@@ -41,7 +41,8 @@ def draw(
     shown = min(stages, *(group["index"].nunique() for group in groups.values()))
     shape = {"nrows": len(groups), "ncols": shown, "squeeze": False}
     figure, grid = canvas(width, 0.55 + 1.3 * len(groups), **shape)
-    arrays = {path: read_arrays(path, "receptive") for path in found["path"].unique()}
+    paths = found["path"].unique()
+    arrays = {path: read_arrays(path, "receptive", split) for path in paths}
     for line, (arm, group) in zip(grid, groups.items(), strict=True):
         depth = group["index"].max() + 1
         chosen = np.unique(np.linspace(depth / shown, depth, shown).round() - 1)

@@ -47,7 +47,7 @@ def explorers(
     stages = rows[(rows["protocol"] == "explorer") & (rows["split"] == split)]
     found = stages[stages["measure"] == "agreement"].set_index("path")
     measured = runs[runs["path"].isin(found.index)]
-    kept = {path: orbit_arrays(path) for path in measured["path"]}
+    kept = {path: orbit_arrays(path, split) for path in measured["path"]}
     keys = [hashlib.sha256(kept[path]["images"]).hexdigest() for path in kept]
     sets = []
     for _, group in measured.groupby(keys, sort=False):
@@ -84,12 +84,12 @@ def order(shown: pd.DataFrame) -> list[int]:
     return [int(place) for place in own - sizes * (len(places) + 1)]
 
 
-def orbit_arrays(path: str) -> dict[str, np.ndarray]:
+def orbit_arrays(path: str, split: str) -> dict[str, np.ndarray]:
     """Returns the arrays of a run's orbits by their names."""
     prefix = "explorer/agreement/"
     return {
         key.removeprefix(prefix): array
-        for key, array in read_arrays(path, "explorer").items()
+        for key, array in read_arrays(path, "explorer", split).items()
         if key.startswith(prefix)
     }
 
@@ -110,11 +110,11 @@ def network(
         "seed": int(run.seed),
         "parameters": None if pd.isna(run.parameters) else int(run.parameters),
         "orbit": {"method": row["method"]} | orbit,
-        "stages": fields(run.path, stages),
+        "stages": fields(run.path, stages, row["split"]),
     }
 
 
-def fields(path: str, stages: pd.DataFrame) -> list[dict[str, Any]]:
+def fields(path: str, stages: pd.DataFrame, split: str) -> list[dict[str, Any]]:
     """Returns the receptive fields after each stage of one run.
 
     Of each stage: `part`, its class; `receptive`, [rows, columns] of the theoretical
@@ -123,7 +123,7 @@ def fields(path: str, stages: pd.DataFrame) -> list[dict[str, Any]]:
     `xs`, the positions whose effective field is known, their `sizes` in pixels and
     their `fields`, cropped.
     """
-    arrays = read_arrays(path, "explorer")
+    arrays = read_arrays(path, "explorer", split)
     places = pd.DataFrame(list(stages["params"]), index=stages.index)
     found = []
     for index in sorted(places.get("index", pd.Series(dtype=float)).dropna().unique()):

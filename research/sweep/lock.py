@@ -17,6 +17,8 @@ import shutil
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +118,29 @@ class Lock:
                 self._beaten = time.time()
             except OSError:  # taken from us, or out of reach: `check` will tell
                 pass
+
+
+@contextmanager
+def held(folder: str | Path) -> Iterator[Lock]:
+    """Holds the lock of a folder for a while, and leaves nothing of it.
+
+    Args:
+      folder: in which there is no more to train.
+
+    Yields:
+      The lock.
+
+    Raises:
+      Held: another process holds it.
+    """
+    lock = Lock(folder)
+    try:
+        yield lock
+    finally:
+        if lock.path.exists():
+            lock.remove()
+        else:  # it was taken: what is there is another's
+            lock.release()
 
 
 def holder(folder: str | Path) -> Owner | None:

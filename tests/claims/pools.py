@@ -62,7 +62,8 @@ def tables(wanted, *, spread=1e-3, seeds=SEEDS, without=(), rules=None):
                 metrics.append({"path": path, "split": "train", measure.measure: raw})
             else:
                 rows.append(row(path, measure, raw))
-    columns = ["path", "protocol", "measure", "params", "value", "low", "high"]
+    columns = ["path", "split", "protocol", "measure"]
+    columns += ["params", "value", "low", "high"]
     return (
         pd.DataFrame(list(runs.values())),
         pd.DataFrame(rows, columns=columns),
@@ -85,6 +86,7 @@ def run(path, arm, seed, rules):
 def row(path, measure, raw):
     return {
         "path": path,
+        "split": "test",
         "protocol": measure.protocol,
         "measure": measure.measure,
         "params": dict(measure.params) | {"other": 1},
@@ -123,7 +125,7 @@ def on_disk(root, made):
         (folder / "config.yaml").write_text(
             "data: {name: mnist, train_examples: 10}\ntrain: {epochs: 1}\n"
         )
-        kept = {"split": "test", "n": 10, "interval": "", "method": "", "run": ""}
+        kept = {"n": 10, "interval": "", "method": "", "run": ""}
         facts = kept | {"seed": one["seed"], "commit": ""}
         write_lines(
             folder / "eval" / "all.jsonl",

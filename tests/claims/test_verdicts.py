@@ -1,6 +1,7 @@
 """Every claim's rule on rows whose verdict is known."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from pools import SEEDS, levels, on_disk, row, run, tables
 from scipy.stats import ttest_rel
@@ -198,6 +199,16 @@ def test_a_support_must_survive_the_number_of_claims():
     assert one.low > one.margin and one.p < 0.05 < one.adjusted
     assert one.verdict == "inconclusive" and "Holm" in one.remarks[0]
     assert [each.id for each in found] == [name.upper() for name in CLAIMS]
+
+
+def test_rows_of_another_split_decide_nothing():
+    claim = CLAIMS["c3"]
+    runs, rows, metrics = tables(levels(claim, above(claim)))
+    others = rows.assign(split="validation", value=rows["value"].to_numpy()[::-1])
+    mixed = Pool(runs, pd.concat([rows, others]), metrics)
+    assert judge("c3", claim, mixed, "cpu") == judge(
+        "c3", claim, Pool(runs, rows, metrics), "cpu"
+    )
 
 
 def test_runs_of_two_scales_are_refused():

@@ -1,5 +1,6 @@
 """The command, and the configs of all data sets."""
 
+import shlex
 import subprocess
 import sys
 
@@ -19,6 +20,9 @@ def test_a_config_needs_no_data(option):
     assert len(node.mean) == len(node.std) and node.classes > 0
     assert node.overrides.startswith(f"data={option}")
     assert callable(config.build(node.builder))
+    again = config.compose(*shlex.split(node.overrides), config="prepare").data
+    for key in ("name", "shape", "classes", "builder"):  # what an error says to prepare
+        assert again[key] == node[key]
 
 
 def test_the_command(prepared, tmp_path):

@@ -89,4 +89,4 @@ def test_paths_stay_on_the_canvas_and_places_are_uniform():
 )
 def test_what_does_not_fit_is_named(settings, key):
     with pytest.raises(UserError, match=key):
-        next(embed.evaluate(pixel, SPLIT, **settings))
+        embed.evaluate(pixel, SPLIT, **settings)

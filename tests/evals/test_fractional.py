@@ -73,4 +73,4 @@ def test_draws_reach_every_fraction_and_are_whole_at_1():
 @pytest.mark.parametrize("u", [0, 5])
 def test_other_fractions_are_refused(u):
     with pytest.raises(UserError, match=r"eval\.fractional\.upsampling"):
-        next(fractional.evaluate(pixel, SPLIT, upsampling=[u]))
+        fractional.evaluate(pixel, SPLIT, upsampling=[u])

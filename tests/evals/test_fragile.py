@@ -66,4 +66,4 @@ def test_ink_is_not_fragile():
 
 def test_no_examples():
     with pytest.raises(UserError, match=r"eval\.fragile\.examples=0"):
-        next(fragile.evaluate(ink, SPLIT, examples=0))
+        fragile.evaluate(ink, SPLIT, examples=0)

@@ -97,4 +97,4 @@ def test_what_cannot_be_done_is_named(settings, key):
     images = np.zeros((40, 8, 12, 1), np.uint8)
     split = Split(images, np.zeros(40, np.int32))
     with pytest.raises(UserError, match=rf"eval\.location\.{key}="):
-        next(location.evaluate(networks.of([networks.Keep()]), split, **settings))
+        location.evaluate(networks.of([networks.Keep()]), split, **settings)

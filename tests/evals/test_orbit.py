@@ -294,7 +294,7 @@ def test_an_unknown_method_and_no_examples_are_refused(split):
     with pytest.raises(
         UserError, match=r"eval.orbit.examples=0: takes at least 1, or null"
     ):
-        next(evaluate(str, split, examples=0))
+        evaluate(str, split, examples=0)
 
 
 def test_a_map_that_the_stride_does_not_divide_never_commutes():

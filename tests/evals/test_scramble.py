@@ -95,4 +95,4 @@ def test_positions_that_fill_no_block_stay():
 
 def test_nothing_that_divides_is_named():
     with pytest.raises(UserError, match=r"eval\.scramble\.grids=\[5, 7\].*8×12"):
-        list(scramble.evaluate(ink, SPLIT, grids=[5, 7]))
+        scramble.evaluate(ink, SPLIT, grids=[5, 7])

@@ -130,4 +130,4 @@ def test_published_loops_draw_once_a_batch(compat, low, high, views, split):
 def test_shifts_that_make_no_sense_are_refused(bad, split):
     [(key, value)] = bad.items()
     with pytest.raises(UserError, match=f"eval.shift.{key}={value}"):
-        list(evaluate(row, split, **bad))
+        evaluate(row, split, **bad)

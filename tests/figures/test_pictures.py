@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from fake_runs import fake_run
+from matplotlib.image import AxesImage
 from matplotlib.text import Text
 
 from research.errors import UserError
@@ -15,7 +16,7 @@ from research.figures import (
     scramble,
     style,
 )
-from research.results import Measurement, write_measurements
+from research.results import Measurement, named, write_measurements
 from research.tables import read_metrics, read_rows, read_runs
 
 ARMS = ("decimate", "aps")
@@ -94,6 +95,9 @@ KINDS = {
 }
 
 
+PICTURES = ("orbit", "receptive", "fragile")  # drawn from arrays
+
+
 @pytest.fixture(scope="module")
 def tables(tmp_path_factory):
     root = tmp_path_factory.mktemp("runs")
@@ -105,6 +109,9 @@ def tables(tmp_path_factory):
             rng = np.random.default_rng([seed, len(preset)])
             for kind, (_, measure) in KINDS.items():
                 write_measurements(folder, kind, measure(rng), facts, "test")
+                if kind in PICTURES:
+                    other = named(kind, "validation", own="test")
+                    write_measurements(folder, other, measure(rng), facts, "validation")
     return read_runs(root), read_rows(root), read_metrics(root)
 
 
@@ -115,6 +122,18 @@ def test_it_is_drawn_and_saved(tables, kind, tmp_path):
     assert all(any(arm in text for text in shown) for arm in ARMS)
     written = style.save(figure, tmp_path / kind)
     assert all(path.stat().st_size > 1000 for path in written)
+
+
+@pytest.mark.parametrize("kind", PICTURES)
+def test_the_arrays_are_those_of_the_split(tables, kind):
+    def pictures(split):
+        found = KINDS[kind][0].draw(*tables, split=split).findobj(AxesImage)
+        return [np.asarray(image.get_array()) for image in found]
+
+    test, validation = pictures("test"), pictures("validation")
+    assert len(test) == len(validation) > 0
+    pairs = zip(test, validation, strict=True)
+    assert not any(np.array_equal(one, other) for one, other in pairs)
 
 
 @pytest.mark.parametrize("kind", KINDS)

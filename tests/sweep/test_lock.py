@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from research.sweep import owner
-from research.sweep.lock import Held, Lock, Lost, bury, holder, numbers
+from research.sweep.lock import Held, Lock, Lost, bury, held, holder, numbers
 from research.sweep.owner import SILENCE, Owner
 
 HOLD = """
@@ -66,6 +66,18 @@ def test_one_holds_it_and_is_named(tmp_path):
     assert holder(tmp_path) == second.owner
     second.remove()
     assert holder(tmp_path) is None and not list(tmp_path.iterdir())
+
+
+def test_held_for_a_while_it_leaves_nothing_and_takes_nothing_of_others(tmp_path):
+    with pytest.raises(ZeroDivisionError), held(tmp_path):
+        with pytest.raises(Held, match=f"pid {os.getpid()}"), held(tmp_path):
+            pass
+        assert numbers(tmp_path / "lock") == [1]
+        raise ZeroDivisionError
+    assert not list(tmp_path.iterdir())
+    with held(tmp_path) as lock:
+        lock.path.rename(lock.path.with_name("2"))  # as if another had taken it
+    assert numbers(tmp_path / "lock") == [2]
 
 
 def test_the_lock_of_a_killed_process_is_taken_at_once(tmp_path):
