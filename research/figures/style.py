@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import matplotlib
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
@@ -206,6 +207,10 @@ def save(figure: Figure, path: str | Path) -> list[Path]:
     }
     figure.draw_without_rendering()
     figure.set_layout_engine("none")  # laid out now: not again for each format
+    for (
+        axes
+    ) in figure.axes:  # the solver's last digits vary, and SVG names clips by them
+        axes.set_position(np.round(axes.get_position(original=True).bounds, 6).tolist())
     written = []
     for kind, facts in metadata.items():
         content = io.BytesIO()

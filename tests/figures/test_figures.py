@@ -1,3 +1,4 @@
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -195,5 +196,18 @@ def test_saving_twice_gives_the_same_bytes(tmp_path):
         style.legend(figure, axes)
         paths.append(style.save(figure, tmp_path / folder / "tradeoff"))
     assert [path.suffix for path in paths[0]] == [".png", ".svg", ".pdf"]
+    for first, second in zip(*paths, strict=True):
+        assert first.read_bytes() == second.read_bytes()
+
+
+def test_the_last_digits_of_the_layout_do_not_show(tmp_path, monkeypatch):
+    paths = []
+    for folder, noise in (("a", 0), ("b", 1e-13)):
+        figure, axes = style.canvas("one", 1.0)
+        axes.plot([0, 1])
+        place = (0.1234567, 0.2, 0.7 + noise, 0.7)
+        lay_out = partial(axes.set_position, place)
+        monkeypatch.setattr(figure, "draw_without_rendering", lay_out)
+        paths.append(style.save(figure, tmp_path / folder / "line"))
     for first, second in zip(*paths, strict=True):
         assert first.read_bytes() == second.read_bytes()
