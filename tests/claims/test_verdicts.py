@@ -220,6 +220,27 @@ def test_runs_of_two_scales_are_refused():
         verdicts(runs.assign(setting=None), rows, metrics)
 
 
+def test_a_figure_shows_the_arms_that_are_compared_and_how_often_they_were_run():
+    claim = CLAIMS["b6"]
+    (first,), *_, (accuracy,) = claim.levels.values()
+    another = Contrast(accuracy.arms, first.measure)  # measured, and not asked for
+    runs, rows, metrics = tables([*levels(claim, 1.0), (another, 1.0)], seeds=range(3))
+    one = max(first.arms)
+    rows = rows[rows["path"] != f"{one}/2"]
+    marks = claim_figure.arms(claim, Pool(runs, rows, metrics), 3)
+    assert sorted(mark.name for mark in marks) == ["blur", "decimate (2 seeds)"]
+
+
+def test_differences_are_drawn_about_zero():
+    claim = CLAIMS["c10"]
+    as_many = claim.details["parameters, CNN less capsules"]
+    made = tables([*levels(claim, 1.0), (as_many, 2e-4)], seeds=range(2))
+    *_, axes = claim_figure.draw(*made, claim="c10").axes
+    low, high = axes.get_xlim()
+    assert low <= -claim_figure.SMALL and high >= claim_figure.SMALL
+    assert [0, 0] in [list(line.get_xdata()) for line in axes.lines]
+
+
 def test_the_report_of_the_same_rows_is_the_same_bytes(tmp_path):
     wanted = [
         pair for name in ("c3", "c6", "b5") for pair in levels(CLAIMS[name], 50.0)

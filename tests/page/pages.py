@@ -57,13 +57,18 @@ def network(downsample, head, padding):
 def explored_runs(root):
     """Writes a run for each network with what `eval=explorer` measures of it."""
     for preset, parts in NETWORKS.items():
-        folder = fake_run(
-            root, f"explored,{preset}", skill=(0.9, 0.9, 0.03), preset=preset
-        )
-        provenance = {"run": folder.name, "seed": 0, "commit": "0" * 40}
-        found = evaluate(network(*parts), SPLIT, grid=3)
-        write_measurements(folder, "explorer", found, provenance, "test")
+        explored_run(root, preset, parts)
     return root
+
+
+def explored_run(root, preset, parts, **choices):
+    """Writes a run with what `eval=explorer` measures of a network."""
+    name = ",".join(["explored", preset, *choices.values()]).replace("/", ".")
+    skill = (0.9, 0.9, 0.03)
+    folder = fake_run(root, name, skill=skill, preset=preset, choices=choices)
+    provenance = {"run": folder.name, "seed": 0, "commit": "0" * 40}
+    found = evaluate(network(*parts), SPLIT, grid=3)
+    write_measurements(folder, "explorer", found, provenance, "test")
 
 
 def plane_run(root, reduce, lowpass, sample, *, seed=0, config=None, near=None):

@@ -4,10 +4,14 @@ import json
 import os
 import re
 import shutil
+from functools import partial
 
 import numpy as np
 import pytest
-from pages import unpacked
+from pages import NETWORKS, explored_run, made, unpacked
+
+from research.downsample import Downsample
+from research.downsample.reduce import Max
 
 webdriver = pytest.importorskip("selenium.webdriver")
 from selenium.webdriver.common.action_chains import ActionChains  # noqa: E402
@@ -47,8 +51,13 @@ def page(request, driver, page_file):
     metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": mobile}
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
     media(driver, scheme="light")
+    yield from opened(driver, page_file)
+
+
+def opened(driver, file):
+    """Yields the driver at a page; afterwards the console must be empty."""
     driver.get("about:blank")
-    driver.get(page_file.as_uri())
+    driver.get(file.as_uri())
     wait(driver, "return document.documentElement.dataset.ready === 'true'")
     yield driver
     assert driver.get_log("browser") == []
@@ -263,6 +272,22 @@ def test_networks_come_and_go_but_never_all(page):
         arms[0],
         arms[3],
     ]
+
+
+def test_the_first_two_fields_differ_in_pooling_alone(driver, tmp_path):
+    wide = partial(Downsample, reduce=partial(Max, padding="circular"))
+    largest = wide, *NETWORKS["aps"][1:]
+    for preset, parts, head, data in (
+        ("decimate", NETWORKS["decimate"], "gap", "digits"),
+        ("max_blur", largest, "gap", "mnist"),
+        ("max", NETWORKS["decimate"], "gap", "mnist"),  # sees less than after flatten
+        ("max", NETWORKS["max"], "flatten", "mnist"),
+        ("none", NETWORKS["none"], "flatten", "mnist"),
+    ):
+        explored_run(tmp_path, preset, parts, **{"model/head": head, "data": data})
+    for page in opened(driver, made(tmp_path, tmp_path / "out")):
+        arms = [card.text for card in all_of(page, "#fields .card h3")]
+        assert sorted(arms) == [f"mnist, {p}, head=flatten" for p in ("max", "none")]
 
 
 def test_units_see_what_was_stored(page):
