@@ -21,21 +21,21 @@ test-peers: $(READY)
 	$(BIN)/python -m pytest -m peers
 
 test-chaos: $(READY)
-	$(BIN)/python tests/sweep/chaos.py --jobs 40 --kills 60
+	$(BIN)/python tests/jobs/chaos.py --jobs 40 --kills 60
 
 test-slurm: $(READY)  # as root on Debian: installs slurm-wlm and munge where they are missing
 	$(BIN)/pip install -q -c constraints.txt -e '.[test,slurm]'
-	$(BIN)/python -m pytest -m slurm tests/sweep
+	$(BIN)/python -m pytest -m slurm tests/jobs
 
 test-ray: $(READY)
 	$(BIN)/pip install -q -c constraints.txt -e '.[test,ray]'
-	$(BIN)/python -m pytest -m ray tests/sweep
+	$(BIN)/python -m pytest -m ray tests/jobs
 
 # The page in Debian's Chromium, which root installs where it is missing.
 test-browser: $(READY)
 	$(BIN)/pip install -q -c constraints.txt -e '.[test,browser]'
 	command -v chromium >/dev/null && command -v chromedriver >/dev/null || { apt-get update -q && apt-get install -qy --no-install-recommends chromium chromium-driver; }
-	$(BIN)/python -m pytest -m browser tests/page
+	$(BIN)/python -m pytest -m browser tests/report/page
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -19,8 +19,9 @@ def spelled(words: list[str]) -> list[str]:
 @command("benchmark")
 def main(cfg: DictConfig) -> None:
     """Runs the benchmarks that were named."""
-    from research import config, devices
+    from research import config
     from research.benchmarks.report import report
+    from research.distributed import devices
     from research.errors import UserError
 
     devices.prepare(cfg.root)

@@ -22,8 +22,8 @@ from omegaconf import DictConfig
 
 from research.config import CONF, explained
 from research.errors import Interrupted, UserError
-from research.sweep.job import stop_with_launcher
-from research.sweep.lock import Held
+from research.jobs.job import stop_with_launcher
+from research.jobs.lock import Held
 
 MISTAKE = 2  # exit status
 PATHS = ("hydra.run.dir", "run_dir", "runs", "out", "data.dir", "data.manual_dir")

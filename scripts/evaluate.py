@@ -14,9 +14,13 @@ from omegaconf import DictConfig
 @command("eval")
 def main(cfg: DictConfig) -> None:
     """Runs the configured evaluators on each subject."""
-    from research import devices
+    from research.distributed import devices
     from research.errors import UserError
-    from research.evaluate import evaluate_foreign, evaluate_run, evaluate_untrained
+    from research.runs.evaluate import (
+        evaluate_foreign,
+        evaluate_run,
+        evaluate_untrained,
+    )
 
     devices.prepare(cfg.root, cfg.distributed)
     line = " ".join(sys.argv)

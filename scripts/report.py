@@ -22,7 +22,7 @@ def main(cfg: DictConfig) -> None:
     from rich.console import Console
 
     from research.errors import UserError
-    from research.tables import read_metrics, read_rows, read_runs
+    from research.runs.tables import read_metrics, read_rows, read_runs
 
     runs, rows, metrics = (
         read(cfg.runs, cfg.done_only) for read in (read_runs, read_rows, read_metrics)
@@ -36,7 +36,7 @@ def main(cfg: DictConfig) -> None:
     console, out = Console(), Path(cfg.out)
     missing, written = [], []
     for name, make in chosen(cfg, "table"):
-        from research.figures import table
+        from research.report.tables import table
 
         try:
             made = make(runs, rows, metrics)
@@ -46,7 +46,7 @@ def main(cfg: DictConfig) -> None:
         console.print(table.rich(made))
         written += table.save(made, out / name)
     for name, draw in chosen(cfg, "figure"):
-        from research.figures import style
+        from research.report.figures import style
 
         try:
             made = draw(runs, rows, metrics)

@@ -18,7 +18,7 @@ from rich.live import Live
 from rich.text import Text
 
 from research.errors import UserError
-from research.sweep import overview
+from research.jobs import overview
 
 EVERY = 1.0  # seconds between two looks
 WIDTH = 120  # columns, where there is no terminal

@@ -18,9 +18,9 @@ from omegaconf import DictConfig
 @command("train")
 def main(cfg: DictConfig) -> float | None:
     """Runs one job; returns its objective, if one is configured."""
-    from research import devices
-    from research.run import run
-    from research.sweep.objective import objective
+    from research.distributed import devices
+    from research.jobs.objective import objective
+    from research.runs.run import run
 
     devices.prepare(cfg.root, cfg.distributed)
     job = HydraConfig.get()
@@ -43,8 +43,8 @@ def every(words: list[str]) -> int:
 
     A mistake in one part spares the others.
     """
+    from research.claims.experiments import commands
     from research.errors import UserError
-    from research.experiments import commands
 
     worst = 0
     try:

@@ -7,7 +7,7 @@ from pathlib import Path
 import jax
 from jaxtyping import install_import_hook
 
-from research import devices
+from research.distributed import devices
 
 ROOT = Path(__file__).parent.parent
 CACHE = ROOT / "outputs/.cache/jax"

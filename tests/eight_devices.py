@@ -14,20 +14,21 @@ import numpy as np
 import optax
 from flax import nnx
 
-from research import convolution, devices
-from research.checkpoint import Checkpoints
-from research.data.feed import Resident
 from research.data.plan import Plan
 from research.data.source import Split
+from research.distributed import devices
 from research.downsample import Downsample
 from research.evals import accuracy, layers, orbit
-from research.evals.predictor import Predictor
-from research.layers import BatchNorm, ConvNormAct, convolve
-from research.losses import cross_entropy
+from research.evals.engine.predictor import Predictor
 from research.models.network import Network
 from research.models.readout import Head, mean
-from research.perturb import circular
-from research.step import Trainer
+from research.nn.cpu import convolution
+from research.nn.layers import BatchNorm, ConvNormAct, convolve
+from research.tasks.losses import cross_entropy
+from research.training.batches import Resident
+from research.training.checkpoint import Checkpoints
+from research.training.step import Trainer
+from research.transforms.shifts import circular
 
 STEPS = 3
 

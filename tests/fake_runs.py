@@ -5,7 +5,10 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from research.results import Measurement, Metrics, write_json, write_measurements
+from research.evals.measurement import Measurement
+from research.files.atomic import write_json
+from research.files.lines import MetricsFile
+from research.runs.rows import write_measurements
 
 # preset: accuracy, agreement at one pixel (circular), loss of agreement per pixel
 ARMS = {
@@ -30,7 +33,7 @@ def fake_run(
     config: dict | None = None,
     skill: tuple[float, float, float] | None = None,
 ) -> Path:
-    """Writes a whole run folder as `research.run` does, and returns it."""
+    """Writes a whole run folder as `research.runs.run` does, and returns it."""
     rng = np.random.default_rng([seed, *name.encode()])
     accuracy, near, decay = skill or ARMS[preset]
     accuracy += rng.normal(0, 0.004)
@@ -53,7 +56,7 @@ def fake_run(
     write_json(folder / "provenance.json", provenance)
     settings = {"seed": seed, "downsample": {"stride": 2}} | (config or {})
     (folder / "config.yaml").write_text(yaml.safe_dump(settings))
-    with Metrics(folder) as metrics:
+    with MetricsFile(folder) as metrics:
         for epoch in range(1, epochs + 1):
             for split, gap in [("train", 1.0), ("validation", 0.97)]:
                 rise = 1 - 0.9 * np.exp(-epoch / (2 + 4 * decay * 10))

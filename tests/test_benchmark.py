@@ -15,10 +15,12 @@ import pytest
 from flax import nnx
 from omegaconf import OmegaConf
 
-from research import config, convolution, layers, onednn
+from research import config
 from research.benchmarks import orbit, peer_downsamplers, peers, subjects, sweep, timing
 from research.benchmarks.report import report
-from research.evals.closed_form import Orbit
+from research.evals.engine.closed_form import Orbit
+from research.nn import layers
+from research.nn.cpu import convolution, onednn
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "scripts"))
 import benchmark  # noqa: E402

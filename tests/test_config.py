@@ -246,8 +246,12 @@ def test_the_digest_is_of_what_is_run_not_of_where():
 
 
 def test_a_predict_function_is_found_by_name():
-    assert config.located("research.metrics:correct").__name__ == "correct"
-    for wrong in ("no.such:thing", "research.metrics:nothing", "research.metrics"):
+    assert config.located("research.tasks.metrics:correct").__name__ == "correct"
+    for wrong in (
+        "no.such:thing",
+        "research.tasks.metrics:nothing",
+        "research.tasks.metrics",
+    ):
         with pytest.raises(UserError, match="predict="):
             config.located(wrong)
 

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from research import claims, config, experiments
+from research import claims, config
+from research.claims import experiments
+from research.claims.experiments import CONF, SCALES, commands, parts, point, points
 from research.errors import UserError
-from research.experiments import CONF, SCALES, commands, parts, point, points
 
 ROOT = Path(__file__).parent.parent
 CLAIMS = claims.load()

@@ -5,9 +5,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from research import files
 from research.errors import UserError
-from research.files import Metrics, read_lines, write_json
+from research.files import atomic
+from research.files.atomic import write_json
+from research.files.lines import MetricsFile, read_lines
 
 
 def rows(steps):
@@ -15,20 +16,20 @@ def rows(steps):
 
 
 def test_metrics_survive_a_kill_and_go_on(tmp_path):
-    with Metrics(tmp_path) as metrics:
+    with MetricsFile(tmp_path) as metrics:
         for row in rows([1, 2, 3]):
             metrics.append(row)
         assert read_lines(metrics.path) == rows([1, 2, 3])  # before any close
     with metrics.path.open("ab") as file:
         file.write(b'{"step": 4, "lo')
     assert read_lines(metrics.path) == rows([1, 2, 3])
-    with Metrics(tmp_path) as metrics:
+    with MetricsFile(tmp_path) as metrics:
         metrics.append(rows([4])[0])
     assert read_lines(metrics.path) == rows([1, 2, 3, 4])
 
 
 def test_metrics_truncate_then_append(tmp_path):
-    with Metrics(tmp_path) as metrics:
+    with MetricsFile(tmp_path) as metrics:
         for row in rows([1, 2, 3]):
             metrics.append(row)
         metrics.truncate(1)
@@ -39,11 +40,11 @@ def test_metrics_truncate_then_append(tmp_path):
 def test_metrics_in_a_place_that_is_no_folder(tmp_path):
     (tmp_path / "run").write_text("")
     with pytest.raises(UserError, match=r"cannot write .*run/metrics\.jsonl"):
-        Metrics(tmp_path / "run")
+        MetricsFile(tmp_path / "run")
 
 
 def test_append_to_a_full_disk_is_one_line(tmp_path):
-    metrics = Metrics(tmp_path)
+    metrics = MetricsFile(tmp_path)
     metrics._file.close()
     metrics._file = open("/dev/full", "ab", buffering=0)
     with pytest.raises(UserError, match="No space left on device; make room"):
@@ -52,7 +53,7 @@ def test_append_to_a_full_disk_is_one_line(tmp_path):
 
 
 def test_a_row_cut_short_is_no_success(tmp_path):
-    metrics = Metrics(tmp_path)
+    metrics = MetricsFile(tmp_path)
     metrics.close()
     metrics._file = SimpleNamespace(write=lambda data: len(data) - 1)
     with pytest.raises(UserError, match="No space left on device"):
@@ -78,7 +79,7 @@ def test_a_failed_write_leaves_what_was_there(tmp_path, monkeypatch, broken):
         raise OSError(28, "No space left on device")
 
     write_json(tmp_path / "a.json", 1)
-    monkeypatch.setattr(files.os, broken, full)
+    monkeypatch.setattr(atomic.os, broken, full)
     with pytest.raises(UserError, match=r"a\.json: No space left on device; make room"):
         write_json(tmp_path / "a.json", 2)
     monkeypatch.undo()

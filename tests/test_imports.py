@@ -25,69 +25,58 @@ def imports(path):
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def layer(module):
-    """What a module may use of ours, by the longest prefix that is listed."""
-    parts = module.split(".")
-    while ".".join(parts) not in ALLOWED:
-        parts.pop()
-    return ALLOWED[".".join(parts)]
+# What each room may use; a room below never uses one above.
+ROOMS = {
+    "errors": set(),
+    "types": set(),
+    "progress": set(),
+    "stats": set(),
+    "files": {"errors"},
+    "config": {"errors"},
+    "nn": {"errors", "types"},
+    "distributed": {"errors", "files", "progress"},
+    "transforms": {"nn", "errors", "types"},
+    "tasks": {"nn", "errors", "types"},
+    "downsample": {"nn", "errors", "types"},
+    "models": {"downsample", "tasks", "nn", "errors", "types"},
+    "jobs": {"distributed", "files", "errors", "progress"},
+    "data": {"files", "errors", "progress", "types"},
+    "training": {"data", "tasks", "jobs", "distributed", "files", "nn"}
+    | {"errors", "types"},
+    "evals": {"models", "downsample", "data", "tasks", "transforms", "distributed"}
+    | {"nn", "stats", "errors", "types"},
+    "claims": {"stats", "errors"},
+    "runs": {"training", "evals", "claims", "data", "tasks", "jobs", "distributed"}
+    | {"files", "config", "errors", "progress"},
+    "report": {"runs", "claims", "files", "stats", "errors"},
+    "benchmarks": {"config", "training", "evals", "models", "distributed", "nn"}
+    | {"files", "errors"},
+}
 
 
-BASE = {"research.errors", "research.types", "research.signal"}
-CONVOLUTIONS = {"research.convolution", "research.onednn"}
-PARTS = BASE | CONVOLUTIONS | {"research.layers", "research.downsample"}
-DATA = {
-    "research.results",
-    "research.tables",
-    "research.files",
-    "research.stats",
-    "research.errors",
-}
-PURE = {f"research.{x}" for x in ("perturb", "metrics", "scrambles", "changes")}
-EVALS = BASE | DATA | PURE | CONVOLUTIONS | {"research.devices", "research.hosts"}
-ALLOWED = {
-    "research": None,  # no bound: train, run, config
-    "research.errors": set(),
-    "research.types": BASE,
-    "research.signal": BASE,
-    "research.layers": PARTS,
-    "research.convolution": BASE | CONVOLUTIONS,
-    "research.onednn": BASE,
-    "research.downsample": PARTS,
-    "research.models": PARTS | {"research.models", "research.losses"},
-    "research.perturb": BASE,
-    "research.scrambles": BASE,
-    "research.changes": BASE | {"research.scrambles"},
-    "research.metrics": BASE,
-    "research.evals": EVALS
-    | {"research.evals", "research.data.source", "research.models.network"}
-    | {"research.downsample"},
-    "research.results": DATA,
-    "research.tables": DATA,
-    "research.stats": DATA,
-    "research.experiments": DATA,
-    "research.files": DATA,
-    "research.figures": DATA | {"research.figures", "research.claims"},
-    "research.claims": DATA | {"research.claims", "research.experiments"},
-    "research.sweep": {"research.sweep", "research.errors", "research.files"},
-    "research.page": DATA | {"research.page", "research.figures", "research.claims"},
-    "research.train": None,
-}
+def room(module):
+    return module.split(".")[1] if "." in module else ""
+
+
+def test_every_room_is_named():
+    assert {room(name(path)) for path in FILES} == {"", *ROOMS}
+
+
+def test_rooms_are_ordered():
+    below = set()
+    for one, used in ROOMS.items():
+        assert used <= below, one
+        below.add(one)
 
 
 @pytest.mark.parametrize("path", FILES, ids=name)
 def test_direction(path):
-    allowed = layer(name(path))
+    own = room(name(path))
     for module in imports(path):
-        if module is None or not module.startswith("research.") or allowed is None:
+        if module is None or not module.startswith("research."):
             continue
-        known = any(
-            module == use
-            or module.startswith(use + ".")
-            or use.startswith(module + ".")
-            for use in allowed
-        )
-        assert known, f"{name(path)} imports {module}"
+        used = room(module)
+        assert used in {own, *ROOMS[own]}, f"{name(path)} imports {module}"
 
 
 def test_only_config_and_scripts_know_hydra():
@@ -99,26 +88,16 @@ def test_only_config_and_scripts_know_hydra():
     assert knowing == {"research.config"}
 
 
-def test_train_knows_no_model_and_no_evaluator():
-    used = set(imports(ROOT / "research" / "train.py"))
-    assert not any(m.startswith(("research.models", "research.evals")) for m in used)
+LIGHT = ("runs.rows", "runs.tables", "stats", "report", "claims", "files", "jobs")
+HEAVY = ("jobs.following",)  # speaks with other processes through JAX
 
 
 def test_reports_do_not_import_jax():
     modules = [
         name(path)
         for path in FILES
-        if name(path).startswith(
-            (
-                "research.results",
-                "research.tables",
-                "research.stats",
-                "research.figures",
-                "research.claims",
-                "research.sweep",
-                "research.page",
-            )
-        )
+        if name(path).removeprefix("research.").startswith(LIGHT)
+        and name(path).removeprefix("research.") not in HEAVY
     ]
     code = f"import sys, {', '.join(modules)}; sys.exit('jax' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from research.figures import verdicts
-from research.figures.table import save
-from research.tables import read_metrics, read_rows, read_runs
+from research.report.figures import verdicts
+from research.report.tables.table import save
+from research.runs.tables import read_metrics, read_rows, read_runs
 
 ROOT = Path(__file__).parent.parent
 REPORT = ROOT / "outputs" / "reference"

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from research.checkpoint import Checkpoints
-from research.files import read_lines
-from research.run import load
+from research.files.lines import read_lines
+from research.runs.run import load
+from research.training.checkpoint import Checkpoints
 
 ROOT = Path(__file__).parent.parent
 TIMES = ("examples_per_second", "input_wait")  # differ from run to run

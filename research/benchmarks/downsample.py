@@ -9,10 +9,11 @@ import jax
 import numpy as np
 from flax import nnx
 
-from research import config, devices
+from research import config
 from research.benchmarks import peer_downsamplers as pytorch
 from research.benchmarks.step import two_of_ours
 from research.benchmarks.timing import Row, Subject, race, seconds
+from research.distributed import devices
 
 
 def downsample(

@@ -16,8 +16,8 @@ from research import config
 from research.benchmarks import peers as pytorch
 from research.benchmarks import subjects
 from research.benchmarks.timing import Row, Subject, race
-from research.evals.closed_form import Orbit
 from research.evals.cost import cost_of
+from research.evals.engine.closed_form import Orbit
 from research.models.network import Network
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from research.benchmarks.peers import pytorch
 from research.benchmarks.timing import Subject
-from research.signal import band
+from research.nn.signal import band
 
 Tensor = Any  # of PyTorch, which is no requirement
 Ways = list[Callable[[Tensor], Tensor]]

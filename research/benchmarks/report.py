@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from research.benchmarks.timing import Row
-from research.files import write_json, write_text
+from research.files.atomic import write_json, write_text
 
 PACKAGES = ("jax", "jaxlib", "flax", "numpy", "torch")
 

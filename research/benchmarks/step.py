@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from research import config, convolution
+from research import config
 from research.benchmarks import subjects
 from research.benchmarks.timing import Row, race, seconds
+from research.nn.cpu import convolution
 
 
 def step(

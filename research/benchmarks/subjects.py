@@ -11,9 +11,11 @@ import numpy as np
 from flax import nnx
 from omegaconf import DictConfig
 
-from research import config, convolution, devices
+from research import config
 from research.benchmarks.timing import Subject
-from research.train import Trainer
+from research.distributed import devices
+from research.nn.cpu import convolution
+from research.training.loop import Trainer
 
 
 def noise(cfg: DictConfig, count: int) -> tuple[np.ndarray, np.ndarray]:

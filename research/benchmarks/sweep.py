@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 from research import config
 from research.benchmarks import subjects
 from research.benchmarks.timing import Row, Subject, exponent, peak_memory, race
-from research.evals.closed_form import Orbit
+from research.evals.engine.closed_form import Orbit
 
 
 def sweep(

@@ -1,7 +1,7 @@
 """B6: which published orderings hold at this scale?"""
 
 from research.claims.claim import ACCURACY, CROPPED, SHIFTED, Claim, cifar, less
-from research.experiments import point
+from research.claims.experiments import point
 
 ROUND = "model.padding=circular"
 

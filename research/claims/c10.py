@@ -1,7 +1,7 @@
 """C10: capsules, without notable success? Against a network of equal size and time."""
 
 from research.claims.claim import ACCURACY, PARAMETERS, POINTS, Claim, Measure, less
-from research.experiments import point
+from research.claims.experiments import point
 
 STILL, MOVED = ("augment.shift=0",), ("augment.shift=6",)
 CROP = "augment=crop"  # of the image on an empty ground: a shift

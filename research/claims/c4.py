@@ -9,7 +9,7 @@ from research.claims.claim import (
     core,
     less,
 )
-from research.experiments import point
+from research.claims.experiments import point
 
 NARROW = ["setting=mnist", "model.widths=[32,64]", "model/head=gap"]
 

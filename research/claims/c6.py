@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from research.claims.claim import ACCURACY, HEADS, Claim, Measure, core, less
-from research.experiments import point
+from research.claims.experiments import point
 
 FIELD = Measure("theoretical receptive field", "pixels", "cost", "receptive_height")
 FAR = 14  # pixels from mark to mark; without pooling a unit sees 7, with two 18

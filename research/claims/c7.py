@@ -10,7 +10,7 @@ from research.claims.claim import (
     less,
     small,
 )
-from research.experiments import point
+from research.claims.experiments import point
 
 HEAD = Measure(
     "parameters of the readout",

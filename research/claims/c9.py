@@ -1,7 +1,7 @@
 """C9: a person or a Picasso? Faces whose parts stand in other places."""
 
 from research.claims.claim import HEADS, POINTS, Claim, Contrast, Measure, core, less
-from research.experiments import point
+from research.claims.experiments import point
 
 ERROR = Measure(
     "errors on intact or jumbled",

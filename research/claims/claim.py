@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from research.experiments import point
+from research.claims.experiments import point
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Contrast:
     """A weighted sum over arms, seed by seed: max less none is {max: 1, none: −1}.
 
     Attributes:
-      arms: point (see `research.experiments.point`) → weight.
+      arms: point (see `research.claims.experiments.point`) → weight.
       measure: of each.
     """
 

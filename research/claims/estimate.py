@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from research.claims.claim import Contrast, Measure
-from research.experiments import point
+from research.claims.experiments import point
 from research.stats import NO_INTERVAL, Interval, paired_difference
 
 EXACT = "exact count"

@@ -21,7 +21,7 @@ import numpy as np
 from jaxtyping import Int32, UInt8
 
 from research.errors import UserError
-from research.files import write_json
+from research.files.atomic import write_json
 
 INDEX = "arrays.json"
 FILES = ("images.npy", "labels.npy")

@@ -23,7 +23,7 @@ from jaxtyping import Array, Float
 from research.downsample.lowpass import Identity
 from research.downsample.sample import First
 from research.errors import UserError
-from research.signal import Size, decimate, pair
+from research.nn.signal import Size, decimate, pair
 from research.types import Map, Stride
 
 Dense = Callable[..., Map]  # dense(x, stride=(1, 1)) → map

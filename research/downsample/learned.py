@@ -11,8 +11,8 @@ from flax import nnx
 from research.downsample.noise import Noise
 from research.downsample.sample import Phases, Scored, Scores
 from research.errors import UserError, one_of
-from research.layers import Conv, Undecayed, convolve
-from research.signal import pad, polyphase, widen
+from research.nn.layers import Conv, Undecayed, convolve
+from research.nn.signal import pad, polyphase, widen
 from research.types import Map, Stride
 
 

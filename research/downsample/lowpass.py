@@ -17,10 +17,10 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
-from research import convolution
 from research.errors import UserError, one_of
-from research.layers import BatchNorm, Conv
-from research.signal import (
+from research.nn.cpu import convolution
+from research.nn.layers import BatchNorm, Conv
+from research.nn.signal import (
     at_least_one,
     band,
     binomial,

@@ -11,8 +11,8 @@ from flax import nnx
 
 from research.downsample.noise import Noise
 from research.downsample.reduce import Average, Max, Window, largest
-from research.layers import Undecayed
-from research.signal import widen
+from research.nn.layers import Undecayed
+from research.nn.signal import widen
 from research.types import Map, Stride
 
 

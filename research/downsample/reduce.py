@@ -17,8 +17,8 @@ import jax.numpy as jnp
 from flax import nnx
 
 from research.errors import UserError
-from research.layers import Conv
-from research.signal import Size, pad, pair, slide, widen, windows
+from research.nn.layers import Conv
+from research.nn.signal import Size, pad, pair, slide, widen, windows
 from research.types import Map, Padding, Stride
 
 

@@ -21,8 +21,8 @@ from jaxtyping import Array, Float, Int
 from research.downsample.lowpass import Lowpass
 from research.downsample.noise import Noise
 from research.errors import UserError
-from research.layers import Conv
-from research.signal import polyphase, space_to_depth, widen
+from research.nn.layers import Conv
+from research.nn.signal import polyphase, space_to_depth, widen
 from research.types import Map, Stride
 
 Follow = Callable[[Map], Map]

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from research.data.source import Split
-from research.evals.predictor import Predictor
-from research.metrics import confidence, correct, cross_entropy, predictions
-from research.results import Measurement
+from research.evals.engine.predictor import Predictor
+from research.evals.measurement import Measurement
+from research.tasks.metrics import confidence, correct, cross_entropy, predictions
 
 
 def evaluate(

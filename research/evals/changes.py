@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from research import metrics
 from research.data.source import Split
-from research.evals.predictor import Perturb, Predictor
-from research.results import Measurement
-from research.scrambles import draw_seeds
+from research.evals.engine.predictor import Perturb, Predictor
+from research.evals.measurement import Measurement
+from research.tasks import metrics
+from research.transforms.scrambles import draw_seeds
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Change:
     """A kind of change and the amounts of it to try.
 
     Attributes:
-      perturb: `perturb(images, amounts, seeds)` of `research.changes`.
+      perturb: `perturb(images, amounts, seeds)` of `research.transforms.distortions`.
       amounts: in the perturbation's unit.
     """
 

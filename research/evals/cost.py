@@ -17,13 +17,13 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from research import convolution, onednn
 from research.data.source import Split
 from research.downsample import Downsample
 from research.downsample.sample import Scored
 from research.errors import UserError
+from research.evals.measurement import Measurement
 from research.models.network import Network, fuses, output_shape
-from research.results import Measurement
+from research.nn.cpu import convolution, onednn
 
 Shape = tuple[int, int, int]
 PROBES = (16, 32)  # sides of the maps on which a window is measured

@@ -11,11 +11,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Int
 
-from research import metrics
 from research.data.source import Split
 from research.errors import UserError
-from research.evals.predictor import Predictor
-from research.results import Measurement
+from research.evals.engine.predictor import Predictor
+from research.evals.measurement import Measurement
+from research.tasks import metrics
 from research.types import Images
 
 

@@ -11,18 +11,19 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 
-from research import devices, metrics
 from research.data.source import Split
+from research.distributed import devices
 from research.errors import UserError
 from research.evals.cost import receptive_fields
-from research.evals.inside import Inside
+from research.evals.engine.dependence import seen
+from research.evals.engine.inside import Inside
+from research.evals.engine.predictor import Predictor, Stored, prepared
+from research.evals.measurement import Measurement
 from research.evals.orbit import looker
-from research.evals.predictor import Predictor, Stored, prepared
 from research.evals.receptive import field, size
-from research.evals.theoretical import seen
-from research.metrics import Classes, Scores
 from research.models.network import Network
-from research.results import Measurement
+from research.tasks import metrics
+from research.tasks.metrics import Classes, Scores
 
 Bytes = UInt8[np.ndarray, "..."]  # 0…255
 

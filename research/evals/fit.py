@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from research import metrics
 from research.data.source import Dataset, Split
-from research.evals.predictor import Predictor
-from research.results import Measurement
+from research.evals.engine.predictor import Predictor
+from research.evals.measurement import Measurement
+from research.tasks import metrics
 
 
 def evaluate(

@@ -10,9 +10,9 @@ import numpy as np
 from research.data.source import Split
 from research.errors import UserError
 from research.evals.changes import compared
-from research.evals.predictor import Predictor
-from research.results import Measurement
-from research.signal import fractional_shift
+from research.evals.engine.predictor import Predictor
+from research.evals.measurement import Measurement
+from research.nn.signal import fractional_shift
 
 FINEST = 4
 
@@ -30,7 +30,7 @@ def evaluate(
 
     For each u every example draws one (i_y, i_x), uniform on [−m·u, m·u]². The shift is
     the ideal one, of the image as a periodic band-limited signal
-    (`research.signal.fractional_shift`): values may leave [0, 1] near edges.
+    (`research.nn.signal.fractional_shift`): values may leave [0, 1] near edges.
 
     Args:
       predict: any `images → logits`.

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from research.data.source import Split
-from research.evals.predictor import Predictor
-from research.metrics import confidence, predictions
-from research.perturb import circular
-from research.results import Measurement
+from research.evals.engine.predictor import Predictor
+from research.evals.measurement import Measurement
+from research.tasks.metrics import confidence, predictions
+from research.transforms.shifts import circular
 
 STEPS = [(dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1) if dy or dx]
 

@@ -12,8 +12,8 @@ from jaxtyping import Array, Float
 
 from research.data.source import Split
 from research.downsample import Downsample
-from research.results import Measurement
-from research.signal import shift
+from research.evals.measurement import Measurement
+from research.nn.signal import shift
 from research.types import Map
 
 

@@ -12,9 +12,9 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from research.data.source import Split
-from research.evals.inside import Inside
-from research.results import Measurement
-from research.signal import shift
+from research.evals.engine.inside import Inside
+from research.evals.measurement import Measurement
+from research.nn.signal import shift
 from research.types import Images, Map
 
 Offsets = Int[Array, "batch 2"]

@@ -17,10 +17,10 @@ from jaxtyping import Array, Float, Int, Shaped
 from research.data.source import Split
 from research.errors import UserError
 from research.evals.embed import Embed, draw_places, fitted
-from research.evals.inside import Inside
-from research.evals.predictor import prepared
+from research.evals.engine.inside import Inside
+from research.evals.engine.predictor import prepared
+from research.evals.measurement import Measurement
 from research.models.network import Network
-from research.results import Measurement
 from research.types import Images, Map
 
 STRENGTHS = {1: 0.0, 2: 0.5}  # of the second object, by their number

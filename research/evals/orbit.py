@@ -13,13 +13,13 @@ from jaxtyping import Int
 
 from research.data.source import Split
 from research.errors import UserError
-from research.evals.closed_form import Orbit, Orbits
-from research.evals.predictor import Predictor, Stored, Unit, filled
-from research.evals.ties import margins
-from research.metrics import Classes, Scores, Values, mac, predictions
+from research.evals.engine.closed_form import Orbit, Orbits
+from research.evals.engine.predictor import Predictor, Stored, Unit, filled
+from research.evals.engine.ties import margins
+from research.evals.measurement import Measurement
 from research.models.network import Network
-from research.perturb import Draws, circular, draw_offsets
-from research.results import Measurement
+from research.tasks.metrics import Classes, Scores, Values, mac, predictions
+from research.transforms.shifts import Draws, circular, draw_offsets
 
 Periods = Int[np.ndarray, "examples rows columns"]  # of one period of shifts
 

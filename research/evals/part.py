@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from research import metrics
 from research.data.source import Split
 from research.errors import UserError
-from research.evals.predictor import Predictor
-from research.results import Measurement
+from research.evals.engine.predictor import Predictor
+from research.evals.measurement import Measurement
+from research.tasks import metrics
 
 Pairs = Callable[[int], tuple[np.ndarray, np.ndarray, np.ndarray]]
 

@@ -16,11 +16,11 @@ from flax import nnx
 from jaxtyping import Float
 from scipy.optimize import least_squares
 
-from research import devices
 from research.data.source import Split
-from research.evals.inside import Inside, forward
-from research.evals.predictor import prepared
-from research.results import Measurement
+from research.distributed import devices
+from research.evals.engine.inside import Inside, forward
+from research.evals.engine.predictor import prepared
+from research.evals.measurement import Measurement
 from research.types import Map
 
 THRESHOLD = 1 - 0.9545  # of the peak: what lies beyond 2σ in Luo 2016

@@ -10,14 +10,15 @@ from typing import Any
 import jax
 import numpy as np
 
-from research import metrics
 from research.data.source import Split
 from research.errors import UserError
-from research.evals.inside import Inside
-from research.evals.predictor import Predictor
+from research.evals.engine.inside import Inside
+from research.evals.engine.predictor import Predictor
+from research.evals.measurement import Measurement
 from research.models.network import Network
-from research.results import Measurement
-from research.scrambles import (
+from research.nn.signal import pair
+from research.tasks import metrics
+from research.transforms.scrambles import (
     Patches,
     PixelsWithin,
     Seeds,
@@ -26,7 +27,6 @@ from research.scrambles import (
     draw_seeds,
     permute_blocks,
 )
-from research.signal import pair
 from research.types import Images, Logits, Map
 
 NOTHING = 1e-4  # relative logit distance that rounding alone can make

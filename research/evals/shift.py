@@ -13,8 +13,9 @@ import numpy as np
 
 from research.data.source import Split
 from research.errors import UserError
-from research.evals.predictor import Perturb, Predictor, Stored
-from research.metrics import (
+from research.evals.engine.predictor import Perturb, Predictor, Stored
+from research.evals.measurement import Measurement
+from research.tasks.metrics import (
     Classes,
     Scores,
     agreement,
@@ -23,8 +24,14 @@ from research.metrics import (
     predictions,
     relative_logit_distance,
 )
-from research.perturb import Crop, Draws, circular, draw_offsets, draw_ring, zero
-from research.results import Measurement
+from research.transforms.shifts import (
+    Crop,
+    Draws,
+    circular,
+    draw_offsets,
+    draw_ring,
+    zero,
+)
 
 
 def evaluate(

@@ -15,9 +15,9 @@ from jaxtyping import Array, Float
 from research.data.source import Split
 from research.downsample import Downsample
 from research.downsample.reduce import Max
-from research.evals.inside import Inside
-from research.results import Measurement
-from research.signal import pad, windows
+from research.evals.engine.inside import Inside
+from research.evals.measurement import Measurement
+from research.nn.signal import pad, windows
 from research.types import Images, Map
 
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from research import metrics
 from research.data.source import Split
 from research.errors import UserError
-from research.evals.predictor import Perturb, Predictor
-from research.results import Measurement
+from research.evals.engine.predictor import Perturb, Predictor
+from research.evals.measurement import Measurement
+from research.tasks import metrics
 
 
 def evaluate(
@@ -27,7 +27,7 @@ def evaluate(
     Args:
       predict: any `images → logits`.
       split: (N, H, W, C) images and their labels.
-      shifts: by border, `perturb(images, offsets)`: `research.perturb.circular`, ….
+      shifts: by border, `perturb(images, offsets)`: of `research.transforms.shifts`.
       max_shift: m, pixels.
       batch: examples a call.
 

@@ -8,9 +8,9 @@ from functools import partial
 from flax import nnx
 
 from research.downsample import Downsample
-from research.layers import ConvNormAct
 from research.models.network import Network
 from research.models.stages import Dropout
+from research.nn.layers import ConvNormAct
 from research.types import Padding
 
 

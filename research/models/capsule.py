@@ -13,10 +13,10 @@ from jaxtyping import Array, Float
 
 from research.downsample import Downsample
 from research.errors import UserError
-from research.layers import Conv, ConvNormAct, Dense
-from research.losses import margin
 from research.models.network import Network
-from research.signal import at_least_one
+from research.nn.layers import Conv, ConvNormAct, Dense
+from research.nn.signal import at_least_one
+from research.tasks.losses import margin
 from research.types import Images, Labels, Logits, Map, Padding, Stride
 
 Capsules = Float[Array, "batch classes units"]

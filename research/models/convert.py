@@ -18,8 +18,8 @@ import numpy as np
 from flax import nnx
 
 from research.errors import UserError
-from research.layers import BatchNorm, Conv, Dense
 from research.models.network import Network
+from research.nn.layers import BatchNorm, Conv, Dense
 
 State = Mapping[str, np.ndarray]
 

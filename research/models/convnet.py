@@ -9,9 +9,9 @@ from flax import nnx
 
 from research.downsample import Downsample
 from research.errors import UserError
-from research.layers import ConvNormAct, glorot_uniform
 from research.models.network import Network
 from research.models.stages import scrambled
+from research.nn.layers import ConvNormAct, glorot_uniform
 from research.types import Padding
 
 

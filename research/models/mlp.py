@@ -11,10 +11,10 @@ from flax import nnx
 
 from research.downsample import Downsample
 from research.errors import UserError
-from research.layers import Undecayed
 from research.models.network import Network, output_shape
 from research.models.stages import scrambled
-from research.signal import pad, slide
+from research.nn.layers import Undecayed
+from research.nn.signal import pad, slide
 from research.types import Map, Padding, Stride
 
 # Each position is a layer of its own: its fans are those of one convolution.

@@ -20,7 +20,7 @@ from flax import nnx
 
 from research.downsample import Downsample
 from research.errors import UserError
-from research.layers import Conv, ConvNormAct
+from research.nn.layers import Conv, ConvNormAct
 from research.types import Images, Logits, Map, Stride
 
 

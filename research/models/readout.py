@@ -11,8 +11,8 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float
 
-from research.layers import Conv, Dense
-from research.signal import at_least_one
+from research.nn.layers import Conv, Dense
+from research.nn.signal import at_least_one
 from research.types import Logits, Map
 
 

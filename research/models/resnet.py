@@ -12,10 +12,10 @@ from flax import nnx
 from research.downsample import Downsample
 from research.downsample.reduce import Max
 from research.errors import UserError
-from research.layers import BatchNorm, ConvNormAct
 from research.models import convert
 from research.models.network import Network
 from research.models.stages import linear
+from research.nn.layers import BatchNorm, ConvNormAct
 from research.types import Map, Padding, Stride
 
 Factory = Callable[..., nnx.Module]

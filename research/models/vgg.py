@@ -9,9 +9,9 @@ import jax
 from flax import nnx
 
 from research.downsample import Downsample
-from research.layers import BatchNorm, Conv, ConvNormAct
 from research.models import convert
 from research.models.network import Network
+from research.nn.layers import BatchNorm, Conv, ConvNormAct
 from research.types import Padding
 
 

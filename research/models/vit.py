@@ -13,9 +13,9 @@ from jaxtyping import Array, Float
 
 from research.downsample import Downsample
 from research.errors import UserError
-from research.layers import Conv, Dense, Undecayed, glorot_uniform
 from research.models.network import Network, output_shape
-from research.signal import at_least_one
+from research.nn.layers import Conv, Dense, Undecayed, glorot_uniform
+from research.nn.signal import at_least_one
 from research.types import Map, Padding, Stride
 
 Tokens = Float[Array, "batch tokens width"]

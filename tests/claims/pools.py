@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from research import claims
-from research.files import write_lines
-from research.results import write_json
+from research.files.atomic import write_json
+from research.files.lines import write_lines
 
 SEEDS = range(5)
 

@@ -12,11 +12,12 @@ from research.claims.estimate import Pool
 from research.claims.judge import judge, verdicts
 from research.claims.rule import combine, corrected, decide
 from research.errors import UserError
-from research.figures import claim as claim_figure
-from research.figures import style, table
-from research.figures import verdicts as verdict_figure
+from research.report.figures import claim as claim_figure
+from research.report.figures import style
+from research.report.figures import verdicts as verdict_figure
+from research.report.tables import table
+from research.runs.tables import read_metrics, read_rows, read_runs
 from research.stats import NO_INTERVAL, Interval
-from research.tables import read_metrics, read_rows, read_runs
 
 CLAIMS = claims.load()
 SEVERAL = [name for name, one in CLAIMS.items() if len(one.levels) > 1]

@@ -10,9 +10,9 @@ import tensorflow_datasets as tfds
 from building import encoded, idx, load, ordered, prepare
 from PIL import ExifTags, Image, ImageOps
 
+from research.data.builders.mnist import idx as read_idx
 from research.data.crop import random_resized
 from research.data.images import fit, storable
-from research.data.mnist import idx as read_idx
 from research.errors import UserError
 
 RNG = np.random.default_rng(0)

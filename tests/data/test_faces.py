@@ -13,8 +13,16 @@ from scipy import ndimage
 from sklearn.cluster import MiniBatchKMeans
 from sklearn.linear_model import LogisticRegression
 
-from research.data import faces
-from research.data.faces import INTACT, JUMBLED, PITCH, TILE, example, pairs, styles
+from research.data.builders import faces
+from research.data.builders.faces import (
+    INTACT,
+    JUMBLED,
+    PITCH,
+    TILE,
+    example,
+    pairs,
+    styles,
+)
 from research.errors import UserError
 
 FACES = [example("train", index) for index in range(1200)]

@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from research.data.marks import draw
+from research.data.builders.marks import draw
 
 INK = 255 * 0.4  # between the noise and the marks
 

@@ -11,7 +11,7 @@ import tensorflow_datasets as tfds
 from building import load, ordered, prepare
 
 from research.data import arrays
-from research.data.digits import draw
+from research.data.builders.digits import draw
 from research.errors import UserError
 
 ARRAYS = "digits/1.0.0/arrays-28x28x1"
@@ -191,7 +191,7 @@ def test_what_is_not_prepared_says_how_to(tmp_path):
 
 FIRST_USE = """
 import sys
-from research.data.digits import from_sklearn
+from research.data.builders.digits import from_sklearn
 from research.data.source import load
 data = load(
     "digits", version="1.0.0", shape=(28, 28, 1), classes=10, mean=[0.1], std=[0.2],

@@ -16,18 +16,18 @@ from flax import nnx
 from PIL import Image
 
 from research import config
-from research.checkpoint import Checkpoints
 from research.data.crop import random_box, random_resized
-from research.data.feed import Ahead, feed
 from research.data.images import fit
 from research.data.plan import Plan
 from research.data.stored import Stored
-from research.devices import world
+from research.distributed.devices import world
 from research.errors import UserError
-from research.evaluate import evaluate_run
-from research.files import read_lines
-from research.run import load as load_run
-from research.run import run
+from research.files.lines import read_lines
+from research.runs.evaluate import evaluate_run
+from research.runs.run import load as load_run
+from research.runs.run import run
+from research.training.batches import Ahead, feed
+from research.training.checkpoint import Checkpoints
 
 ROOT = Path(__file__).parent.parent.parent
 SHAPE = (16, 24, 3)

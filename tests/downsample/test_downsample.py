@@ -15,7 +15,7 @@ from research.downsample.mixing import Mixed, Soft, Stochastic
 from research.downsample.reduce import Average, Convolution, Lp, Max, Median
 from research.downsample.sample import All, Energy, First, Random
 from research.errors import UserError
-from research.layers import Conv
+from research.nn.layers import Conv
 
 REDUCES = [Identity, Max, Average, Median, Lp, Soft, Mixed, Stochastic, Convolution]
 LOWPASSES = [Identity, Binomial, Ideal, Haar, partial(Adaptive, groups=2)]

@@ -15,13 +15,13 @@ import pytest
 from flax import nnx
 from hypothesis import assume, event, given
 
-from research import signal
 from research.downsample import Downsample
 from research.downsample.learned import Learned
 from research.downsample.lowpass import Adaptive, Binomial, Haar, Ideal, Identity
 from research.downsample.mixing import Mixed, Soft, Stochastic
 from research.downsample.reduce import Average, Convolution, Lp, Max, Median
 from research.downsample.sample import All, Energy, First, Random
+from research.nn import signal
 
 pytestmark = pytest.mark.laws
 

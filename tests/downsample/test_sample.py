@@ -15,7 +15,7 @@ from research.downsample.lowpass import Binomial, Identity
 from research.downsample.reduce import Average, Max, Median
 from research.downsample.sample import All, Energy, First, Random
 from research.errors import UserError
-from research.layers import Undecayed
+from research.nn.layers import Undecayed
 
 LAYOUTS = [((8, 8), (2, 2)), ((7, 9), (3, 2))]
 

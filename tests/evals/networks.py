@@ -7,9 +7,9 @@ from flax import nnx
 
 from research.downsample import Downsample
 from research.downsample.reduce import Average, Max
-from research.layers import ConvNormAct
 from research.models.network import Network
 from research.models.readout import Head, flatten, mean
+from research.nn.layers import ConvNormAct
 
 SHAPE = (8, 12, 1)
 

@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from research import config, convolution
+from research import config
 from research.data.source import Split
 from research.downsample import Downsample
 from research.errors import UserError
 from research.evals import cost
-from research.layers import Conv
 from research.models.stages import Permute
+from research.nn.cpu import convolution
+from research.nn.layers import Conv
 
 
 def build(shape, *overrides):

@@ -15,11 +15,11 @@ from research.downsample.lowpass import Binomial, Ideal
 from research.downsample.reduce import Max
 from research.downsample.sample import Energy
 from research.errors import UserError
+from research.evals.engine.dependence import dependence, seen
 from research.evals.explorer import coarse, evaluate, first_of_classes, likeliest
-from research.evals.theoretical import dependence, seen
-from research.layers import ConvNormAct
 from research.models.convnet import chollet
 from research.models.readout import Head, flatten, mean
+from research.nn.layers import ConvNormAct
 
 SHAPE = (12, 16, 1)
 GAP, FLAT = partial(Head, pool=mean), partial(Head, pool=flatten)

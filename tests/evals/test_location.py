@@ -12,7 +12,7 @@ from research.data.source import Split
 from research.errors import UserError
 from research.evals import location
 from research.evals.location import PENALTIES, read_out, ridge, untrained
-from research.layers import BatchNorm, ConvNormAct
+from research.nn.layers import BatchNorm, ConvNormAct
 
 rng = np.random.default_rng(0)
 

@@ -14,15 +14,15 @@ from research.downsample.lowpass import Binomial
 from research.downsample.reduce import Convolution, Max
 from research.downsample.sample import Energy
 from research.errors import UserError
-from research.evals.closed_form import Orbit
+from research.evals.engine.chain import tried
+from research.evals.engine.closed_form import Orbit
+from research.evals.engine.predictor import Predictor
 from research.evals.orbit import brute_logits, evaluate, orbit_logits
-from research.evals.predictor import Predictor
-from research.evals.steps import tried
-from research.layers import BatchNorm, ConvNormAct
 from research.models.convnet import chollet
 from research.models.network import Network
 from research.models.readout import Head, flatten, mean
 from research.models.stages import Dropout
+from research.nn.layers import BatchNorm, ConvNormAct
 
 GAP = partial(Head, pool=mean)
 FLAT = partial(Head, pool=flatten, units=5)

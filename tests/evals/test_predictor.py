@@ -4,10 +4,10 @@ import pytest
 from flax import nnx
 
 from research.errors import UserError
-from research.evals import predictor
-from research.evals.predictor import Predictor
-from research.layers import BatchNorm
-from research.perturb import circular
+from research.evals.engine import predictor
+from research.evals.engine.predictor import Predictor
+from research.nn.layers import BatchNorm
+from research.transforms.shifts import circular
 
 
 class Net(nnx.Module):

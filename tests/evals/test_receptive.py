@@ -8,7 +8,7 @@ import pytest
 
 from research.data.source import Split
 from research.evals import receptive
-from research.evals.inside import Inside
+from research.evals.engine.inside import Inside
 from research.evals.receptive import extent, fields, fitted, size
 
 rng = np.random.default_rng(0)

@@ -9,7 +9,7 @@ from known import PLACE, ink, pixel, split, table
 from research.errors import UserError
 from research.evals import scramble
 from research.models.readout import flatten, mean
-from research.scrambles import draw_orders, draw_seeds
+from research.transforms.scrambles import draw_orders, draw_seeds
 
 SPLIT = split()
 SEEDS = draw_seeds(0, len(SPLIT))

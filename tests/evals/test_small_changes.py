@@ -3,10 +3,10 @@
 import numpy as np
 from known import PLACE, ink, pixel, split, sure, table
 
-from research.changes import brighten, rotate
 from research.data.source import Split
 from research.evals import changes
 from research.evals.changes import Change
+from research.transforms.distortions import brighten, rotate
 
 SPLIT = split()
 

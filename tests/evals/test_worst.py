@@ -6,7 +6,7 @@ from known import PLACE, ink, pixel, split, table
 
 from research.errors import UserError
 from research.evals import worst
-from research.perturb import circular, zero
+from research.transforms.shifts import circular, zero
 
 SPLIT = split()
 BORDERS = {"circular": circular, "zero": zero}

@@ -10,11 +10,11 @@ from flax import nnx
 
 from research.downsample import Downsample
 from research.errors import UserError
-from research.layers import Conv
-from research.losses import check, margin
 from research.models.capsule import capsnet, lengths, loss, route, squash
 from research.models.network import Network
 from research.models.readout import Head
+from research.nn.layers import Conv
+from research.tasks.losses import check, margin
 
 RNG = np.random.default_rng(0)
 

@@ -8,11 +8,11 @@ from flax import nnx
 
 from research.downsample import Downsample
 from research.errors import UserError
-from research.layers import Conv
 from research.models.mlp import LocallyConnected, local, mlp
 from research.models.readout import ClassMaps, Head, cells, grid
 from research.models.resnet import PadChannels, basic
 from research.models.stages import Permute
+from research.nn.layers import Conv
 
 RNG = np.random.default_rng(0)
 

@@ -21,11 +21,11 @@ from omegaconf import DictConfig, OmegaConf
 
 from research import config
 from research.errors import UserError
+from research.jobs import status
+from research.jobs.job import Job
+from research.jobs.lock import holder
+from research.jobs.objective import objective
 from research.progress import say
-from research.sweep import status
-from research.sweep.job import Job
-from research.sweep.lock import holder
-from research.sweep.objective import objective
 
 POLL = 1.0  # seconds between two looks at jobs that others run
 RETRY = ("all", "failed", "none")

@@ -12,8 +12,8 @@ from pathlib import Path
 from hydra_plugins.launchers._planned import Planned, PlannedLauncher, ended, how
 
 from research.errors import UserError
+from research.jobs.lock import holder
 from research.progress import say
-from research.sweep.lock import holder
 
 LOOK = 0.05  # seconds between two looks at the processes
 

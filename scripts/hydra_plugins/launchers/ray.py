@@ -12,8 +12,8 @@ from hydra_plugins.launchers._planned import Planned, PlannedLauncher, ended, ho
 from omegaconf import DictConfig, OmegaConf
 
 from research.errors import UserError
+from research.jobs.job import Job
 from research.progress import say
-from research.sweep.job import Job
 
 
 class Ray(PlannedLauncher):

@@ -21,10 +21,10 @@ from hydra_plugins.launchers._planned import Planned, PlannedLauncher
 from omegaconf import OmegaConf
 
 from research.errors import UserError
-from research.files import write_json
+from research.files.atomic import write_json
+from research.jobs import status
+from research.jobs.lock import bury
 from research.progress import say
-from research.sweep import status
-from research.sweep.lock import bury
 
 NOTE = "slurm.json"  # in a run folder: which Slurm job it was submitted as
 

@@ -22,7 +22,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from research.errors import UserError
-from research.files import write_json
+from research.files.atomic import write_json
 from research.progress import say
 
 

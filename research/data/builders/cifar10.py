@@ -1,0 +1,124 @@
+"""CIFAR-10 (Krizhevsky 2009) from its binary archive, or from class folders of images.
+
+60,000 colour images, 32×32, in 10 classes: https://www.cs.toronto.edu/~kriz/cifar.html.
+From the archive, the keys and so the stored order are those of TFDS' `cifar10`.
+"""
+
+from __future__ import annotations
+
+import tarfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from research.data.builders import folder
+from research.data.download import download
+from research.data.images import png
+from research.errors import UserError
+
+ARCHIVE = "cifar-10-binary.tar.gz"
+MEMBERS = {
+    "train": [f"data_batch_{i}.bin" for i in range(1, 6)],
+    "test": ["test_batch.bin"],
+}
+NAMES = "airplane automobile bird cat deer dog frog horse ship truck".split()
+RECORD = 1 + 3 * 32 * 32  # a label, then the red, green and blue planes
+
+
+def from_files(
+    *,
+    url: str,
+    name: str,
+    version: str,
+    shape: tuple[int, int, int],
+    classes: int,
+    data_dir: Path,
+    manual_dir: Path | None,
+) -> Any:
+    """Returns the TFDS builder of CIFAR-10.
+
+    Args:
+      url: of the archive, if there is no `manual_dir`.
+      name: of the data set in TFDS.
+      version: of the data set in TFDS.
+      shape: (32, 32, 3).
+      classes: 10.
+      data_dir: where to write.
+      manual_dir: holds `cifar-10-binary.tar.gz`, or `train` and `test` with a folder of
+        images for each class.
+
+    Raises:
+      UserError: there is neither, or what is there is damaged.
+    """
+    if manual_dir is not None and not (manual_dir / ARCHIVE).is_file():
+        return folder.from_files(
+            name=name,
+            version=version,
+            shape=shape,
+            classes=classes,
+            data_dir=data_dir,
+            manual_dir=manual_dir,
+            path_feature="id",
+            keep_size=False,
+        )
+
+    import tensorflow_datasets as tfds  # takes a second to import
+
+    from research.data.records import image_builder
+
+    def splits(downloads: Path) -> dict[str, Any]:
+        path = manual_dir / ARCHIVE if manual_dir else download(url, downloads)
+        return {split: examples(split, records(path, split)) for split in MEMBERS}
+
+    return image_builder(
+        name=name,
+        version=version,
+        shape=(32, 32, 3),
+        labels=NAMES,
+        splits=splits,
+        data_dir=data_dir,
+        description="60,000 colour images in 10 classes.",
+        homepage="https://www.cs.toronto.edu/~kriz/cifar.html",
+        id=tfds.features.Text(),
+    )
+
+
+def records(path: Path, split: str) -> np.ndarray:
+    """Returns the records of a split, uint8 (examples, 3073).
+
+    Raises:
+      UserError: the archive is damaged or lacks a file.
+    """
+    batches = []
+    try:
+        with tarfile.open(path) as archive:
+            for member in archive:
+                if Path(member.name).name in MEMBERS[split]:
+                    file = archive.extractfile(member)
+                    batches.append((member.name, b"" if file is None else file.read()))
+    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
+        raise UserError(f"{path} is damaged or no archive: {error}") from error
+    content = b"".join(batch for _, batch in sorted(batches))
+    if len(batches) != len(MEMBERS[split]) or len(content) % RECORD:
+        raise UserError(
+            f"{path} has {len(batches)} of {len(MEMBERS[split])} files of {split} with "
+            f"{len(content)} bytes, not in records of {RECORD}; it is not {ARCHIVE}"
+        )
+    return np.frombuffer(content, np.uint8).reshape(-1, RECORD)
+
+
+def examples(split: str, data: np.ndarray) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yields what a TFDS builder writes, under TFDS' keys."""
+    for i, record in enumerate(data):
+        image = record[1:].reshape(3, 32, 32).transpose(1, 2, 0)
+        yield (
+            i,
+            {
+                "id": f"{split}_{i:05d}",
+                "image": png(np.ascontiguousarray(image)),
+                "label": int(record[0]),
+            },
+        )

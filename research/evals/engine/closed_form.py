@@ -1,0 +1,117 @@
+"""Logits of all circular shifts, sharing what the shifts have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import takewhile
+from math import prod
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from research.distributed import devices, hosts
+from research.evals.engine.chain import chain
+from research.evals.engine.predictor import Stored, Unit, filled, prepared
+from research.models.network import Network
+from research.transforms.shifts import Draws
+from research.types import Logits, Map
+
+Orbits = Float[np.ndarray, "examples rows columns classes"]
+Leaf = tuple[Any, Int[np.ndarray, " maps"], Int[np.ndarray, "maps 2"]]
+
+
+class Orbit:
+    """The logits of all circular shifts of images, in closed form.
+
+    Shifts share what they have in common: a stage of stride s that commutes with shifts
+    by s needs s × s rolls of its input, and what lies before it is computed once for
+    all of them. So every stage runs at the resolution of the input, in total.
+
+    Args:
+      network: stages and a readout.
+      images: examples; with noise added, the stages are tried on them.
+      memory: MiB of maps that a device may hold at once between two stages. Rolls are
+        taken in chunks that keep to it; one roll of each image is the least.
+
+    Attributes:
+      period: (P, Q) of the logits over shifts, pixels.
+      shared: whether shifts have anything in common; if not, a loop is as good.
+    """
+
+    def __init__(self, network: Network, images: Stored | Unit, *, memory: int = 512):
+        self.network = network
+        self.mesh = devices.mesh()
+        self.memory = memory
+        self.steps = chain(network, prepared(None, images[:8]), self.mesh)
+        last = self.steps[-1]
+        self.period = (last.unit[0] * last.rolls[0], last.unit[1] * last.rolls[1])
+        self.shared = self.steps[0].rolls != images.shape[1:3]
+
+    def logits(self, images: Stored | Unit) -> Orbits:
+        """Returns (B, P, Q, K): at (p, q) all shifts (dy, dx) ≡ (p, q) mod (P, Q)."""
+        return hosts.shared(self._logits, images)
+
+    def _logits(self, images: Stored | Unit) -> Orbits:
+        count = len(images)
+        size = -(-count // self.mesh.size) * self.mesh.size
+        x = prepared(None, devices.shard(filled(images, size), self.mesh))
+        x = self.network.standardize(x)
+        leaves = self.walk(0, x, np.arange(size), np.zeros((size, 2), np.int32))
+        orbits = None
+        for logits, examples, shifts in ahead(leaves):
+            if orbits is None:
+                orbits = np.empty((size, *self.period, logits.shape[-1]), np.float32)
+            orbits[examples, shifts[:, 0], shifts[:, 1]] = logits
+        return orbits[:count]
+
+    def walk(
+        self,
+        index: int,
+        x: Map | Logits,
+        examples: Int[np.ndarray, " maps"],
+        shifts: Int[np.ndarray, "maps 2"],
+    ) -> Iterator[Leaf]:
+        """Yields logits, depth first, from maps that are the input of a step.
+
+        Args:
+          index: of the step.
+          x: maps; after the last step logits.
+          examples: which image each map comes from.
+          shifts: by how many pixels that image was shifted.
+        """
+        if index == len(self.steps):
+            yield x, examples, shifts
+            return
+        step = self.steps[index]
+        for rolls in chunks(step.offsets(), self.room(index, len(x))):
+            yield from self.walk(
+                index + 1,
+                step(x, rolls),
+                np.repeat(examples, len(rolls)),
+                (shifts[:, None] + rolls * np.array(step.unit)).reshape(-1, 2),
+            )
+
+    def room(self, index: int, maps: int) -> int:
+        """Returns how many rolls of this many maps keep to the memory, at least 1."""
+        here, *later = self.steps[index:]
+        until = takewhile(lambda step: prod(step.rolls) == 1, later)
+        values = max(step.values for step in (here, *until))
+        return max(1, self.memory * 2**20 * self.mesh.size // (4 * values * maps))
+
+
+def chunks(offsets: Draws, most: int) -> Iterator[Draws]:
+    """Yields equally many rolls at a time, for one compilation; the last may recur."""
+    count = -(-len(offsets) // most)
+    size = -(-len(offsets) // count)
+    for start in range(0, len(offsets), size):
+        yield filled(offsets[start : start + size], size)
+
+
+def ahead(leaves: Iterator[Leaf]) -> Iterator[Leaf]:
+    """Yields each leaf as NumPy arrays when the next one is under way."""
+    waiting = next(leaves)
+    for leaf in leaves:
+        yield np.asarray(waiting[0]), *waiting[1:]
+        waiting = leaf
+    yield np.asarray(waiting[0]), *waiting[1:]

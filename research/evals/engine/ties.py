@@ -1,0 +1,82 @@
+"""How clearly adaptive samplers chose: near a tie, rounding may choose otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jaxtyping import Array, Float
+
+from research.downsample import Downsample
+from research.downsample.sample import Sampler
+from research.evals.engine.predictor import Predictor, Stored, Unit, inference
+from research.types import Images, Map
+
+
+def margins(
+    predict: Callable[..., Any], images: Stored | Unit, *, batch: int = 512
+) -> Float[np.ndarray, " examples"] | None:
+    """Returns the smallest margin of each image over all adaptive samplers.
+
+    A margin is (first − second) / |first| of the scores of the phases
+    (`Sampler.margin`); 0 is a tie.
+
+    Args:
+      predict: anything that classifies.
+      images: (N, H, W, C).
+      batch: images a call.
+
+    Returns:
+      (N,), or None if nothing in `predict` chooses phases.
+    """
+    if not isinstance(predict, nnx.Module) or not choosing(inference(predict)):
+        return None
+    return Predictor(Margins(predict), batch=batch).logits(images)[:, 0]
+
+
+def choosing(module: nnx.Module) -> list[Downsample]:
+    """Returns the downsamplers whose sampler looks at the map."""
+    parts = [part for _, part in nnx.iter_modules(module)]
+    return [p for p in parts if isinstance(p, Downsample) and not p.sample.fixed]
+
+
+class Margins(nnx.Module):
+    """images (B, H, W, C) → (B, 1), the smallest margin in a network.
+
+    Args:
+      network: with at least one downsampler that chooses.
+    """
+
+    def __init__(self, network: nnx.Module):
+        self.network = network
+
+    def __call__(self, images: Images) -> Float[Array, "batch 1"]:
+        """Returns the margins."""
+        found: list[Array] = []
+        for down in choosing(self.network):
+            down.sample = Witness(down.sample, found)
+        self.network(images)
+        return jnp.stack(found, 1).min(1, keepdims=True)
+
+
+class Witness:
+    """A sampler that writes down its margins.
+
+    Args:
+      sampler: does the sampling.
+      found: takes an array (B,) at each call.
+    """
+
+    fixed = False
+
+    def __init__(self, sampler: Sampler, found: list[Array]):
+        self.sampler = sampler
+        self.found = found
+
+    def __call__(self, reduced: Map, lowpass: nnx.Module) -> Any:
+        """Samples."""
+        self.found.append(self.sampler.margin(reduced, lowpass))
+        return self.sampler(reduced, lowpass)

@@ -1,0 +1,87 @@
+"""What an evaluator yields: one value, its interval, and the values behind it."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from research.stats import bootstrap_mean
+
+
+@dataclasses.dataclass(frozen=True)
+class Measurement:
+    """One value that an evaluator yields.
+
+    Attributes:
+      protocol: what was done to the images: `accuracy`, `circular`, `zero`, `orbit`, ….
+      measure: what was measured: `accuracy`, `agreement`, `mac`, ….
+      value: the result; a proportion lies in [0, 1], it is never in per cent.
+      n: how many examples it is a mean over.
+      params: the protocol's parameters, in JSON's types.
+      low: lower end of the 95 % interval, or None.
+      high: upper end, or None.
+      interval: how the interval was made, or "".
+      method: how the value was computed where there are several ways to (`closed form`,
+        `brute force`).
+      arrays: per-example values, kept beside the rows.
+    """
+
+    protocol: str
+    measure: str
+    value: float | int
+    n: int
+    params: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    low: float | int | None = None
+    high: float | int | None = None
+    interval: str = ""
+    method: str = ""
+    arrays: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
+
+    @classmethod
+    def of_examples(
+        cls,
+        protocol: str,
+        measure: str,
+        examples: Any,
+        *,
+        params: Mapping[str, Any] | None = None,
+        bounds: tuple[float, float] | None = (0.0, 1.0),
+        method: str = "",
+        arrays: Mapping[str, np.ndarray] | None = None,
+    ) -> Measurement:
+        """Returns the mean over examples with its 95 % interval.
+
+        Args:
+          protocol: see the class.
+          measure: see the class.
+          examples: (n,) one value per example, in any library's array; kept in
+            `arrays["examples"]`.
+          params: see the class.
+          bounds: the least and the largest value of an example; None: it has no end.
+          method: see the class.
+          arrays: further per-example values to keep.
+        """
+        examples = np.asarray(examples)
+        low, high, how = bootstrap_mean(examples, bounds=bounds)
+        return cls(
+            protocol,
+            measure,
+            float(examples.mean(dtype=np.float64)) if examples.size else math.nan,
+            examples.shape[0],
+            params=dict(params or {}),
+            low=low if how else None,
+            high=high if how else None,
+            interval=how,
+            method=method,
+            arrays={"examples": examples} | dict(arrays or {}),
+        )
+
+    @property
+    def key(self) -> str:
+        """Names the measurement within its file: `circular,max_shift=3/agreement`."""
+        params = [f"{name}={value}" for name, value in sorted(self.params.items())]
+        return f"{','.join([self.protocol, *params])}/{self.measure}"

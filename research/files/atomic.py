@@ -1,0 +1,77 @@
+"""Files that are written whole or not at all.
+
+JSON here is strict: a number that is not finite is written as null.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from research.errors import UserError
+
+writes = True  # of several processes that run one job, only the first (hosts.join)
+
+
+def write_bytes(path: str | Path, content: bytes) -> None:
+    """Puts `content` at `path` in one step: a reader sees all of it or what was there.
+
+    Raises:
+      UserError: the disk is full or the folder cannot be written; nothing stays behind.
+    """
+    if not writes:
+        return
+    path = Path(path)
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)  # mkstemp's 0600 would hide results from colleagues
+        os.replace(temporary, path)
+    except OSError as error:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
+        raise unwritable(path, error) from error
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Writes a text file, atomically. Raises as `write_bytes`."""
+    write_bytes(path, text.encode())
+
+
+def write_json(path: str | Path, value: Any) -> None:
+    """Writes one JSON value, atomically. Raises as `write_bytes`."""
+    text = json.dumps(plain(value), indent=2, ensure_ascii=False)
+    write_bytes(path, text.encode() + b"\n")
+
+
+def plain(value: Any) -> Any:
+    """Returns a value in strict JSON's types; arrays of any library become lists."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(inner) for inner in value]
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    if isinstance(value, str | int | None):
+        return value
+    if isinstance(value, Path):
+        return str(value)
+    return plain(value.tolist())
+
+
+def unwritable(path: Path, error: OSError) -> UserError:
+    """Returns what to tell of a path that cannot be written."""
+    return UserError(
+        f"cannot write {path}: {error.strerror}; make room there or choose another "
+        "folder with root=… (of a report, out=…)"
+    )

@@ -1,0 +1,187 @@
+"""A lock on a run folder: one process at a time, none for ever.
+
+`lock/` in the run folder holds numbered files, and whoever made the highest is the
+holder. Taking the lock, from nobody or from the dead, is making the next number by a
+hard link, which the file system grants to one process only. A number is never made
+twice while the highest one stands, so those who take over at once cannot both succeed,
+and one who was slow cannot take what another took meanwhile. Tested on one machine;
+links and renames are atomic over NFS, too.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from research.errors import UserError
+from research.files.atomic import unwritable, write_json
+from research.jobs.owner import SILENCE, Owner
+
+BEAT = 15.0  # seconds between two heartbeats
+
+
+class Held(UserError):
+    """Another process runs the job."""
+
+
+class Lost(UserError):
+    """This process was silent for so long that another has taken its job."""
+
+
+class Lock:
+    """The lock of a run folder, held until `release` or `remove`.
+
+    Args:
+      folder: the run folder.
+
+    Raises:
+      Held: a process that lives holds it.
+      UserError: the folder cannot be written.
+    """
+
+    def __init__(self, folder: str | Path):
+        self.folder = Path(folder) / "lock"
+        self.owner = Owner.current()
+        try:
+            self.number = self._take()
+        except OSError as error:
+            raise unwritable(self.folder, error) from error
+        self.path = self.folder / str(self.number)
+        for old in numbers(self.folder):
+            if old < self.number:
+                (self.folder / str(old)).unlink(missing_ok=True)
+        self._beaten = time.time()
+        self._over = threading.Event()
+        threading.Thread(target=self._beat, daemon=True).start()
+
+    def check(self) -> None:
+        """Makes sure that the lock is still ours; cheap, for every step.
+
+        Raises:
+          Lost: another has taken it.
+        """
+        if time.time() - self._beaten < SILENCE / 2:
+            return
+        if max(numbers(self.folder), default=0) != self.number:
+            raise Lost(
+                f"{self.folder.parent}: this process was stopped for more than "
+                f"{SILENCE:.0f} s and another has taken the job: left to it"
+            )
+        self._beaten = time.time()
+
+    def release(self) -> None:
+        """Lets others take it."""
+        self._over.set()
+        if self.path.exists():  # else it was taken
+            write_json(self.path, dataclasses.asdict(self.owner) | {"released": True})
+
+    def remove(self) -> None:
+        """Releases it and leaves nothing: there is no more to do in this folder."""
+        self._over.set()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _take(self) -> int:
+        while True:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            last = max(numbers(self.folder), default=0)
+            handle, name = tempfile.mkstemp(dir=self.folder, prefix=".")
+            try:
+                with os.fdopen(handle, "w") as file:
+                    json.dump(dataclasses.asdict(self.owner), file)
+                now = os.stat(name).st_mtime  # by the clock of the file system
+                holder = living(self.folder / str(last), now) if last else None
+                if holder is not None:
+                    raise Held(f"{self.folder.parent} is being run by {holder}")
+                os.link(name, self.folder / str(last + 1))
+            except (FileExistsError, FileNotFoundError):
+                continue  # another was faster, or has finished and removed it all
+            finally:
+                Path(name).unlink(missing_ok=True)
+            if max(numbers(self.folder), default=0) == last + 1:
+                return last + 1
+            # What we had seen was out of date: others have come and gone since.
+            (self.folder / str(last + 1)).unlink(missing_ok=True)
+
+    def _beat(self) -> None:
+        while not self._over.wait(BEAT):
+            try:
+                os.utime(self.path)
+                self._beaten = time.time()
+            except OSError:  # taken from us, or out of reach: `check` will tell
+                pass
+
+
+@contextmanager
+def held(folder: str | Path) -> Iterator[Lock]:
+    """Holds the lock of a folder for a while, and leaves nothing of it.
+
+    Args:
+      folder: in which there is no more to train.
+
+    Yields:
+      The lock.
+
+    Raises:
+      Held: another process holds it.
+    """
+    lock = Lock(folder)
+    try:
+        yield lock
+    finally:
+        if lock.path.exists():
+            lock.remove()
+        else:  # it was taken: what is there is another's
+            lock.release()
+
+
+def holder(folder: str | Path) -> Owner | None:
+    """Returns the living process that holds a run folder, or None."""
+    place = Path(folder) / "lock"
+    last = max(numbers(place), default=0)
+    return living(place / str(last), time.time()) if last else None
+
+
+def bury(folder: str | Path, job: str) -> None:
+    """Releases a lock whose holder is known to be dead: its Slurm job has ended.
+
+    From another machine that cannot be seen; only its heartbeat would tell, and late.
+
+    Args:
+      folder: the run folder.
+      job: the Slurm job.
+    """
+    place = Path(folder) / "lock"
+    path = place / str(max(numbers(place), default=0))
+    if path.is_file():
+        found = json.loads(path.read_text())
+        if found["job"] == job:
+            write_json(path, found | {"released": True})
+
+
+def living(path: Path, now: float) -> Owner | None:
+    """Returns who made a lock file, unless dead or released."""
+    try:
+        age = now - path.stat().st_mtime
+        found: dict[str, Any] = json.loads(path.read_text())
+    except FileNotFoundError:  # released and removed, or taken over, while we looked
+        return None
+    released = found.pop("released", False)
+    owner = Owner(**found)
+    return owner if not released and owner.lives(age) else None
+
+
+def numbers(folder: Path) -> list[int]:
+    """Returns the numbers of the lock files in a folder, which need not exist."""
+    try:
+        return [int(name) for name in os.listdir(folder) if name.isdigit()]
+    except FileNotFoundError:
+        return []

@@ -1,0 +1,127 @@
+"""A sweep at a glance: state, progress, throughput, time left, last errors."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Group
+from rich.table import Column, Table
+from rich.text import Text
+
+from research.errors import UserError
+from research.jobs.status import (
+    DONE,
+    FAILED,
+    PREEMPTED,
+    QUEUED,
+    RUNNING,
+    Status,
+    observe,
+)
+
+NUMBERS = [
+    Column(name, justify="right") for name in ("steps", "examples/s", "left", "tries")
+]
+COLORS = {"running": "cyan", "done": "green", "failed": "red", "preempted": "yellow"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Line:
+    """A job and how it stands."""
+
+    name: str
+    status: Status
+
+    @property
+    def left(self) -> float | None:
+        """Seconds that its training will take, by its pace in this attempt."""
+        known = self.status
+        if known.state != RUNNING or not known.examples_per_second:
+            return None
+        return (known.total - known.step) * known.batch / known.examples_per_second
+
+
+def jobs(root: str | Path) -> list[Line]:
+    """Returns every job at or below a folder, by name.
+
+    Raises:
+      UserError: there is none.
+    """
+    found = []
+    for folder, below, files in os.walk(root):
+        if {"status.json", "done.json"} & set(files):
+            below.clear()
+            status = observe(folder)
+            if status is not None:
+                name = os.path.relpath(folder, root)
+                found.append(Line(Path(folder).name if name == "." else name, status))
+    if not found:
+        raise UserError(
+            f"{root}: no jobs there; give the folder of a sweep, such as outputs/runs"
+        )
+    return sorted(found, key=lambda line: line.name)
+
+
+def summary(lines: Sequence[Line]) -> str:
+    """Returns one line about a whole sweep."""
+    counts = Counter(line.status.state for line in lines)
+    parts = ", ".join(f"{n} {state}" for state, n in sorted(counts.items()))
+    seconds = remaining(lines)
+    left = "" if seconds is None else f"; about {duration(seconds)} left"
+    return f"{len(lines)} jobs: {parts}{left}"
+
+
+def remaining(lines: Sequence[Line]) -> float | None:
+    """Returns the seconds that a sweep will take, judged by its jobs that are done."""
+    running = [line for line in lines if line.status.state == RUNNING]
+    waiting = [line for line in lines if line.status.state == QUEUED]
+    took = [
+        line.status.updated - line.status.started
+        for line in lines
+        if line.status.state == DONE and line.status.started
+    ]
+    if not running or not took:
+        return None
+    each, now = sum(took) / len(took), time.time()
+    current = [max(each - (now - line.status.started), 0.0) for line in running]
+    return (each * len(waiting) + sum(current)) / len(running)
+
+
+def table(lines: Sequence[Line]) -> Group:
+    """Returns the jobs as a table, those that are running or failed first."""
+    names, common = shortened([line.name for line in lines])
+    made = Table("job", "state", *NUMBERS, Column("by, or last error", overflow="fold"))
+    order = [RUNNING, FAILED, PREEMPTED, QUEUED, DONE]
+    pairs = zip(lines, names, strict=True)
+    for line, name in sorted(pairs, key=lambda pair: order.index(pair[0].status.state)):
+        known = line.status
+        made.add_row(
+            Text(name, overflow="fold"),
+            Text(known.state, COLORS.get(known.state, "")),
+            f"{known.step}/{known.total}" if known.total else "",
+            f"{known.examples_per_second:,.0f}" if known.examples_per_second else "",
+            "" if line.left is None else duration(line.left),
+            str(known.attempts or ""),
+            Text(known.error or (known.owner if known.state == RUNNING else "")),
+        )
+    return Group(made, Text(f"all: {common}" if common else ""))
+
+
+def shortened(names: Sequence[str]) -> tuple[list[str], str]:
+    """Returns jobs' names without the overrides that all have, and those."""
+    parts = [name.split(",") for name in names]
+    same = set.intersection(*map(set, parts)) if len(parts) > 1 else set()
+    short = [",".join(p for p in part if p not in same) or "…" for part in parts]
+    return short, ",".join(p for p in parts[0] if p in same)
+
+
+def duration(seconds: float) -> str:
+    """Returns a duration for people: 45 s, 12 min, 3.5 h."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

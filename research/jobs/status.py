@@ -1,0 +1,218 @@
+"""How each job of a sweep stands, in `status.json` in its run folder.
+
+Schedulers forget, and Slurm takes a job whose Python raised for a completed one; this
+is our own word. It is written by the job itself, so what it says of a job that was
+killed is out of date: `observe` looks at who holds the lock before it believes it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from research.errors import Interrupted, UserError
+from research.files.atomic import write_json
+from research.jobs.lock import Lock, Lost, holder
+
+QUEUED, RUNNING, DONE = "queued", "running", "done"
+FAILED, PREEMPTED = "failed", "preempted"
+EVERY = 2.0  # seconds between two notes of progress
+
+
+@dataclasses.dataclass(frozen=True)
+class Status:
+    """How a job stands.
+
+    Attributes:
+      state: `queued`, `running`, `done`, `failed` or `preempted` (stopped by a signal,
+        saved; the same command goes on with it).
+      owner: the process that runs it, or ran it last: pid and host.
+      attempts: how often it was started.
+      step: steps of training that are done.
+      total: steps that there are; 0 while unknown.
+      batch: examples a step.
+      examples_per_second: of training, in the running attempt.
+      queued: when it was planned; times are seconds since 1970.
+      started: when the last attempt began.
+      updated: when this was written.
+      error: the last exception, in one line.
+      traceback: of it, for a bug.
+    """
+
+    state: str = QUEUED
+    owner: str = ""
+    attempts: int = 0
+    step: int = 0
+    total: int = 0
+    batch: int = 0
+    examples_per_second: float = 0.0
+    queued: float = 0.0
+    started: float = 0.0
+    updated: float = 0.0
+    error: str = ""
+    traceback: str = ""
+
+    @property
+    def ended(self) -> bool:
+        """Whether nobody runs it and nobody is about to."""
+        return self.state in {DONE, FAILED, PREEMPTED}
+
+
+def read(folder: str | Path) -> Status | None:
+    """Returns what `status.json` says, or None if there is none."""
+    try:
+        return Status(**json.loads((Path(folder) / "status.json").read_text()))
+    except FileNotFoundError:
+        return None
+
+
+def done(folder: str | Path) -> dict[str, Any] | None:
+    """Returns what `done.json` says, or None: the job is not done."""
+    try:
+        return json.loads((Path(folder) / "done.json").read_text())
+    except FileNotFoundError:
+        return None
+
+
+def write(folder: str | Path, status: Status, **changes: object) -> Status:
+    """Writes a status with some changes, atomically, and returns it."""
+    status = dataclasses.replace(status, **changes, updated=time.time())
+    write_json(Path(folder) / "status.json", dataclasses.asdict(status))
+    return status
+
+
+def observe(folder: str | Path) -> Status | None:
+    """Returns how a job really stands, or None if it was never planned."""
+    status = read(folder)
+    if status is not None and status.state == RUNNING and holder(folder) is None:
+        status = read(folder)  # it may have ended while we looked
+        if status is not None and status.state == RUNNING:
+            status = dataclasses.replace(
+                status,
+                state=FAILED,
+                error=f"{status.owner} died without a word: killed, or out of memory",
+            )
+    if done(folder) is not None:
+        status = dataclasses.replace(status or Status(), state=DONE, error="")
+    return status
+
+
+def queue(folder: str | Path) -> None:
+    """Notes that a job is planned, unless somebody runs it."""
+    if holder(folder) is None:
+        before = read(folder) or Status()
+        write(folder, before, state=QUEUED, queued=time.time(), error="", traceback="")
+
+
+class Attempt:
+    """One attempt at a job, which is told of its progress.
+
+    Args:
+      folder: the run folder.
+      lock: of it.
+    """
+
+    def __init__(self, folder: Path, lock: Lock):
+        self.folder, self.lock = folder, lock
+        before = read(folder) or Status()
+        self.status = write(
+            folder,
+            before,
+            state=RUNNING,
+            owner=str(lock.owner),
+            attempts=before.attempts + 1,
+            examples_per_second=0.0,
+            started=time.time(),
+            error="",
+            traceback="",
+        )
+        self._first: tuple[int, float] | None = None
+
+    def progress(self, step: int, total: int, batch_size: int) -> None:
+        """Notes that `step` of `total` steps are done; cheap, for every step.
+
+        Raises:
+          Lost: another process has taken the job.
+        """
+        self.lock.check()
+        now = time.time()
+        first, since = self._first = self._first or (step, now)
+        ends = step == total
+        if now - self.status.updated < EVERY and step != first and not ends:
+            return
+        rate = (step - first) * batch_size / (now - since) if step > first else 0.0
+        self.status = write(
+            self.folder,
+            self.status,
+            step=step,
+            total=total,
+            batch=batch_size,
+            examples_per_second=rate,
+        )
+
+    def end(self, state: str, error: BaseException | None = None) -> None:
+        """Notes how it ended."""
+        self.status = write(self.folder, self.status, state=state, **told(error))
+
+
+@contextmanager
+def attempt(folder: str | Path) -> Iterator[Attempt]:
+    """Runs a job as its only owner, and notes how it ends.
+
+    A mistake in a job that nobody planned, found before anything was written, leaves
+    nothing behind.
+
+    Args:
+      folder: the run folder.
+
+    Yields:
+      What to tell of progress.
+
+    Raises:
+      Held: another process runs the job.
+      Lost: another process has taken it meanwhile.
+    """
+    folder = Path(folder)
+    lock = Lock(folder)
+    planned = read(folder) is not None
+    running = None
+    try:
+        running = Attempt(folder, lock)
+        yield running
+    except Lost:  # folder, lock and status are another's now
+        raise
+    except (SystemExit, KeyboardInterrupt) as stop:
+        if running is not None:
+            running.end(PREEMPTED, stop)
+        lock.release()
+        raise
+    except BaseException as error:
+        known = planned or (folder / "config.yaml").exists()
+        if running is not None and known:
+            running.end(FAILED, error)
+            lock.release()
+        else:
+            (folder / "status.json").unlink(missing_ok=True)
+            lock.remove()
+        raise
+    running.end(DONE)
+    lock.remove()
+
+
+def told(error: BaseException | None) -> dict[str, str]:
+    """Returns the fields that tell of an exception."""
+    if error is None:
+        return {}
+    text = " ".join(str(error).split()) or type(error).__name__
+    if isinstance(error, UserError | Interrupted):
+        return {"error": text}
+    if not isinstance(error, Exception):
+        return {"error": f"stopped: {type(error).__name__} {text}"}
+    trace = "".join(traceback.format_exception(error))
+    return {"error": f"{type(error).__name__}: {text}", "traceback": trace}

@@ -1,0 +1,5 @@
+"""What makes convolutions fast on the CPU backend, and only there.
+
+On any other backend everything here is a plain XLA convolution. Imports
+`research.types` and `research.errors`.
+"""

@@ -1,0 +1,210 @@
+"""The layers that every network is made of: one convolution, one norm, one dense layer.
+
+All compute in the dtype of their parameters, so that mixed precision is a cast of the
+parameters and nothing else; batch statistics stay in float32.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jaxtyping import Array, Float
+
+from research.nn.cpu import convolution
+from research.nn.signal import bordered, pair, widen
+from research.types import Edges, Map, Padding, Stride
+
+Initializer = Callable[..., Array]
+
+
+class Undecayed(nnx.Param):
+    """A parameter that takes no weight decay, whatever its shape."""
+
+
+he_normal = nnx.initializers.he_normal()
+glorot_uniform = nnx.initializers.glorot_uniform()  # the default of Keras
+
+
+def convolve(
+    x: Map,
+    kernel: Float[Array, "rows columns inputs outputs"],
+    stride: Stride,
+    edges: Edges = ((0, 0), (0, 0)),
+) -> Map:
+    """Cross-correlates a map, with zeros at its edges, with a kernel at kept positions.
+
+    The one convolution of this codebase: XLA's; oneDNN's on a CPU where `pays` says so.
+    """
+    if convolution.pays(x, kernel, stride, edges):
+        return convolution.fast(x, kernel, stride, edges)
+    return convolution.plain(x, kernel, stride, edges)
+
+
+def dilated(kernel: Array, dilation: int) -> Array:
+    """Returns a kernel with `dilation` − 1 zeros between neighbours."""
+    if dilation == 1:
+        return kernel
+    between = (0, 0, dilation - 1)
+    return jax.lax.pad(
+        kernel,
+        jnp.zeros((), kernel.dtype),
+        [between if axis < 2 else (0, 0, 0) for axis in range(kernel.ndim)],
+    )
+
+
+class Conv(nnx.Module):
+    """A dense part: k×k convolution with explicit padding.
+
+    (B, H, W, C_in) → (B, ⌈H/s⌉, ⌈W/s⌉, C_out), or ⌊(H−k)/s⌋+1 rows under `valid`.
+
+    Args:
+      inputs: C_in.
+      outputs: C_out.
+      window: k, or (k_h, k_w).
+      padding: `valid`, `zero`, `reflect` or `circular`.
+      dilation: from one weight to the next, pixels; the window spans (k−1)·d+1. It runs
+        as a convolution of that size whose other weights are zero.
+      bias: whether to add one value per output channel.
+      init: initialiser of the kernel.
+      param: kind of the parameters: `Undecayed` ones take no weight decay.
+      rngs: draws the kernel.
+    """
+
+    stride: Stride = (1, 1)
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        window: int | tuple[int, int] = 3,
+        *,
+        padding: Padding = "zero",
+        dilation: int = 1,
+        bias: bool = True,
+        init: Initializer = he_normal,
+        param: type[nnx.Param] = nnx.Param,
+        rngs: nnx.Rngs,
+    ):
+        rows, columns = pair(window)
+        self.window = ((rows - 1) * dilation + 1, (columns - 1) * dilation + 1)
+        self.padding = padding
+        self.dilation = dilation
+        self.kernel = param(init(rngs.params(), (rows, columns, inputs, outputs)))
+        self.bias = param(jnp.zeros(outputs)) if bias else None
+
+    def __call__(self, x: Map, stride: Stride = (1, 1)) -> Map:
+        """Returns the convolution at the kept positions."""
+        kernel = self.kernel[...]
+        x = x.astype(kernel.dtype)
+        x, edges = bordered(x, self.window, self.padding, name="convolution")
+        y = convolve(x, dilated(kernel, self.dilation), stride, edges)
+        return y if self.bias is None else y + self.bias[...]
+
+
+class Dense(nnx.Module):
+    """x·W + b over the last axis: (…, inputs) → (…, outputs)."""
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        *,
+        bias: bool = True,
+        init: Initializer = glorot_uniform,
+        rngs: nnx.Rngs,
+    ):
+        self.kernel = nnx.Param(init(rngs.params(), (inputs, outputs)))
+        self.bias = nnx.Param(jnp.zeros(outputs)) if bias else None
+
+    def __call__(
+        self, x: Float[Array, "*batch inputs"]
+    ) -> Float[Array, "*batch outputs"]:
+        """Returns x·W + b."""
+        kernel = self.kernel[...]
+        y = x.astype(kernel.dtype) @ kernel
+        return y if self.bias is None else y + self.bias[...]
+
+
+class BatchNorm(nnx.BatchNorm):
+    """Batch normalisation over all axes but channels, with statistics in float32.
+
+    Momentum .9 here is .1 in PyTorch. Over a sharded batch the statistics are those of
+    the whole batch. The result has the dtype of the input.
+
+    It is a gain and an offset a channel, both functions of two means: so the backward
+    pass reads the map twice, for two sums and for the result, as the forward pass does.
+    """
+
+    def __init__(self, features: int, *, rngs: nnx.Rngs):
+        super().__init__(features, momentum=0.9, epsilon=1e-5, rngs=rngs)
+
+    def __call__(self, x: Map) -> Map:
+        """Returns the normalised map."""
+        wide = widen(x)
+        mean, variance = self.mean[...], self.var[...]
+        if not self.use_running_average:
+            axes = tuple(range(x.ndim - 1))
+            mean = wide.mean(axes)
+            variance = jnp.maximum(0, (wide**2).mean(axes) - mean**2)
+            self.update_average(self.mean, mean)
+            self.update_average(self.var, variance)
+        gain = self.scale[...] * jax.lax.rsqrt(variance + self.epsilon)
+        return (wide * gain + (self.bias[...] - mean * gain)).astype(x.dtype)
+
+    def update_average(self, average: nnx.BatchStat, value: Array) -> None:
+        """Moves a running average towards the value of this batch."""
+        value = jax.lax.stop_gradient(value)
+        average[...] = self.momentum * average[...] + (1 - self.momentum) * value
+
+
+class ConvNormAct(nnx.Module):
+    """A dense part: convolution → norm (if any) → activation.
+
+    Args:
+      inputs: C_in.
+      outputs: C_out.
+      window: k of the convolution.
+      norm: factory `norm(features, *, rngs)`, or None; with a norm the convolution has
+        no bias.
+      act: pointwise activation.
+      padding: border mode.
+      dilation: of the convolution.
+      init: initialiser of the kernel.
+      rngs: draws the kernel.
+    """
+
+    stride: Stride = (1, 1)
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        window: int = 3,
+        *,
+        norm: Callable[..., nnx.Module] | None = None,
+        act: Callable[[Array], Array] = jax.nn.relu,
+        padding: Padding = "zero",
+        dilation: int = 1,
+        init: Initializer = he_normal,
+        rngs: nnx.Rngs,
+    ):
+        self.conv = Conv(
+            inputs,
+            outputs,
+            window,
+            padding=padding,
+            dilation=dilation,
+            bias=norm is None,
+            init=init,
+            rngs=rngs,
+        )
+        self.norm = None if norm is None else norm(outputs, rngs=rngs)
+        self.act = act
+
+    def __call__(self, x: Map, stride: Stride = (1, 1)) -> Map:
+        """Returns act(norm(conv(x))) at the kept positions."""
+        y = self.conv(x, stride)
+        return self.act(y if self.norm is None else self.norm(y))

@@ -1,0 +1,107 @@
+"""Lines of estimates with intervals: a line for each arm, a panel for each case."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from research.report.figures.style import WIDTHS, Look, canvas, legend, letter
+
+DODGE = 0.06  # of a tick between arms, so that bars do not cover each other
+SPREAD = 0.3  # of a tick, between the first and the last arm at most
+LINE = 0.16  # inches from one name to the next
+
+
+def lines(
+    styles: Mapping[str, Look],
+    panels: Mapping[str, pd.DataFrame],
+    ticks: list[str],
+    *,
+    label: str,
+    width: str = "two",
+    height: float = 2.6,
+    named: bool = False,
+) -> Figure:
+    """Draws estimates at equally spaced ticks, arms in the order of their means.
+
+    Args:
+      styles: the look of each arm.
+      panels: title → estimates: `arm`, `tick` (its number), `value`, `low`, `high`.
+      ticks: what stands under the ticks.
+      label: of x.
+      width: `one` or `two` columns.
+      height: inches.
+      named: whether the ticks are names, written at an angle; where they would
+        overlap some are left out.
+    """
+    shape = {"ncols": len(panels), "squeeze": False}
+    figure, grid = canvas(width, height, sharex=True, sharey=True, **shape)
+    every = pd.concat(panels.values())
+    order = every.groupby("arm")["value"].mean().sort_values(ascending=False).index
+    spread = min(SPREAD, DODGE * (len(order) - 1))
+    offsets = dict(
+        zip(order, np.linspace(-spread / 2, spread / 2, len(order)), strict=True)
+    )
+    for index, (axes, (title, found)) in enumerate(
+        zip(grid[0], panels.items(), strict=True)
+    ):
+        for arm in order:
+            line = found[found["arm"] == arm].sort_values("tick")
+            ends = [line["value"] - line["low"], line["high"] - line["value"]]
+            axes.errorbar(
+                line["tick"] + offsets[arm],
+                line["value"],
+                np.clip(ends, 0, None),
+                linestyle=styles[arm].line,
+                label=arm,
+                **styles[arm].errorbar(),
+            )
+        letter(axes, index, title)
+        axes.set_xlabel(label)
+        turned = {"rotation": 60, "ha": "right", "rotation_mode": "anchor"}
+        room = WIDTHS[width] / len(panels) / LINE if named else len(ticks)
+        step = math.ceil(len(ticks) / room)
+        axes.set_xticks(
+            range(0, len(ticks), step), ticks[::step], **turned if named else {}
+        )
+    legend(figure, grid[0, 0])
+    return figure
+
+
+def numbered(
+    panels: Mapping[str, pd.DataFrame], column: str
+) -> tuple[dict[str, pd.DataFrame], list]:
+    """Numbers the values of a column in order, over all panels, as `tick`.
+
+    Returns:
+      The panels with `tick`, and the values in the order of their numbers.
+    """
+    values = sorted({value for found in panels.values() for value in found[column]})
+    place = {value: number for number, value in enumerate(values)}
+    ticked = {
+        title: found.assign(tick=found[column].map(place))
+        for title, found in panels.items()
+    }
+    return ticked, values
+
+
+def stages(panels: Mapping[str, pd.DataFrame]) -> list[str]:
+    """Names the stages of estimates with `index` and `part`: `3 Downsample`.
+
+    Where the arms' networks differ a stage is its number. Index −1 is the input.
+    """
+    every = pd.concat(panels.values())
+    parts = every.groupby("index")["part"].unique()
+    return [
+        part
+        if index < 0
+        else f"{index + 1} {part}"
+        if len(names) == 1
+        else str(index + 1)
+        for index, names in parts.items()
+        for part in names[:1]
+    ]

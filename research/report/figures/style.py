@@ -1,0 +1,220 @@
+"""The one place of style: colours, markers, sizes, and how a figure is saved.
+
+Colours are those of Okabe & Ito (2008), which colour-blind readers can tell apart,
+less yellow, which fades on paper, plus grey. A preset has one colour and marker in
+every figure. Colours go by family: neutral for bare decimation, red and orange for
+pooling, dark blue for strided convolutions, light blue and green for filters, purple
+for adaptive phases.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from itertools import product
+from pathlib import Path
+from typing import NamedTuple
+
+import matplotlib
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator
+
+from research.files.atomic import write_bytes
+
+BLACK, GREY = "#000000", "#8c8c8c"
+ORANGE, RED, PURPLE = "#E69F00", "#D55E00", "#CC79A7"
+SKY, GREEN, BLUE = "#56B4E9", "#009E73", "#0072B2"
+
+PRESETS = {
+    "decimate": (BLACK, "o"),
+    "space_to_depth": (BLACK, "s"),
+    "none": (GREY, "o"),
+    "random_phase": (GREY, "X"),
+    "max": (RED, "s"),
+    "max3": (RED, "^"),
+    "soft": (RED, "v"),
+    "mixed": (RED, "D"),
+    "stochastic": (RED, "X"),
+    "average": (ORANGE, "D"),
+    "median": (ORANGE, "o"),
+    "lp": (ORANGE, "v"),
+    "strided": (BLUE, "^"),
+    "strided_blur": (BLUE, "v"),
+    "blur": (SKY, "v"),
+    "haar": (SKY, "s"),
+    "ideal": (SKY, "D"),
+    "flc": (SKY, "X"),
+    "max_blur": (GREEN, "P"),
+    "adaptive_blur": (GREEN, "X"),
+    "aps": (PURPLE, "^"),
+    "lps": (PURPLE, "o"),
+    "max_aps": (PURPLE, "s"),
+    "blur_aps": (PURPLE, "v"),
+    "blur_lps": (PURPLE, "D"),
+}
+CYCLE = [
+    (color, marker)
+    for marker, color in product(
+        "o^sDvP", [BLUE, RED, GREEN, PURPLE, ORANGE, SKY, BLACK]
+    )
+]
+LINES = ["-", "--", ":", "-."]
+
+WIDTHS = {"one": 3.35, "two": 6.9}  # inches: columns of a two-column page
+SMALL = 6.5  # points, of captions
+
+RC = {
+    "font.family": "DejaVu Sans",  # comes with matplotlib: the same everywhere
+    "font.size": 8,
+    "axes.labelsize": 8,
+    "axes.titlesize": 8,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "legend.fontsize": 7,
+    "legend.frameon": False,
+    "axes.linewidth": 0.6,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#e6e6e6",
+    "grid.linewidth": 0.5,
+    "axes.axisbelow": True,
+    "lines.linewidth": 1.2,
+    "lines.markersize": 4.5,
+    "figure.constrained_layout.use": True,
+    "svg.fonttype": "none",  # text stays text
+    "svg.hashsalt": "research",
+    "pdf.fonttype": 42,
+}
+styled = matplotlib.rc_context(RC)  # decorates a function that draws
+
+
+class Look(NamedTuple):
+    """How one arm is drawn."""
+
+    color: str
+    marker: str
+    line: str
+    filled: bool
+
+    def errorbar(self) -> dict[str, object]:
+        """Returns the keywords of `Axes.errorbar`."""
+        return {
+            "color": self.color,
+            "marker": self.marker,
+            "markerfacecolor": self.color if self.filled else "white",
+            "elinewidth": 0.8,
+            "capsize": 1.5,
+            "capthick": 0.8,
+        }
+
+
+def looks(runs: pd.DataFrame) -> dict[str, Look]:
+    """Returns the look of each arm, in order of appearance.
+
+    A preset has its own colour and marker, an unknown one the next that is free. More
+    arms of one preset are hollow and dashed. Where all arms have the same preset the
+    colours tell the arms apart.
+
+    Args:
+      runs: with `arm`, and `downsample` where that is a choice.
+    """
+    each = runs.drop_duplicates("arm")
+    names = list(each["downsample"] if "downsample" in each else each["arm"])
+    if len(set(names)) == 1 < len(names):
+        names = list(each["arm"])
+    taken = {PRESETS[name] for name in names if name in PRESETS}
+    free = [look for look in CYCLE if look not in taken] or CYCLE
+    unknown = list(dict.fromkeys(name for name in names if name not in PRESETS))
+    given = PRESETS | {name: free[i % len(free)] for i, name in enumerate(unknown)}
+    styles = {}
+    for i, (arm, name) in enumerate(zip(each["arm"], names, strict=True)):
+        nth = names[:i].count(name)
+        styles[arm] = Look(*given[name], LINES[nth % len(LINES)], nth == 0)
+    return styles
+
+
+def canvas(width: str, height: float, **grid: object) -> tuple[Figure, object]:
+    """Returns a figure and its axes.
+
+    Args:
+      width: `one` or `two` columns.
+      height: in inches.
+      **grid: as of `Figure.subplots`.
+    """
+    figure = Figure(figsize=(WIDTHS[width], height))
+    return figure, figure.subplots(**grid)
+
+
+def percent(axis: Axis, label: str) -> None:
+    """Labels an axis of proportions, in per cent."""
+    axis.set_label_text(f"{label} (%)")
+    axis.set_major_formatter(lambda value, _: f"{100 * value:.3g}")
+
+
+def note(figure: Figure, text: str) -> None:
+    """Writes a caption under the axes, wrapped to the figure's width."""
+    figure.supxlabel(text, fontsize=SMALL, color="#444444", wrap=True)
+
+
+def legend(figure: Figure, axes: Axes) -> None:
+    """Puts the legend of `axes` above all panels, the figure grown by its rows."""
+    handles, labels = axes.get_legend_handles_labels()
+    width, height = figure.get_size_inches()
+    each = 0.5 + 0.06 * max(map(len, labels))  # inches, at 7 points
+    columns = min(len(labels), max(1, int(width / each)))
+    figure.set_figheight(height + 0.15 * (math.ceil(len(labels) / columns) - 1))
+    figure.legend(handles, labels, loc="outside upper center", ncols=columns)
+
+
+def letter(axes: Axes, index: int, title: str) -> None:
+    """Titles a panel `(a) title` at its upper left."""
+    axes.set_title(f"({'abcdefgh'[index]}) {title}", loc="left")
+
+
+def logarithmic(axes: Axes) -> None:
+    """Makes y logarithmic, with ticks at 1, 2, 5 times powers of ten."""
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.yaxis.set_minor_locator(NullLocator())
+
+
+@styled
+def save(figure: Figure, path: str | Path) -> list[Path]:
+    """Writes a figure as PNG, SVG and PDF; the same figure gives the same bytes.
+
+    Args:
+      figure: to save.
+      path: without suffix.
+
+    Returns:
+      The three files.
+
+    Raises:
+      UserError: the disk is full or the folder cannot be written.
+    """
+    metadata = {
+        "png": {"Software": None},
+        "svg": {"Date": None},
+        "pdf": {"CreationDate": None},
+    }
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")  # laid out now: not again for each format
+    for (
+        axes
+    ) in figure.axes:  # the solver's last digits vary, and SVG names clips by them
+        axes.set_position(np.round(axes.get_position(original=True).bounds, 6).tolist())
+    written = []
+    for kind, facts in metadata.items():
+        content = io.BytesIO()
+        figure.savefig(content, format=kind, dpi=200, metadata=facts)
+        written.append(Path(f"{path}.{kind}"))
+        write_bytes(written[-1], content.getvalue())
+    return written

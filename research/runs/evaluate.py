@@ -1,0 +1,109 @@
+"""Rows for what is there: trained networks, foreign classifiers, untrained ones."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from flax import nnx
+from omegaconf import DictConfig, OmegaConf
+
+from research import config
+from research.files.atomic import write_json, write_text
+from research.jobs.following import together
+from research.jobs.lock import held
+from research.runs.measure import checked, measure
+from research.runs.provenance import describe, measuring
+from research.runs.run import count, load, trained_with
+
+
+def evaluate_run(
+    cfg: DictConfig, folder: Path, *, overrides: Sequence[str] = ()
+) -> None:
+    """Adds the rows of the configured evaluators to a run folder, on its own data.
+
+    Rows of another split than the run's own get files of their own. All carry the
+    commit of the code that measures; what `provenance.json` says is of the training.
+
+    Args:
+      cfg: an `eval` config: its `eval` and `split` count.
+      folder: a run folder whose training is finished.
+      overrides: of the config: a `data.dir` among them replaces the run's.
+
+    Raises:
+      UserError: there is no finished training, or a part of the config is wrong.
+      Held: another process trains or evaluates it.
+    """
+    before = trained_with(folder)
+    with together(folder, held):
+        network = load(folder)[1]
+        provenance = json.loads((folder / "provenance.json").read_text())
+        if moved(provenance.get("overrides", ()), overrides):
+            before.data.dir = cfg.data.dir
+        cfg = cfg.copy()
+        OmegaConf.set_struct(cfg, False)  # the data may have keys of their own
+        cfg.data = before.data
+        evaluators, split = config.evals(cfg), config.data(cfg).split(cfg.split)
+        checked(evaluators, network, split, cfg)
+        provenance["commit"] = measuring()
+        measure(evaluators, network, split, folder, provenance, cfg, before.split)
+
+
+def moved(before: Sequence[str], now: Sequence[str]) -> bool:
+    """Whether data are where an evaluation says, not where the training found them.
+
+    As ever, a `data.dir` that was given comes before TFDS_DATA_DIR, and the later one
+    before the earlier.
+
+    Args:
+      before: overrides of the training.
+      now: overrides of the evaluation.
+    """
+    said, says = (
+        any(o.lstrip("+").startswith("data.dir=") for o in of) for of in (before, now)
+    )
+    return says or (not said and "TFDS_DATA_DIR" in os.environ)
+
+
+def evaluate_untrained(
+    cfg: DictConfig, folder: Path, *, choices: Mapping[str, str], command: str
+) -> None:
+    """Evaluates the configured network as initialised: what costs what."""
+    network = config.network(cfg, rngs=nnx.Rngs(cfg.seed))
+    network.eval()
+    evaluate_new(cfg, network, folder, choices=choices, command=command)
+
+
+def evaluate_foreign(
+    cfg: DictConfig, folder: Path, *, choices: Mapping[str, str], command: str
+) -> None:
+    """Evaluates `predict=module:function`, any images → logits, on the data."""
+    predict = config.located(cfg.predict)
+    evaluate_new(cfg, predict, folder, choices=choices, command=command)
+
+
+def evaluate_new(
+    cfg: DictConfig,
+    predict: Callable[..., Any],
+    folder: Path,
+    *,
+    choices: Mapping[str, str],
+    command: str,
+) -> None:
+    """Makes a folder with the rows of something that was not trained here."""
+    started = time.monotonic()
+    with together(folder, held):
+        evaluators, split = config.evals(cfg), config.data(cfg).split(cfg.split)
+        checked(evaluators, predict, split, cfg)
+        provenance = describe(cfg, folder, choices=choices, command=command)
+        write_text(folder / "config.yaml", OmegaConf.to_yaml(cfg, resolve=True))
+        write_json(folder / "provenance.json", provenance)
+        measure(evaluators, predict, split, folder, provenance, cfg)
+        own = isinstance(predict, nnx.Module)
+        done = {"parameters": count(predict)} if own else {}
+        done["seconds"] = round(time.monotonic() - started, 2)
+        write_json(folder / "done.json", done)

@@ -1,0 +1,131 @@
+"""Results are data: what evaluators yield, and the rows on disk.
+
+A run folder holds `config.yaml`, `provenance.json`, `metrics.jsonl`, and for each
+evaluator `eval/<name>.jsonl`, a `Row` per measurement, and `eval/<name>.npz`, the
+per-example values behind them; what is measured later on another split than the run's
+own stands in `eval/<name>.<split>.jsonl` and `.npz`. `done.json` is written last.
+`research.runs.tables` reads them back. Nothing here knows JAX.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from research.evals.measurement import Measurement
+from research.files.atomic import write_bytes
+from research.files.lines import write_lines
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """A measurement of one run, as it stands on disk; the fields are a contract.
+
+    Its `commit` is that of the code that measured, of a finished run maybe a later one
+    than `provenance.json` names; then `-dirty` is added if that code had been changed.
+    """
+
+    run: str
+    seed: int
+    commit: str
+    split: str
+    protocol: str
+    params: dict[str, Any]
+    measure: str
+    value: float | int | None  # None in a file: not finite
+    low: float | int | None
+    high: float | int | None
+    interval: str
+    n: int
+    method: str
+
+
+def write_rows(path: str | Path, rows: Iterable[Row]) -> None:
+    """Writes rows as JSON lines, whole or not at all.
+
+    Raises:
+      UserError: the disk is full or the folder cannot be written.
+    """
+    write_lines(path, map(dataclasses.asdict, rows))
+
+
+def write_measurements(
+    run_dir: str | Path,
+    name: str,
+    measurements: Iterable[Measurement],
+    provenance: Mapping[str, Any],
+    split: str,
+) -> list[Row]:
+    """Writes `eval/<name>.npz`, then `eval/<name>.jsonl`: rows have their arrays.
+
+    Args:
+      run_dir: the run folder.
+      name: of the evaluator; see `named` for another split than the run's own.
+      measurements: what it yields; taken to the end before anything is written.
+      provenance: of the run; its `run`, `seed` and `commit` go into each row.
+      split: which examples were measured.
+
+    Returns:
+      The rows.
+
+    Raises:
+      UserError: the disk is full or the folder cannot be written.
+      ValueError: two measurements have the same protocol, params and measure.
+    """
+    run = {field: provenance[field] for field in ("run", "seed", "commit")}
+    rows: dict[str, Row] = {}
+    arrays = {}
+    for one in measurements:
+        if one.key in rows:
+            raise ValueError(f"{name}: measured twice: {one.key}")
+        given = {field: getattr(one, field) for field in MEASURED}
+        given["params"] = dict(one.params)
+        rows[one.key] = Row(**run, split=split, **given)
+        for label, array in one.arrays.items():
+            arrays[f"{one.key}/{label}"] = np.asarray(array)
+    folder = Path(run_dir) / "eval"
+    packed = io.BytesIO()
+    np.savez_compressed(packed, **arrays)
+    write_bytes(folder / f"{name}.npz", packed.getvalue())
+    write_rows(folder / f"{name}.jsonl", rows.values())
+    return list(rows.values())
+
+
+def named(name: str, split: str, own: str) -> str:
+    """Returns what the files of an evaluator are called: rows of two splits have two.
+
+    Args:
+      name: of the evaluator.
+      split: which examples are measured.
+      own: the split that the run itself measured, or measures, after training.
+    """
+    return name if split == own else f"{name}.{split}"
+
+
+def read_arrays(
+    run_dir: str | Path, name: str, split: str = "test"
+) -> dict[str, np.ndarray]:
+    """Returns the per-example values behind an evaluator's rows of a split.
+
+    Keys are `Measurement.key` + `/` + the array's name, such as
+    `circular,max_shift=3/agreement/examples`.
+
+    Args:
+      run_dir: the run folder.
+      name: of the evaluator.
+      split: of the rows, of which there must be some.
+    """
+    folder = Path(run_dir) / "eval"
+    other = folder / f"{name}.{split}.npz"
+    with np.load(other if other.is_file() else folder / f"{name}.npz") as arrays:
+        return dict(arrays)
+
+
+MEASURED = [
+    field.name for field in dataclasses.fields(Measurement) if field.name != "arrays"
+]

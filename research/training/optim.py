@@ -1,0 +1,108 @@
+"""Optimisers: one chain of Optax transformations, made from config.
+
+clip → (coupled weight decay) → direction → (decoupled weight decay) → learning rate.
+SGD with momentum, Adam and AdamW differ in the direction and in where the decay stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import optax
+from flax import nnx
+
+from research.errors import UserError
+from research.nn.layers import Undecayed
+
+Schedule = Callable[..., optax.Schedule]  # schedule(peak, steps_per_epoch, epochs)
+
+
+def build(
+    *,
+    direction: Callable[[], optax.GradientTransformation],
+    learning_rate: float,
+    schedule: Schedule,
+    weight_decay: float = 0.0,
+    decoupled: bool = False,
+    clip: float | None = None,
+    steps_per_epoch: int,
+    epochs: int,
+) -> optax.GradientTransformation:
+    """Returns the chain.
+
+    Args:
+      direction: factory of the update's direction, such as `optax.scale_by_adam`.
+      learning_rate: the peak of the schedule.
+      schedule: factory `schedule(learning_rate, steps_per_epoch=…, epochs=…)`.
+      weight_decay: coefficient; biases, norms and `Undecayed` parameters, such as the
+        embeddings of positions and classes, take none.
+      decoupled: whether the decay bypasses the direction (AdamW) or is part of the
+        gradient (L2, the SGD of the literature).
+      clip: largest global norm of the gradient; None for no limit.
+      steps_per_epoch: steps that an epoch has.
+      epochs: length of the run.
+    """
+    decay = optax.add_decayed_weights(weight_decay, mask=decays)
+    parts = [direction(), decay] if decoupled else [decay, direction()]
+    if clip is not None:
+        parts.insert(0, optax.clip_by_global_norm(clip))
+    rate = schedule(learning_rate, steps_per_epoch=steps_per_epoch, epochs=epochs)
+    return optax.chain(*parts, optax.scale_by_learning_rate(rate))
+
+
+def decays(params: Any) -> Any:
+    """Returns which parameters take weight decay: kernels.
+
+    They have two axes or more; what else has is `Undecayed`, and so says what it is.
+    """
+    return jax.tree.map(
+        lambda p: not isinstance(p, Undecayed) and p.ndim > 1,
+        params,
+        is_leaf=lambda p: isinstance(p, nnx.Variable),
+    )
+
+
+def constant(peak: float, *, steps_per_epoch: int, epochs: int) -> optax.Schedule:
+    """The same rate throughout."""
+    del steps_per_epoch, epochs
+    return optax.constant_schedule(peak)
+
+
+def cosine(
+    peak: float, *, steps_per_epoch: int, epochs: int, warmup: float | int = 0
+) -> optax.Schedule:
+    """Linear warm-up over `warmup` epochs, then half a cosine down to 0.
+
+    Raises:
+      UserError: the warm-up takes the whole run, which then ends below its peak.
+    """
+    rise = round(warmup * steps_per_epoch)
+    if not 0 <= rise < epochs * steps_per_epoch:
+        raise UserError(
+            f"optim.schedule.warmup={warmup} with train.epochs={epochs}: takes 0 or "
+            f"more epochs, and leaves one of the {epochs * steps_per_epoch} steps"
+        )
+    fall = max(1, epochs * steps_per_epoch - rise)
+    return optax.join_schedules(
+        [
+            optax.linear_schedule(0.0, peak, max(1, rise)),
+            optax.cosine_decay_schedule(peak, fall),
+        ],
+        [rise],
+    )
+
+
+def piecewise(
+    peak: float,
+    *,
+    steps_per_epoch: int,
+    epochs: int,
+    at: Sequence[float] = (0.5, 0.75),
+    factor: float = 0.1,
+) -> optax.Schedule:
+    """Multiplies the rate by `factor` at the given fractions of the run."""
+    total = steps_per_epoch * epochs
+    boundaries = {round(fraction * total): factor for fraction in at}
+    return optax.piecewise_constant_schedule(peak, boundaries)

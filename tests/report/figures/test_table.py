@@ -1,0 +1,91 @@
+import io
+
+import numpy as np
+import pandas as pd
+import pytest
+from fake_runs import fake_run, fake_sweep
+from rich.console import Console
+
+from research.errors import UserError
+from research.report.tables import table
+from research.runs.tables import read_rows, read_runs
+
+
+@pytest.fixture(scope="module")
+def summary(tmp_path_factory):
+    root = fake_sweep(tmp_path_factory.mktemp("runs"), arms=["max", "aps"])
+    return table.summary(read_runs(root), read_rows(root)).set_index("arm", drop=False)
+
+
+def test_summary_has_a_line_per_arm_with_means_and_costs(summary):
+    assert list(summary.index) == ["aps", "max"]
+    aps = summary.loc["aps"]
+    assert aps["agreement, circular ≤ 3 px"] == 1
+    # Both runs agree on all 360 examples: each has the exact interval of 360 of 360.
+    assert aps["agreement, circular ≤ 3 px low"] == pytest.approx(0.025 ** (1 / 360))
+    assert aps["agreement, circular ≤ 3 px interval"] == (
+        "Clopper–Pearson over examples"
+    )
+    assert (aps["parameters"], aps["seconds"], aps["seeds"]) == (93322, 13.0, 2)
+    low, value, high = (
+        summary.loc["max", f"accuracy{s}"] for s in (" low", "", " high")
+    )
+    assert low < value < high
+
+
+def test_what_was_not_measured_has_no_column_or_a_dash(tmp_path):
+    fake_run(tmp_path, "one")
+    fake_run(tmp_path, "two", preset="aps", done=False)
+    runs, rows = read_runs(tmp_path, done_only=False), read_rows(tmp_path, False)
+    not_zero = rows[rows["protocol"] != "zero"]
+    made = table.summary(runs, not_zero)
+    assert not [name for name in made if "zero" in name]
+    assert "Circular compares" not in made.attrs["caption"]
+    made = table.summary(
+        runs, rows[(rows["protocol"] != "zero") | (rows["downsample"] == "max")]
+    )
+    shown = table.cells(made).set_index("arm")
+    assert shown.loc["aps", "agreement, zero ≤ 3 px (%)"] == "–"
+    assert shown.loc["aps", "parameters"] == "–"
+    with pytest.raises(UserError, match="no rows of zero agreement"):
+        table.summary(runs, rows[:0])
+
+
+def test_cells():
+    made = pd.DataFrame(
+        {"arm": ["a"], "x": [0.97204], "x low": [0.951], "x high": [1.0]}
+        | {"x interval": ["t"], "count": [1234567], "seconds": [0.25], "n": [3]}
+    )
+    assert table.cells(made).to_dict("records") == [
+        {
+            **{"arm": "a", "x (%)": "97.20 [95.1, 100]"},
+            **{"count": "1,234,567", "seconds": "0.2"},
+        }
+    ]
+
+
+def test_the_terminal_form_fits_80_columns_and_loses_nothing(summary):
+    file = io.StringIO()
+    wide = summary.replace({"arm": {"max": "space_to_depth"}})
+    Console(file=file, width=80).print(table.rich(wide))
+    text = file.getvalue()
+    header, (first, second) = text.splitlines()[:3], text.splitlines()[4:8:2]
+    assert header[-1].split()[-3:] == ["parameters", "seconds", "seeds"]
+    assert first.split()[-3:] == ["93,322", "13", "2"]
+    assert second.startswith("space_to_depth ")
+    assert "360 examples, 2 seeds. Brackets: 95 %" in text
+    assert "Circular compares two shifted views" in " ".join(text.split())
+
+
+def test_saved_forms(summary, tmp_path):
+    markdown, tex, csv = table.save(summary, tmp_path / "table")
+    again = pd.read_csv(csv)
+    assert list(again) == list(summary)
+    np.testing.assert_allclose(again["accuracy"], summary["accuracy"])
+    lines = markdown.read_text().splitlines()
+    assert lines[2].startswith("| aps | ") and lines[5].startswith("360 examples")
+    assert len({line.count("|") for line in lines[:4]}) == 1
+    rows = [line for line in tex.read_text().splitlines() if line.endswith(r"\\")]
+    assert (
+        len({line.count(" & ") for line in rows}) == 1 and len(rows) == len(summary) + 1
+    )

@@ -1,0 +1,150 @@
+"""Runs of small real networks, a plane of invented ones, and verdicts: for a page."""
+
+import base64
+from functools import partial
+from itertools import product
+
+import numpy as np
+from fake_runs import fake_run
+from flax import nnx
+
+from research.claims.verdict import Verdict
+from research.data.source import Split
+from research.downsample import Downsample, keep
+from research.downsample.reduce import Max
+from research.downsample.sample import Energy
+from research.evals.explorer import evaluate
+from research.models.convnet import chollet
+from research.models.readout import Head, flatten, mean
+from research.report.figures import style
+from research.report.page import write
+from research.runs.rows import write_measurements
+from research.runs.tables import read_metrics, read_rows, read_runs
+
+SHAPE = (14, 16, 1)
+# Smooth blobs, each class in a place of its own, so that there is something to see.
+Y, X = np.mgrid[:14, :16]
+CENTRES = [(4, 5), (9, 5), (5, 11), (9, 10)]
+IMAGES = np.stack([np.exp(-((Y - y) ** 2 + (X - x) ** 2) / 8) for y, x in CENTRES])
+SPLIT = Split((255 * IMAGES[..., None]).astype("u1"), np.arange(4, dtype="i4"))
+
+flat, gap = partial(Head, pool=flatten), partial(Head, pool=mean)
+pooled = partial(Downsample, reduce=Max)
+NETWORKS = {  # preset: downsampler, head, padding
+    "none": (keep, flat, "valid"),
+    "max": (pooled, flat, "valid"),
+    "decimate": (Downsample, gap, "circular"),
+    "aps": (partial(Downsample, sample=Energy), gap, "circular"),
+}
+PLANE = list(product(("identity", "max"), ("none", "binomial"), ("first", "energy")))
+
+
+def network(downsample, head, padding):
+    return chollet(
+        SHAPE,
+        4,
+        downsample=downsample,
+        head=head,
+        padding=padding,
+        widths=(6, 6),
+        poolings=2 if padding == "circular" else 1,
+        mean=0.2,
+        std=0.3,
+        rngs=nnx.Rngs(3),
+    )
+
+
+def explored_runs(root):
+    """Writes a run for each network with what `eval=explorer` measures of it."""
+    for preset, parts in NETWORKS.items():
+        explored_run(root, preset, parts)
+    return root
+
+
+def explored_run(root, preset, parts, **choices):
+    """Writes a run with what `eval=explorer` measures of a network."""
+    name = ",".join(["explored", preset, *choices.values()]).replace("/", ".")
+    skill = (0.9, 0.9, 0.03)
+    folder = fake_run(root, name, skill=skill, preset=preset, choices=choices)
+    provenance = {"run": folder.name, "seed": 0, "commit": "0" * 40}
+    found = evaluate(network(*parts), SPLIT, grid=3)
+    write_measurements(folder, "explorer", found, provenance, "test")
+
+
+def plane_run(root, reduce, lowpass, sample, *, seed=0, config=None, near=None):
+    """Writes a run of one cell of the plane: agreement rises with the lowpass."""
+    near = near or 0.7 + 0.1 * (lowpass != "none") + 0.15 * (sample == "energy")
+    choices = {"downsample/reduce": reduce, "downsample/lowpass": lowpass}
+    return fake_run(
+        root,
+        f"plane,{reduce},{lowpass},{sample},{seed}",
+        seed=seed,
+        epochs=1,
+        choices=choices | {"downsample/sample": sample, "downsample": "max"},
+        config=config,
+        skill=(0.9, near, 0.01),
+    )
+
+
+def verdict(id="C1", verdict="supported", **given):
+    return Verdict(
+        **{
+            "id": id,
+            "sentence": "pooling reduces dimensions & parameters",
+            "contrast": "max − none: agreement",
+            "verdict": verdict,
+            "effect": 2.25,
+            "low": 1.5,
+            "high": 3.0,
+            "margin": 0.5,
+            "unit": "percentage points",
+            "interval": "paired t over 5 seeds",
+            "n": 5,
+            "p": 0.0004,
+            "adjusted": 0.006,
+            "remarks": ("2 of 5 seeds are missing",),
+            "details": ({"arm": "max", "agreement": 0.93, "seeds": 5},),
+            "figures": ("all", "tradeoff"),
+            "command": "python scripts/train.py -m experiment=c1",
+            "rule": "ab" * 32,
+        }
+        | given
+    )
+
+
+VERDICTS = [
+    verdict("C1"),
+    verdict("C2", "depends: head", effect=-1.0, low=-3.0, high=1.0),
+    verdict(
+        "C10",
+        "inconclusive",
+        effect=None,
+        low=None,
+        high=None,
+        p=None,
+        figures=("all",),
+    ),
+    verdict("B1", "refuted", effect=0.0, low=-0.1, high=0.1, command=""),
+]
+
+
+def made(root, out, verdicts=(), **options):
+    """Writes the page of all runs below `root` into `out`."""
+    tables = (read(root) for read in (read_runs, read_rows, read_metrics))
+    options = {"judge": lambda *_: list(verdicts)} | options
+    return write(*tables, out=out / "page.html", **options)
+
+
+def unpacked(one):
+    """Reads a packed array, as `assets/pack.js` does."""
+    raw = np.frombuffer(base64.b64decode(one["data"]), np.uint8)
+    if one["type"] == "bits":
+        raw = np.unpackbits(raw, count=int(np.prod(one["shape"]))).astype(bool)
+    return (raw.view("<u2") if one["type"] == "u2" else raw).reshape(one["shape"])
+
+
+def figure(folder, name="tradeoff"):
+    """Saves a small picture where the page looks for it."""
+    drawn, axes = style.canvas("one", 1.5)
+    axes.plot([0, 1], [0, 1])
+    style.save(drawn, folder / name)

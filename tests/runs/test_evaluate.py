@@ -1,0 +1,155 @@
+"""Rows that a finished run gets later: of what, of which code, and beside which."""
+
+import json
+
+import numpy as np
+import pytest
+
+from research import config
+from research.errors import UserError
+from research.files.lines import read_lines
+from research.jobs.lock import Held, Lock
+from research.runs import evaluate
+from research.runs.evaluate import evaluate_run, moved
+from research.runs.rows import read_arrays
+from research.runs.run import run
+from research.runs.tables import read_rows
+
+TINY = ["model=tiny", "data.train_examples=64", "train.epochs=1"]
+TINY += ["train.batch_size=32", "train.checkpoint_seconds=60.0"]
+WHOLE = [*TINY, "eval=accuracy", "data.validation_examples=40"]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    return tmp_path_factory.mktemp("evaluate")
+
+
+@pytest.fixture(scope="module")
+def trained(place):
+    """A run that measured test examples, and what that left."""
+    words = [*WHOLE, f"data.dir={place / 'data'}"]
+    run(config.compose(*words), place / "run", choices={}, command="", overrides=words)
+    return place / "run"
+
+
+@pytest.fixture(autouse=True)
+def no_place_in_the_environment(monkeypatch):
+    monkeypatch.delenv("TFDS_DATA_DIR", raising=False)
+
+
+def contents(folder):
+    return {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def asked(*words):
+    return config.compose("eval=accuracy", *words, config="eval")
+
+
+def test_another_split_has_files_of_its_own(trained):
+    before = contents(trained)
+    evaluate_run(asked("split=validation"), trained)
+    after = contents(trained)
+    assert before.items() <= after.items()
+    added = {str(path.relative_to(trained)) for path in after.keys() - before.keys()}
+    assert added == {f"eval/accuracy.validation.{kind}" for kind in ("jsonl", "npz")}
+
+    rows = read_rows(trained)
+    counts = rows[rows["measure"] == "accuracy"].set_index("split")["n"]
+    assert counts.to_dict() == {"test": 360, "validation": 40}
+    for split, count in counts.items():
+        assert len(
+            read_arrays(trained, "accuracy", split)["accuracy/loss/examples"]
+        ) == (count)
+
+
+def test_rows_name_the_code_that_measured_and_the_run_its_own(trained, monkeypatch):
+    told = (trained / "provenance.json").read_bytes()
+    monkeypatch.setattr(evaluate, "measuring", lambda: "f" * 40)
+    evaluate_run(asked("eval=cost"), trained)
+    rows = read_lines(trained / "eval/cost.jsonl")
+    assert {(row["run"], row["seed"], row["commit"]) for row in rows} == {
+        ("run", 0, "f" * 40)
+    }
+    assert (trained / "provenance.json").read_bytes() == told
+    commit = json.loads(told)["commit"]
+    assert read_lines(trained / "eval/accuracy.jsonl")[0]["commit"] == commit
+
+
+def test_a_changed_checkout_is_told(monkeypatch):
+    from research.runs import provenance
+
+    monkeypatch.setattr(provenance, "git", lambda *words: words[0])
+    assert provenance.measuring() == "rev-parse-dirty"
+    monkeypatch.setattr(provenance, "git", lambda *words: words[0] * ("H" in words[-1]))
+    assert provenance.measuring() == "rev-parse"
+
+
+def test_the_data_of_the_run_are_taken_unless_others_are_given(trained, tmp_path):
+    elsewhere = f"data.dir={tmp_path / 'other'}"
+    evaluate_run(asked(elsewhere), trained)  # as a default of the script would be
+    assert not (tmp_path / "other").exists()
+    evaluate_run(asked(elsewhere), trained, overrides=["eval=accuracy", elsewhere])
+    assert (tmp_path / "other/digits").is_dir()
+
+
+@pytest.mark.parametrize(
+    "before, now, environment, expected",
+    [
+        ([], [], None, False),
+        ([], [], "/data", True),
+        (["data.dir=/mine"], [], "/data", False),
+        (["data.dir=/mine"], ["data.dir=/new"], None, True),
+        ([], ["+data.dir=/new"], "/data", True),
+        ([], ["eval.fit.data.dir=/new"], None, False),
+    ],
+)
+def test_where_the_data_are(monkeypatch, before, now, environment, expected):
+    if environment is not None:
+        monkeypatch.setenv("TFDS_DATA_DIR", environment)
+    assert moved(before, now) is expected
+
+
+def test_two_do_not_write_to_one_folder_at_once(trained):
+    before = contents(trained)
+    lock = Lock(trained)
+    with pytest.raises(Held, match=f"{trained} is being run by pid"):
+        evaluate_run(asked("eval=fragile"), trained)
+    lock.remove()
+    assert contents(trained) == before
+    evaluate_run(asked("eval=fragile"), trained)
+    assert (trained / "eval/fragile.jsonl").exists()
+    assert not (trained / "lock").exists()
+
+
+def test_no_run_folder_is_made_of_a_folder_that_is_none(tmp_path):
+    with pytest.raises(UserError, match="no run folder"):
+        evaluate_run(asked(), tmp_path / "nothing")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "words, told",
+    [
+        (["eval=shift", "eval.shift.max_shift=50"], "eval.shift.max_shift=50: .* 1 to"),
+        (["split=validation"], "split=validation .*data.validation_examples=0"),
+        (["eval=embed", "eval.embed.steps=50"], "eval.embed.steps=50"),
+    ],
+    ids=lambda x: str(x[0]),
+)
+def test_what_an_evaluator_cannot_do_is_told_before_training(
+    place, tmp_path, words, told
+):
+    cfg = config.compose(*TINY, *words, f"data.dir={place / 'data'}")
+    with pytest.raises(UserError, match=told):
+        run(cfg, tmp_path / "run", choices={}, command="")
+    assert not contents(tmp_path)
+
+
+def test_asking_beforehand_changes_no_result(place, trained, tmp_path, monkeypatch):
+    monkeypatch.setattr("research.runs.run.checked", lambda *_: None)
+    words = [*WHOLE, f"data.dir={place / 'data'}"]
+    run(config.compose(*words), tmp_path, choices={}, command="")
+    name = "accuracy/loss/examples"
+    ours, theirs = (read_arrays(f, "accuracy")[name] for f in (trained, tmp_path))
+    np.testing.assert_array_equal(ours, theirs)
