@@ -15,7 +15,7 @@ import optax
 from flax import nnx
 
 from research.data.plan import Plan
-from research.data.source import Split
+from research.data.split import Split
 from research.distributed import devices
 from research.downsample import Downsample
 from research.evals import accuracy, layers, orbit
@@ -38,7 +38,7 @@ def split():
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 3, 29).astype(np.int32)
     images = rng.integers(0, 60, (29, 8, 8, 1)) + 80 * labels[:, None, None, None]
-    return Split(images.astype(np.uint8), labels)
+    return Split.labelled(images.astype(np.uint8), labels)
 
 
 class Block(nnx.Module):
@@ -88,7 +88,7 @@ def share(state):
 
 def evaluated(network):
     """What evaluators of each kind say, over all the devices there are."""
-    few = Split(split().images[:13], split().labels[:13])
+    few = Split.labelled(split().images[:13], split().labels[:13])
     offsets = np.arange(26, dtype=np.int32).reshape(13, 2) % 5
     found = {
         "shifted": Predictor(network, batch=12).logits(few.images, circular, offsets),

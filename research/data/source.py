@@ -9,35 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int32, UInt8
 
+from research.data.split import Split
 from research.data.store import Store
 from research.errors import UserError
-
-
-@dataclass(frozen=True)
-class Split:
-    """Examples: uint8 images (N, H, W, C) in 0…255 and int32 labels (N,)."""
-
-    images: UInt8[np.ndarray, "examples height width channels"]
-    labels: Int32[np.ndarray, " examples"]
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def first(self, examples: int | None, name: str = "eval.….examples") -> Split:
-        """Returns the first so many examples, or as many as there are; None: all.
-
-        Args:
-          examples: how many.
-          name: the config key that says so, for the error.
-
-        Raises:
-          UserError: fewer than one.
-        """
-        if examples is not None and examples < 1:
-            raise UserError(f"{name}={examples}: takes at least 1, or null for all")
-        return Split(self.images[:examples], self.labels[:examples])
 
 
 @dataclass(frozen=True)
@@ -139,7 +114,7 @@ def load(
 
     def cut(split: str, start: int, stop: int | None) -> Split:
         images, labels = read(split)
-        return Split(images[start:stop], labels[start:stop])
+        return Split.labelled(images[start:stop], labels[start:stop])
 
     splits = {
         "train": partial(cut, "train", 0, size),
@@ -156,5 +131,7 @@ def load(
 def held_out(store: Store, start: int, stop: int, *, verify: bool) -> Split:
     """Returns the last training examples as arrays of their own."""
     if start == stop:
-        return Split(np.empty((0, *store.shape), np.uint8), np.empty(0, np.int32))
-    return Split(*store.read("train", start, verify=verify))
+        return Split.labelled(
+            np.empty((0, *store.shape), np.uint8), np.empty(0, np.int32)
+        )
+    return Split.labelled(*store.read("train", start, verify=verify))

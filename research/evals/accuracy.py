@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from research.data.source import Split
+from research.data.split import Split
 from research.evals.engine.predictor import Predictor
 from research.evals.measurement import Measurement
 from research.tasks.metrics import confidence, correct, cross_entropy, predictions

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from research.data.source import Split
+from research.data.split import Split
 from research.evals.engine.predictor import Perturb, Predictor
 from research.evals.measurement import Measurement
 from research.tasks import metrics

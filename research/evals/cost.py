@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from research.data.source import Split
+from research.data.split import Split
 from research.downsample import Downsample
 from research.downsample.sample import Scored
 from research.errors import UserError

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Int
 
-from research.data.source import Split
+from research.data.split import Split
 from research.errors import UserError
 from research.evals.engine.predictor import Predictor
 from research.evals.measurement import Measurement

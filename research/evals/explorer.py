@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 
-from research.data.source import Split
+from research.data.split import Split
 from research.distributed import devices
 from research.errors import UserError
 from research.evals.cost import receptive_fields

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from research.data.source import Dataset, Split
+from research.data.source import Dataset
+from research.data.split import Split
 from research.evals.engine.predictor import Predictor
 from research.evals.measurement import Measurement
 from research.tasks import metrics

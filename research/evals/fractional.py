@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from research.data.source import Split
+from research.data.split import Split
 from research.errors import UserError
 from research.evals.changes import compared
 from research.evals.engine.predictor import Predictor

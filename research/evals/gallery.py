@@ -10,7 +10,7 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float
 
-from research.data.source import Split
+from research.data.split import Split
 from research.downsample import Downsample
 from research.evals.measurement import Measurement
 from research.nn.signal import shift

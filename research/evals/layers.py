@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from research.data.source import Split
+from research.data.split import Split
 from research.evals.engine.inside import Inside
 from research.evals.measurement import Measurement
 from research.nn.signal import shift

@@ -14,7 +14,7 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float, Int, Shaped
 
-from research.data.source import Split
+from research.data.split import Split
 from research.errors import UserError
 from research.evals.embed import Embed, draw_places, fitted
 from research.evals.engine.inside import Inside

@@ -11,7 +11,7 @@ import jax
 import numpy as np
 from jaxtyping import Int
 
-from research.data.source import Split
+from research.data.split import Split
 from research.errors import UserError
 from research.evals.engine.closed_form import Orbit, Orbits
 from research.evals.engine.predictor import Predictor, Stored, Unit, filled

@@ -16,7 +16,7 @@ from flax import nnx
 from jaxtyping import Float
 from scipy.optimize import least_squares
 
-from research.data.source import Split
+from research.data.split import Split
 from research.distributed import devices
 from research.evals.engine.inside import Inside, forward
 from research.evals.engine.predictor import prepared

@@ -11,7 +11,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from research.data.source import Split
+from research.data.split import Split
 from research.errors import UserError
 from research.evals.engine.predictor import Perturb, Predictor, Stored
 from research.evals.measurement import Measurement

@@ -12,7 +12,7 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float
 
-from research.data.source import Split
+from research.data.split import Split
 from research.downsample import Downsample
 from research.downsample.reduce import Max
 from research.evals.engine.inside import Inside

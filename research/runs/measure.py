@@ -8,7 +8,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from research.data.source import Split
+from research.data.split import Split
 from research.errors import UserError
 from research.progress import say
 from research.runs.rows import Row, named, write_measurements

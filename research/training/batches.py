@@ -14,7 +14,7 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from research.data.plan import Plan
-from research.data.source import Split
+from research.data.split import Split
 from research.data.stream import Stream
 from research.distributed import devices
 from research.types import Labels, Pixels

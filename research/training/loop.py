@@ -18,7 +18,7 @@ from flax import nnx
 from jaxtyping import Array
 
 from research.data.plan import Plan
-from research.data.source import Split
+from research.data.split import Split
 from research.data.stream import Stream
 from research.distributed import devices, hosts
 from research.errors import Interrupted, UserError

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from research.data.source import Split
+from research.data.split import Split
 
 PLACE = (3, 4)  # the pixel that `pixel` looks at
 
@@ -29,7 +29,7 @@ def split(examples=23, shape=(8, 12, 1), seed=0):
     rng = np.random.default_rng(seed)
     images = 255 * rng.integers(0, 2, (examples, *shape))
     labels = rng.integers(0, 2, examples)
-    return Split(images.astype(np.uint8), labels.astype(np.int32))
+    return Split.labelled(images.astype(np.uint8), labels.astype(np.int32))
 
 
 def table(measurements):

@@ -7,7 +7,7 @@ import pytest
 from flax import nnx
 
 from research import config
-from research.data.source import Split
+from research.data.split import Split
 from research.downsample import Downsample
 from research.errors import UserError
 from research.evals import cost
@@ -23,7 +23,7 @@ def build(shape, *overrides):
 
 
 def rows(network, shape):
-    split = Split(np.zeros((1, *shape), np.uint8), np.zeros(1, np.int32))
+    split = Split.labelled(np.zeros((1, *shape), np.uint8), np.zeros(1, np.int32))
     return list(cost.evaluate(network, split))
 
 

@@ -6,13 +6,13 @@ import pytest
 from known import PLACE, ink, pixel, split, sure, table
 from PIL import Image
 
-from research.data.source import Split
+from research.data.split import Split
 from research.errors import UserError
 from research.evals import embed
 from research.evals.embed import Embed, draw_paths, draw_places
 
 SPLIT = split(examples=40, shape=(12, 16, 1))
-BRIGHT = Split(np.full((40, 12, 16, 1), 204, np.uint8), np.ones(40, np.int32))
+BRIGHT = Split.labelled(np.full((40, 12, 16, 1), 204, np.uint8), np.ones(40, np.int32))
 
 
 def test_canvas_is_pillows_resize_in_its_place():

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from research.data.source import Split
+from research.data.split import Split
 from research.downsample import Downsample
 from research.downsample.learned import Learned
 from research.downsample.lowpass import Binomial, Ideal
@@ -24,7 +24,7 @@ from research.nn.layers import ConvNormAct
 SHAPE = (12, 16, 1)
 GAP, FLAT = partial(Head, pool=mean), partial(Head, pool=flatten)
 rng = np.random.default_rng(0)
-SPLIT = Split(
+SPLIT = Split.labelled(
     rng.integers(0, 256, (9, *SHAPE)).astype("u1"),
     np.array([3, 3, 1, 0, 1, 2, 0, 2, 3], "i4"),
 )

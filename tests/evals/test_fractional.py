@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from known import PLACE, ink, pixel, split, sure, table
 
-from research.data.source import Split
+from research.data.split import Split
 from research.errors import UserError
 from research.evals import fractional
 
@@ -55,7 +55,9 @@ def test_pixel(u):
 
 
 def test_ink_is_kept():
-    lopsided = Split(SPLIT.images // 2 + 20, SPLIT.labels)  # none at the threshold
+    lopsided = Split.labelled(
+        SPLIT.images // 2 + 20, SPLIT.labels
+    )  # none at the threshold
     for row in fractional.evaluate(ink, lopsided, upsampling=[4]):
         if row.measure == "agreement":
             assert row.value == 1

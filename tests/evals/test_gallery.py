@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from research.data.source import Split
+from research.data.split import Split
 from research.downsample import Downsample, keep
 from research.downsample.reduce import Max
 from research.downsample.sample import Energy
@@ -14,7 +14,7 @@ from research.evals.gallery import evaluate
 @pytest.fixture(scope="module")
 def measured():
     rng = np.random.default_rng(0)
-    split = Split(
+    split = Split.labelled(
         rng.integers(0, 256, (2, 8, 8, 1)).astype(np.uint8), np.zeros(2, np.int32)
     )
     presets = {

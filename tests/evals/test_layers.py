@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 from known import ink, split, table
 
-from research.data.source import Split
+from research.data.split import Split
 from research.errors import UserError
 from research.evals import layers
 from research.evals.layers import best_roll, deviation
 
 rng = np.random.default_rng(0)
-SPLIT = Split(rng.integers(0, 256, (10, 8, 12, 1)).astype(np.uint8), np.zeros(10, "i4"))
+SPLIT = Split.labelled(
+    rng.integers(0, 256, (10, 8, 12, 1)).astype(np.uint8), np.zeros(10, "i4")
+)
 
 
 def measured(network, shifts):

@@ -8,7 +8,7 @@ from flax import nnx
 from sklearn.linear_model import Ridge
 from sklearn.metrics import r2_score
 
-from research.data.source import Split
+from research.data.split import Split
 from research.errors import UserError
 from research.evals import location
 from research.evals.location import PENALTIES, read_out, ridge, untrained
@@ -41,7 +41,9 @@ def test_ridge_is_scikit_learns_at_the_best_penalty():
 
 
 def test_stages_that_keep_and_forget():
-    boxes = Split(np.full((400, 8, 12, 1), 255, np.uint8), np.zeros(400, np.int32))
+    boxes = Split.labelled(
+        np.full((400, 8, 12, 1), 255, np.uint8), np.zeros(400, np.int32)
+    )
     stages = [networks.Keep(), networks.Brighter(), networks.Forget()]
     rows = {
         (row.params["objects"], row.params["weights"], row.params["index"]): row.value
@@ -95,6 +97,6 @@ def test_an_untrained_network_is_drawn_anew_and_the_trained_one_stays():
 )
 def test_what_cannot_be_done_is_named(settings, key):
     images = np.zeros((40, 8, 12, 1), np.uint8)
-    split = Split(images, np.zeros(40, np.int32))
+    split = Split.labelled(images, np.zeros(40, np.int32))
     with pytest.raises(UserError, match=rf"eval\.location\.{key}="):
         location.evaluate(networks.of([networks.Keep()]), split, **settings)

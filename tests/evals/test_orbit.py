@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from research.data.source import Split
+from research.data.split import Split
 from research.downsample import Downsample, keep
 from research.downsample.learned import Learned
 from research.downsample.lowpass import Binomial
@@ -197,7 +197,7 @@ def test_brute_force_is_the_loop():
 @pytest.fixture
 def split():
     images = (smooth(5, (8, 12), seed=3) * 255).astype(np.uint8)
-    return Split(images, np.array([0, 1, 2, 3, 1], np.int32))
+    return Split.labelled(images, np.array([0, 1, 2, 3, 1], np.int32))
 
 
 def by_measure(measured):
@@ -278,7 +278,7 @@ def test_ties_are_counted():
     images[0] = smooth(1, (8, 8)) * 255
     images[1, 2, 3] = images[1, 5, 4] = 255  # two dots, on two phases
     images[2, 2, 3] = images[2, 4, 5] = 255  # two dots, on one phase
-    got = by_measure(list(evaluate(net, Split(images, np.zeros(3, np.int32)))))
+    got = by_measure(list(evaluate(net, Split.labelled(images, np.zeros(3, np.int32)))))
     assert got["ties"].arrays["examples"].tolist() == [0, 1, 0]
     unit = (images[0, ..., 0] / np.float32(255)) ** 2
     *_, second, first = sorted(unit[p::2, q::2].sum() for p in (0, 1) for q in (0, 1))

@@ -6,13 +6,15 @@ import networks
 import numpy as np
 import pytest
 
-from research.data.source import Split
+from research.data.split import Split
 from research.evals import receptive
 from research.evals.engine.inside import Inside
 from research.evals.receptive import extent, fields, fitted, size
 
 rng = np.random.default_rng(0)
-SPLIT = Split(rng.integers(1, 256, (6, 32, 32, 1)).astype("u1"), np.zeros(6, "i4"))
+SPLIT = Split.labelled(
+    rng.integers(1, 256, (6, 32, 32, 1)).astype("u1"), np.zeros(6, "i4")
+)
 
 
 def rows_of(network, split=SPLIT):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from research.data.source import Split
+from research.data.split import Split
 from research.errors import UserError
 from research.evals.shift import evaluate
 
@@ -15,7 +15,7 @@ def split():
     places = np.random.default_rng(0).integers(0, SIDE, (COUNT, 2))
     images = np.zeros((COUNT, SIDE, SIDE, 1), np.uint8)
     images[np.arange(COUNT), *places.T] = 255
-    return Split(images, places[:, 0].astype(np.int32))
+    return Split.labelled(images, places[:, 0].astype(np.int32))
 
 
 def row(batch):
@@ -106,7 +106,7 @@ def test_shifts_depend_on_the_seed_alone(split):
     [("aps_cifar", -2, 1, 1), ("aps_imagenet", -2, 1, 2), ("zhang", 0, 3, 2)],
 )
 def test_published_loops_draw_once_a_batch(compat, low, high, views, split):
-    many = Split(np.repeat(split.images, 16, 0), np.repeat(split.labels, 16))
+    many = Split.labelled(np.repeat(split.images, 16, 0), np.repeat(split.labels, 16))
     settings = {"max_shift": 2, "pad": 4, "distances": 0, "batch": BATCH}
     measured = list(evaluate(row, many, compat=compat, **settings))
     one = found(measured, compat, "agreement")

@@ -3,7 +3,7 @@
 import numpy as np
 from known import PLACE, ink, pixel, split, sure, table
 
-from research.data.source import Split
+from research.data.split import Split
 from research.evals import changes
 from research.evals.changes import Change
 from research.transforms.distortions import brighten, rotate
@@ -13,7 +13,7 @@ SPLIT = split()
 
 def test_brightness_of_one_pixel():
     images = (SPLIT.images * np.linspace(0.2, 1, len(SPLIT))[:, None, None, None]) + 0.5
-    grey = Split(images.astype(np.uint8), SPLIT.labels)
+    grey = Split.labelled(images.astype(np.uint8), SPLIT.labels)
     kinds = {"brightness": Change(brighten, [0.0, 0.3, 1.0])}
     rows = table(changes.evaluate(pixel, grey, changes=kinds, batch=8))
     before = grey.images[:, PLACE[0], PLACE[1], 0] / 255

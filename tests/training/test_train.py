@@ -13,7 +13,7 @@ from flax import nnx
 
 from research import config
 from research.data.plan import Plan, epoch_order
-from research.data.source import Split
+from research.data.split import Split
 from research.distributed import devices
 from research.downsample import Downsample
 from research.errors import Interrupted, UserError
@@ -38,7 +38,7 @@ def split():
     labels = rng.integers(0, 3, EXAMPLES).astype(np.int32)
     images = rng.integers(0, 60, (EXAMPLES, 8, 8, 1))
     images += 80 * labels[:, None, None, None]  # the class is the brightness
-    return Split(images.astype(np.uint8), labels)
+    return Split.labelled(images.astype(np.uint8), labels)
 
 
 class Noisy(nnx.Module):

@@ -9,7 +9,7 @@ from fake_runs import fake_run
 from flax import nnx
 
 from research.claims.verdict import Verdict
-from research.data.source import Split
+from research.data.split import Split
 from research.downsample import Downsample, keep
 from research.downsample.reduce import Max
 from research.downsample.sample import Energy
@@ -26,7 +26,7 @@ SHAPE = (14, 16, 1)
 Y, X = np.mgrid[:14, :16]
 CENTRES = [(4, 5), (9, 5), (5, 11), (9, 10)]
 IMAGES = np.stack([np.exp(-((Y - y) ** 2 + (X - x) ** 2) / 8) for y, x in CENTRES])
-SPLIT = Split((255 * IMAGES[..., None]).astype("u1"), np.arange(4, dtype="i4"))
+SPLIT = Split.labelled((255 * IMAGES[..., None]).astype("u1"), np.arange(4, dtype="i4"))
 
 flat, gap = partial(Head, pool=flatten), partial(Head, pool=mean)
 pooled = partial(Downsample, reduce=Max)

@@ -1,0 +1,78 @@
+"""Examples in memory: named arrays with one row per example."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Int32, Shaped, UInt8
+
+from research.errors import UserError
+
+Rows = Shaped[np.ndarray, "examples ..."]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Examples, as arrays by name.
+
+    Attributes:
+      arrays: `image`, uint8 (N, H, W, C) in 0…255, and what else the data set has, each
+        with N rows: `label`, int32 (N,); `mask`, `position`, ….
+    """
+
+    arrays: Mapping[str, Rows]
+
+    @classmethod
+    def labelled(
+        cls,
+        images: UInt8[np.ndarray, "examples height width channels"],
+        labels: Int32[np.ndarray, " examples"],
+    ) -> Split:
+        """Returns images with one label each."""
+        return cls({"image": images, "label": labels})
+
+    def __len__(self) -> int:
+        return len(self.arrays["image"])
+
+    def __getitem__(self, name: str) -> Rows:
+        """Returns an array by its name.
+
+        Raises:
+          UserError: the data set has none of that name.
+        """
+        if name not in self.arrays:
+            raise UserError(
+                f"the data have no {name}: there are {', '.join(self.arrays)}; choose "
+                "other data=…, task=… or eval=…"
+            )
+        return self.arrays[name]
+
+    @property
+    def images(self) -> UInt8[np.ndarray, "examples height width channels"]:
+        """The images, uint8 in 0…255."""
+        return self["image"]
+
+    @property
+    def labels(self) -> Int32[np.ndarray, " examples"]:
+        """One class per image; raises UserError where the data set has none."""
+        return self["label"]
+
+    def rows(self, start: int, stop: int | None) -> Split:
+        """Returns the examples of a range."""
+        return Split({name: rows[start:stop] for name, rows in self.arrays.items()})
+
+    def first(self, examples: int | None, name: str = "eval.….examples") -> Split:
+        """Returns the first so many examples, or as many as there are; None: all.
+
+        Args:
+          examples: how many.
+          name: the config key that says so, for the error.
+
+        Raises:
+          UserError: fewer than one.
+        """
+        if examples is not None and examples < 1:
+            raise UserError(f"{name}={examples}: takes at least 1, or null for all")
+        return self.rows(0, examples)

@@ -1,0 +1,49 @@
+"""What a task is: the one thing that knows what a label looks like.
+
+A batch is a dict of arrays with one row per example: `image` always, and what the data
+set has besides: `label`, `mask`, `position`. A network's outputs are any pytree of
+arrays with as many rows. Nothing outside `research.tasks` looks into either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from jaxtyping import Array, Float, Int
+
+Batch = Mapping[str, Any]  # name → array with one row per example
+Outputs = Any  # a pytree of arrays with one row per example
+PerExample = Float[Any, " batch"]
+
+
+class Task(Protocol):
+    """What is minimised, what is right, and what a shift should do to an answer.
+
+    `loss` is traced by JAX. The others take JAX's arrays and NumPy's alike.
+    """
+
+    def loss(self, network: Any, batch: Batch) -> tuple[Float[Array, ""], Outputs]:
+        """Returns the mean loss that training minimises, and the network's outputs.
+
+        It gets the network rather than its outputs, since some losses need more of it:
+        the capsule network's reconstruction, a term of a downsampler.
+        """
+        ...
+
+    def score(self, outputs: Outputs, batch: Batch) -> dict[str, PerExample]:
+        """Returns how right each answer is, by measure: `{"accuracy": 0 or 1 each}`."""
+        ...
+
+    def undo(self, outputs: Outputs, offsets: Int[Any, "batch 2"]) -> Outputs:
+        """Takes a shift of the images back out of the answers.
+
+        Args:
+          outputs: of the shifted images.
+          offsets: (dy, dx) in pixels by which each image was shifted.
+        """
+        ...
+
+    def agreement(self, a: Outputs, b: Outputs) -> PerExample:
+        """Returns how much two answers to each example agree, in [0, 1]."""
+        ...
