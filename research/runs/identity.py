@@ -1,0 +1,258 @@
+"""What a run is: which config keys decide its weights, its rows, or nothing at all.
+
+Whoever asks "is this the same run?" asks here: the name of a run folder, a repeated
+sweep, a resumed training, an evaluation on top of a finished one, the arm of a claim,
+the label in a figure. Everything is derived from one table of key classes.
+
+A digest is of option names and values. An object counts by its bare name, never by the
+module that it lives in, so modules can move; and a value that equals what older code
+did without the key counts as no value, so defaults can be added (`ABSENT`).
+"""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+LONGEST_NAME = 120  # characters of a folder's name; file systems take 255
+
+
+class Kind(enum.Enum):
+    """What changes if a key does."""
+
+    SCIENCE = "the trained weights"
+    MEASUREMENT = "rows, not weights"
+    RESOURCE = "nothing but time"
+    PLACE = "where it lies"
+    REQUEST = "which jobs run"
+
+
+# A key belongs to the longest entry that is its beginning.
+TABLE = {
+    "model": Kind.SCIENCE,
+    "downsample": Kind.SCIENCE,
+    "data": Kind.SCIENCE,
+    "optim": Kind.SCIENCE,
+    "augment": Kind.SCIENCE,
+    "loss": Kind.SCIENCE,
+    "task": Kind.SCIENCE,
+    "seed": Kind.SCIENCE,
+    "train": Kind.SCIENCE,
+    "predict": Kind.SCIENCE,  # somebody else's classifier, in place of all of these
+    "eval": Kind.MEASUREMENT,
+    "split": Kind.MEASUREMENT,
+    "data.test_split": Kind.MEASUREMENT,
+    "data._target_": Kind.RESOURCE,  # how examples are kept and read
+    "data.builder._target_": Kind.RESOURCE,  # name and version say what they are
+    "data.builder.url": Kind.RESOURCE,
+    "data.embedded": Kind.RESOURCE,
+    "data.verify": Kind.RESOURCE,
+    "data.stream.threads": Kind.RESOURCE,
+    "data.stream.workers": Kind.RESOURCE,
+    "train.checkpoint_seconds": Kind.RESOURCE,
+    "train.sync_steps": Kind.RESOURCE,
+    "train.device_bytes": Kind.RESOURCE,
+    "train.shard_state": Kind.RESOURCE,
+    "distributed": Kind.RESOURCE,
+    "hydra": Kind.RESOURCE,
+    "root": Kind.PLACE,
+    "name": Kind.PLACE,
+    "store": Kind.PLACE,
+    "run_dir": Kind.PLACE,
+    "data.dir": Kind.PLACE,
+    "data.manual_dir": Kind.PLACE,
+    "data.overrides": Kind.PLACE,  # how a person selects it
+    "retry": Kind.REQUEST,
+    "objective": Kind.REQUEST,
+    "claims": Kind.REQUEST,
+    "seeds": Kind.REQUEST,
+    "only": Kind.REQUEST,
+    "scale": Kind.REQUEST,
+    "tune": Kind.REQUEST,
+}
+# What runs did that were made before a key was there: its value then.
+ABSENT: dict[str, Any] = {
+    "task": "Classification",
+}
+# Objects whose name changed: new name → the first that it had.
+FORMERLY: dict[str, str] = {}
+# What a config says twice, by interpolation: copy → original.
+COPIES = {"task.minimise": "loss"}
+COPIED = ("data", "task")  # the same, below an evaluator
+
+HOW_TO_BUILD = ("_partial_", "_convert_", "_recursive_")
+GETTERS = "hydra.utils.get_"  # nodes that name an object by their `path`
+
+
+class Unclassified(KeyError):
+    """A key that `TABLE` does not name: a line is missing there."""
+
+
+def classify(key: str) -> Kind:
+    """Returns what changes if a dotted key does.
+
+    Below an evaluator, copies of other groups keep the class that they have there:
+    `eval.fit.data.dir` is a place.
+
+    Raises:
+      Unclassified: no entry of `TABLE` is a beginning of the key.
+    """
+    if key.startswith("eval."):
+        below = key.split(".", 2)[2:]
+        copied = below and below[0].partition(".")[0] in COPIED
+        inner = classify(below[0]) if copied else Kind.MEASUREMENT
+        return Kind.MEASUREMENT if inner == Kind.SCIENCE else inner
+    parts = key.split(".")
+    for length in range(len(parts), 0, -1):
+        if (beginning := ".".join(parts[:length])) in TABLE:
+            return TABLE[beginning]
+    raise Unclassified(key)
+
+
+def flatten(config: Any, prefix: str = "") -> dict[str, Any]:
+    """Returns the values of a config by dotted key: `{"downsample.lowpass.taps": 3}`.
+
+    Args:
+      config: nested or flat, OmegaConf's or plain.
+      prefix: of the keys, with its dot.
+    """
+    if hasattr(config, "_metadata"):  # OmegaConf's, which reports read without
+        from omegaconf import OmegaConf
+
+        config = OmegaConf.to_container(config, resolve=True)
+    leaves: dict[str, Any] = {}
+    for key, value in config.items():
+        if isinstance(value, Mapping) and value:
+            leaves |= flatten(value, f"{prefix}{key}.")
+        else:
+            leaves[f"{prefix}{key}"] = value
+    return leaves
+
+
+def science(config: Any) -> dict[str, Any]:
+    """Returns what decides the trained weights, in a form that code may move under.
+
+    Args:
+      config: of a run, as composed or as read back from any age of run folder.
+
+    Raises:
+      Unclassified: a key is in no class.
+    """
+    flat = flatten(config)
+    chosen = {k: v for k, v in flat.items() if classify(k) is Kind.SCIENCE}
+    named = dict(_named(chosen))
+    for copy, original in COPIES.items():
+        if _below(named, copy) == _below(named, original):
+            named = {k: v for k, v in named.items() if not _is_below(k, copy)}
+    return {k: v for k, v in named.items() if k not in ABSENT or ABSENT[k] != v}
+
+
+def training_digest(config: Any) -> str:
+    """Returns a hash of what decides the trained weights."""
+    return digest(science(config))
+
+
+def arm(config: Any) -> str:
+    """Returns a hash of what runs have in common that differ in their seeds only."""
+    return digest({k: v for k, v in science(config).items() if k != "seed"})
+
+
+def evaluator_digest(config: Any, name: str) -> str:
+    """Returns a hash of what decides the rows of one evaluator, given the weights.
+
+    Args:
+      config: of the run.
+      name: of the evaluator, in `eval`.
+    """
+    flat, prefix = flatten(config), f"eval.{name}."
+    own = {k.removeprefix(prefix): v for k, v in flat.items() if k.startswith(prefix)}
+    own = {k: v for k, v in own.items() if k.partition(".")[0] not in COPIED}
+    # What it is called says which evaluator it is, whatever class implements it.
+    named = {k: v for k, v in _named(own) if k}
+    around = {"split": flat.get("split"), "test": flat.get("data.test_split", "test")}
+    return digest({"name": name} | around | {f"own.{k}": v for k, v in named.items()})
+
+
+def digest(values: Mapping[str, Any]) -> str:
+    """Returns the SHA-256 of named values, in any order."""
+    text = json.dumps(values, sort_keys=True, ensure_ascii=False, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def difference(before: Any, now: Any) -> tuple[str, Any, Any] | None:
+    """Returns a key in which the science of two configs differs, and both values."""
+    old, new = science(before), science(now)
+    for key in sorted(old | new):
+        if old.get(key) != new.get(key):
+            return key, old.get(key, ABSENT.get(key)), new.get(key, ABSENT.get(key))
+    return None
+
+
+def run_name(overrides: Sequence[str]) -> str:
+    """Names a run folder after the overrides that decide its weights, in any order.
+
+    Args:
+      overrides: as on the command line. Those of which no more than rows, time or
+        place depend leave the name; bundles of values, such as `setting=`, stay.
+    """
+    chosen = sorted(one for one in overrides if _names_a_run(one))
+    name = ",".join(chosen).replace("/", ".") or "default"
+    name = re.sub(r"[\[\]{}*?'\"\s]", "", name)  # patterns to globs, Orbax's among them
+    if len(name) > LONGEST_NAME:
+        name = hashlib.sha256(name.encode()).hexdigest()[:16]
+    return name
+
+
+def _names_a_run(override: str) -> bool:
+    key = override.partition("=")[0].lstrip("+~").partition("@")[0].replace("/", ".")
+    try:
+        return classify(key) is Kind.SCIENCE
+    except Unclassified:
+        return True
+
+
+def _named(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yields keys and values with objects by name, and numbers in one spelling."""
+    for key, value in values.items():
+        parent, _, last = key.rpartition(".")
+        if last in HOW_TO_BUILD:
+            continue
+        target = str(values.get(f"{parent}._target_" if parent else "_target_", ""))
+        if target.startswith(GETTERS) and last in ("_target_", "path"):
+            if last == "path":
+                yield parent, _bare(value)
+        elif last == "_target_":
+            yield parent, _bare(value)
+        else:
+            yield key, _spelled(value)
+
+
+def _bare(path: Any) -> str:
+    """Returns an object's name without its module; a foreign one keeps its package."""
+    package, *_, name = str(path).split(".")
+    name = FORMERLY.get(name, name)
+    return name if package == "research" else f"{package}:{name}"
+
+
+def _spelled(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return [_spelled(one) for one in value]
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
+
+
+def _is_below(key: str, prefix: str) -> bool:
+    return key == prefix or key.startswith(f"{prefix}.")
+
+
+def _below(values: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    return {
+        key.removeprefix(prefix): value
+        for key, value in values.items()
+        if _is_below(key, prefix)
+    }
