@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import hydra
 from hydra.core.global_hydra import GlobalHydra
@@ -24,6 +24,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from research.errors import UserError
 from research.runs import identity
+from research.types import accepts, describe
 
 CONF = Path(__file__).parent.parent / "conf"
 
@@ -108,13 +109,56 @@ def nearest(word: str, known: list[str]) -> str:
 
 
 def build(node: DictConfig, **kwargs: Any) -> Any:
-    """Instantiates a config node; a mistake of the user keeps its own words."""
+    """Instantiates a config node; a mistake of the user keeps its own words.
+
+    Raises:
+      UserError: a value is not of the type that its parameter has.
+    """
+    check_values(node)
     try:
         return instantiate(node, **kwargs)
     except InstantiationException as error:
         if isinstance(error.__cause__, UserError):
             raise error.__cause__ from None
         raise
+
+
+def check_values(node: DictConfig, target: Callable[..., Any] | None = None) -> None:
+    """Holds the values of a node, and of those below, against what they are passed to.
+
+    Args:
+      node: with a `_target_`, whose annotations are the types, or without.
+      target: in place of its `_target_`.
+
+    Raises:
+      UserError: names the key, its value, and what the parameter takes.
+    """
+    name = node.get("_target_")
+    if name is not None and not str(name).startswith("hydra."):
+        target = hydra.utils.get_object(str(name))
+    hints = parameters(target) if target is not None else {}
+    for key in node:
+        if OmegaConf.is_missing(node, key):
+            continue
+        value = node[key]
+        if OmegaConf.is_dict(value):
+            check_values(value)
+            continue
+        if OmegaConf.is_list(value):
+            value = OmegaConf.to_container(value, resolve=True)
+        if key in hints and not accepts(hints[key], value):
+            raise UserError(
+                f"{node._get_full_key(key)}={value}: takes {describe(hints[key])}"
+            )
+
+
+@lru_cache(maxsize=256)
+def parameters(target: Callable[..., Any]) -> dict[str, Any]:
+    """Returns the types of the parameters of a function or class, by name."""
+    while isinstance(target, partial):
+        target = target.func
+    owner = target.__init__ if isinstance(target, type) else target
+    return {k: v for k, v in get_type_hints(owner).items() if k != "return"}
 
 
 def shared(node: DictConfig) -> Any:

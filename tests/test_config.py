@@ -169,6 +169,8 @@ for overrides in json.load(sys.stdin):
     cfg = config.compose(*overrides)
     try:
         nnx.eval_shape(lambda: config.network(cfg, rngs=nnx.Rngs(0)))
+        config.check_values(cfg.data)
+        config.build(cfg.optim), config.build(cfg.augment), config.evals(cfg)
         print("nothing is wrong")
     except UserError as error:
         print(error)
@@ -185,10 +187,16 @@ WRONG = {  # words of a command → how its one line begins
     "data=cifar10 data.mean=[0.5,0.5]": (
         "data.mean=[0.5, 0.5]: images of 3 channels take one value, or 3"
     ),
+    "optim.learning_rate=fast": "optim.learning_rate=fast: takes a number",
+    "optim.clip=true": "optim.clip=True: takes a number or null",
+    "data.train_examples=1.5": "data.train_examples=1.5: takes an integer or null",
+    "eval.shift.max_shift=a": "eval.shift.max_shift=a: takes an integer",
+    "model.widths=abc": "model.widths=abc: takes a list of integers",
+    "augment.border=x": "augment.border=x: takes circular or zero or reflect",
     "data.std=[0.2,0.2,0.2]": "data.std=[0.2, 0.2, 0.2]: images of 1 channels",
     "model=vit_tiny model.patch=0": "model.patch=0: takes an integer",
     "model=capsnet_small model.window=0": "model.window=0: takes an integer",
-    "model.window=2.5": "model.window=2.5: give an integer",
+    "model.window=2.5": "model.window=2.5: takes an integer",
     "downsample=adaptive_blur downsample.lowpass.taps=0": (
         "downsample.lowpass.taps=0: takes an integer"
     ),
@@ -198,12 +206,12 @@ WRONG = {  # words of a command → how its one line begins
     "downsample.stride=2.5": "downsample.stride=2.5: takes an integer",
     "downsample.reduce.window=x": "downsample.reduce.window=x: takes an integer",
     "model.head.units=0": "model.head.units=0: takes an integer",
-    "model.head.units=[8,2.5]": "model.head.units=2.5: takes an integer",
+    "model.head.units=[8,2.5]": "model.head.units=[8, 2.5]: takes an integer or",
     "model/head=grid model.head.pool.size=0": (
         "model.head.pool.size=0: takes an integer"
     ),
     "downsample=aps downsample.sample.norm=.inf": (
-        "downsample.sample.norm=.inf: takes a number of at least 1, or inf"
+        "downsample.sample.norm=.inf: takes a number"
     ),
     "downsample=lp downsample.reduce.p=.inf": (
         "downsample.reduce.p=.inf: takes a number"

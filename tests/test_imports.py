@@ -32,7 +32,7 @@ ROOMS = {
     "stats": set(),
     "runs.identity": set(),
     "files": {"errors"},
-    "config": {"errors", "runs.identity"},
+    "config": {"errors", "types", "runs.identity"},
     "nn": {"errors", "types"},
     "distributed": {"errors", "files", "progress"},
     "transforms": {"nn", "errors", "types"},
