@@ -29,7 +29,7 @@ from research.evals.engine.predictor import Predictor
 from research.files.atomic import write_json, write_text
 from research.files.lines import MetricsFile
 from research.jobs import status
-from research.jobs.following import Following, together
+from research.jobs.following import Follower, lead_or_follow
 from research.jobs.status import Attempt
 from research.progress import bar, say
 from research.runs.measure import checked, measure
@@ -74,7 +74,7 @@ def run(
       Interrupted: a signal came; the run is saved and the same command goes on with it.
     """
     if not hosts.agreed(is_done(folder, cfg)):
-        with together(folder) as job:
+        with lead_or_follow(folder) as job:
             if not hosts.agreed(is_done(folder, cfg)):  # nobody else was faster
                 return attempted(
                     cfg,
@@ -91,7 +91,7 @@ def run(
 def attempted(
     cfg: DictConfig,
     folder: Path,
-    job: Attempt | Following,
+    job: Attempt | Follower,
     *,
     choices: Mapping[str, str],
     command: str,
@@ -132,7 +132,7 @@ def trained(
     network: nnx.Module,
     data: Dataset,
     folder: Path,
-    job: Attempt | Following,
+    job: Attempt | Follower,
     total: int,
 ) -> nnx.Module:
     """Returns the network after `total` steps, from the folder's last checkpoint."""

@@ -23,7 +23,7 @@ from omegaconf import OmegaConf
 from research.errors import UserError
 from research.files.atomic import write_json
 from research.jobs import status
-from research.jobs.lock import bury
+from research.jobs.lock import release_dead
 from research.progress import say
 
 NOTE = "slurm.json"  # in a run folder: which Slurm job it was submitted as
@@ -108,7 +108,7 @@ class Slurm(SweepLauncher):
         for job in jobs:
             known = status.read(job.folder)
             if not job.done and known is not None and not known.ended:
-                bury(job.folder, ids[job.folder])
+                release_dead(job.folder, ids[job.folder])
                 log = self.sweep / ".submitit"
                 ends[job.folder] = f"Slurm job {ids[job.folder]} is gone; see {log}"
         return ends
