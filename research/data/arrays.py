@@ -26,7 +26,8 @@ from research.files.atomic import write_json
 INDEX = "arrays.json"
 
 Image = UInt8[np.ndarray, "height width channels"]
-Example = Mapping[str, Any]  # one row of each array, with its NumPy dtype and shape
+# One row of each array, a NumPy array or scalar of at most 32 bits.
+Example = Mapping[str, Any]
 
 
 def write(

@@ -36,7 +36,7 @@ def random_resized(
       flip: whether to mirror left and right with probability ½.
 
     Raises:
-      OSError, SyntaxError, ValueError: the bytes are no image, or a broken one.
+      OSError, SyntaxError, ValueError: the bytes are not an image, or are broken.
 
     References:
       C. Szegedy et al., Going Deeper with Convolutions, CVPR 2015, arXiv:1409.4842,

@@ -40,7 +40,7 @@ def encode_storable(content: bytes, shape: tuple[int | None, int | None, int]) -
       shape: (height, width, channels); None keeps the size.
 
     Raises:
-      OSError, SyntaxError, ValueError: the file is no image, or is broken.
+      OSError, SyntaxError, ValueError: the file is not an image, or is broken.
     """
     height, width, channels = shape
     with Image.open(io.BytesIO(content)) as image:
@@ -74,7 +74,7 @@ def upright_size(opened: Image.Image) -> tuple[int, int]:
 def convert(opened: Image.Image, channels: int) -> Image.Image:
     """Returns an image upright, in 8 bits of luma (ITU-R 601-2) or of each colour.
 
-    Of 16 bits the upper 8 are kept, as Pillow does with colours; greys it would clip.
+    Of 16 bits the upper 8 are kept, as Pillow does with colours; it would clip greys.
     """
     upright, image = find_turn(opened), opened
     if image.mode.startswith("I"):
@@ -99,7 +99,7 @@ def fit(
         ImageNet .875 is usual: 224 of 256 pixels.
 
     Raises:
-      OSError, SyntaxError, ValueError: the bytes are no image, or a broken one.
+      OSError, SyntaxError, ValueError: the bytes are not an image, or are broken.
     """
     height, width, channels = shape
     with Image.open(io.BytesIO(content)) as opened:

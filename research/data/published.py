@@ -72,7 +72,7 @@ class Published:
         self.require()
         from research.data import tfds_reader  # TFDS takes a second to import
 
-        return tfds_reader.sizes(self.folder())
+        return tfds_reader.read_sizes(self.folder())
 
     def records(self, split: str) -> Any:
         """Returns a reader of the records of a split.

@@ -1,6 +1,6 @@
 """Reads the records of a split as TFDS stored them, without TensorFlow.
 
-TFDS' own reader takes one example at a time (20–34 s for the 60,000 of MNIST); here
+TFDS' own reader takes one example at a time (20–34 s for the 60,000 of MNIST). Here
 whole files are read at once, or single records wherever they are.
 """
 
@@ -24,7 +24,7 @@ from research.errors import UserError
 FORMAT = "array_record"
 
 
-def sizes(folder: Path) -> dict[str, int]:
+def read_sizes(folder: Path) -> dict[str, int]:
     """Returns the number of stored examples of each split of a prepared data set."""
     info = json.loads((folder / "dataset_info.json").read_text())
     return {
@@ -37,7 +37,7 @@ class Records:
 
     Args:
       folder: DIR/NAME/VERSION.
-      split: one of `sizes(folder)`.
+      split: one of `read_sizes(folder)`.
       shape: (height, width, channels); images of no fixed size are scaled to it.
       classes: number of classes.
 

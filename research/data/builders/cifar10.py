@@ -1,7 +1,7 @@
 """CIFAR-10 (Krizhevsky 2009) from its binary archive, or from class folders of images.
 
 60,000 colour images, 32×32, in 10 classes: https://www.cs.toronto.edu/~kriz/cifar.html.
-From the archive, the keys and so the stored order are those of TFDS' `cifar10`.
+From the archive, the keys, and so the stored order, are those of TFDS' `cifar10`.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def open_builder(spec: Spec, *, url: str) -> Any:
 
     def splits(downloads: Path) -> dict[str, Any]:
         path = manual / ARCHIVE if manual else download(url, downloads)
-        return {split: examples(split, read(path, split)) for split in MEMBERS}
+        return {split: encode_examples(split, read(path, split)) for split in MEMBERS}
 
     return image_builder(
         spec,
@@ -94,7 +94,9 @@ def read(path: Path, split: str) -> np.ndarray:
     return np.frombuffer(content, np.uint8).reshape(-1, RECORD)
 
 
-def examples(split: str, data: np.ndarray) -> Iterator[tuple[int, dict[str, Any]]]:
+def encode_examples(
+    split: str, data: np.ndarray
+) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yields what a TFDS builder writes, under TFDS' keys."""
     for i, record in enumerate(data):
         image = record[1:].reshape(3, 32, 32).transpose(1, 2, 0)

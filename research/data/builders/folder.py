@@ -1,9 +1,9 @@
 """Any labelled images as DIR/SPLIT/CLASS/*.jpg, the layout of ImageNet and most others.
 
-Splits are the folders `train`, `validation` (or `val`) and `test` that there are;
-classes are the folders in `train` in alphabetical order. Files are stored as they are,
-at their own size, and scaled to `data.shape` when arrays are made; what is no 8-bit
-JPEG or PNG, or is turned by its EXIF orientation, becomes an upright PNG.
+There is a split for each of the folders `train`, `validation` (or `val`) and `test`
+that exists, and a class for each folder in `train`, in alphabetical order. Files are
+stored as they are, at their own size, and scaled to `data.shape` when arrays are made.
+A file that is not an 8-bit JPEG or PNG, or that EXIF turns, becomes an upright PNG.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def open_builder(
             "data.manual_dir=DIR with DIR/train/CLASS/*.jpg and DIR/test/CLASS/*.jpg"
         )
     folders = find_splits(root)
-    names = class_names(folders["train"])
+    names = list_classes(folders["train"])
     if len(names) != spec.classes:
         raise UserError(
             f"data.classes={spec.classes}: {folders['train']} has {len(names)} class "
@@ -102,7 +102,7 @@ def find_splits(folder: Path) -> dict[str, Path]:
     return found
 
 
-def class_names(folder: Path) -> list[str]:
+def list_classes(folder: Path) -> list[str]:
     """Returns the names of the class folders in alphabetical order."""
     return sorted(path.name for path in folder.iterdir() if path.is_dir())
 
@@ -111,13 +111,13 @@ def list_files(folder: Path, names: list[str]) -> list[Path]:
     """Returns all image files of a split.
 
     Raises:
-      UserError: a class has no image, or is none of `names`.
+      UserError: a class has no image, or is not one of `names`.
     """
-    strange = sorted(set(class_names(folder)) - set(names))
+    strange = sorted(set(list_classes(folder)) - set(names))
     if strange:
         raise UserError(f"{folder / strange[0]}: train has no class {strange[0]!r}")
     files = []
-    for name in class_names(folder):
+    for name in list_classes(folder):
         inside = sorted((folder / name).rglob("*"))
         images = [path for path in inside if path.suffix.lower() in SUFFIXES]
         if not images:
@@ -128,10 +128,10 @@ def list_files(folder: Path, names: list[str]) -> list[Path]:
 
 
 def read_image(path: Path, shape: tuple[int | None, int | None, int]) -> bytes:
-    """Returns what to store of an image file.
+    """Returns the bytes to store of an image file.
 
     Raises:
-      UserError: it is no image, or a broken one.
+      UserError: it is not an image, or is broken.
     """
     try:
         return encode_storable(path.read_bytes(), shape)

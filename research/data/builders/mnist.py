@@ -80,7 +80,7 @@ def find(folder: Path, file: str) -> Path:
     """Returns the path of an IDX file, plain or compressed.
 
     Raises:
-      UserError: there is neither.
+      UserError: neither is there.
     """
     for path in (folder / file, folder / f"{file}.gz"):
         if path.is_file():
@@ -111,10 +111,10 @@ def read(images: Path, labels: Path, spec: Spec) -> Iterator[Example]:
             f"{labels} has a label {targets.max()}, above the {spec.classes - 1} that "
             f"data.classes={spec.classes} allows"
         )
-    return pair(pixels, targets)
+    return encode_examples(pixels, targets)
 
 
-def pair(
+def encode_examples(
     pixels: UInt8[np.ndarray, "examples height width"],
     targets: UInt8[np.ndarray, " examples"],
 ) -> Iterator[Example]:
