@@ -1,7 +1,8 @@
 """Prepares a data set: `python scripts/prepare.py data=mnist [data.manual_dir=DIR]`.
 
-Without `data.manual_dir` it is downloaded, with it it is built from the files there.
-Preparing what is there already changes nothing; what is damaged is made again.
+Its files are downloaded, or read from `data.manual_dir` if that is given. Preparing it
+again changes nothing, except that damaged arrays are made anew. Data sets that are
+drawn (digits, faces, marks) need no preparation: their arrays are made at first use.
 """
 
 from __future__ import annotations

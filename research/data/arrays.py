@@ -1,8 +1,8 @@
 """A split as arrays on disk: memory-mapped, checksummed, written whole or not at all.
 
-FOLDER/images.npy   uint8 (examples, height, width, channels)
-FOLDER/labels.npy   int32 (examples,)
-FOLDER/arrays.json  their SHA-256, and what is known of them
+FOLDER/image.npy    uint8 (examples, height, width, channels)
+FOLDER/NAME.npy     each further array: label, mask, box, …, one row per example
+FOLDER/arrays.json  the arrays with their SHA-256, and statistics of the images
 """
 
 from __future__ import annotations
@@ -12,81 +12,105 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int32, UInt8
+from jaxtyping import UInt8
 
 from research.errors import UserError
 from research.files.atomic import write_json
 
 INDEX = "arrays.json"
-FILES = ("images.npy", "labels.npy")
 
 Image = UInt8[np.ndarray, "height width channels"]
-Stored = tuple[
-    UInt8[np.ndarray, "examples height width channels"], Int32[np.ndarray, " examples"]
-]
+# One row of each array, a NumPy array or scalar of at most 32 bits.
+Example = Mapping[str, Any]
 
 
 def write(
-    folder: Path,
-    examples: Iterable[tuple[Image, int]],
-    *,
-    count: int,
-    shape: tuple[int, int, int],
-    classes: int,
+    folder: Path, examples: Iterable[Example], *, count: int, classes: int
 ) -> None:
     """Writes a split, one example at a time: memory holds no more than a few.
 
-    Several processes may write the same split at once: the first to finish wins, the
-    others' work is dropped.
+    Several processes may write the same split at once: the first to finish wins, and
+    the work of the others is dropped.
 
     Args:
-      folder: where; it appears when all is written.
-      examples: `count` images of one `shape`, and labels below `classes`.
+      folder: where; it appears when everything is written.
+      examples: `count` of them, alike in names, dtypes and shapes; each has an `image`,
+        uint8 (height, width, channels).
       count: number of examples.
-      shape: (height, width, channels).
       classes: number of classes, kept beside the arrays.
 
     Raises:
       UserError: there are not `count` examples.
     """
-    with published(folder) as temporary:
-        images = np.lib.format.open_memmap(
-            temporary / FILES[0], "w+", np.uint8, (count, *shape)
-        )
-        labels = np.empty(count, np.int32)
-        number, total, square = 0, np.zeros(shape[2]), np.zeros(shape[2])
-        for image, label in examples:
+    with publish(folder) as temporary:
+        columns: dict[str, np.memmap] = {}
+        number, moments = 0, Moments()
+        for example in examples:
+            if not columns:
+                columns = create(temporary, example, count)
             if number < count:
-                images[number], labels[number] = image, label
-            pixels = image.reshape(-1, shape[2]) / 255
-            total += pixels.sum(0)
-            square += (pixels**2).sum(0)
+                for name, column in columns.items():
+                    column[number] = example[name]
+            moments.add(example["image"])
             number += 1
-        if number != count:
+        if number != count or not number:
             raise UserError(f"{folder}: {number} examples came, {count} were announced")
-        images.flush()
-        np.save(temporary / FILES[1], labels)
-        mean = total / (max(count, 1) * shape[0] * shape[1])
-        variance = square / (max(count, 1) * shape[0] * shape[1]) - mean**2
+        for column in columns.values():
+            column.flush()
         index = {
             "examples": count,
-            "shape": shape,
             "classes": classes,
-            "mean": mean.round(4),
-            "std": np.sqrt(variance.clip(0)).round(4),
-            "sha256": {name: sha256(temporary / name) for name in FILES},
+            **moments.describe(),
+            "arrays": {
+                name: {
+                    "dtype": str(column.dtype),
+                    "shape": column.shape[1:],
+                    "sha256": sha256(temporary / f"{name}.npy"),
+                }
+                for name, column in columns.items()
+            },
         }
         write_json(temporary / INDEX, index)
 
 
+def create(folder: Path, example: Example, count: int) -> dict[str, np.memmap]:
+    """Creates the files of `count` examples that are like one of them."""
+    return {
+        name: np.lib.format.open_memmap(
+            folder / f"{name}.npy", "w+", value.dtype, (count, *value.shape)
+        )
+        for name, value in example.items()
+    }
+
+
+class Moments:
+    """Running mean and standard deviation of each channel, of pixels in [0, 1]."""
+
+    def __init__(self) -> None:
+        self.pixels, self.total, self.square = 0, 0.0, 0.0
+
+    def add(self, image: Image) -> None:
+        """Takes one more image into account."""
+        values = image.reshape(-1, image.shape[2]) / 255
+        self.pixels += len(values)
+        self.total += values.sum(0)
+        self.square += (values**2).sum(0)
+
+    def describe(self) -> dict[str, np.ndarray]:
+        """Returns `mean` and `std` of each channel, to four decimals."""
+        mean = self.total / self.pixels
+        variance = np.clip(self.square / self.pixels - mean**2, 0, None)
+        return {"mean": np.round(mean, 4), "std": np.sqrt(variance).round(4)}
+
+
 def read_index(folder: Path, *, remedy: str) -> dict[str, Any]:
-    """Returns what is known of a split without reading it.
+    """Returns what is recorded of a split, without reading its arrays.
 
     Args:
       folder: of the split.
@@ -102,8 +126,8 @@ def read_index(folder: Path, *, remedy: str) -> dict[str, Any]:
         raise UserError(f"{path} is damaged or missing; {remedy}") from error
 
 
-def read(folder: Path, *, remedy: str, verify: bool = True) -> Stored:
-    """Maps a split into memory, read-only.
+def read(folder: Path, *, remedy: str, verify: bool = True) -> dict[str, np.ndarray]:
+    """Maps the arrays of a split into memory, read-only.
 
     Args:
       folder: of the split.
@@ -111,23 +135,26 @@ def read(folder: Path, *, remedy: str, verify: bool = True) -> Stored:
       verify: whether to check the SHA-256 of every byte: 0.1 s for MNIST, minutes for
         ImageNet.
 
+    Returns:
+      The arrays by name, each with one row per example.
+
     Raises:
       UserError: a file is missing, truncated or changed.
     """
-    index = read_index(folder, remedy=remedy)
-    for name in FILES:
-        path = folder / name
+    found = {}
+    for name, recorded in read_index(folder, remedy=remedy)["arrays"].items():
+        path = folder / f"{name}.npy"
         if not path.is_file():
             raise UserError(f"{path} is missing; {remedy}")
-        if verify and sha256(path) != index["sha256"][name]:
+        if verify and sha256(path) != recorded["sha256"]:
             raise UserError(
                 f"{path} is damaged: its SHA-256 is not the recorded one; {remedy}"
             )
-    try:
-        images, labels = (np.load(folder / name, mmap_mode="r") for name in FILES)
-    except ValueError as error:
-        raise UserError(f"{folder / FILES[0]} is truncated; {remedy}") from error
-    return np.asarray(images), np.asarray(labels)
+        try:
+            found[name] = np.asarray(np.load(path, mmap_mode="r"))
+        except ValueError as error:
+            raise UserError(f"{path} is truncated; {remedy}") from error
+    return found
 
 
 def sha256(path: Path) -> str:
@@ -137,7 +164,7 @@ def sha256(path: Path) -> str:
 
 
 @contextmanager
-def published(target: Path) -> Iterator[Path]:
+def publish(target: Path) -> Iterator[Path]:
     """Makes a folder that appears at `target` whole or not at all.
 
     It is made next to `target` and moved there at the end, unless another process was

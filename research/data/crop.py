@@ -1,4 +1,4 @@
-"""Random crops of encoded images, each a function of its random stream alone."""
+"""Random crops of encoded images, each a function of its random generator alone."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from research.data.arrays import Image as Pixels
-from research.data.images import pixels, upright_size
+from research.data.images import convert, upright_size
 
 ATTEMPTS = 10  # at a box that lies within the image
 Box = tuple[int, int, int, int]  # left, top, right, bottom
@@ -30,13 +30,13 @@ def random_resized(
     Args:
       content: an encoded image.
       shape: (height, width, channels) of the result; one channel: luma.
-      rng: decides, and is used up.
+      rng: what the box and the mirroring are drawn from.
       area: bounds of the part's share of the image, which is uniform.
       ratio: bounds of its width / height, whose logarithm is uniform.
       flip: whether to mirror left and right with probability ½.
 
     Raises:
-      OSError, SyntaxError, ValueError: the bytes are no image, or a broken one.
+      OSError, SyntaxError, ValueError: the bytes are not an image, or are broken.
 
     References:
       C. Szegedy et al., Going Deeper with Convolutions, CVPR 2015, arXiv:1409.4842,
@@ -45,12 +45,12 @@ def random_resized(
     height, width, channels = shape
     with Image.open(io.BytesIO(content)) as opened:
         full = upright_size(opened)
-        box = random_box(full, rng, area=area, ratio=ratio)
+        box = draw_box(full, rng, area=area, ratio=ratio)
         scale = width / (box[2] - box[0]), height / (box[3] - box[1])
         wanted = ceil(full[0] * scale[0]), ceil(full[1] * scale[1])
         # JPEG can be decoded at ½, ¼ or ⅛, in as little of the time, if that suffices.
         opened.draft(None, wanted if full == opened.size else wanted[::-1])
-        image = pixels(opened, channels)
+        image = convert(opened, channels)
     drafted = np.multiply(box, np.tile(np.divide(image.size, full), 2)).tolist()
     part = image.resize((width, height), Image.Resampling.BILINEAR, box=drafted)
     if flip and rng.random() < 0.5:
@@ -58,7 +58,7 @@ def random_resized(
     return np.asarray(part, np.uint8).reshape(shape)
 
 
-def random_box(
+def draw_box(
     size: tuple[int, int],
     rng: np.random.Generator,
     *,
@@ -67,8 +67,8 @@ def random_box(
 ) -> Box:
     """Draws a box within an image of `size` (width, height), in whole pixels.
 
-    Where ten draws lie partly outside it is the largest in the centre with a ratio
-    within bounds.
+    Where ten draws all lie partly outside, it is the largest box in the centre whose
+    ratio is within bounds.
     """
     width, height = size
     for _ in range(ATTEMPTS):

@@ -14,14 +14,14 @@ PATIENCE = 30  # seconds without a byte
 
 
 def download(url: str, folder: Path) -> Path:
-    """Downloads a file; TFDS' own downloader takes minutes to see there is no network.
+    """Downloads a file; TFDS' own downloader takes minutes to notice a missing network.
 
     Args:
       url: of the file.
       folder: where to put it, under its own name.
 
     Raises:
-      UserError: it cannot be had.
+      UserError: the download failed.
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / url.rpartition("/")[2]

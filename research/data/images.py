@@ -1,4 +1,4 @@
-"""Encoded images: PNG from an array, and an array of the wanted size from any file."""
+"""Encoded images: PNG from an array, and an array of a given size from any file."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SIDEWAYS = {TURNS[number] for number in (5, 6, 7, 8)}  # these swap height and w
 UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
 
 
-def png(image: UInt8[np.ndarray, "height width channels"]) -> bytes:
+def encode_png(image: UInt8[np.ndarray, "height width channels"]) -> bytes:
     """Returns an image with 1 or 3 channels as PNG."""
     plane = image[:, :, 0] if image.shape[2] == 1 else image
     buffer = io.BytesIO()
@@ -32,7 +32,7 @@ def png(image: UInt8[np.ndarray, "height width channels"]) -> bytes:
     return buffer.getvalue()
 
 
-def storable(content: bytes, shape: tuple[int | None, int | None, int]) -> bytes:
+def encode_storable(content: bytes, shape: tuple[int | None, int | None, int]) -> bytes:
     """Returns a file's bytes if TFDS can decode them to `shape`, else a PNG of it.
 
     Args:
@@ -40,43 +40,43 @@ def storable(content: bytes, shape: tuple[int | None, int | None, int]) -> bytes
       shape: (height, width, channels); None keeps the size.
 
     Raises:
-      OSError, SyntaxError, ValueError: the file is no image, or is broken.
+      OSError, SyntaxError, ValueError: the file is not an image, or is broken.
     """
     height, width, channels = shape
     with Image.open(io.BytesIO(content)) as image:
         image.load()
         found = upright_size(image)
         sized = height is None or width is None or found == (width, height)
-        plain = image.mode == MODES[channels] and turn(image) is None
+        plain = image.mode == MODES[channels] and find_turn(image) is None
         if sized and plain and image.format in STORABLE:
             return content
         size = found[::-1] if height is None or width is None else (height, width)
-    return png(fit(content, (*size, channels)))
+    return encode_png(fit(content, (*size, channels)))
 
 
-def turn(opened: Image.Image) -> Image.Transpose | None:
-    """Returns what puts an image upright; None where its EXIF says nothing, or rubbish.
+def find_turn(opened: Image.Image) -> Image.Transpose | None:
+    """Returns what puts an image upright; None where its EXIF is silent or broken.
 
     It does not read the pixels of a JPEG.
     """
     try:
         return TURNS.get(opened.getexif().get(ExifTags.Base.Orientation))
-    except (*UNREADABLE, struct.error):  # broken pixels are told of when they are read
+    except (*UNREADABLE, struct.error):  # broken pixels raise when they are read
         return None
 
 
 def upright_size(opened: Image.Image) -> tuple[int, int]:
     """Returns the (width, height) of an image as it is to be seen."""
     width, height = opened.size
-    return (height, width) if turn(opened) in SIDEWAYS else (width, height)
+    return (height, width) if find_turn(opened) in SIDEWAYS else (width, height)
 
 
-def pixels(opened: Image.Image, channels: int) -> Image.Image:
+def convert(opened: Image.Image, channels: int) -> Image.Image:
     """Returns an image upright, in 8 bits of luma (ITU-R 601-2) or of each colour.
 
-    Of 16 bits the upper 8 are kept, as Pillow does with colours; greys it would clip.
+    Of 16 bits the upper 8 are kept, as Pillow does with colours; it would clip greys.
     """
-    upright, image = turn(opened), opened
+    upright, image = find_turn(opened), opened
     if image.mode.startswith("I"):
         upper = np.asarray(image).clip(0, 2**16 - 1) >> 8
         image = Image.fromarray(upper.astype(np.uint8))
@@ -90,7 +90,7 @@ def fit(
     """Decodes an image to (height, width, channels).
 
     Another size is scaled (bilinear, aspect kept) until it just covers height × width,
-    then cut at the centre; for the rest see `pixels`.
+    then cut at the centre; for the rest see `convert`.
 
     Args:
       content: of the file.
@@ -99,11 +99,11 @@ def fit(
         ImageNet .875 is usual: 224 of 256 pixels.
 
     Raises:
-      OSError, SyntaxError, ValueError: the bytes are no image, or a broken one.
+      OSError, SyntaxError, ValueError: the bytes are not an image, or are broken.
     """
     height, width, channels = shape
     with Image.open(io.BytesIO(content)) as opened:
-        image = pixels(opened, channels)
+        image = convert(opened, channels)
     if image.size != (width, height) or central < 1:
         border = (1 - central) / 2
         kind = Image.Resampling.BILINEAR

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from research.data.origin import Origin, Spec
 from research.data.split import Split
 from research.data.store import Store
 from research.errors import UserError
@@ -19,7 +18,7 @@ from research.errors import UserError
 class Dataset:
     """A data set; its splits are read when they are first asked for.
 
-    Args:
+    Attributes:
       name: of the data set.
       version: of the data set.
       shape: (height, width, channels) of an image.
@@ -36,7 +35,7 @@ class Dataset:
     def split(self, name: str) -> Any:
         """Returns `train`, `validation` (empty unless asked for) or `test`.
 
-        Each is a `Split`; but `train` is a `Stream` where the config says so.
+        Each is a `Split`, except that `train` is a `Stream` where the config says so.
 
         Raises:
           UserError: there is no such split, or a file is damaged.
@@ -46,92 +45,108 @@ class Dataset:
         return self.splits[name]()
 
 
-def load(
-    name: str,
-    *,
-    version: str | None,
-    shape: Sequence[int],
-    classes: int,
-    mean: Sequence[float],
-    std: Sequence[float],
-    dir: str | Path,
-    builder: Callable[..., Any],
-    overrides: str,
-    manual_dir: str | Path | None = None,
-    train_examples: int | None = None,
-    validation_examples: int = 0,
-    test_split: str = "test",
-    embedded: bool = False,
-    verify: bool = True,
-    central: float = 1.0,
-    stream: Callable[..., Any] | None = None,
-) -> Dataset:
-    """Loads a prepared data set.
+@dataclass(frozen=True)
+class Cut:
+    """Where the stored training split is cut in two.
 
-    Arrays are made from the TFDS records at the first use, and mapped into memory from
-    then on. Stored order is TFDS' own, a fixed shuffle: the first are a sample.
+    Attributes:
+      train_examples: size of `train`, the first examples; None for all.
+      validation_examples: size of `validation`, the last examples, which `train` lacks.
+    """
+
+    train_examples: int | None = None
+    validation_examples: int = 0
+
+    def apply(self, examples: int, name: str) -> tuple[int, int]:
+        """Returns the end of `train`, and the start of `validation`.
+
+        Args:
+          examples: how many the stored training split has.
+          name: of the data set, for the error.
+
+        Raises:
+          UserError: there are not that many, or `train` would be empty.
+        """
+        last = examples - self.validation_examples
+        size = last if self.train_examples is None else self.train_examples
+        if self.validation_examples < 0 or not 0 < size <= last:
+            raise UserError(
+                f"data.train_examples={self.train_examples} with "
+                f"data.validation_examples={self.validation_examples}: {name} has "
+                f"{examples} training examples in all"
+            )
+        return size, last
+
+
+def load(
+    *,
+    builder: Callable[[Spec], Origin],
+    stream: Callable[..., Any] | None = None,
+    test_split: str = "test",
+    verify: bool = True,
+    **settings: Any,
+) -> Dataset:
+    """Loads a data set.
+
+    Arrays are made of its examples at the first use, and mapped into memory from then
+    on. Stored order is a fixed shuffle: the first examples are a sample.
 
     Args:
-      name: of the data set in TFDS.
-      version: of it; None for the highest that is prepared.
-      shape: (height, width, channels); images of no fixed size are scaled to it.
-      classes: number of classes.
-      mean: per channel, of images in [0, 1]; the network takes it from the config.
-      std: per channel, of images in [0, 1]; the network takes it from the config.
-      dir: the folder of data sets.
-      builder: makes it; used here only where it is `embedded`.
-      overrides: what selects it on the command line, for the errors.
-      manual_dir: for `scripts/prepare.py`.
-      train_examples: size of `train`, its first examples; None for all.
-      validation_examples: size of `validation`, the last examples of the stored train
-        split, which `train` then lacks.
+      builder: `builder(spec)` returns where the examples come from.
+      stream: `stream(records, examples=…)` returns what `train` is in place of arrays,
+        for data that do not fit. `validation` and `test` are arrays on disk as ever; no
+        others are made.
       test_split: the stored split that is `test`.
-      embedded: the builder needs no files: prepare at the first use.
       verify: whether to check the arrays' SHA-256 when a split is read.
-      central: how much of the height and width of an image that is scaled is kept in
-        arrays, around its centre.
-      stream: factory of what `train` is in place of arrays, for data that do not fit:
-        `stream(folder, split, examples=…, shape=…, classes=…)`. `validation` and `test`
-        are arrays on disk as ever, mapped into memory; no others are made.
+      **settings: the other keys of conf/data: those of `Spec` and of `Cut`. The network
+        takes `mean` and `std` from the config itself.
 
     Raises:
       UserError: it is not prepared, is damaged, or is not of that shape, classes, size.
     """
-    store = Store(name, version, tuple(shape), classes, Path(dir), overrides, central)
-    if embedded and not store.found:
-        store.build(builder, manual_dir=None, quiet=True)
-    streamed = stream is not None
-    there = store.sizes()["train"] if streamed else store.index("train")["examples"]
+    origin, cut = builder(describe(settings)), pick(Cut, settings)
+    store, spec = Store(origin), origin.spec
+    if stream is None:
+        there = store.index("train")["examples"]
+    else:
+        there = origin.sizes()["train"]
     store.index(test_split)
-    last = there - validation_examples
-    size = last if train_examples is None else train_examples
-    if validation_examples < 0 or not 0 < size <= last:
-        raise UserError(
-            f"data.train_examples={train_examples} with data.validation_examples="
-            f"{validation_examples}: {name} has {there} training examples in all"
-        )
+    size, last = cut.apply(there, spec.name)
     read = cache(partial(store.read, verify=verify))
-
-    def cut(split: str, start: int, stop: int | None) -> Split:
-        images, labels = read(split)
-        return Split.labelled(images[start:stop], labels[start:stop])
-
     splits = {
-        "train": partial(cut, "train", 0, size),
-        "validation": partial(cut, "train", last, there),
-        "test": partial(cut, test_split, 0, None),
+        "train": lambda: read("train").rows(0, size),
+        "validation": lambda: read("train").rows(last, there),
+        "test": lambda: read(test_split),
     }
     if stream is not None:
-        size_of = {"examples": size, "shape": store.shape, "classes": classes}
-        splits["train"] = cache(partial(stream, store.folder, "train", **size_of))
-        splits["validation"] = partial(held_out, store, last, there, verify=verify)
-    return Dataset(name, store.folder.name, store.shape, classes, splits)
+        factory = stream
+        splits["train"] = cache(lambda: factory(origin.records("train"), examples=size))
+        splits["validation"] = lambda: read_held_out(read, test_split, last, there)
+    return Dataset(spec.name, origin.folder().name, spec.shape, spec.classes, splits)
 
 
-def held_out(store: Store, start: int, stop: int, *, verify: bool) -> Split:
-    """Returns the last training examples as arrays of their own."""
-    if start == stop:
-        return Split.labelled(
-            np.empty((0, *store.shape), np.uint8), np.empty(0, np.int32)
-        )
-    return Split.labelled(*store.read("train", start, verify=verify))
+def read_held_out(
+    read: Callable[..., Split], test_split: str, start: int, stop: int
+) -> Split:
+    """Returns the last training examples as arrays of their own.
+
+    Where there are none it is an empty split with the arrays of `test_split`.
+    """
+    return read("train", start) if start < stop else read(test_split).rows(0, 0)
+
+
+def describe(settings: Mapping[str, Any]) -> Spec:
+    """Returns what the keys of conf/data say of a data set."""
+    manual = settings.get("manual_dir")
+    typed = {
+        "shape": tuple(settings["shape"]),
+        "dir": Path(settings["dir"]),
+        "manual_dir": None if manual is None else Path(manual),
+    }
+    return pick(Spec, {**settings, **typed})
+
+
+def pick(kind: type[Any], settings: Mapping[str, Any]) -> Any:
+    """Builds a dataclass of those settings that are its fields."""
+    names = {field.name for field in fields(kind)} & settings.keys()
+    return kind(**{name: settings[name] for name in names})

@@ -50,6 +50,11 @@ class Split:
         return self.arrays[name]
 
     @property
+    def nbytes(self) -> int:
+        """Bytes of all arrays."""
+        return sum(rows.nbytes for rows in self.arrays.values())
+
+    @property
     def images(self) -> UInt8[np.ndarray, "examples height width channels"]:
         """The images, uint8 in 0…255."""
         return self["image"]
@@ -60,7 +65,7 @@ class Split:
         return self["label"]
 
     def rows(self, start: int, stop: int | None) -> Split:
-        """Returns the examples of a range."""
+        """Returns the examples from `start` up to `stop`."""
         return Split({name: rows[start:stop] for name, rows in self.arrays.items()})
 
     def first(self, examples: int | None, name: str = "eval.….examples") -> Split:

@@ -1,8 +1,8 @@
 """A training split that does not fit: read, decoded and cropped as it is needed.
 
-What a step gets is a function of seed, epoch and example: so a stream has no state that
-a checkpoint must hold, goes on from any step, and does not depend on how many threads,
-worker processes or hosts share the work. Grain runs these ahead of the training.
+What a step gets is a function of seed, epoch and example. So a stream has no state that
+a checkpoint must hold, can go on from any step, and does not depend on how many
+threads, worker processes or hosts share the work. Grain runs these ahead of training.
 """
 
 from __future__ import annotations
@@ -13,101 +13,99 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
-from jaxtyping import Int32, UInt8
 
-from research.data.arrays import Image
+from research.data.arrays import Example, Image
 from research.data.images import UNREADABLE
 from research.data.plan import Plan
 from research.errors import UserError
 
 Crop = Callable[..., Image]  # crop(content, shape, rng)
-Batch = tuple[
-    UInt8[np.ndarray, "batch height width channels"], Int32[np.ndarray, " batch"]
-]
+FIELDS = ("image", "label")  # of an example
+Batch = dict[str, np.ndarray]  # name → array with one row per example
 
 
 class Stream:
     """The first examples of a prepared split, in place of arrays of them.
 
     Args:
-      folder: DIR/NAME/VERSION, where TFDS' records lie.
-      split: one of `records.sizes(folder)`.
+      records: the split as TFDS stored it, a `tfds_reader.Records`.
       examples: how many, from the first.
-      shape: (height, width, channels) of an image.
-      classes: number of classes.
-      crop: `crop(content, shape, rng)` makes it so of an encoded image.
-      threads: that decode, each a batch of its own: so many batches are in memory;
-        None: one for each processor.
-      workers: processes that do so, with `threads` each; 0: this one, which suffices
-        until so many threads wait for Python's lock, since decoding does not hold it.
+      crop: `crop(content, shape, rng)` decodes and crops an encoded image.
+      threads: how many decode, each a batch of its own, so that as many batches are in
+        memory; None: one for each processor.
+      workers: processes that decode, with `threads` each; 0: this one, which suffices
+        until that many threads wait for Python's lock, since decoding does not hold it.
 
     Raises:
-      UserError: the records are not what `data.shape` and `data.classes` say.
+      UserError: the images are not stored as PNG or JPEG.
     """
 
     def __init__(
         self,
-        folder: Path,
-        split: str,
+        records: Any,
         *,
         examples: int,
-        shape: tuple[int, int, int],
-        classes: int,
         crop: Crop,
         threads: int | None = None,
         workers: int = 0,
     ):
-        from research.data.stored import Stored  # TFDS takes a second to import
-
         self.examples = examples
-        self.shape = shape
+        self.shape = records.shape
         self.crop = crop
         self.threads = threads or len(os.sched_getaffinity(0))
         self.workers = workers
-        self.stored = Stored(folder, split, shape=shape, classes=classes)
-        if not self.stored.encoded:
+        self.records = records
+        if not records.encoded:
             raise UserError(
-                f"data/stream=…: {self.stored.name} is stored as plain arrays, and "
+                f"data/stream=…: {records.name} is stored as plain arrays, and "
                 "streams are of PNG and JPEG; take data/stream=none"
             )
 
     def __len__(self) -> int:
         return self.examples
 
-    @property
-    def images(self) -> Any:
-        """What evaluators ask a split for, and a stream has not.
+    def __getitem__(self, name: str) -> NoReturn:
+        """Refuses: evaluators ask a split for its arrays, and a stream has none.
 
         Raises:
           UserError: always.
         """
         raise UserError(
-            f"split={self.stored.split}: the training images of {self.stored.name} are "
-            "streamed, and evaluators take arrays: choose split=test or "
+            f"split={self.records.split}: the training images of {self.records.name} "
+            "are streamed, and evaluators take arrays: choose split=test or "
             "split=validation, leave fit out of eval, or take data/stream=none"
         )
 
-    def first(self, examples: int | None, name: str = "") -> Any:
-        """As `Split.first`; raises as `images`."""
+    @property
+    def images(self) -> NoReturn:
+        """As `Split.images`; raises UserError."""
+        return self["image"]
+
+    @property
+    def labels(self) -> NoReturn:
+        """As `Split.labels`; raises UserError."""
+        return self["label"]
+
+    def first(self, examples: int | None, name: str = "") -> NoReturn:
+        """As `Split.first`; raises UserError."""
         del examples, name
-        return self.images
+        return self["image"]
 
     def batches(self, plan: Plan, start: int, rows: slice) -> Iterator[Batch]:
-        """Yields the `rows` of the batch of each step from `start` on."""
+        """Yields the given rows of the batch of each step from `start` on."""
         import grain  # takes a second, as TFDS does
         from absl import flags
         from array_record.python.array_record_data_source import ArrayRecordDataSource
 
-        source = ArrayRecordDataSource(self.stored.files)
+        source = ArrayRecordDataSource(self.records.files)
         steps = Steps(self, source, plan, rows)
         threads = grain.ReadOptions(self.threads, self.threads)
         data = grain.MapDataset.source(steps)[start:].to_iter_dataset(threads)
         if self.workers:
-            flags.FLAGS.mark_as_parsed()  # Grain asks absl for options that we have not
+            flags.FLAGS.mark_as_parsed()  # Grain reads absl's, which nobody has parsed
             processes = grain.MultiprocessingOptions(num_workers=self.workers)
             data = data.mp_prefetch(processes, end_with_parent)
         with closing(iter(data)) as batches:
@@ -122,7 +120,7 @@ class Steps:
       stream: what they are of.
       source: its records by number, as bytes.
       plan: the examples of each step.
-      rows: of each batch, that are wanted here.
+      rows: of each batch, the ones for this process.
     """
 
     stream: Stream
@@ -137,26 +135,24 @@ class Steps:
         """Returns this process's rows of the batch of a step."""
         chosen = self.plan[step][self.rows].tolist()
         epoch = step // self.plan.per_epoch
-        images = np.empty((len(chosen), *self.stream.shape), np.uint8)
-        labels = np.empty(len(chosen), np.int32)
-        for row, example in enumerate(chosen):
-            images[row], labels[row] = self.example(example, epoch)
-        return images, labels
+        examples = [self.example(number, epoch) for number in chosen]
+        return {name: np.stack([one[name] for one in examples]) for name in FIELDS}
 
-    def example(self, number: int, epoch: int) -> tuple[Image, int]:
+    def example(self, number: int, epoch: int) -> Example:
         """Returns an example as it is cropped in an epoch.
 
         Raises:
           UserError: it is damaged.
         """
-        stored = self.stream.stored
+        records = self.stream.records
         try:
-            field, label = stored.parsed(self.source[number])
+            field, label = records.parse(self.source[number])
             rng = np.random.default_rng([self.plan.seed, epoch, number])
             content = field.bytes_list.value[0]
-            return self.stream.crop(content, self.stream.shape, rng), label
+            image = self.stream.crop(content, self.stream.shape, rng)
         except (RuntimeError, *UNREADABLE) as error:
-            raise stored.damaged(number, error) from error
+            raise records.damage_error(number, error) from error
+        return {"image": image, "label": label}
 
 
 def end_with_parent(index: int, count: int) -> None:

@@ -105,13 +105,18 @@ def shared(function: Callable[..., Any], *arrays: Any) -> Any:
         return function(*arrays)
     size = -(-count // processes)
     start = jax.process_index() * size
-    part = function(*(padded(array[min(start, count - 1) :], size) for array in arrays))
+    part = function(*(pad_rows(rows[min(start, count - 1) :], size) for rows in arrays))
     whole = multihost_utils.process_allgather(part, tiled=True)
     return jax.tree.map(lambda array: array[:count], whole)
 
 
-def padded(array: Any, size: int) -> Any:
-    """Returns the first `size` rows, the last one repeated where there are fewer."""
-    part = array[:size]
-    missing = [(0, size - len(part))] + [(0, 0)] * (part.ndim - 1)
-    return np.pad(part, missing, "edge") if len(part) < size else part
+def pad_rows(rows: Any, size: int) -> Any:
+    """Returns exactly `size` rows, repeating the last where there are fewer.
+
+    Args:
+      rows: a NumPy array with at least one row.
+      size: how many rows to return.
+    """
+    kept = rows[:size]
+    missing = [(0, size - len(kept))] + [(0, 0)] * (kept.ndim - 1)
+    return np.pad(kept, missing, "edge") if len(kept) < size else kept

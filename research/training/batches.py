@@ -1,6 +1,7 @@
 """Feeds: where the batches of a training split come from.
 
-Of several processes each brings its own rows of a batch (`devices.rows`).
+A batch is a dict of arrays, those of the split, with one row per example and sharded
+over the mesh. Of several processes each brings its own rows of it (`devices.rows`).
 """
 
 from __future__ import annotations
@@ -12,14 +13,14 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jaxtyping import Array
 
 from research.data.plan import Plan
 from research.data.split import Split
 from research.data.stream import Stream
 from research.distributed import devices
-from research.types import Labels, Pixels
 
-Batch = tuple[Pixels, Labels]
+Batch = dict[str, Array]  # `image`, uint8, and whatever else the split has
 TICK = 1e-3  # seconds between looks at whether the devices still work
 
 
@@ -45,7 +46,7 @@ class Batches:
 
 
 class Ahead(Batches):
-    """Batches that a thread makes while the devices work on the one before.
+    """Batches that a thread makes, each while the devices work on the one before.
 
     Args:
       batches: what the thread runs; it starts no program on the devices.
@@ -86,18 +87,16 @@ class Resident:
 
     def __init__(self, split: Split, mesh: Mesh):
         self.mesh = mesh
-        self.images = devices.replicate(np.asarray(split.images), mesh)
-        self.labels = devices.replicate(np.asarray(split.labels), mesh)
-        sharded = NamedSharding(mesh, PartitionSpec("data"))
+        self.arrays = devices.replicate(dict(split.arrays), mesh)
         self._take = jax.jit(
-            lambda images, labels, indices: (images[indices], labels[indices]),
-            out_shardings=(sharded, sharded),
+            lambda arrays, indices: jax.tree.map(lambda rows: rows[indices], arrays),
+            out_shardings=NamedSharding(mesh, PartitionSpec("data")),
         )
 
     def batch(self, indices: np.ndarray) -> Batch:
         """Returns the examples at `indices`, sharded over the mesh."""
         mine = indices[devices.rows(len(indices))]
-        return self._take(self.images, self.labels, devices.assemble(mine, self.mesh))
+        return self._take(self.arrays, devices.assemble(mine, self.mesh))
 
     def batches(self, plan: Plan, start: int, busy: Callable[[], bool]) -> Batches:
         """Returns the batch of each step from `start` on; see `Ahead` for `busy`."""
@@ -114,7 +113,7 @@ class Host:
     def batch(self, indices: np.ndarray) -> Batch:
         """Returns the examples at `indices`, sharded over the mesh."""
         mine = indices[devices.rows(len(indices))]
-        arrays = self.split.images[mine], self.split.labels[mine]
+        arrays = {name: rows[mine] for name, rows in self.split.arrays.items()}
         return devices.assemble(arrays, self.mesh)
 
     def batches(self, plan: Plan, start: int, busy: Callable[[], bool]) -> Batches:
@@ -139,8 +138,14 @@ class Streamed:
 def feed(
     split: Split | Stream, mesh: Mesh, *, device_bytes: int
 ) -> Resident | Host | Streamed:
-    """Keeps a split of up to `device_bytes` on the devices, a larger on the host."""
+    """Keeps a split of up to `device_bytes` on the devices, a larger one on the host.
+
+    Args:
+      split: arrays, or a stream of batches.
+      mesh: devices that share each batch.
+      device_bytes: what all arrays of a split may take on each device.
+    """
     if isinstance(split, Stream):
         return Streamed(split, mesh)
-    fits = split.images.nbytes <= device_bytes
+    fits = split.nbytes <= device_bytes
     return Resident(split, mesh) if fits else Host(split, mesh)

@@ -110,7 +110,7 @@ def fit(
     saved = started = time.monotonic()
     with closing(batches), caught_signals() as caught:
         for batch in batches:
-            state = trainer.step(state, *batch)
+            state = trainer.step(state, batch["image"], batch["label"])
             step += 1
             epoch = -(-step // steps_per_epoch)
             ends = step % steps_per_epoch == 0

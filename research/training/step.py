@@ -55,7 +55,7 @@ class Trainer:
       network: trained in place of its parameters: read them back with `network(state)`.
       loss: `loss(network, images, labels) → (scalar, logits)`.
       optimizer: an Optax transformation.
-      augment: `augment(images, key) → images`, images float32 in [0, 1].
+      augment: `augment(batch, key) → batch`, its `image` float32 in [0, 1].
       dtype: of the computation: float32, bfloat16 or float16; parameters, batch
         statistics and the optimiser stay in float32.
       seed: of the augmentation.
@@ -147,7 +147,8 @@ def train_step(
     `key_data` is what `jax.random.key_data` gives of the run's key.
     """
     key = jax.random.fold_in(jax.random.wrap_key_data(key_data), state.step)
-    images = augment(pixels.astype(jnp.float32) / 255, key).astype(dtype)
+    batch = {"image": pixels.astype(jnp.float32) / 255, "label": labels}
+    images = augment(batch, key)["image"].astype(dtype)
 
     def objective(params: Any) -> tuple[Array, tuple[Array, Any]]:
         cast = jax.tree.map(lambda p: p.astype(dtype), nnx.as_pure(params))

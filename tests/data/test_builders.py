@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import shutil
 import tarfile
 
 import numpy as np
@@ -10,9 +11,9 @@ import tensorflow_datasets as tfds
 from building import encoded, idx, load, ordered, prepare
 from PIL import ExifTags, Image, ImageOps
 
-from research.data.builders.mnist import idx as read_idx
+from research.data.builders.mnist import read_idx
 from research.data.crop import random_resized
-from research.data.images import fit, storable
+from research.data.images import encode_storable, fit
 from research.errors import UserError
 
 RNG = np.random.default_rng(0)
@@ -101,6 +102,24 @@ def test_damaged_idx_files_are_named(files, tmp_path, file, content, said):
         prepare("mnist", dir=tmp_path, manual_dir=files)
     assert file in str(error.value) and "\n" not in str(error.value)
     assert not list((tmp_path / "mnist").iterdir())
+
+
+def test_damaged_records_are_found_and_named(files, tmp_path):
+    prepare("mnist", dir=tmp_path, manual_dir=files)
+    shutil.rmtree(tmp_path / "mnist/3.0.1/splits-28x28x1")
+    (path,) = tmp_path.rglob("mnist-train.array_record*")
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=f"{path} is damaged .*; remove {path.parent}"):
+        load("mnist", dir=tmp_path)
+    (other,) = tmp_path.rglob("mnist-test.array_record*")
+    shutil.copy(other, path)
+    with pytest.raises(UserError, match=f"{path} is damaged .*5 records, not 12"):
+        load("mnist", dir=tmp_path)
+    path.unlink()
+    with pytest.raises(UserError, match=f"{path} is damaged .*missing"):
+        load("mnist", dir=tmp_path)
 
 
 def test_images_of_another_size_are_named(files, tmp_path):
@@ -261,7 +280,7 @@ def test_sixteen_bits_of_grey_keep_their_upper_half_in_arrays_and_streams():
         np.testing.assert_array_equal(decode(content, (36, 48, 1)), grey)
         colour = decode(content, (36, 48, 3))
         np.testing.assert_array_equal(colour, np.repeat(grey, 3, 2))
-    kept = storable(content, (None, None, 1))  # what every reader of TFDS takes
+    kept = encode_storable(content, (None, None, 1))  # what every reader of TFDS takes
     with Image.open(io.BytesIO(kept)) as image:
         assert image.mode == "L"
         np.testing.assert_array_equal(np.asarray(image), grey[..., 0])
@@ -281,7 +300,7 @@ def test_images_stand_upright_in_arrays_streams_and_records(kind, orientation):
     drafted = (upright.shape[0] // 4, upright.shape[1] // 4, 3)
     gap = whole(content, drafted).astype(int) - fit(content, drafted)
     assert np.abs(gap).max() < 9
-    kept = storable(content, (None, None, 3))
+    kept = encode_storable(content, (None, None, 3))
     np.testing.assert_array_equal(decoded(io.BytesIO(kept)), upright)
     assert (kept == content) == (orientation in {0, 1, 9})
 

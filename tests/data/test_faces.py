@@ -7,7 +7,6 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-import tensorflow_datasets as tfds
 from building import load
 from scipy import ndimage
 from sklearn.cluster import MiniBatchKMeans
@@ -19,13 +18,13 @@ from research.data.builders.faces import (
     JUMBLED,
     PITCH,
     TILE,
-    example,
+    draw_example,
     pairs,
     styles,
 )
 from research.errors import UserError
 
-FACES = [example("train", index) for index in range(1200)]
+FACES = [draw_example("train", index) for index in range(1200)]
 
 
 def crops(image, boxes):
@@ -122,7 +121,7 @@ def test_faces_are_the_same_forever():
     digest = hashlib.sha256(intact.tobytes() + jumbled.tobytes() + labels.tobytes())
     assert digest.hexdigest()[:16] == "b5cc791d2bb34ade"
     np.testing.assert_array_equal(pairs(3)[1], jumbled[:3])
-    assert (example("train", 0)[0].noise != example("test", 0)[0].noise).any()
+    assert (draw_example("train", 0)[0].noise != draw_example("test", 0)[0].noise).any()
     with pytest.raises(UserError, match=r"eval\.part\.examples=2001"):
         pairs(2001)
 
@@ -145,19 +144,27 @@ def test_who(few, tmp_path):
     assert len(data.split("train")) == 12
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_jumbled_with_its_boxes(few, tmp_path):
-    data = load("faces_jumbled", dir=tmp_path)
-    assert sorted(data.split("train").labels) == 6 * [0] + 6 * [1]
-    for split in ("train", "validation", "test"):
-        source = tfds.data_source("faces_jumbled", split=split, data_dir=tmp_path)
-        assert len(source) == faces.SIZES[split]
-        for stored in source:
-            assert (tuple(stored["order"]) in JUMBLED) == stored["label"]
-            for part in crops(stored["image"], stored["boxes"]):
+@pytest.mark.parametrize("option", ["faces", "faces_jumbled"])
+def test_faces_come_with_their_parts(few, tmp_path, option):
+    assert sorted(load("faces_jumbled", dir=tmp_path).split("train").labels) == (
+        6 * [0] + 6 * [1]
+    )
+    for name in faces.SIZES:
+        split = load(option, dir=tmp_path, test_split=name).split("test")
+        assert len(split) == faces.SIZES[name]
+        for i, image in enumerate(split.images):
+            jumbled = tuple(split["order"][i].tolist()) in JUMBLED
+            expected = split["person"][i] if option == "faces" else jumbled
+            assert split.labels[i] == expected
+            for part in crops(image, split["box"][i]):
                 assert part.shape == (TILE, TILE, 1) and part.max() > 100
 
 
 def test_another_shape_is_refused(tmp_path):
-    with pytest.raises(UserError, match=r"data\.shape=\[32, 32, 1\]"):
+    with pytest.raises(UserError, match=r"data\.shape=\[32,32,1\]: .*set data\.sh"):
         load("faces", dir=tmp_path, shape=[32, 32, 1])
+
+
+def test_another_number_of_classes_is_refused(tmp_path):
+    with pytest.raises(UserError, match=r"data\.classes=8: .*set data\.classes=2"):
+        load("faces_jumbled", dir=tmp_path, classes=8)

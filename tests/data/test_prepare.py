@@ -8,21 +8,46 @@ import pytest
 
 from research import config
 from research.config import CONF
+from research.data.origin import describe_command
+from research.data.source import describe
+from research.errors import UserError
 
-OPTIONS = sorted(path.stem for path in (CONF / "data").glob("*.yaml"))
+OPTIONS = sorted({path.stem for path in (CONF / "data").glob("*.yaml")} - {"base"})
 ASKED = ["data.name=flowers", "data.classes=5", "data.shape=[8,8,3]"]
+
+
+def compose(*overrides):
+    return config.compose(*overrides, config="prepare").data
+
+
+def origin(node):
+    return config.build(node.builder)(describe(node))
 
 
 @pytest.mark.parametrize("option", OPTIONS)
 def test_a_config_needs_no_data(option):
-    given = ASKED if option in {"folder", "tfds"} else []
-    node = config.compose(f"data={option}", *given, config="prepare").data
+    node = compose(f"data={option}", *(ASKED if option in {"folder", "tfds"} else []))
     assert len(node.mean) == len(node.std) and node.classes > 0
-    assert node.overrides.startswith(f"data={option}")
-    assert callable(config.build(node.builder))
-    again = config.compose(*shlex.split(node.overrides), config="prepare").data
-    for key in ("name", "shape", "classes", "builder"):  # what an error says to prepare
-        assert again[key] == node[key]
+    assert origin(node).spec.shape == tuple(node.shape)
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [[f"data={option}"] for option in OPTIONS if option not in {"folder", "tfds"}]
+    + [[f"data={option}", *ASKED] for option in ("folder", "tfds")]
+    + [["data=marks", "data.builder.distance=5"]],
+)
+def test_an_error_says_what_would_prepare_these_data(overrides):
+    node = compose(*overrides, "data.dir=there")
+    command = shlex.split(describe_command(origin(node)))
+    assert command[:2] == ["python", "scripts/prepare.py"]
+    assert compose(*command[2:]) == node
+
+
+def test_the_base_of_the_options_is_not_one_of_them():
+    with pytest.raises(UserError) as error:
+        compose("data=bases")
+    assert "base)" not in str(error.value) and "faces" in str(error.value)
 
 
 def test_the_command(prepared, tmp_path):

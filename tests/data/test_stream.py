@@ -16,10 +16,10 @@ from flax import nnx
 from PIL import Image
 
 from research import config
-from research.data.crop import random_box, random_resized
+from research.data.crop import draw_box, random_resized
 from research.data.images import fit
 from research.data.plan import Plan
-from research.data.stored import Stored
+from research.data.tfds_reader import Records
 from research.distributed.devices import world
 from research.errors import UserError
 from research.files.lines import read_lines
@@ -68,7 +68,8 @@ def settings(folder, **stream):
 def batches(folder, plan=PLAN, start=0, rows=slice(None), **stream):
     train = load("folder", **settings(folder, **stream)).split("train")
     made = list(train.batches(plan, start, rows))
-    return [np.stack(parts) for parts in zip(*made, strict=True)]
+    assert {tuple(batch) for batch in made} == {("image", "label")}
+    return [np.stack([batch[name] for batch in made]) for name in ("image", "label")]
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +78,7 @@ def whole(jpegs):
 
 
 def test_no_arrays_of_the_training_images_are_made(jpegs):
-    made = {path.name for path in jpegs.glob("jpegs/1.0.0/arrays-16x24x3/*")}
+    made = {path.name for path in jpegs.glob("jpegs/1.0.0/splits-16x24x3/*")}
     assert made == {"test"}
     data = load("folder", **settings(jpegs), validation_examples=4)
     assert len(data.split("train")) == 16 and len(data.split("test")) == 5
@@ -124,13 +125,14 @@ def test_examples_are_those_of_the_plan_in_a_crop_of_each_epoch(jpegs, whole):
 
 def test_who_wants_arrays_of_a_stream_is_told_what_to_do(jpegs):
     train = load("folder", **settings(jpegs)).split("train")
-    for ask in (lambda: train.images, lambda: train.first(3)):
+    asks = (lambda: train.images, lambda: train["label"], lambda: train.first(3))
+    for ask in asks:
         with pytest.raises(UserError, match="split=train: .*split=test"):
             ask()
 
 
 def test_only_encoded_images_are_streamed(jpegs, monkeypatch):
-    monkeypatch.setattr(Stored, "encoded", False)
+    monkeypatch.setattr(Records, "encoded", False)
     with pytest.raises(UserError, match="data/stream=none"):
         load("folder", **settings(jpegs)).split("train")
 
@@ -140,17 +142,17 @@ def test_the_feed_puts_them_on_the_devices(jpegs, whole):
     source = feed(train, world(6), device_bytes=0)
     found = list(source.batches(PLAN, 7, lambda: True))
     assert len(found) == 2
-    for (images, labels), step in zip(found, (7, 8), strict=True):
-        assert images.sharding.num_devices == 2
-        np.testing.assert_array_equal(images, whole[0][step])
-        np.testing.assert_array_equal(labels, whole[1][step])
+    for batch, step in zip(found, (7, 8), strict=True):
+        assert batch["image"].sharding.num_devices == 2
+        np.testing.assert_array_equal(batch["image"], whole[0][step])
+        np.testing.assert_array_equal(batch["label"], whole[1][step])
 
 
 def test_time_without_a_batch_counts_only_while_the_devices_have_nothing_to_do():
     def slow():
         for _ in range(3):
             time.sleep(0.02)
-            yield jnp.zeros((1, 1, 1, 1), np.uint8), jnp.zeros(1, np.int32)
+            yield {"image": jnp.zeros((1, 1, 1, 1), np.uint8)}
 
     for busy in (True, False):
         ahead = Ahead(slow(), lambda busy=busy: busy)
@@ -164,7 +166,7 @@ def test_boxes_lie_within_the_image_and_bounds(size):
     rng = np.random.default_rng(0)
     bounds = {"area": (0.1, 0.6), "ratio": (0.5, 2.0)}
     for _ in range(200):
-        left, top, right, bottom = random_box(size, rng, **bounds)
+        left, top, right, bottom = draw_box(size, rng, **bounds)
         assert 0 <= left < right <= size[0] and 0 <= top < bottom <= size[1]
         w, h = right - left, bottom - top
         assert 0.4 <= w / h <= 2.5  # in whole pixels
@@ -174,7 +176,7 @@ def test_boxes_lie_within_the_image_and_bounds(size):
 def test_areas_are_uniform():
     rng = np.random.default_rng(1)
     bounds = {"area": (0.2, 0.5), "ratio": (1.0, 1.0)}
-    boxes = [random_box((400, 400), rng, **bounds) for _ in range(2000)]
+    boxes = [draw_box((400, 400), rng, **bounds) for _ in range(2000)]
     shares = np.array([(b[2] - b[0]) * (b[3] - b[1]) for b in boxes]) / 400**2
     assert shares.mean() == pytest.approx(0.35, abs=0.01)
     assert np.quantile(shares, 0.25) == pytest.approx(0.275, abs=0.015)
@@ -187,7 +189,7 @@ def test_a_crop_shows_what_lies_in_its_box(size):
     for seed in range(8):
         plain = {**bounds, "flip": False}
         image = random_resized(content, SHAPE, np.random.default_rng(seed), **plain)
-        box = random_box(size[::-1], np.random.default_rng(seed), **bounds)
+        box = draw_box(size[::-1], np.random.default_rng(seed), **bounds)
         middle = [(box[1] + box[3]) / 2 / size[0], (box[0] + box[2]) / 2 / size[1]]
         span = [(box[3] - box[1]) / size[0], (box[2] - box[0]) / size[1]]
         for plane, axis in ((0, 0), (1, 1)):

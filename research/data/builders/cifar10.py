@@ -1,7 +1,7 @@
 """CIFAR-10 (Krizhevsky 2009) from its binary archive, or from class folders of images.
 
 60,000 colour images, 32×32, in 10 classes: https://www.cs.toronto.edu/~kriz/cifar.html.
-From the archive, the keys and so the stored order are those of TFDS' `cifar10`.
+From the archive, the keys, and so the stored order, are those of TFDS' `cifar10`.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import tarfile
 import zlib
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,9 @@ import numpy as np
 
 from research.data.builders import folder
 from research.data.download import download
-from research.data.images import png
+from research.data.images import encode_png
+from research.data.origin import Spec
+from research.data.published import Published
 from research.errors import UserError
 
 ARCHIVE = "cifar-10-binary.tar.gz"
@@ -28,65 +31,46 @@ NAMES = "airplane automobile bird cat deer dog frog horse ship truck".split()
 RECORD = 1 + 3 * 32 * 32  # a label, then the red, green and blue planes
 
 
-def from_files(
-    *,
-    url: str,
-    name: str,
-    version: str,
-    shape: tuple[int, int, int],
-    classes: int,
-    data_dir: Path,
-    manual_dir: Path | None,
-) -> Any:
-    """Returns the TFDS builder of CIFAR-10.
+def from_files(spec: Spec, *, url: str) -> Published:
+    """Returns CIFAR-10.
 
     Args:
+      spec: names the data set; its `manual_dir` holds `cifar-10-binary.tar.gz`, or
+        `train` and `test` with a folder of images for each class.
       url: of the archive, if there is no `manual_dir`.
-      name: of the data set in TFDS.
-      version: of the data set in TFDS.
-      shape: (32, 32, 3).
-      classes: 10.
-      data_dir: where to write.
-      manual_dir: holds `cifar-10-binary.tar.gz`, or `train` and `test` with a folder of
-        images for each class.
-
-    Raises:
-      UserError: there is neither, or what is there is damaged.
     """
-    if manual_dir is not None and not (manual_dir / ARCHIVE).is_file():
-        return folder.from_files(
-            name=name,
-            version=version,
-            shape=shape,
-            classes=classes,
-            data_dir=data_dir,
-            manual_dir=manual_dir,
-            path_feature="id",
-            keep_size=False,
-        )
+    return Published(spec, "data=cifar10", partial(open_builder, url=url))
+
+
+def open_builder(spec: Spec, *, url: str) -> Any:
+    """Returns the TFDS builder of the archive or of the class folders.
+
+    It raises a UserError where there is neither, or what is there is damaged.
+    """
+    manual = spec.manual_dir
+    if manual is not None and not (manual / ARCHIVE).is_file():
+        return folder.open_builder(spec, path_feature="id", keep_size=False)
 
     import tensorflow_datasets as tfds  # takes a second to import
 
-    from research.data.records import image_builder
+    from research.data.tfds_writer import image_builder
 
     def splits(downloads: Path) -> dict[str, Any]:
-        path = manual_dir / ARCHIVE if manual_dir else download(url, downloads)
-        return {split: examples(split, records(path, split)) for split in MEMBERS}
+        path = manual / ARCHIVE if manual else download(url, downloads)
+        return {split: encode_examples(split, read(path, split)) for split in MEMBERS}
 
     return image_builder(
-        name=name,
-        version=version,
+        spec,
         shape=(32, 32, 3),
         labels=NAMES,
         splits=splits,
-        data_dir=data_dir,
         description="60,000 colour images in 10 classes.",
         homepage="https://www.cs.toronto.edu/~kriz/cifar.html",
         id=tfds.features.Text(),
     )
 
 
-def records(path: Path, split: str) -> np.ndarray:
+def read(path: Path, split: str) -> np.ndarray:
     """Returns the records of a split, uint8 (examples, 3073).
 
     Raises:
@@ -110,7 +94,9 @@ def records(path: Path, split: str) -> np.ndarray:
     return np.frombuffer(content, np.uint8).reshape(-1, RECORD)
 
 
-def examples(split: str, data: np.ndarray) -> Iterator[tuple[int, dict[str, Any]]]:
+def encode_examples(
+    split: str, data: np.ndarray
+) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yields what a TFDS builder writes, under TFDS' keys."""
     for i, record in enumerate(data):
         image = record[1:].reshape(3, 32, 32).transpose(1, 2, 0)
@@ -118,7 +104,7 @@ def examples(split: str, data: np.ndarray) -> Iterator[tuple[int, dict[str, Any]
             i,
             {
                 "id": f"{split}_{i:05d}",
-                "image": png(np.ascontiguousarray(image)),
+                "image": encode_png(np.ascontiguousarray(image)),
                 "label": int(record[0]),
             },
         )

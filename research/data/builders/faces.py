@@ -15,17 +15,16 @@ Two data sets: who it is, on intact faces (the label still holds on jumbled ones
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from itertools import permutations
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 
-from research.data.images import png
+from research.data.generated import Generated, Numbered
+from research.data.origin import Spec
 from research.errors import UserError
 
 SEED = 20180501
@@ -46,42 +45,43 @@ Tile = Float[np.ndarray, "7 7"]
 Segments = Float[np.ndarray, "_ 4"]  # (y, x) to (y, x), the tile being [−1, 1]²
 Point = tuple[float | int, float | int]
 Order = tuple[int, ...]  # slot of each part
+Label = Callable[[int, "Face", Order], tuple[int, Order]]
 
 
 def line(*points: Point) -> Segments:
-    """The segments that join (y, x) points one after the other."""
+    """Returns the segments from each (y, x) point to the next."""
     joined = zip(points, points[1:], strict=False)
     return np.array([start + end for start, end in joined], np.float64)
 
 
 def ring(radius: float) -> Segments:
-    """An octagon."""
+    """Returns an octagon."""
     angles = np.linspace(0, 2 * np.pi, 9)
     points = radius * np.stack([np.sin(angles), np.cos(angles)], -1)
     return line(*map(tuple, points.tolist()))
 
 
-def both(*segments: Segments) -> Segments:
-    """Several lines at once."""
+def join(*segments: Segments) -> Segments:
+    """Returns the lines of several drawings as one."""
     return np.concatenate(segments)
 
 
 EYES = (
     ring(0.9),
-    both(ring(0.4), line((0, 0), (0, 0))),
+    join(ring(0.4), line((0, 0), (0, 0))),
     line((0, -1), (0, 1)),
-    both(line((-0.8, -0.8), (0.8, 0.8)), line((-0.8, 0.8), (0.8, -0.8))),
+    join(line((-0.8, -0.8), (0.8, 0.8)), line((-0.8, 0.8), (0.8, -0.8))),
 )
 NOSES = (
     line((-1, 0), (1, 0)),
     line((0.8, -0.8), (-0.8, 0), (0.8, 0.8)),
     line((-1, -0.3), (0.9, -0.3), (0.9, 0.8)),
-    both(line((0, -0.8), (0.3, -0.8)), line((0, 0.8), (0.3, 0.8))),
+    join(line((0, -0.8), (0.3, -0.8)), line((0, 0.8), (0.3, 0.8))),
 )
 MOUTHS = (
     line((-0.6, -1), (0.5, -0.4), (0.5, 0.4), (-0.6, 1)),
     line((0.6, -1), (-0.5, -0.4), (-0.5, 0.4), (0.6, 1)),
-    both(line((-0.5, -1), (-0.5, 1)), line((0.5, -1), (0.5, 1))),
+    join(line((-0.5, -1), (-0.5, 1)), line((0.5, -1), (0.5, 1))),
     line((-0.7, -0.9), (0.1, -0.5), (-0.7, 0), (0.1, 0.5), (-0.7, 0.9)),
 )
 KINDS = (EYES, EYES, NOSES, MOUTHS)  # of the four parts
@@ -91,7 +91,7 @@ JUMBLED = [order for order in permutations(INTACT) if order[2:] != INTACT[2:]]
 
 
 def styles(person: int) -> tuple[int, int, int, int]:
-    """The style of each part of a person."""
+    """Returns the style of each part of a person."""
     a, b = person % 4, person // 4
     return a, a, (a + b) % 4, (a + 2 * b) % 4
 
@@ -161,9 +161,9 @@ def tile(segments: Segments, *, size: float | int, ink: float | int) -> Tile:
     return ink * (1.25 - distance).clip(0, 1)
 
 
-def example(split: str, index: int) -> tuple[Face, Order]:
+def draw_example(split: str, number: int) -> tuple[Face, Order]:
     """Returns a face, and a jumbled order for it; they depend on nothing else."""
-    rng = np.random.default_rng([SEED, list(SIZES).index(split), index])
+    rng = np.random.default_rng([SEED, list(SIZES).index(split), number])
     face = Face.draw(rng)
     return face, JUMBLED[rng.integers(len(JUMBLED))]
 
@@ -181,7 +181,7 @@ def pairs(examples: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         raise UserError(
             f"eval.part.examples={examples}: there are 1 to {SIZES['test']} test faces"
         )
-    drawn = [example("test", index) for index in range(examples)]
+    drawn = [draw_example("test", number) for number in range(examples)]
     return (
         np.stack([face.render(INTACT) for face, _ in drawn]),
         np.stack([face.render(order) for face, order in drawn]),
@@ -189,70 +189,54 @@ def pairs(examples: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     )
 
 
-def label_who(index: int, face: Face, jumbled: Order) -> tuple[int, Order]:
-    """The person; all faces are intact."""
+def label_who(number: int, face: Face, jumbled: Order) -> tuple[int, Order]:
+    """Returns the person; all faces are intact."""
+    del number, jumbled
     return face.person, INTACT
 
 
-def label_jumbled(index: int, face: Face, jumbled: Order) -> tuple[int, Order]:
-    """0 for intact, every even example, and 1 for jumbled."""
-    return index % 2, jumbled if index % 2 else INTACT
+def label_jumbled(number: int, face: Face, jumbled: Order) -> tuple[int, Order]:
+    """Returns 0 for intact, every even example, and 1 for jumbled."""
+    del face
+    return number % 2, jumbled if number % 2 else INTACT
 
 
-def build(
-    *,
-    label: Callable[[int, Face, Order], tuple[int, Order]],
-    name: str,
-    version: str,
-    shape: tuple[int, int, int],
-    classes: int,
-    data_dir: Path,
-    manual_dir: Path | None,
-) -> Any:
-    """Returns the TFDS builder of the faces; no file is needed (`manual_dir`).
+def build(spec: Spec, *, label: Label, classes: int, overrides: str) -> Generated:
+    """Returns the faces under one kind of label; no file is needed.
 
-    Examples also have `person`, `order` (slot of each part) and `boxes` of the parts:
-    left eye, right eye, nose, mouth.
+    Args:
+      spec: names the data set.
+      label: `label(number, face, jumbled)` returns the label, and the order to draw.
+      classes: how many labels there are.
+      overrides: what selects the data set on the command line.
 
     Raises:
-      UserError: another shape is asked for.
+      UserError: another shape or number of classes is asked for.
     """
-    import tensorflow_datasets as tfds  # imports for a second
-
-    from research.data.records import image_builder
-
-    if shape != SHAPE:
-        raise UserError(f"data.shape={list(shape)}: faces are {list(SHAPE)}")
-
-    def examples(split: str) -> Iterator[tuple[int, dict[str, Any]]]:
-        for index in range(SIZES[split]):
-            face, jumbled = example(split, index)
-            answer, order = label(index, face, jumbled)
-            yield (
-                index,
-                {
-                    "image": png(face.render(order)),
-                    "label": answer,
-                    "person": face.person,
-                    "order": np.array(order, np.int32),
-                    "boxes": face.boxes(order).astype(np.int32),
-                },
-            )
-
-    return image_builder(
-        name=name,
-        version=version,
-        shape=shape,
-        labels=classes,
-        splits=lambda _: {split: examples(split) for split in SIZES},
-        data_dir=data_dir,
-        description=str(__doc__),
-        homepage="",
-        person=tfds.features.Scalar(np.int32),
-        order=tfds.features.Tensor(shape=(4,), dtype=np.int32),
-        boxes=tfds.features.Tensor(shape=(4, 4), dtype=np.int32),
-    )
+    spec.require(shape=SHAPE, classes=classes)
+    return Generated(spec, overrides, SIZES, partial(draw_split, label=label))
 
 
-who = partial(build, label=label_who)
-jumbled = partial(build, label=label_jumbled)
+def draw_split(split: str, *, label: Label) -> Numbered:
+    """Yields the faces of a split.
+
+    Besides `image` and `label` there are `person`; `order`, the slot of each part; and
+    `box`, (top, left, bottom, right) of each part: left eye, right eye, nose, mouth.
+    """
+    for number in range(SIZES[split]):
+        face, jumbled = draw_example(split, number)
+        answer, order = label(number, face, jumbled)
+        yield (
+            number,
+            {
+                "image": face.render(order),
+                "label": np.int32(answer),
+                "person": np.int32(face.person),
+                "order": np.array(order, np.int32),
+                "box": face.boxes(order).astype(np.int32),
+            },
+        )
+
+
+who = partial(build, label=label_who, classes=PERSONS, overrides="data=faces")
+jumbled = partial(build, label=label_jumbled, classes=2, overrides="data=faces_jumbled")

@@ -9,14 +9,13 @@ pixels apart: what a network answers from windows below `distance` − 1 pixels 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from functools import partial
 
 import numpy as np
 from jaxtyping import UInt8
 
-from research.data.images import png
+from research.data.generated import Generated, Numbered
+from research.data.origin import Spec
 from research.errors import UserError
 
 SEED = 20181124
@@ -26,55 +25,41 @@ CROSS = ((0, 0), (-1, 0), (1, 0), (0, -1), (0, 1))  # (y, x) from the centre
 NOISE = 0.05  # standard deviation, of ink 1
 
 
-def build(
-    *,
-    distance: int,
-    name: str,
-    version: str,
-    shape: tuple[int, int, int],
-    classes: int,
-    data_dir: Path,
-    manual_dir: Path | None,
-) -> Any:
-    """Returns the TFDS builder of the marks; no file is needed (`manual_dir`).
+def build(spec: Spec, *, distance: int) -> Generated:
+    """Returns the marks; no file is needed.
+
+    Args:
+      spec: names the data set.
+      distance: pixels from the centre of one mark to that of the other.
 
     Raises:
-      UserError: another shape is asked for, or the marks touch on the way around.
+      UserError: another shape or number of classes is asked for, or the marks touch on
+        the way around.
     """
-    from research.data.records import image_builder
-
-    if shape != SHAPE:
-        raise UserError(f"data.shape={list(shape)}: marks are {list(SHAPE)}")
+    spec.require(shape=SHAPE, classes=2)
     if not 3 <= distance < SHAPE[0] / 2:
         raise UserError(
             f"data.builder.distance={distance}: takes 3 to {SHAPE[0] // 2 - 1} pixels; "
             "on a canvas that wraps around the longer way counts, too"
         )
-
-    def examples(split: str) -> Iterator[tuple[int, dict[str, Any]]]:
-        for index in range(SIZES[split]):
-            image = draw(split, index, distance)
-            yield index, {"image": png(image), "label": index % 2}
-
-    return image_builder(
-        name=name,
-        version=version,
-        shape=shape,
-        labels=classes,
-        splits=lambda _: {split: examples(split) for split in SIZES},
-        data_dir=data_dir,
-        description=str(__doc__),
-        homepage="",
-    )
+    overrides = f"data=marks data.builder.distance={distance}"
+    return Generated(spec, overrides, SIZES, partial(draw_split, distance=distance))
 
 
-def draw(split: str, index: int, distance: int) -> UInt8[np.ndarray, "32 32 1"]:
-    """Draws an example, which depends on nothing else; its label is `index` mod 2."""
-    rng = np.random.default_rng([SEED, list(SIZES).index(split), index])
+def draw_split(split: str, *, distance: int) -> Numbered:
+    """Yields the marks of a split."""
+    for number in range(SIZES[split]):
+        image = draw(split, number, distance)
+        yield number, {"image": image, "label": np.int32(number % 2)}
+
+
+def draw(split: str, number: int, distance: int) -> UInt8[np.ndarray, "32 32 1"]:
+    """Draws an example, which depends on nothing else; its label is `number` mod 2."""
+    rng = np.random.default_rng([SEED, list(SIZES).index(split), number])
     first = rng.integers(0, SHAPE[:2])
     canvas = rng.normal(0, NOISE, SHAPE[:2])
     ink = rng.uniform(0.7, 1)
-    for centre in (first, first + distance * np.eye(2, dtype=int)[index % 2]):
+    for centre in (first, first + distance * np.eye(2, dtype=int)[number % 2]):
         rows, columns = ((centre + CROSS) % SHAPE[:2]).T
         canvas[rows, columns] += ink
     return np.rint(255 * canvas.clip(0, 1)).astype(np.uint8)[..., None]

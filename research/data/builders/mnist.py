@@ -10,6 +10,7 @@ import gzip
 import struct
 import zlib
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,9 @@ import numpy as np
 from jaxtyping import UInt8
 
 from research.data.download import download
-from research.data.images import png
+from research.data.images import encode_png
+from research.data.origin import Spec
+from research.data.published import Published
 from research.errors import UserError
 
 PREFIXES = {"train": "train", "test": "t10k"}
@@ -27,31 +30,24 @@ KINDS = {"images": 3, "labels": 1}  # and the number of their axes
 UNSIGNED_BYTES = 8  # the code of this element type in an IDX header
 
 
-def from_files(
-    *,
-    url: str,
-    name: str,
-    version: str,
-    shape: tuple[int, int, int],
-    classes: int,
-    data_dir: Path,
-    manual_dir: Path | None,
-) -> Any:
-    """Returns the TFDS builder of MNIST, or of any data set in MNIST's four files.
+def from_files(spec: Spec, *, url: str) -> Published:
+    """Returns MNIST, or any data set in MNIST's four files.
 
     Args:
+      spec: names the data set; its `manual_dir` holds `train-images-idx3-ubyte` and so
+        on, as they are or as `.gz`.
       url: where the four files are downloaded from if there is no `manual_dir`.
-      name: of the data set in TFDS.
-      version: of the data set in TFDS.
-      shape: (rows, columns, 1).
-      classes: number of classes.
-      data_dir: where to write.
-      manual_dir: holds `train-images-idx3-ubyte` and so on, as they are or as `.gz`.
-
-    Raises:
-      UserError: a file is missing, truncated, or is not what its name says.
     """
-    from research.data.records import image_builder  # TFDS takes a second to import
+    return Published(spec, "data=mnist", partial(open_builder, url=url))
+
+
+def open_builder(spec: Spec, *, url: str) -> Any:
+    """Returns the TFDS builder of the four files.
+
+    Its splits raise a UserError where a file is missing, truncated, or is not what its
+    name says.
+    """
+    from research.data.tfds_writer import image_builder  # TFDS takes a second to import
 
     def splits(downloads: Path) -> Mapping[str, Iterator[Example]]:
         names = {
@@ -61,22 +57,20 @@ def from_files(
         }
         paths = {
             key: download(f"{url}{file}.gz", downloads)
-            if manual_dir is None
-            else find(manual_dir, file)
+            if spec.manual_dir is None
+            else find(spec.manual_dir, file)
             for key, file in names.items()
         }
         return {
-            split: read(paths[split, "images"], paths[split, "labels"], shape, classes)
+            split: read(paths[split, "images"], paths[split, "labels"], spec)
             for split in PREFIXES
         }
 
     return image_builder(
-        name=name,
-        version=version,
-        shape=shape,
-        labels=classes,
+        spec,
+        shape=spec.shape,
+        labels=spec.classes,
         splits=splits,
-        data_dir=data_dir,
         description="Handwritten digits in MNIST's IDX files.",
         homepage="http://yann.lecun.com/exdb/mnist/",
     )
@@ -86,7 +80,7 @@ def find(folder: Path, file: str) -> Path:
     """Returns the path of an IDX file, plain or compressed.
 
     Raises:
-      UserError: there is neither.
+      UserError: neither is there.
     """
     for path in (folder / file, folder / f"{file}.gz"):
         if path.is_file():
@@ -94,16 +88,14 @@ def find(folder: Path, file: str) -> Path:
     raise UserError(f"data.manual_dir={folder} has no {file} or {file}.gz")
 
 
-def read(
-    images: Path, labels: Path, shape: tuple[int, int, int], classes: int
-) -> Iterator[Example]:
+def read(images: Path, labels: Path, spec: Spec) -> Iterator[Example]:
     """Checks a pair of files and returns their examples.
 
     Raises:
       UserError: a file is damaged, or sizes, labels or their numbers do not fit.
     """
-    pixels, targets = idx(images, axes=3), idx(labels, axes=1)
-    if pixels.shape[1:] != shape[:2] or shape[2] != 1:
+    pixels, targets = read_idx(images, axes=3), read_idx(labels, axes=1)
+    if (*pixels.shape[1:], 1) != spec.shape:
         rows, columns = pixels.shape[1:]
         raise UserError(
             f"{images}: its images are {rows}×{columns}; set "
@@ -114,24 +106,24 @@ def read(
             f"{labels} has {len(targets)} labels for the {len(pixels)} images of "
             f"{images}"
         )
-    if targets.size and targets.max() >= classes:
+    if targets.size and targets.max() >= spec.classes:
         raise UserError(
-            f"{labels} has a label {targets.max()}, above the {classes - 1} that "
-            f"data.classes={classes} allows"
+            f"{labels} has a label {targets.max()}, above the {spec.classes - 1} that "
+            f"data.classes={spec.classes} allows"
         )
-    return examples(pixels, targets)
+    return encode_examples(pixels, targets)
 
 
-def examples(
+def encode_examples(
     pixels: UInt8[np.ndarray, "examples height width"],
     targets: UInt8[np.ndarray, " examples"],
 ) -> Iterator[Example]:
     """Yields what a TFDS builder writes, under TFDS' keys."""
     for i, (image, label) in enumerate(zip(pixels, targets, strict=True)):
-        yield i, {"image": png(image[:, :, None]), "label": int(label)}
+        yield i, {"image": encode_png(image[:, :, None]), "label": int(label)}
 
 
-def idx(path: Path, *, axes: int) -> UInt8[np.ndarray, "*axes"]:
+def read_idx(path: Path, *, axes: int) -> UInt8[np.ndarray, "*axes"]:
     """Reads an IDX file of unsigned bytes.
 
     A header of big-endian integers, 0x0000 08 AXES and the length of each axis, comes

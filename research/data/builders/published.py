@@ -2,32 +2,34 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
+from research.data.origin import Spec
+from research.data.published import Published
 from research.errors import UserError
 
 
-def from_tfds(
-    *,
-    name: str,
-    version: str | None,
-    shape: tuple[int, int, int],
-    classes: int,
-    data_dir: Path,
-    manual_dir: Path | None,
-) -> Any:
+def from_tfds(spec: Spec) -> Published:
+    """Returns a data set of TFDS.
+
+    Args:
+      spec: names it, with its TFDS config if it has one: `mnist_corrupted/fog`; no
+        version means the newest. Its shape and classes are compared with what is
+        stored when that is read. `manual_dir` holds what the data set's page in the
+        catalogue asks for, if it asks for files.
+    """
+    version = "" if spec.version is None else f" data.version={spec.version}"
+    overrides = (
+        f"data=tfds data.name={spec.name}{version} "
+        f"'data.shape=[{','.join(map(str, spec.shape))}]' data.classes={spec.classes}"
+    )
+    return Published(spec, overrides, open_builder)
+
+
+def open_builder(spec: Spec) -> Any:
     """Returns TFDS' own builder of a data set.
 
     Many of them need TensorFlow to write; what they wrote is read without it.
-
-    Args:
-      name: in TFDS, with its config if it has one: `mnist_corrupted/fog`.
-      version: of it; None for TFDS' newest.
-      shape: unused; compared with the stored images when they are read.
-      classes: unused; compared with the stored labels when they are read.
-      data_dir: where to write.
-      manual_dir: what the data set's page in the catalogue asks for, if it does.
 
     Raises:
       UserError: TFDS knows no such data set.
@@ -35,14 +37,16 @@ def from_tfds(
     import tensorflow_datasets as tfds  # takes a second to import
     from tensorflow_datasets.core.download import downloader
 
-    from research.data.records import FORMAT
+    from research.data.tfds_reader import FORMAT
 
     downloader.MAX_RETRIES = 2  # TFDS' own ten take minutes where there is no network
-    pinned = {} if version is None else {"version": version}
+    pinned = {} if spec.version is None else {"version": spec.version}
     try:
-        return tfds.builder(name, data_dir=str(data_dir), file_format=FORMAT, **pinned)
+        return tfds.builder(
+            spec.name, data_dir=str(spec.dir), file_format=FORMAT, **pinned
+        )
     except tfds.core.DatasetNotFoundError as error:
         raise UserError(
-            f"data.name={name}: TFDS has no such data set (see "
+            f"data.name={spec.name}: TFDS has no such data set (see "
             "https://www.tensorflow.org/datasets/catalog)"
         ) from error

@@ -1,11 +1,12 @@
-"""The records of a prepared split: as TFDS stored them, read without TensorFlow.
+"""Reads the records of a split as TFDS stored them, without TensorFlow.
 
-TFDS' own reader takes one example at a time (20–34 s for the 60,000 of MNIST); here
+TFDS' own reader takes one example at a time (20–34 s for the 60,000 of MNIST). Here
 whole files are read at once, or single records wherever they are.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from itertools import accumulate
 from pathlib import Path
@@ -16,18 +17,27 @@ import tensorflow_datasets as tfds
 from array_record.python.array_record_module import ArrayRecordReader
 from tensorflow_datasets.proto import tf_example_pb2, tf_feature_pb2
 
-from research.data.arrays import Image
+from research.data.arrays import Example, Image
 from research.data.images import UNREADABLE, fit
-from research.data.records import FORMAT
 from research.errors import UserError
 
+FORMAT = "array_record"
 
-class Stored:
-    """A split as TFDS stored it.
+
+def read_sizes(folder: Path) -> dict[str, int]:
+    """Returns the number of stored examples of each split of a prepared data set."""
+    info = json.loads((folder / "dataset_info.json").read_text())
+    return {
+        split["name"]: sum(map(int, split["shardLengths"])) for split in info["splits"]
+    }
+
+
+class Records:
+    """A split as TFDS stored it: labelled images.
 
     Args:
       folder: DIR/NAME/VERSION.
-      split: one of `records.sizes(folder)`.
+      split: one of `read_sizes(folder)`.
       shape: (height, width, channels); images of no fixed size are scaled to it.
       classes: number of classes.
 
@@ -68,8 +78,10 @@ class Stored:
         """Whether images are stored as PNG or JPEG."""
         return isinstance(self.feature, tfds.features.Image)
 
-    def images(self, start: int = 0, *, central: float) -> Iterator[tuple[Image, int]]:
-        """Reads examples in stored order, a file at a time.
+    def examples(self, start: int = 0, *, central: float | int) -> Iterator[Example]:
+        """Yields `image` and `label` of each example in stored order.
+
+        A whole file is read at a time.
 
         Args:
           start: the first of them.
@@ -85,17 +97,18 @@ class Stored:
             if end <= start:
                 continue
             for record in read_records(path, length)[max(start - end, -length) :]:
-                field, label = self.parsed(record)
+                field, label = self.parse(record)
                 try:
-                    yield decode(field, self.feature, self.shape, central), label
+                    image = decode(field, self.feature, self.shape, central)
                 except UNREADABLE as error:
-                    raise damaged(path, error) from error
+                    raise damage_error(path, error) from error
+                yield {"image": image, "label": label}
 
-    def parsed(self, record: bytes) -> tuple[tf_feature_pb2.Feature, int]:
-        """Returns the image and the label that a record holds, the image as stored.
+    def parse(self, record: bytes) -> tuple[tf_feature_pb2.Feature, np.int32]:
+        """Returns the image that a record holds, as stored, and its label.
 
         Raises:
-          UserError: the label is none.
+          UserError: the label is not one of the classes.
         """
         fields = tf_example_pb2.Example.FromString(record).features.feature
         image, label = (fields[key] for key in self.keys)
@@ -105,12 +118,12 @@ class Stored:
                 f"data.name={self.name}: split {self.split!r} has a label {label}, "
                 f"outside 0…{self.classes - 1}; choose another split (data.test_split)"
             )
-        return image, label
+        return image, np.int32(label)
 
-    def damaged(self, number: int, reason: Exception) -> UserError:
-        """Returns what to tell of an example that cannot be read."""
+    def damage_error(self, number: int, reason: Exception) -> UserError:
+        """Returns the error for an example that cannot be read."""
         place = np.searchsorted(np.cumsum(self.lengths), number, side="right")
-        return damaged(self.paths[place], reason)
+        return damage_error(self.paths[place], reason)
 
 
 def check_features(
@@ -147,13 +160,13 @@ def read_records(path: Path, length: int) -> list[bytes]:
       UserError: it is missing, truncated or changed.
     """
     if not path.is_file():
-        raise damaged(path, "the file is missing")
+        raise damage_error(path, "the file is missing")
     try:
         records = ArrayRecordReader(str(path)).read_all()
     except RuntimeError as error:  # a checksum of its own does not fit
-        raise damaged(path, error) from error
+        raise damage_error(path, error) from error
     if len(records) != length:
-        raise damaged(path, f"{len(records)} records, not {length}")
+        raise damage_error(path, f"{len(records)} records, not {length}")
     return records
 
 
@@ -161,7 +174,7 @@ def decode(
     field: tf_feature_pb2.Feature,
     feature: Any,
     shape: tuple[int, int, int],
-    central: float,
+    central: float | int,
 ) -> Image:
     """Returns a stored image, encoded (PNG, JPEG) or plain, as an array."""
     if isinstance(feature, tfds.features.Image):
@@ -174,8 +187,8 @@ def decode(
     return feature.decode_example_np(value).astype(np.uint8)
 
 
-def damaged(path: Path, reason: Exception | str) -> UserError:
-    """Returns what to tell of a record file that cannot be read."""
+def damage_error(path: Path, reason: Exception | str) -> UserError:
+    """Returns the error for a file of records that cannot be read."""
     first = str(reason).split(";")[0]
     return UserError(
         f"{path} is damaged ({first}); remove {path.parent} and prepare the data again"

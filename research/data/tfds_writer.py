@@ -1,16 +1,16 @@
-"""TFDS without TensorFlow: makes prepared data sets.
+"""Writes data sets as TFDS does, without TensorFlow.
 
 TensorFlow Datasets keeps a data set as DIR/NAME/VERSION/*.array_record-*, with its
-features beside it (https://www.tensorflow.org/datasets). `stored` reads them.
+features beside it (https://www.tensorflow.org/datasets). `tfds_reader` reads them.
 """
 
 from __future__ import annotations
 
 import contextlib
 import io
-import json
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +20,13 @@ from tensorflow_datasets.core.download.download_manager import NonMatchingChecks
 from tensorflow_datasets.core.download.extractor import ExtractError
 from tensorflow_datasets.core.download.util import DownloadError
 
-from research.data.arrays import published
+from research.data.arrays import publish
+from research.data.origin import Spec
+from research.data.tfds_reader import FORMAT
 from research.errors import UserError
 
 Examples = Iterable[tuple[int | str, dict[str, Any]]]  # (key, {"image": …, "label": …})
 Splits = Callable[[Path], Mapping[str, Examples]]
-FORMAT = "array_record"
 FAILURES = (  # of TFDS' own builders
     requests.RequestException,
     DownloadError,
@@ -37,13 +38,11 @@ FAILURES = (  # of TFDS' own builders
 
 
 def image_builder(
+    spec: Spec,
     *,
-    name: str,
-    version: str,
     shape: tuple[int | None, int | None, int],
     labels: int | list[str],
     splits: Splits,
-    data_dir: Path,
     description: str,
     homepage: str,
     **features: Any,
@@ -54,13 +53,11 @@ def image_builder(
     by `tfds.data_source(name, data_dir=…)` all the same.
 
     Args:
-      name: of the data set.
-      version: three numbers with dots.
-      shape: (height, width, channels); None where images differ.
+      spec: names the data set, its version and the folder to write to.
+      shape: (height, width, channels) as stored; None where images differ.
       labels: number of classes, or their names.
       splits: from a folder for downloads to the examples of each split, each with a key
         (stored order is a fixed hash of it), `image` as PNG or JPEG, and `label`.
-      data_dir: where to write.
       description: what it is.
       homepage: where it comes from.
       **features: further features of an example.
@@ -70,7 +67,7 @@ def image_builder(
     image = tfds.features.Image(shape=shape)
 
     class Images(tfds.core.GeneratorBasedBuilder, skip_registration=True):
-        VERSION = tfds.core.Version(version)
+        VERSION = tfds.core.Version(str(spec.version))
 
         def _info(self) -> tfds.core.DatasetInfo:
             return tfds.core.DatasetInfo(
@@ -91,25 +88,23 @@ def image_builder(
         def _generate_examples(self) -> Examples:
             raise NotImplementedError("the splits are generators already")
 
-    Images.name = name
-    return Images(data_dir=str(data_dir), file_format=FORMAT)
+    Images.name = spec.name
+    return Images(data_dir=str(spec.dir), file_format=FORMAT)
 
 
 def write(
-    builder: Callable[..., tfds.core.DatasetBuilder],
+    builder: Callable[[Spec], tfds.core.DatasetBuilder],
+    spec: Spec,
     folder: Path,
     *,
-    name: str,
-    manual_dir: Path | None,
     quiet: bool,
 ) -> None:
     """Prepares a data set whole or not at all; the first of several writers wins.
 
     Args:
-      builder: `builder(data_dir=…)`.
+      builder: `builder(spec)` returns the TFDS builder that writes below `spec.dir`.
+      spec: the data set, with its version.
       folder: DIR/NAME/VERSION, where its files are to be.
-      name: of the data set, for the error.
-      manual_dir: local files, for TFDS' own builders.
       quiet: whether to show no progress even on a terminal.
 
     Raises:
@@ -118,27 +113,20 @@ def write(
     if quiet or not sys.stderr.isatty():
         tfds.disable_progress_bar()
     settings = tfds.download.DownloadConfig(
-        try_download_gcs=False, manual_dir=manual_dir
+        try_download_gcs=False, manual_dir=spec.manual_dir
     )
-    with published(folder) as made, contextlib.redirect_stdout(io.StringIO()):
-        prepared = builder(data_dir=made.parent / "tfds")
+    with publish(folder) as made, contextlib.redirect_stdout(io.StringIO()):
+        prepared = builder(replace(spec, dir=made.parent / "tfds"))
         try:
             prepared.download_and_prepare(
                 download_dir=made.parent / "downloads", download_config=settings
             )
         except FAILURES as error:
             raise UserError(
-                f"data.name={name}: TFDS cannot prepare it here: {error}; where there "
-                f"are TensorFlow and a network, `tfds build {name} --data_dir=DIR "
-                f"--file_format={FORMAT}` makes what data.dir=DIR reads here"
+                f"data.name={spec.name}: TFDS cannot prepare it here: {error}; where "
+                f"there are TensorFlow and a network, `tfds build {spec.name} "
+                f"--data_dir=DIR --file_format={FORMAT}` makes what data.dir=DIR reads "
+                "here"
             ) from error
         for file in Path(prepared.data_dir).iterdir():
             file.rename(made / file.name)
-
-
-def sizes(folder: Path) -> dict[str, int]:
-    """Returns the number of stored examples of each split of a prepared data set."""
-    info = json.loads((folder / "dataset_info.json").read_text())
-    return {
-        split["name"]: sum(map(int, split["shardLengths"])) for split in info["splits"]
-    }
