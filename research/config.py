@@ -22,9 +22,8 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from research.errors import UserError
+from research.errors import UserError, accepts, describe
 from research.runs import identity
-from research.types import accepts, describe
 
 CONF = Path(__file__).parent.parent / "conf"
 

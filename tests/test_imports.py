@@ -32,7 +32,7 @@ ROOMS = {
     "stats": set(),
     "runs.identity": set(),
     "files": {"errors"},
-    "config": {"errors", "types", "runs.identity"},
+    "config": {"errors", "runs.identity"},
     "nn": {"errors", "types"},
     "distributed": {"errors", "files", "progress"},
     "transforms": {"nn", "errors", "types"},

@@ -49,7 +49,7 @@ TABLE = {
     "data._target_": Kind.RESOURCE,  # how examples are kept and read
     "data.builder._target_": Kind.RESOURCE,  # name and version say what they are
     "data.builder.url": Kind.RESOURCE,
-    "data.embedded": Kind.RESOURCE,
+    "data.embedded": Kind.RESOURCE,  # of the first edition
     "data.verify": Kind.RESOURCE,
     "data.stream.threads": Kind.RESOURCE,
     "data.stream.workers": Kind.RESOURCE,
@@ -70,7 +70,7 @@ TABLE = {
     "run_dir": Kind.PLACE,
     "data.dir": Kind.PLACE,
     "data.manual_dir": Kind.PLACE,
-    "data.overrides": Kind.PLACE,  # how a person selects it
+    "data.overrides": Kind.PLACE,  # of the first edition: what selects it
     "retry": Kind.REQUEST,
     "objective": Kind.REQUEST,
     "claims": Kind.REQUEST,
@@ -82,6 +82,7 @@ TABLE = {
 # What runs did that were made before a key was there: its value then.
 ABSENT: dict[str, Any] = {
     "task": "Classification",
+    "augment.ignore": 255,
 }
 # Objects whose name changed: new name → the first that it had.
 FORMERLY: dict[str, str] = {}
