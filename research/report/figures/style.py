@@ -23,6 +23,7 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
+from research.errors import UserError
 from research.files.atomic import write_bytes
 
 BLACK, GREY = "#000000", "#8c8c8c"
@@ -95,7 +96,7 @@ RC = {
 styled = matplotlib.rc_context(RC)  # decorates a function that draws
 
 
-class Look(NamedTuple):
+class ArmStyle(NamedTuple):
     """How one arm is drawn."""
 
     color: str
@@ -115,8 +116,8 @@ class Look(NamedTuple):
         }
 
 
-def looks(runs: pd.DataFrame) -> dict[str, Look]:
-    """Returns the look of each arm, in order of appearance.
+def style_arms(runs: pd.DataFrame) -> dict[str, ArmStyle]:
+    """Returns how each arm is drawn, in order of appearance.
 
     A preset has its own colour and marker, an unknown one the next that is free. More
     arms of one preset are hollow and dashed. Where all arms have the same preset the
@@ -130,40 +131,50 @@ def looks(runs: pd.DataFrame) -> dict[str, Look]:
     if len(set(names)) == 1 < len(names):
         names = list(each["arm"])
     taken = {PRESETS[name] for name in names if name in PRESETS}
-    free = [look for look in CYCLE if look not in taken] or CYCLE
+    free = [style for style in CYCLE if style not in taken] or CYCLE
     unknown = list(dict.fromkeys(name for name in names if name not in PRESETS))
     given = PRESETS | {name: free[i % len(free)] for i, name in enumerate(unknown)}
     styles = {}
     for i, (arm, name) in enumerate(zip(each["arm"], names, strict=True)):
         nth = names[:i].count(name)
-        styles[arm] = Look(*given[name], LINES[nth % len(LINES)], nth == 0)
+        styles[arm] = ArmStyle(*given[name], LINES[nth % len(LINES)], nth == 0)
     return styles
 
 
-def canvas(width: str, height: float, **grid: object) -> tuple[Figure, object]:
+def create_axes(width: str, height: float, **grid: object) -> tuple[Figure, object]:
     """Returns a figure and its axes.
 
     Args:
       width: `one` or `two` columns.
       height: in inches.
       **grid: as of `Figure.subplots`.
+
+    Raises:
+      UserError: there is no such width.
     """
-    figure = Figure(figsize=(WIDTHS[width], height))
+    figure = Figure(figsize=(inches(width), height))
     return figure, figure.subplots(**grid)
 
 
-def percent(axis: Axis, label: str) -> None:
+def inches(width: str) -> float:
+    """Returns the width of `one` or `two` columns; see `create_axes`."""
+    if width not in WIDTHS:
+        raise UserError(f"width={width}: a figure's width is {' or '.join(WIDTHS)}")
+    return WIDTHS[width]
+
+
+def label_percent(axis: Axis, label: str) -> None:
     """Labels an axis of proportions, in per cent."""
     axis.set_label_text(f"{label} (%)")
     axis.set_major_formatter(lambda value, _: f"{100 * value:.3g}")
 
 
-def note(figure: Figure, text: str) -> None:
+def add_caption(figure: Figure, text: str) -> None:
     """Writes a caption under the axes, wrapped to the figure's width."""
     figure.supxlabel(text, fontsize=SMALL, color="#444444", wrap=True)
 
 
-def legend(figure: Figure, axes: Axes) -> None:
+def add_legend(figure: Figure, axes: Axes) -> None:
     """Puts the legend of `axes` above all panels, the figure grown by its rows."""
     handles, labels = axes.get_legend_handles_labels()
     width, height = figure.get_size_inches()
@@ -173,12 +184,12 @@ def legend(figure: Figure, axes: Axes) -> None:
     figure.legend(handles, labels, loc="outside upper center", ncols=columns)
 
 
-def letter(axes: Axes, index: int, title: str) -> None:
+def title_panel(axes: Axes, index: int, title: str) -> None:
     """Titles a panel `(a) title` at its upper left."""
     axes.set_title(f"({'abcdefgh'[index]}) {title}", loc="left")
 
 
-def logarithmic(axes: Axes) -> None:
+def set_log_scale(axes: Axes) -> None:
     """Makes y logarithmic, with ticks at 1, 2, 5 times powers of ten."""
     axes.set_yscale("log")
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))

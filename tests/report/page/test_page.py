@@ -12,6 +12,7 @@ from pages import (
     NETWORKS,
     PLANE,
     VERDICTS,
+    article,
     explored_runs,
     figure,
     made,
@@ -22,9 +23,14 @@ from pages import (
 
 from research.errors import UserError
 from research.evals.explorer import evaluate
-from research.report.page.build import ASSETS, STYLES, asset, scale
-from research.report.page.pack import cropped, packed
-from research.report.page.verdicts import article, glance, number, picture
+from research.report.formats import format_number
+from research.report.page import write
+from research.report.page.build import STYLES, describe_scale
+from research.report.page.pack import crop_fields, pack_array
+from research.report.page.picture import draw_intervals
+from research.report.page.render import ASSETS, read_asset
+from research.report.page.verdicts import count_kinds
+from research.report.results import Results
 from research.runs.rows import read_arrays
 from research.runs.tables import read_runs
 
@@ -86,11 +92,11 @@ def test_it_asks_the_network_for_nothing(page):
     assert set(scripts) == names
     for name, url in scripts.items():
         code = base64.b64decode(url.partition(",")[2]).decode()
-        assert code == asset(name)
+        assert code == read_asset(name)
         assert not re.search(r"fetch\(|XMLHttp|https?://(?!www\.w3\.org)", code)
         imported = set(re.findall(r'from "([^"]+)"', code))
         assert imported <= names, (name, imported)
-    assert not re.search(r"url\(|@import", "".join(map(asset, STYLES)))
+    assert not re.search(r"url\(|@import", "".join(map(read_asset, STYLES)))
     assert set(STYLES) == {one.name for one in ASSETS.iterdir() if ".css" in one.name}
 
 
@@ -144,17 +150,17 @@ def test_its_arrays_are_those_of_the_runs(runs, page):
     ],
 )
 def test_packing_keeps_an_array(array):
-    assert np.array_equal(unpacked(packed(array)), array)
+    assert np.array_equal(unpacked(pack_array(array)), array)
 
 
 @pytest.mark.parametrize("array", [np.array([-1]), np.array([65536]), np.array([0.5])])
 def test_what_does_not_fit_is_refused(array):
     with pytest.raises(ValueError, match="small whole numbers"):
-        packed(array)
+        pack_array(array)
 
 
 def test_a_field_of_nothing_has_no_box():
-    none = cropped(np.zeros((2, 3, 3), np.uint8))
+    none = crop_fields(np.zeros((2, 3, 3), np.uint8))
     assert unpacked(none["boxes"]).tolist() == [[0] * 4] * 2
     assert unpacked(none["values"]).size == 0
 
@@ -179,20 +185,20 @@ def test_nothing_to_show_is_an_error(tmp_path):
         made(tmp_path, tmp_path)
 
 
-def test_the_scale_is_told_before_all_else(runs, page):
-    (told,) = re.findall(r"<b>Scale.</b> (.*?)</p>", page)
-    assert told == (
+def test_the_scale_is_stated_before_all_else(runs, page):
+    (stated,) = re.findall(r"<b>Scale.</b> (.*?)</p>", page)
+    assert stated == (
         f"{len(read_runs(runs))} runs; data: digits; model: chollet; at most 1 seed of "
         "each; commit 0000000000."
     )
     table = read_runs(runs)
     table.loc[0, "dirty"] = True
-    assert scale(table).endswith("some with changes that were not committed.")
+    assert describe_scale(table).endswith("some with changes that were not committed.")
 
 
 def test_verdicts_are_counted(page):
     assert "Of 4 sentences: 1 supported, 1 refuted, 1 depends, 1 inconclusive." in page
-    assert "2 depend." in glance([verdict(verdict="depends: head")] * 2)
+    assert "2 depend" == count_kinds([verdict(verdict="depends: head")] * 2)
 
 
 def test_networks_are_limited_and_the_rest_counted(runs, tmp_path):
@@ -218,9 +224,9 @@ def test_foreign_text_stays_text(runs, tmp_path):
     assert data_of(text)["sets"][0]["names"][0] == bad
 
 
-def test_a_verdict_tells_its_numbers():
+def test_a_verdict_states_its_numbers():
     text = article(verdict(), ["tradeoff"])
-    for told in (
+    for part in (
         "<b>2.25</b> [1.50, 3.00] percentage points",
         "; 95 %, paired t over 5 seeds",
         "supported if the interval lies above 0.50 percentage points",
@@ -231,25 +237,25 @@ def test_a_verdict_tells_its_numbers():
         "dimensions &amp; parameters",
         "<td>0.930</td>",
     ):
-        assert told in text, told
-    assert "data-figure" not in article(verdict(), [])
-    assert "<small>on head</small>" in article(verdict(verdict="depends: on head"), [])
+        assert part in text, part
+    assert "data-figure" not in article(verdict())
+    assert "<small>on head</small>" in article(verdict(verdict="depends: on head"))
 
 
 def test_an_interval_is_drawn_to_scale():
-    text = picture(verdict(effect=1.0, low=-1.0, high=3.0, margin=1.0))
-    low, high = map(float, re.search(r"M([\d.]+) [\d.]+H([\d.]+)M", text).groups())
-    zero, margin = (
-        float(re.search(rf'class="{name}" d="M([\d.]+)', text)[1])
-        for name in ("zero", "margin")
-    )
-    dot = float(re.search(r'cx="([\d.]+)"', text)[1])
-    assert (low, zero, margin, dot, high) == (10, 60, 110, 110, 210)
-    assert "<small>1.00 [−1.00, 3.00] percentage points</small>" in text
-    assert picture(verdict(effect=None)) == ""
+    picture = draw_intervals(verdict(effect=1.0, low=-1.0, high=3.0, margin=1.0))
+    (bar,) = picture.bars
+    places = (bar.low, picture.zero, picture.margin, bar.effect, bar.high)
+    assert tuple(map(float, places)) == (10, 60, 110, 110, 210)
+    assert picture.caption == "1.00 [−1.00, 3.00] percentage points"
+    text = article(verdict(effect=1.0, low=-1.0, high=3.0, margin=1.0))
+    assert f'd="M10.0 {bar.y}H210.0M10.0' in text and 'cx="110.0"' in text
+    assert f"<small>{picture.caption}</small>" in text
+    assert draw_intervals(verdict(effect=None)) is None
+    assert "<svg" not in article(verdict(effect=None))
 
 
-def test_every_case_is_told_and_drawn():
+def test_every_case_is_stated_and_drawn():
     levels = [("flatten", 0.03, -0.004, 0.064), ("global pooling", 7.36, 6.7, 8.02)]
     keys = ("contrast", "effect", "low", "high", "interval")
     lines = [
@@ -260,25 +266,25 @@ def test_every_case_is_told_and_drawn():
     ]
     lines.append(lines[0] | {"contrast": "another"})
     both = verdict(verdict="refuted", margin=40.0, details=tuple(lines))
-    drawn, text = picture(both), article(both, [])
-    assert drawn.count('class="dot"') == 2
-    assert "flatten 0.03 [−0.00, 0.06]; global pooling 7.36 [6.70, 8.02]" in drawn
-    assert "<small>0.03 to 7.36, 2 cases, percentage points</small>" in drawn
+    text = article(both)
+    assert text.count('class="dot"') == 2
+    assert "flatten 0.03 [−0.00, 0.06]; global pooling 7.36 [6.70, 8.02]" in text
+    assert "<small>0.03 to 7.36, 2 cases, percentage points</small>" in text
     assert "<dt>Effect, flatten</dt><dd><b>0.03</b> [−0.00, 0.06] percentage" in text
     assert "&lt; 0.001, the largest over the cases; 0.006 after Holm" in text
     for margin, null in ((40.0, "no effect"), (-0.5, "an effect at the margin")):
-        assert f"p of {null}" in article(replace(both, margin=margin), [])
+        assert f"p of {null}" in article(replace(both, margin=margin))
 
 
 def test_an_exact_effect_has_no_interval():
     exact = verdict(effect=36.0, low=36.0, high=36.0, interval="exact count")
-    assert "<small>36.0 percentage points</small>" in picture(exact)
-    text = article(exact, [])
+    assert "<small>36.0 percentage points</small>" in article(exact)
+    text = article(exact)
     assert "[36" not in text and "<b>36.0</b> percentage points; exact count" in text
 
 
 def test_words_in_backticks_are_code():
-    text = article(verdict(remarks=("run `train.py a<b`",)), [])
+    text = article(verdict(remarks=("run `train.py a<b`",)))
     assert "run <code>train.py a&lt;b</code>" in text
 
 
@@ -288,14 +294,10 @@ def test_what_all_verdicts_show_is_shown_once(page):
     assert set(data_of(page)["figures"]) == {"all", "tradeoff"}
 
 
-def test_why_there_are_no_verdicts_is_told(tmp_path):
+def test_why_there_are_no_verdicts_is_stated(tmp_path):
     plane_run(tmp_path, "max", "none", "first")
-
-    def judge(*tables):
-        raise UserError("found none of the experiments")
-
-    with pytest.raises(UserError, match="eval=explorer; found none of the experiments"):
-        made(tmp_path, tmp_path, judge=judge)
+    with pytest.raises(UserError, match="eval=explorer; verdicts need runs of"):
+        write(Results.read(tmp_path), out=tmp_path / "page.html")
 
 
 @pytest.mark.parametrize(
@@ -310,11 +312,11 @@ def test_why_there_are_no_verdicts_is_told(tmp_path):
     ],
 )
 def test_numbers(value, text):
-    assert number(value) == text
+    assert format_number(value) == text
 
 
 def colours(theme):
-    css = asset("base.css")
+    css = read_asset("base.css")
     light = dict(re.findall(r"--(\w+): (#\w{6})", css[: css.index("@media")]))
     dark = css[css.index("prefers-color-scheme: dark") :]
     dark = dict(re.findall(r"--(\w+): (#\w{6})", dark[: dark.index("}\n}")]))
