@@ -27,7 +27,7 @@ def format_interval(
 
 def has_interval(low: float | None, high: float | None) -> bool:
     """Whether there is an interval that is more than a point."""
-    return None not in (low, high) and low != high
+    return None not in (low, high) and bool(low != high)
 
 
 def format_number(value: float) -> str:
