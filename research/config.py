@@ -7,15 +7,13 @@ factory: `_target_` with `_partial_: true` in YAML is the only registry there is
 from __future__ import annotations
 
 import difflib
-import hashlib
 import importlib
-import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import hydra
 from hydra.core.global_hydra import GlobalHydra
@@ -25,21 +23,10 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from research.errors import UserError
+from research.runs import identity
+from research.types import accepts, describe
 
 CONF = Path(__file__).parent.parent / "conf"
-PLACES = (  # where a run lies, and on what devices: not what it is
-    "root",
-    "name",
-    "data.dir",
-    "data.manual_dir",
-    "train.shard_state",
-    "distributed.coordinator",
-    "distributed.processes",
-    "distributed.process",
-    "retry",  # these two are asked of a sweep
-    "objective",
-)
-LONGEST_NAME = 120  # characters; file systems take 255
 
 
 def same_size(padding: str) -> str:
@@ -47,19 +34,8 @@ def same_size(padding: str) -> str:
     return "reflect" if padding == "valid" else padding
 
 
-def run_name(overrides: Sequence[str]) -> str:
-    """Names a run folder after its overrides, in any order; never after the clock."""
-    places = tuple(f"{place}=" for place in PLACES)
-    chosen = sorted(o for o in overrides if not o.lstrip("+~").startswith(places))
-    name = ",".join(chosen).replace("/", ".") or "default"
-    name = re.sub(r"[\[\]{}*?'\"\s]", "", name)  # patterns to globs, Orbax's among them
-    if len(name) > LONGEST_NAME:
-        name = hashlib.sha256(name.encode()).hexdigest()[:16]
-    return name
-
-
 OmegaConf.register_new_resolver("same_size", same_size, replace=True)
-OmegaConf.register_new_resolver("run_name", run_name, replace=True)
+OmegaConf.register_new_resolver("run_name", identity.run_name, replace=True)
 
 
 def compose(*overrides: str, config: str = "train") -> DictConfig:
@@ -118,7 +94,7 @@ def explained(config: str = "train") -> Iterator[None]:
             override = getattr(error, "override", None)
             place = f"{override}: " if override else ""
             raise UserError(place + text.split("\n")[0]) from None
-        known = list(flat(plainly_composed(config)))
+        known = list(identity.flatten(plainly_composed(config)))
         raise UserError(
             f"{key[1]}: no such key{nearest(key[1], known)}; +{key[1]}=… would add it"
         ) from None
@@ -133,13 +109,56 @@ def nearest(word: str, known: list[str]) -> str:
 
 
 def build(node: DictConfig, **kwargs: Any) -> Any:
-    """Instantiates a config node; a mistake of the user keeps its own words."""
+    """Instantiates a config node; a mistake of the user keeps its own words.
+
+    Raises:
+      UserError: a value is not of the type that its parameter has.
+    """
+    check_values(node)
     try:
         return instantiate(node, **kwargs)
     except InstantiationException as error:
         if isinstance(error.__cause__, UserError):
             raise error.__cause__ from None
         raise
+
+
+def check_values(node: DictConfig, target: Callable[..., Any] | None = None) -> None:
+    """Holds the values of a node, and of those below, against what they are passed to.
+
+    Args:
+      node: with a `_target_`, whose annotations are the types, or without.
+      target: in place of its `_target_`.
+
+    Raises:
+      UserError: names the key, its value, and what the parameter takes.
+    """
+    name = node.get("_target_")
+    if name is not None and not str(name).startswith("hydra."):
+        target = hydra.utils.get_object(str(name))
+    hints = parameters(target) if target is not None else {}
+    for key in node:
+        if OmegaConf.is_missing(node, key):
+            continue
+        value = node[key]
+        if OmegaConf.is_dict(value):
+            check_values(value)
+            continue
+        if OmegaConf.is_list(value):
+            value = OmegaConf.to_container(value, resolve=True)
+        if key in hints and not accepts(hints[key], value):
+            raise UserError(
+                f"{node._get_full_key(key)}={value}: takes {describe(hints[key])}"
+            )
+
+
+@lru_cache(maxsize=256)
+def parameters(target: Callable[..., Any]) -> dict[str, Any]:
+    """Returns the types of the parameters of a function or class, by name."""
+    while isinstance(target, partial):
+        target = target.func
+    owner = target.__init__ if isinstance(target, type) else target
+    return {k: v for k, v in get_type_hints(owner).items() if k != "return"}
 
 
 def shared(node: DictConfig) -> Any:
@@ -222,28 +241,3 @@ def located(path: str) -> Callable[..., Any]:
     if not colon or not callable(found):
         raise UserError(f"predict={path}: give predict=module:function")
     return found
-
-
-def flat(cfg: DictConfig) -> dict[str, Any]:
-    """Returns the resolved values of a config by dotted key, places left out."""
-
-    def walk(node: Any, key: str) -> Iterator[tuple[str, Any]]:
-        if isinstance(node, dict):
-            for name, inner in node.items():
-                yield from walk(inner, f"{key}.{name}" if key else name)
-        elif not a_place(key):
-            yield key, node
-
-    return dict(walk(OmegaConf.to_container(cfg, resolve=True), ""))
-
-
-def a_place(key: str) -> bool:
-    """Whether a key says where something lies: `data.dir`, `eval.fit.data.dir`."""
-    inner = tuple(f".{place}" for place in PLACES if "." in place)
-    return key in PLACES or key.endswith(inner)
-
-
-def digest(cfg: DictConfig) -> str:
-    """Returns a hash of all that decides the result of a run, not of where it lies."""
-    text = json.dumps(flat(cfg), sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()

@@ -90,7 +90,12 @@ def fake_run(
 
     write_measurements(folder, "shift", measured(), provenance, "test")
     if done:
-        facts = {"config_sha256": "0", "steps": 10 * epochs, "parameters": 93322}
+        facts = {
+            "training": "0",
+            "evaluators": {},
+            "steps": 10 * epochs,
+            "parameters": 93322,
+        }
         write_json(folder / "done.json", facts | {"seconds": 12.5 + seed})
     return folder
 

@@ -12,6 +12,7 @@ from flax import nnx
 
 from research import config
 from research.errors import UserError
+from research.runs.identity import flatten
 
 CONF = Path(__file__).parent.parent / "conf"
 
@@ -42,7 +43,7 @@ FREE = sorted(GROUPS - OWNERS.keys())  # one option of each at once: it takes .2
 def test_every_option_composes(nth):
     chosen = [(group, options(group)) for group in FREE]
     overrides = [f"{group}={known[nth % len(known)]}" for group, known in chosen]
-    assert config.flat(config.compose(*overrides, *GIVEN))
+    assert flatten(config.compose(*overrides, *GIVEN))
 
 
 @pytest.mark.parametrize("group", ["hydra/launcher", "hydra/sweeper"])
@@ -162,11 +163,14 @@ import json, sys
 from flax import nnx
 from research import config
 from research.errors import UserError
+from research.runs.identity import flatten
 
 for overrides in json.load(sys.stdin):
     cfg = config.compose(*overrides)
     try:
         nnx.eval_shape(lambda: config.network(cfg, rngs=nnx.Rngs(0)))
+        config.check_values(cfg.data)
+        config.build(cfg.optim), config.build(cfg.augment), config.evals(cfg)
         print("nothing is wrong")
     except UserError as error:
         print(error)
@@ -183,10 +187,16 @@ WRONG = {  # words of a command → how its one line begins
     "data=cifar10 data.mean=[0.5,0.5]": (
         "data.mean=[0.5, 0.5]: images of 3 channels take one value, or 3"
     ),
+    "optim.learning_rate=fast": "optim.learning_rate=fast: takes a number",
+    "optim.clip=true": "optim.clip=True: takes a number or null",
+    "data.train_examples=1.5": "data.train_examples=1.5: takes an integer or null",
+    "eval.shift.max_shift=a": "eval.shift.max_shift=a: takes an integer",
+    "model.widths=abc": "model.widths=abc: takes a list of integers",
+    "augment.border=x": "augment.border=x: takes circular or zero or reflect",
     "data.std=[0.2,0.2,0.2]": "data.std=[0.2, 0.2, 0.2]: images of 1 channels",
     "model=vit_tiny model.patch=0": "model.patch=0: takes an integer",
     "model=capsnet_small model.window=0": "model.window=0: takes an integer",
-    "model.window=2.5": "model.window=2.5: give an integer",
+    "model.window=2.5": "model.window=2.5: takes an integer",
     "downsample=adaptive_blur downsample.lowpass.taps=0": (
         "downsample.lowpass.taps=0: takes an integer"
     ),
@@ -196,12 +206,12 @@ WRONG = {  # words of a command → how its one line begins
     "downsample.stride=2.5": "downsample.stride=2.5: takes an integer",
     "downsample.reduce.window=x": "downsample.reduce.window=x: takes an integer",
     "model.head.units=0": "model.head.units=0: takes an integer",
-    "model.head.units=[8,2.5]": "model.head.units=2.5: takes an integer",
+    "model.head.units=[8,2.5]": "model.head.units=[8, 2.5]: takes an integer or",
     "model/head=grid model.head.pool.size=0": (
         "model.head.pool.size=0: takes an integer"
     ),
     "downsample=aps downsample.sample.norm=.inf": (
-        "downsample.sample.norm=.inf: takes a number of at least 1, or inf"
+        "downsample.sample.norm=.inf: takes a number"
     ),
     "downsample=lp downsample.reduce.p=.inf": (
         "downsample.reduce.p=.inf: takes a number"
@@ -226,25 +236,6 @@ def test_a_wrong_value_is_named_with_its_key(answers, words):
     assert answers[words].startswith(WRONG[words])
 
 
-def test_run_names():
-    assert config.run_name(["seed=0", "model=x", "root=/a", "data.dir=/b"]) == (
-        "model=x,seed=0"
-    )
-    assert config.run_name(["downsample/reduce=max"]) == "downsample.reduce=max"
-    assert config.run_name([]) == "default"
-    assert config.run_name(["model.widths=[8, 8]"]) == "model.widths=8,8"
-    long = [f"key{i}=value" for i in range(20)]
-    assert len(config.run_name(long)) == 16
-    assert config.run_name(long) == config.run_name(long[::-1])
-
-
-def test_the_digest_is_of_what_is_run_not_of_where():
-    digest = lambda *o: config.digest(config.compose(*o))  # noqa: E731
-    assert digest() == digest("root=/elsewhere", "data.dir=/there", "name=x")
-    assert digest() == digest("downsample=max")
-    assert digest() != digest("seed=1")
-
-
 def test_a_predict_function_is_found_by_name():
     assert config.located("research.tasks.metrics:correct").__name__ == "correct"
     for wrong in (
@@ -259,9 +250,3 @@ def test_a_predict_function_is_found_by_name():
 def test_what_a_setting_says_of_other_evaluators_is_passed_over():
     cfg = config.compose("setting=smoke/mnist", "eval=accuracy")
     assert set(cfg.eval) > {"accuracy"} and list(config.evals(cfg)) == ["accuracy"]
-
-
-def test_places_inside_an_evaluator_are_places():
-    digest = lambda *o: config.digest(config.compose("eval=fit", *o))  # noqa: E731
-    assert digest() == digest("data.dir=/there")
-    assert digest() != digest("data.name=other")

@@ -1,4 +1,6 @@
-"""Sweeps that survive: who runs a job, how it stands, and how a launch ends.
+"""One job among many: who runs it, how it stands, how it is stopped and resumed.
 
-Nothing here knows JAX or Hydra: a folder of run folders is all there is to look at.
+A folder of run folders is all there is to look at: there is no server and no database.
+Nothing but `following` needs JAX, and nothing Hydra. Imports `research.files`,
+`research.distributed`, `research.errors`.
 """

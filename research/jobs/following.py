@@ -1,4 +1,4 @@
-"""A job taken by several processes: the first holds its lock, the others follow."""
+"""A job run by several processes: the first holds its lock, the others follow it."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from research.jobs.lock import Held
 from research.jobs.status import attempt
 
 
-class Following:
-    """What a process that is not the first does of an `Attempt`: nothing."""
+class Follower:
+    """Stands in for an `Attempt` in every process but the first: it writes nothing."""
 
     def progress(self, step: int, total: int, batch_size: int) -> None:
-        """Leaves it to the first process to tell."""
+        """Does nothing: the first process reports progress for all."""
 
 
 @contextmanager
-def together(
+def lead_or_follow(
     folder: str | Path,
     take: Callable[[str | Path], AbstractContextManager[Any]] = attempt,
 ) -> Iterator[Any]:
-    """As `take`, of which the first process alone holds the lock and tells.
+    """Does what `take` does, with the lock held by the first process alone.
 
     Args:
       folder: the run folder.
-      take: `attempt`, or `held` where there is nothing to tell.
+      take: `attempt`, or `held` where there is no progress to report.
 
     Yields:
-      What `take` does, such as what to tell of progress; others follow.
+      What `take` yields, such as an `Attempt`; in other processes a `Follower`.
 
     Raises:
       Held: as `take`, in all processes.
@@ -39,7 +39,7 @@ def together(
     if not hosts.leads():
         if not hosts.agreed(False):
             raise Held(f"{folder}: the first process did not get this job")
-        yield Following()
+        yield Follower()
     else:
         taken = False
         try:

@@ -98,7 +98,7 @@ class Lock:
                 with os.fdopen(handle, "w") as file:
                     json.dump(dataclasses.asdict(self.owner), file)
                 now = os.stat(name).st_mtime  # by the clock of the file system
-                holder = living(self.folder / str(last), now) if last else None
+                holder = living_owner(self.folder / str(last), now) if last else None
                 if holder is not None:
                     raise Held(f"{self.folder.parent} is being run by {holder}")
                 os.link(name, self.folder / str(last + 1))
@@ -147,10 +147,10 @@ def holder(folder: str | Path) -> Owner | None:
     """Returns the living process that holds a run folder, or None."""
     place = Path(folder) / "lock"
     last = max(numbers(place), default=0)
-    return living(place / str(last), time.time()) if last else None
+    return living_owner(place / str(last), time.time()) if last else None
 
 
-def bury(folder: str | Path, job: str) -> None:
+def release_dead(folder: str | Path, job: str) -> None:
     """Releases a lock whose holder is known to be dead: its Slurm job has ended.
 
     From another machine that cannot be seen; only its heartbeat would tell, and late.
@@ -167,7 +167,7 @@ def bury(folder: str | Path, job: str) -> None:
             write_json(path, found | {"released": True})
 
 
-def living(path: Path, now: float) -> Owner | None:
+def living_owner(path: Path, now: float) -> Owner | None:
     """Returns who made a lock file, unless dead or released."""
     try:
         age = now - path.stat().st_mtime

@@ -37,7 +37,9 @@ class Owner:
         """Returns the owner that this process is."""
         pid = os.getpid()
         restarts = int(os.environ.get("SLURM_RESTART_COUNT", 0))
-        return cls(platform.node(), pid, started(pid), kernel(), slurm(), restarts)
+        return cls(
+            platform.node(), pid, start_time(pid), kernel_id(), slurm_job(), restarts
+        )
 
     def lives(self, age: float) -> bool:
         """Says whether the process still runs.
@@ -49,8 +51,8 @@ class Owner:
         Args:
           age: seconds since its last heartbeat.
         """
-        if self.kernel == kernel():
-            return started(self.pid) == self.started
+        if self.kernel == kernel_id():
+            return start_time(self.pid) == self.started
         me = Owner.current()
         if self.job and self.job == me.job and self.restarts < me.restarts:
             return False
@@ -61,7 +63,7 @@ class Owner:
         return f"pid {self.pid} on {self.host}{job}"
 
 
-def started(pid: int) -> str:
+def start_time(pid: int) -> str:
     """Returns when a process started, or "" if it is dead, be it unburied."""
     if not Path("/proc/self/stat").exists():  # no Linux
         line = ["ps", "-o", "stat=,lstart=", "-p", str(pid)]
@@ -78,13 +80,13 @@ def started(pid: int) -> str:
     return "" if state[:1] in {"Z", "X", ""} else since.strip()
 
 
-def slurm() -> str:
+def slurm_job() -> str:
     """Returns the Slurm job that this process belongs to, or ""."""
     array, task = (os.getenv(f"SLURM_ARRAY_{part}_ID") for part in ("JOB", "TASK"))
     return f"{array}_{task}" if array and task else os.getenv("SLURM_JOB_ID", "")
 
 
-def kernel() -> str:
+def kernel_id() -> str:
     """Names the running kernel and this process's space of pids."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()

@@ -36,7 +36,9 @@ def caught_signals(
         del frame
         received.append(signal.Signals(number))
 
-    before = {number: signal.signal(number, note) for number in numbers or stopping()}
+    before = {
+        number: signal.signal(number, note) for number in numbers or stop_signals()
+    }
     try:
         yield lambda: received[0] if received else None
     finally:
@@ -44,7 +46,7 @@ def caught_signals(
             signal.signal(number, handler)
 
 
-def stopping() -> tuple[signal.Signals, ...]:
+def stop_signals() -> tuple[signal.Signals, ...]:
     """Returns the signals that ask a job to save and stop."""
     slurm = (signal.SIGUSR2,) if "SLURM_JOB_ID" in os.environ else ()
     return (signal.SIGTERM, signal.SIGINT, *slurm)

@@ -158,7 +158,9 @@ class Attempt:
 
     def end(self, state: str, error: BaseException | None = None) -> None:
         """Notes how it ended."""
-        self.status = write(self.folder, self.status, state=state, **told(error))
+        self.status = write(
+            self.folder, self.status, state=state, **describe_error(error)
+        )
 
 
 @contextmanager
@@ -205,7 +207,7 @@ def attempt(folder: str | Path) -> Iterator[Attempt]:
     lock.remove()
 
 
-def told(error: BaseException | None) -> dict[str, str]:
+def describe_error(error: BaseException | None) -> dict[str, str]:
     """Returns the fields that tell of an exception."""
     if error is None:
         return {}

@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from research import config
 from research.files.atomic import write_json, write_text
-from research.jobs.following import together
+from research.jobs.following import lead_or_follow
 from research.jobs.lock import held
 from research.runs.measure import checked, measure
 from research.runs.provenance import describe, measuring
@@ -39,7 +39,7 @@ def evaluate_run(
       Held: another process trains or evaluates it.
     """
     before = trained_with(folder)
-    with together(folder, held):
+    with lead_or_follow(folder, held):
         network = load(folder)[1]
         provenance = json.loads((folder / "provenance.json").read_text())
         if moved(provenance.get("overrides", ()), overrides):
@@ -96,7 +96,7 @@ def evaluate_new(
 ) -> None:
     """Makes a folder with the rows of something that was not trained here."""
     started = time.monotonic()
-    with together(folder, held):
+    with lead_or_follow(folder, held):
         evaluators, split = config.evals(cfg), config.data(cfg).split(cfg.split)
         checked(evaluators, predict, split, cfg)
         provenance = describe(cfg, folder, choices=choices, command=command)

@@ -59,6 +59,11 @@ TABLE = {
     "train.shard_state": Kind.RESOURCE,
     "distributed": Kind.RESOURCE,
     "hydra": Kind.RESOURCE,
+    "hydra.mode": Kind.REQUEST,
+    "hydra.launcher": Kind.REQUEST,
+    "hydra.run": Kind.REQUEST,
+    "hydra.sweep": Kind.REQUEST,
+    "hydra.sweeper": Kind.REQUEST,
     "root": Kind.PLACE,
     "name": Kind.PLACE,
     "store": Kind.PLACE,
@@ -207,10 +212,15 @@ def run_name(overrides: Sequence[str]) -> str:
     return name
 
 
+def key_of(override: str) -> str:
+    """Returns the dotted key that an override on the command line sets or deletes."""
+    name = override.partition("=")[0].lstrip("+~").partition("@")[0]
+    return name.replace("/", ".")
+
+
 def _names_a_run(override: str) -> bool:
-    key = override.partition("=")[0].lstrip("+~").partition("@")[0].replace("/", ".")
     try:
-        return classify(key) is Kind.SCIENCE
+        return classify(key_of(override)) is Kind.SCIENCE
     except Unclassified:
         return True
 

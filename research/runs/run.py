@@ -12,7 +12,6 @@ done.json         written last: a folder without it is unfinished
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -26,14 +25,20 @@ from research import config
 from research.claims import rules
 from research.data.source import Dataset
 from research.distributed import hosts
-from research.errors import UserError
 from research.evals.engine.predictor import Predictor
 from research.files.atomic import write_json, write_text
 from research.files.lines import MetricsFile
-from research.jobs.following import Following, together
+from research.jobs import status
+from research.jobs.following import Follower, lead_or_follow
 from research.jobs.status import Attempt
 from research.progress import bar, say
 from research.runs.measure import checked, measure
+from research.runs.outcome import (
+    finish,
+    is_done,
+    read_config,
+    require_same_training,
+)
 from research.runs.provenance import describe
 from research.tasks import losses
 from research.tasks.metrics import correct, cross_entropy
@@ -68,11 +73,9 @@ def run(
       Held: another process runs it.
       Interrupted: a signal came; the run is saved and the same command goes on with it.
     """
-    done = finished(cfg, folder)
-    if not hosts.agreed(done is not None):
-        with together(folder) as job:
-            done = finished(cfg, folder)  # somebody may have ended it meanwhile
-            if not hosts.agreed(done is not None):
+    if not hosts.agreed(is_done(folder, cfg)):
+        with lead_or_follow(folder) as job:
+            if not hosts.agreed(is_done(folder, cfg)):  # nobody else was faster
                 return attempted(
                     cfg,
                     folder,
@@ -82,13 +85,13 @@ def run(
                     overrides=overrides,
                 )
     say(f"{folder}: done already")
-    return done
+    return status.done(folder) or {}
 
 
 def attempted(
     cfg: DictConfig,
     folder: Path,
-    job: Attempt | Following,
+    job: Attempt | Follower,
     *,
     choices: Mapping[str, str],
     command: str,
@@ -96,6 +99,8 @@ def attempted(
 ) -> dict[str, Any]:
     """Trains and evaluates a network, as the only one who does; see `run`."""
     started = time.monotonic()
+    if Checkpoints(folder / "checkpoints").steps() or status.done(folder):
+        require_same_training(folder, cfg)
     data = config.data(cfg)
     network = config.network(cfg, rngs=nnx.Rngs(cfg.seed))
     parameters, evaluators = count(network), config.evals(cfg)
@@ -113,14 +118,13 @@ def attempted(
     write_json(folder / "provenance.json", provenance)
     network = trained(cfg, network, data, folder, job, total)
     measure(evaluators, network, measured, folder, provenance, cfg)
-    done = {
-        "config_sha256": config.digest(cfg),
-        "steps": total,
-        "parameters": parameters,
-        "seconds": round(time.monotonic() - started, 2),
-    }
-    write_json(folder / "done.json", done)
-    return done
+    return finish(
+        folder,
+        cfg,
+        steps=total,
+        parameters=parameters,
+        seconds=round(time.monotonic() - started, 2),
+    )
 
 
 def trained(
@@ -128,7 +132,7 @@ def trained(
     network: nnx.Module,
     data: Dataset,
     folder: Path,
-    job: Attempt | Following,
+    job: Attempt | Follower,
     total: int,
 ) -> nnx.Module:
     """Returns the network after `total` steps, from the folder's last checkpoint."""
@@ -176,38 +180,8 @@ def load(folder: Path) -> tuple[DictConfig, nnx.Module]:
 
 
 def trained_with(folder: Path) -> DictConfig:
-    """Returns the config of a run folder.
-
-    Raises:
-      UserError: it is none.
-    """
-    if not (folder / "config.yaml").is_file():
-        raise UserError(
-            f"run_dir={folder} is no run folder: it has no config.yaml; give one that "
-            "scripts/train.py made, such as run_dir=outputs/runs/default"
-        )
-    return OmegaConf.load(folder / "config.yaml")
-
-
-def finished(cfg: DictConfig, folder: Path) -> dict[str, Any] | None:
-    """Returns what `done.json` says, or None if the run is not done.
-
-    A folder in which nothing was saved yet is free to be taken.
-
-    Raises:
-      UserError: the folder holds a run of another config.
-    """
-    path = folder / "done.json"
-    if path.is_file() or Checkpoints(folder / "checkpoints").steps():
-        before = OmegaConf.load(folder / "config.yaml")
-        if config.digest(before) != config.digest(cfg):
-            theirs, ours = config.flat(before), config.flat(cfg)
-            key = next(k for k in theirs | ours if theirs.get(k) != ours.get(k))
-            raise UserError(
-                f"{folder} holds a run of another config: {key} was {theirs.get(key)} "
-                f"and is {ours.get(key)}; choose another name=…, or remove it"
-            )
-    return json.loads(path.read_text()) if path.is_file() else None
+    """Returns the config of a run folder; raises UserError if it is none."""
+    return OmegaConf.create(read_config(folder))
 
 
 def count(network: nnx.Module) -> int:

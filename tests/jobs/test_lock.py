@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from research.jobs import owner
-from research.jobs.lock import Held, Lock, Lost, bury, held, holder, numbers
+from research.jobs.lock import Held, Lock, Lost, held, holder, numbers, release_dead
 from research.jobs.owner import SILENCE, Owner
 
 HOLD = """
@@ -140,9 +140,9 @@ def test_a_requeued_slurm_job_takes_its_own_lock(tmp_path, monkeypatch):
 
 def test_a_job_that_slurm_says_is_over_holds_nothing(tmp_path):
     pretend(tmp_path, kernel="another", job="42_1")
-    bury(tmp_path, "42_2")
+    release_dead(tmp_path, "42_2")
     assert holder(tmp_path).job == "42_1"
-    bury(tmp_path, "42_1")
+    release_dead(tmp_path, "42_1")
     assert holder(tmp_path) is None
     Lock(tmp_path)
 
@@ -150,7 +150,7 @@ def test_a_job_that_slurm_says_is_over_holds_nothing(tmp_path):
 def test_who_was_silent_for_long_finds_out(tmp_path, monkeypatch):
     lock = Lock(tmp_path)
     lock.check()
-    monkeypatch.setattr(owner, "started", lambda pid: "")  # others think it is dead
+    monkeypatch.setattr(owner, "start_time", lambda pid: "")  # others think it is dead
     Lock(tmp_path)
     lock.check()  # not silent for long: no look at the disk
     lock._beaten -= SILENCE

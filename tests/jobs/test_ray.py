@@ -72,7 +72,7 @@ def test_a_sweep_on_ray(tmp_path):
     again = subprocess.run(
         command(root), env=environment, capture_output=True, text=True
     )
-    assert "4 done already, 1 failed: run again, 1 gone on with" in again.stderr
+    assert "4 done already, 1 failed: run again, 1 resumed" in again.stderr
     assert again.returncode == 2 and "1 of 2 jobs left no result" in again.stderr
     assert read(stopped).state == "done" and read(stopped).attempts == 2
     subprocess.run(sweep(whole, 5, EPOCHS), env=environment, check=True)

@@ -14,7 +14,7 @@ from research.jobs import overview, status
 from research.jobs.job import Job
 from research.jobs.lock import Held, Lock, holder
 from research.jobs.objective import objective
-from research.jobs.owner import started
+from research.jobs.owner import start_time
 from research.jobs.status import Status, attempt, observe, queue, read, write
 
 RUN = """
@@ -95,7 +95,7 @@ def test_a_killed_job_is_seen_as_failed(tmp_path):
 def test_who_lost_its_lock_says_no_more(tmp_path, monkeypatch):
     with pytest.raises(UserError, match="another has taken"), attempt(tmp_path) as job:
         with monkeypatch.context() as patch:
-            patch.setattr("research.jobs.owner.started", lambda pid: "")
+            patch.setattr("research.jobs.owner.start_time", lambda pid: "")
             Lock(tmp_path)
         taken = write(tmp_path, Status(owner="another"))
         job.lock._beaten -= 1000
@@ -183,7 +183,7 @@ def test_a_job_stops_when_its_launcher_is_killed(tmp_path):
             assert time.monotonic() < end
             time.sleep(0.01)
         launcher.kill()
-    while started(child):
+    while start_time(child):
         assert time.monotonic() < end, "an orphan"
         time.sleep(0.01)
 

@@ -9,7 +9,12 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from hydra_plugins.launchers._planned import Planned, PlannedLauncher, ended, how
+from hydra_plugins.launchers._sweep import (
+    Plan,
+    SweepLauncher,
+    describe_end,
+    describe_exit,
+)
 
 from research.errors import UserError
 from research.jobs.lock import holder
@@ -18,7 +23,7 @@ from research.progress import say
 LOOK = 0.05  # seconds between two looks at the processes
 
 
-class Local(PlannedLauncher):
+class Local(SweepLauncher):
     """Runs at most `jobs` at a time; the death of a process costs its own job only.
 
     Args:
@@ -41,10 +46,10 @@ class Local(PlannedLauncher):
                 f"hydra.launcher.jobs={jobs}: takes an integer of at least 1"
             )
 
-    def execute(self, jobs: Sequence[Planned]) -> Mapping[Path, str]:
+    def execute(self, jobs: Sequence[Plan]) -> Mapping[Path, str]:
         """Runs jobs; stops them, saved, when this process is told to stop."""
         waiting, free = deque(jobs), deque(range(self.jobs))
-        running: dict[int, tuple[Planned, subprocess.Popen[bytes]]] = {}
+        running: dict[int, tuple[Plan, subprocess.Popen[bytes]]] = {}
         ends: dict[Path, str] = {}
         try:
             while waiting or running:
@@ -59,9 +64,10 @@ class Local(PlannedLauncher):
                         continue
                     del running[slot]
                     free.append(slot)
-                    ends[job.folder] = how(job, process.returncode)
+                    ends[job.folder] = describe_exit(job, process.returncode)
                     left = len(waiting) + len(running)
-                    say(f"{job.folder}: {ended(job, ends[job.folder])}; {left} to go")
+                    end = describe_end(job, ends[job.folder])
+                    say(f"{job.folder}: {end}; {left} to go")
         finally:
             for _, process in running.values():
                 process.terminate()
@@ -69,7 +75,7 @@ class Local(PlannedLauncher):
                 process.wait()
         return ends
 
-    def start(self, job: Planned, slot: int) -> subprocess.Popen[bytes]:
+    def start(self, job: Plan, slot: int) -> subprocess.Popen[bytes]:
         """Starts a job with its share of the cores."""
         given = {
             name: str(value).replace("{slot}", str(slot))

@@ -8,7 +8,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hydra_plugins.launchers._planned import Planned, PlannedLauncher, ended, how
+from hydra_plugins.launchers._sweep import (
+    Plan,
+    SweepLauncher,
+    describe_end,
+    describe_exit,
+)
 from omegaconf import DictConfig, OmegaConf
 
 from research.errors import UserError
@@ -16,7 +21,7 @@ from research.jobs.job import Job
 from research.progress import say
 
 
-class Ray(PlannedLauncher):
+class Ray(SweepLauncher):
     """Gives what is left to Ray, which starts a job again whose process is killed.
 
     Args:
@@ -38,7 +43,7 @@ class Ray(PlannedLauncher):
         self.init = own if address is None else {"address": address}
         self.remote: dict[str, Any] = OmegaConf.to_container(remote)
 
-    def execute(self, jobs: Sequence[Planned]) -> Mapping[Path, str]:
+    def execute(self, jobs: Sequence[Plan]) -> Mapping[Path, str]:
         """Runs jobs; a job that Ray gives up costs no other."""
         import ray
         from ray.exceptions import RayError
@@ -60,10 +65,11 @@ class Ray(PlannedLauncher):
             (first, *_), _ = ray.wait(list(waiting), num_returns=1)
             job = waiting.pop(first)
             try:
-                ends[job.folder] = how(job, ray.get(first))
+                ends[job.folder] = describe_exit(job, ray.get(first))
             except RayError as error:
                 ends[job.folder] = " ".join(str(error).split())
-            say(f"{job.folder}: {ended(job, ends[job.folder])}; {len(waiting)} to go")
+            end = describe_end(job, ends[job.folder])
+            say(f"{job.folder}: {end}; {len(waiting)} to go")
         return ends
 
 

@@ -2,23 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from hydra._internal.core_plugins.basic_launcher import BasicLauncher
-from hydra_plugins.launchers._planned import Planned, PlannedLauncher
+from hydra_plugins.launchers._sweep import Plan, SweepLauncher
+
+from research.runs.identity import arm
+
+ARMS = 8  # whose compiled programs are kept in memory at a time
 
 
-class Serial(PlannedLauncher):
+class Serial(SweepLauncher):
     """Hydra's own launcher for the jobs that are left."""
 
-    def execute(self, jobs: Sequence[Planned]) -> Mapping[Path, str]:
+    def execute(self, jobs: Sequence[Plan]) -> Mapping[Path, str]:
         """Runs jobs; what is a bug is raised when all have run."""
         launcher = BasicLauncher()
         launcher.setup(
             hydra_context=self.context, task_function=self.task, config=self.config
         )
-        made = launcher.launch([job.overrides for job in jobs], jobs[0].number)
+        made = []
+        for part in by_arms(jobs):
+            overrides = [job.overrides for job in part]
+            made += launcher.launch(overrides, part[0].number)
+            if "jax" in sys.modules:
+                import jax
+
+                jax.clear_caches()  # the next arms need other programs
         for one in made:
             _ = one.return_value
         return {}
+
+
+def by_arms(jobs: Sequence[Plan]) -> Iterator[list[Plan]]:
+    """Yields jobs in order, in parts of at most `ARMS` arms."""
+    part: list[Plan] = []
+    arms: set[str] = set()
+    for job in jobs:
+        arms.add(arm(job.cfg))
+        if len(arms) > ARMS:
+            yield part
+            part, arms = [], {arm(job.cfg)}
+        part.append(job)
+    if part:
+        yield part

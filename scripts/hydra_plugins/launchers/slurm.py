@@ -17,19 +17,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hydra_plugins.launchers._planned import Planned, PlannedLauncher
+from hydra_plugins.launchers._sweep import Plan, SweepLauncher
 from omegaconf import OmegaConf
 
 from research.errors import UserError
 from research.files.atomic import write_json
 from research.jobs import status
-from research.jobs.lock import bury
+from research.jobs.lock import release_dead
 from research.progress import say
 
 NOTE = "slurm.json"  # in a run folder: which Slurm job it was submitted as
 
 
-class Slurm(PlannedLauncher):
+class Slurm(SweepLauncher):
     """Submits what is left and watches it.
 
     Args:
@@ -88,11 +88,11 @@ class Slurm(PlannedLauncher):
         }
         self.parameters = {k: v for k, v in wanted.items() if v is not None}
 
-    def takes(self, job: Planned) -> bool:
+    def may_run(self, job: Plan) -> bool:
         """Also those that run already, submitted by a launch that has ended since."""
-        return super().takes(job) or submitted(job.folder) in (queued() or set())
+        return super().may_run(job) or submitted(job.folder) in (queued() or set())
 
-    def execute(self, jobs: Sequence[Planned]) -> Mapping[Path, str]:
+    def execute(self, jobs: Sequence[Plan]) -> Mapping[Path, str]:
         """Submits jobs that are not in the queue yet; waits until none is there."""
         queue = queued() or set()
         new = [job for job in jobs if submitted(job.folder) not in queue]
@@ -108,12 +108,12 @@ class Slurm(PlannedLauncher):
         for job in jobs:
             known = status.read(job.folder)
             if not job.done and known is not None and not known.ended:
-                bury(job.folder, ids[job.folder])
+                release_dead(job.folder, ids[job.folder])
                 log = self.sweep / ".submitit"
                 ends[job.folder] = f"Slurm job {ids[job.folder]} is gone; see {log}"
         return ends
 
-    def submit(self, jobs: Sequence[Planned]) -> None:
+    def submit(self, jobs: Sequence[Plan]) -> None:
         """Submits one array, and notes in each folder which task it is."""
         import submitit
 

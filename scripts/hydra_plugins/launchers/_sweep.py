@@ -1,4 +1,8 @@
-"""What all launchers share: skip what is done, share what is not, account for all."""
+"""What all launchers have in common: skip what is done, share what is not.
+
+A launch looks at every run folder before it starts a job, so that repeating a command
+finds what is done, goes on with what is not, and starts what is missing.
+"""
 
 from __future__ import annotations
 
@@ -19,22 +23,21 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
-from research import config
 from research.errors import UserError
 from research.jobs import status
 from research.jobs.job import Job
 from research.jobs.lock import holder
 from research.jobs.objective import objective
 from research.progress import say
+from research.runs.identity import Kind, classify, key_of
+from research.runs.outcome import is_done, is_trained
 
 POLL = 1.0  # seconds between two looks at jobs that others run
 RETRY = ("all", "failed", "none")
-OURS = ("hydra.mode", "hydra/launcher", "hydra.launcher", "hydra/sweeper")
-OURS += ("hydra.sweeper", "hydra.sweep.", "hydra.run.")  # of the sweep, not of a job
 
 
 @dataclasses.dataclass(frozen=True)
-class Planned:
+class Plan:
     """A job of this launch.
 
     Attributes:
@@ -52,11 +55,10 @@ class Planned:
     @property
     def done(self) -> bool:
         """Whether its result is there."""
-        done = status.done(self.folder)
-        return done is not None and done.get("config_sha256") == config.digest(self.cfg)
+        return is_done(self.folder, self.cfg)
 
     @property
-    def verdict(self) -> str:
+    def decision(self) -> str:
         """What this launch does with it, and why."""
         retry = self.cfg.get("retry", "all")
         if retry not in RETRY:
@@ -70,7 +72,9 @@ class Planned:
             return "not failed: left alone"
         if holder(self.folder) is not None:
             return "run by others"
-        return "gone on with" if (self.folder / "checkpoints").exists() else "started"
+        if is_trained(self.folder, self.cfg):
+            return "measured"
+        return "resumed" if (self.folder / "checkpoints").exists() else "started"
 
 
 class Failure(JobReturn):
@@ -86,7 +90,7 @@ class Failure(JobReturn):
         self._return_value = value
 
 
-class PlannedLauncher(Launcher):
+class SweepLauncher(Launcher):
     """Launches what is left to do of a sweep, and waits until all of it has ended."""
 
     def setup(
@@ -110,28 +114,28 @@ class PlannedLauncher(Launcher):
         self.sweep = Path(str(self.config.hydra.sweep.dir))
         self.sweep.mkdir(parents=True, exist_ok=True)
         jobs = [self.plan(*job) for job in enumerate(job_overrides, initial_job_idx)]
-        verdicts = {job.folder: (job.verdict, job) for job in jobs}
-        counts = Counter(verdict for verdict, _ in verdicts.values())
-        parts = ", ".join(f"{n} {verdict}" for verdict, n in sorted(counts.items()))
+        decisions = {job.folder: (job.decision, job) for job in jobs}
+        counts = Counter(decision for decision, _ in decisions.values())
+        parts = ", ".join(f"{n} {decision}" for decision, n in sorted(counts.items()))
         say(f"{self.sweep}: {len(jobs)} jobs: {parts}")
         todo = [
             job
-            for verdict, job in verdicts.values()
-            if verdict != "done already" and not verdict.endswith("left alone")
+            for decision, job in decisions.values()
+            if decision != "done already" and not decision.endswith("left alone")
         ]
         ran = list(todo)
         for job in todo:
             status.queue(job.folder)
         while todo:
-            free = [job for job in todo if self.takes(job)]
+            free = [job for job in todo if self.may_run(job)]
             ends = self.execute(free) if free else {}
             for job in free:
-                settle(job.folder, ends.get(job.folder, ""))
+                record_end(job.folder, ends.get(job.folder, ""))
             ours = {job.folder for job in free if holder(job.folder) is None}
-            todo = orphans([job for job in todo if job.folder not in ours])
+            todo = await_others([job for job in todo if job.folder not in ours])
         return self.results(jobs, ran)
 
-    def plan(self, number: int, overrides: Sequence[str]) -> Planned:
+    def plan(self, number: int, overrides: Sequence[str]) -> Plan:
         """Returns a job with its folder, as it will find it itself."""
         cfg = self.context.config_loader.load_sweep_config(self.config, list(overrides))
         before = HydraConfig.instance().cfg
@@ -142,34 +146,34 @@ class PlannedLauncher(Launcher):
             HydraConfig.instance().cfg = before
         OmegaConf.set_struct(cfg, False)
         del cfg["hydra"]
-        return Planned(number, tuple(overrides), cfg, place.absolute())
+        return Plan(number, tuple(overrides), cfg, place.absolute())
 
-    def takes(self, job: Planned) -> bool:
+    def may_run(self, job: Plan) -> bool:
         """Whether a job is this launch's to run: nobody else does."""
         return holder(job.folder) is None
 
     @abstractmethod
-    def execute(self, jobs: Sequence[Planned]) -> Mapping[Path, str]:
+    def execute(self, jobs: Sequence[Plan]) -> Mapping[Path, str]:
         """Runs jobs to their ends.
 
         Returns:
           By run folder, how those ended that did not end well and could not say so.
         """
 
-    def command(self, job: Planned, cpus: int = 0) -> Job:
-        """Returns the command of a job, which takes no part of the sweep's own."""
+    def command(self, job: Plan, cpus: int = 0) -> Job:
+        """Returns the command of a job, without the options of the sweep itself."""
         given = self.config.hydra.overrides.hydra
-        kept = [line for line in given if not line.lstrip("+~").startswith(OURS)]
+        kept = [line for line in given if classify(key_of(line)) is not Kind.REQUEST]
         folder = str(job.folder).replace("'", "\\'")
         own = ["hydra.mode=RUN", f"hydra.run.dir='{folder}'"]
         return Job(
             folder=job.folder,
             script=os.path.abspath(sys.argv[0]),
-            arguments=(*self.places(), *job.overrides, *kept, *own),
+            arguments=(*self.config_dirs(), *job.overrides, *kept, *own),
             cpus=cpus,
         )
 
-    def places(self) -> list[str]:
+    def config_dirs(self) -> list[str]:
         """Returns the options by which the command line chose other config files."""
         sources = self.config.hydra.runtime.config_sources
         return [
@@ -179,9 +183,7 @@ class PlannedLauncher(Launcher):
             for word in ("--config-dir", source.path)
         ]
 
-    def results(
-        self, jobs: Sequence[Planned], ran: Sequence[Planned]
-    ) -> list[JobReturn]:
+    def results(self, jobs: Sequence[Plan], ran: Sequence[Plan]) -> list[JobReturn]:
         """Returns what became of each job; what ran and has no result is a failure."""
         lost = [job for job in ran if not job.done and status.read(job.folder)]
         error = failure(lost, ran, self.sweep) if lost else None
@@ -200,7 +202,7 @@ class PlannedLauncher(Launcher):
         return returns
 
 
-def settle(folder: Path, how: str) -> None:
+def record_end(folder: Path, how: str) -> None:
     """Writes down the end of a job that could not do so itself."""
     known = status.read(folder)
     if known is None or known.ended or holder(folder) is not None:
@@ -211,26 +213,26 @@ def settle(folder: Path, how: str) -> None:
         (folder / "status.json").unlink()
 
 
-def how(job: Planned, code: int) -> str:
-    """Says how a process ended; nothing where it ended well."""
+def describe_exit(job: Plan, code: int) -> str:
+    """Returns how a process ended, or "" where it ended well."""
     killed = code < 0
     text = f"killed by {signal.Signals(-code).name}" if killed else f"status {code}"
     return f"{text}; see {job.folder}/log.txt" if code else ""
 
 
-def ended(job: Planned, end: str) -> str:
-    """Says how a job stands after its process ended."""
+def describe_end(job: Plan, end: str) -> str:
+    """Returns how a job stands after its process ended."""
     other = holder(job.folder)
     if other is not None:
         return f"left to {other}"
-    settle(job.folder, end)
+    record_end(job.folder, end)
     known = status.read(job.folder)
     if known is None:
         return end or "ended"
     return f"{known.state}: {known.error}" if known.error else known.state
 
 
-def orphans(jobs: Sequence[Planned]) -> list[Planned]:
+def await_others(jobs: Sequence[Plan]) -> list[Plan]:
     """Waits for jobs that others run; returns those that were killed or stopped."""
     for job in jobs:
         other = holder(job.folder)
@@ -243,7 +245,7 @@ def orphans(jobs: Sequence[Planned]) -> list[Planned]:
     return [job for job, found in known if not job.done and found.state not in ends]
 
 
-def failure(lost: Sequence[Planned], ran: Sequence[Planned], sweep: Path) -> UserError:
+def failure(lost: Sequence[Plan], ran: Sequence[Plan], sweep: Path) -> UserError:
     """Returns what to tell of the jobs that left no result."""
     found = [(job, status.observe(job.folder) or status.Status()) for job in lost]
     counts = Counter(known.state for _, known in found)

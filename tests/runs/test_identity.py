@@ -1,0 +1,214 @@
+"""What makes two runs the same: every key has a class, and what follows from it."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from research import config
+from research.runs import identity
+from research.runs.identity import Kind, classify, run_name, science, training_digest
+
+CONF = Path(__file__).parents[2] / "conf"
+GIVEN = {  # what an option needs besides itself
+    "data": ["data.name=x", "data.classes=2", "data.shape=[32,32,3]"],
+}
+GROUPS = {  # group → directory of its options, with those below a model
+    "data": "data",
+    "data/stream": "data/stream",
+    "downsample": "downsample",
+    "downsample/reduce": "downsample/reduce",
+    "downsample/lowpass": "downsample/lowpass",
+    "downsample/sample": "downsample/sample",
+    "loss": "loss",
+    "optim": "optim",
+    "optim/schedule": "optim/schedule",
+    "augment": "augment",
+    "model": "model",
+    "model/head": "model/head",
+    "eval": "eval",
+    "setting": "setting/cpu",
+}
+
+
+def options(group):
+    names = sorted(path.stem for path in (CONF / GROUPS[group]).glob("*.yaml"))
+    above = "cpu/" if group == "setting" else ""
+    return [f"{above}{name}" for name in names if not name.startswith("base")]
+
+
+def composed():
+    """Every config that an option of any group makes, for training and evaluation."""
+    yield from (config.compose(config=name) for name in ("train", "eval"))
+    for group in GROUPS:
+        for option in options(group):
+            yield config.compose(f"{group}={option}", *GIVEN.get(group, ()))
+    yield config.compose("experiment=demo")
+
+
+def test_every_key_of_every_config_is_in_a_class():
+    seen = set()
+    for cfg in composed():
+        for key in identity.flatten(cfg):
+            seen.add(classify(key))
+    assert seen == set(Kind)
+
+
+def test_a_key_in_no_class_is_a_bug():
+    with pytest.raises(identity.Unclassified, match="surprise"):
+        classify("surprise.key")
+
+
+@pytest.mark.parametrize(
+    "key, kind",
+    [
+        ("data.dir", Kind.PLACE),
+        ("data.directory", Kind.SCIENCE),  # no entry, but below `data`
+        ("eval.fit.data.dir", Kind.PLACE),
+        ("eval.fit.data.name", Kind.MEASUREMENT),
+        ("eval.shift.batch", Kind.MEASUREMENT),
+        ("data.stream.workers", Kind.RESOURCE),
+        ("data.stream.crop.area", Kind.SCIENCE),
+        ("train.epochs", Kind.SCIENCE),
+        ("train.shard_state", Kind.RESOURCE),
+        ("hydra.launcher.jobs", Kind.REQUEST),
+        ("hydra.job_logging", Kind.RESOURCE),
+        ("retry", Kind.REQUEST),
+    ],
+)
+def test_the_longest_entry_decides(key, kind):
+    assert classify(key) is kind
+
+
+RECOVERED = [  # what people add to get a broken sweep through, or run it elsewhere
+    ["retry=failed"],
+    ["objective=train.loss"],
+    ["train.shard_state=true"],
+    ["train.checkpoint_seconds=5", "train.device_bytes=1"],
+    ["distributed.coordinator=localhost:1", "distributed.processes=2"],
+    ["data.manual_dir=/files", "data.dir=/elsewhere", "root=/out", "name=other"],
+    ["++retry=none", "hydra.verbose=true"],
+    ["eval=orbit", "split=validation"],
+]
+
+
+@pytest.mark.parametrize("more", RECOVERED, ids=" ".join)
+def test_what_only_gets_a_run_through_changes_neither_run_nor_name(more):
+    plain = ["downsample=max_blur", "seed=3"]
+    before, after = config.compose(*plain), config.compose(*plain, *more)
+    assert training_digest(before) == training_digest(after)
+    assert identity.arm(before) == identity.arm(after)
+    assert run_name(plain) == run_name([*plain, *more])
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        ["seed=4"],
+        ["train.epochs=3"],
+        ["optim=sgd"],
+        ["downsample/lowpass=ideal"],
+        ["model/head=gap"],
+        ["loss.label_smoothing=0.1"],
+        ["data.train_examples=10"],
+        ["data.validation_examples=10"],
+    ],
+    ids=" ".join,
+)
+def test_what_decides_the_weights_changes_both(more):
+    assert training_digest(config.compose()) != training_digest(config.compose(*more))
+    assert run_name([]) != run_name(more)
+
+
+def test_another_spelling_is_the_same_run():
+    spellings = [
+        ["downsample=max3"],
+        ["downsample=max", "downsample/reduce=max3"],
+        ["downsample.reduce.window=3"],
+        ["downsample.reduce.window=3.0", "++seed=0"],
+    ]
+    assert len({training_digest(config.compose(*one)) for one in spellings}) == 1
+
+
+def test_seeds_are_runs_of_one_arm():
+    runs = [config.compose(f"seed={seed}") for seed in (0, 1)]
+    assert len({identity.arm(one) for one in runs}) == 1
+    assert len({training_digest(one) for one in runs}) == 2
+
+
+def test_an_evaluator_is_its_parameters_and_its_split():
+    plain = config.compose("eval=[shift,fit]")
+    known = {name: identity.evaluator_digest(plain, name) for name in ("shift", "fit")}
+
+    def changed(*more):
+        now = config.compose("eval=[shift,fit]", *more)
+        return {n for n in known if identity.evaluator_digest(now, n) != known[n]}
+
+    assert changed("eval.shift.max_shift=2") == {"shift"}
+    assert changed("eval.fit.examples=7") == {"fit"}
+    assert changed("split=validation", "data.validation_examples=9") == {"shift", "fit"}
+    assert changed("data.dir=/there", "model=tiny", "seed=1") == set()
+
+
+def test_objects_count_by_name_so_modules_can_move():
+    cfg = identity.flatten(config.compose("model=resnet20", "downsample=aps"))
+    moved = {
+        key: value.replace("research.", "research.some.other.room.")
+        if isinstance(value, str)
+        else value
+        for key, value in cfg.items()
+    }
+    assert moved != cfg
+    assert training_digest(moved) == training_digest(cfg)
+    replaced = cfg | {"downsample.reduce._target_": "mine.Identity"}
+    assert training_digest(replaced) != training_digest(cfg), "not ours, though alike"
+
+
+def test_a_default_can_be_added(monkeypatch):
+    before = identity.flatten(config.compose())
+    after = before | {"optim.nesterov": False}
+    assert training_digest(before) != training_digest(after)
+    monkeypatch.setitem(identity.ABSENT, "optim.nesterov", False)
+    assert training_digest(before) == training_digest(after)
+    used = before | {"optim.nesterov": True}
+    assert training_digest(before) != training_digest(used)
+    assert identity.difference(before, used) == ("optim.nesterov", False, True)
+
+
+def test_an_object_can_be_renamed(monkeypatch):
+    before = identity.flatten(config.compose("downsample=max"))
+    after = before | {
+        "downsample.reduce._target_": "research.downsample.reduce.Maximum"
+    }
+    assert training_digest(before) != training_digest(after)
+    monkeypatch.setitem(identity.FORMERLY, "Maximum", "Max")
+    assert training_digest(before) == training_digest(after)
+
+
+def test_no_path_of_code_is_in_the_science():
+    for model in options("model"):
+        for key, value in science(config.compose(f"model={model}")).items():
+            assert "_target_" not in key and "research" not in str(value), (key, value)
+
+
+def test_nested_flat_and_composed_configs_are_one(tmp_path):
+    from omegaconf import OmegaConf
+
+    cfg = config.compose("model=vit_tiny")
+    text = OmegaConf.to_yaml(cfg, resolve=True)
+    forms = [cfg, identity.flatten(cfg), yaml.safe_load(text)]
+    assert len({training_digest(form) for form in forms}) == 1
+
+
+def test_names_of_folders():
+    words = ["seed=0", "model=x", "root=/a", "data.dir=/b"]
+    assert run_name(words) == run_name(words[::-1]) == "model=x,seed=0"
+    assert run_name(["downsample/reduce=max"]) == "downsample.reduce=max"
+    assert run_name(["setting=cpu/mnist", "+model.new=1"]) == (
+        "+model.new=1,setting=cpu.mnist"
+    )
+    assert run_name([]) == "default"
+    assert run_name(["model.widths=[8, 8]"]) == "model.widths=8,8"
+    long = [f"key{i}=value" for i in range(20)]
+    assert len(run_name(long)) == 16
+    assert run_name(long) == run_name(long[::-1])
