@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from command import command
 from hydra.core.hydra_config import HydraConfig
-from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 if TYPE_CHECKING:
@@ -74,10 +73,12 @@ SAVERS = {"table": save_table, "figure": save_figure, "page": save_page}
 
 def chosen(cfg: DictConfig, group: str) -> Iterator[tuple[str, Maker]]:
     """Yields a group's makers, unless the command line chooses from others only."""
+    from research.config import build
+
     overridden = {line.partition("=")[0] for line in HydraConfig.get().overrides.task}
     if group in overridden or not overridden & SAVERS.keys():
         for name, node in cfg[group].items():
-            yield name, instantiate(node)
+            yield name, build(node)
 
 
 if __name__ == "__main__":

@@ -20,14 +20,9 @@ def format_interval(
     """Returns `4.2 [1.1, 7.3]`, without brackets where there is no interval."""
     if effect is None:
         return MISSING
-    if not has_interval(low, high):
+    if low is None or high is None or low == high:
         return format_effect(effect)
     return f"{format_effect(effect)} [{format_effect(low)}, {format_effect(high)}]"
-
-
-def has_interval(low: float | None, high: float | None) -> bool:
-    """Whether there is an interval that is more than a point."""
-    return None not in (low, high) and bool(low != high)
 
 
 def format_number(value: float) -> str:

@@ -19,8 +19,9 @@ from research.report.figures.style import (
     BLACK,
     BLUE,
     GREY,
+    WIDTHS,
+    Width,
     add_caption,
-    inches,
     styled,
     title_panel,
 )
@@ -41,7 +42,7 @@ class Mark(NamedTuple):
 
 
 @styled
-def draw(results: Results, *, claim: str, width: str = "two") -> Figure:
+def draw(results: Results, *, claim: str, width: Width = "two") -> Figure:
     """Draws a panel of the arms' values, then one of the contrasts for each unit.
 
     Args:
@@ -57,7 +58,7 @@ def draw(results: Results, *, claim: str, width: str = "two") -> Figure:
     if not panels:
         raise UserError(f"no rows of {claim}; run `{verdict.command}`")
     heights = [sum(map(count_lines, marks)) + 4 for marks in panels.values()]
-    size = (inches(width), LINE * sum(heights) + 0.5)
+    size = (WIDTHS[width], LINE * sum(heights) + 0.5)
     figure = Figure(size, dpi=200)  # as it is saved: small text is wider there
     grid = figure.subplots(
         len(panels), squeeze=False, gridspec_kw={"height_ratios": heights}

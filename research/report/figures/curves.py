@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from research.errors import UserError
 from research.report.estimates import format_range, format_seeds
 from research.report.figures.style import (
+    Width,
     add_caption,
     add_legend,
     create_axes,
@@ -27,7 +28,7 @@ def draw(
     results: Results,
     *,
     splits: Sequence[str] = ("train", "validation", "test"),
-    width: str = "two",
+    width: Width = "two",
 ) -> Figure:
     """Draws the mean over seeds with their range; a column of panels for each split.
 

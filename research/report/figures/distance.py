@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from research.report.estimates import describe_estimates, estimate_proportions
 from research.report.figures.lines import draw_lines, number_ticks
 from research.report.figures.style import (
+    Width,
     add_caption,
     label_percent,
     style_arms,
@@ -27,7 +28,7 @@ def draw(
     protocols: Sequence[str] = ("circular", "zero"),
     split: str = "test",
     fewest_seeds: int = 3,
-    width: str = "two",
+    width: Width = "two",
 ) -> Figure:
     """Draws a line per arm and a panel per protocol that has rows.
 

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from research.report.figures.style import SMALL, add_caption, create_axes, styled
+from research.report.figures.style import SMALL, Width, add_caption, create_axes, styled
 from research.report.results import Results
 
 ARROWS = {
@@ -25,7 +25,7 @@ def draw(
     images: int = 4,
     seed: int | None = None,
     split: str = "test",
-    width: str = "two",
+    width: Width = "two",
 ) -> Figure:
     """Draws a line of pairs, image and shifted image, for each arm.
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pandas as pd
 from matplotlib.figure import Figure
 
-from research.errors import UserError
 from research.report.estimates import describe_estimates, estimate_means
 from research.report.figures.lines import draw_lines, name_stages, number_ticks
-from research.report.figures.style import add_caption, style_arms, styled
+from research.report.figures.style import Width, add_caption, style_arms, styled
 from research.report.results import Results
 
 LABELS = {"error": "‖T F(x) − F(T x)‖ / ‖F(x)‖", "cosine": "Cosine"}
@@ -18,10 +19,10 @@ LABELS = {"error": "‖T F(x) − F(T x)‖ / ‖F(x)‖", "cosine": "Cosine"}
 def draw(
     results: Results,
     *,
-    measure: str = "error",
+    measure: Literal["error", "cosine"] = "error",
     split: str = "test",
     fewest_seeds: int = 3,
-    width: str = "two",
+    width: Width = "two",
 ) -> Figure:
     """Draws a panel for each shift.
 
@@ -33,10 +34,8 @@ def draw(
       width: `one` or `two` columns.
 
     Raises:
-      UserError: there are no rows of `layers`, or no such measure.
+      UserError: there are no rows of `layers`.
     """
-    if measure not in LABELS:
-        raise UserError(f"measure={measure}: there are {', '.join(LABELS)}")
     params = ("index", "part", "stride", "shift", "grid")
     found = results.select("layers", measure, *params, split=split)
     by = ["arm", "index", "part", "stride"]

@@ -10,10 +10,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from research.report.figures.style import (
+    WIDTHS,
     ArmStyle,
+    Width,
     add_legend,
     create_axes,
-    inches,
     title_panel,
 )
 
@@ -29,7 +30,7 @@ def draw_lines(
     ticks: list[str],
     *,
     label: str,
-    width: str = "two",
+    width: Width = "two",
     height: float = 2.6,
     slanted: bool = False,
 ) -> Figure:
@@ -69,7 +70,7 @@ def draw_lines(
             )
         title_panel(axes, index, title)
         axes.set_xlabel(label)
-        room = inches(width) / len(panels) / LINE if slanted else len(ticks)
+        room = WIDTHS[width] / len(panels) / LINE if slanted else len(ticks)
         step = math.ceil(len(ticks) / room)
         axes.set_xticks(
             range(0, len(ticks), step), ticks[::step], **SLANTED if slanted else {}

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from research.report.estimates import describe_estimates, estimate_means
 from research.report.figures.lines import draw_lines, name_stages, number_ticks
-from research.report.figures.style import add_caption, style_arms, styled
+from research.report.figures.style import Width, add_caption, style_arms, styled
 from research.report.results import Results
 
 OBJECTS = {1: "One object's place", 2: "From one object to another"}
@@ -19,7 +19,7 @@ def draw(
     *,
     split: str = "test",
     fewest_seeds: int = 3,
-    width: str = "two",
+    width: Width = "two",
 ) -> Figure:
     """Draws a panel for each number of objects, and those of untrained networks.
 

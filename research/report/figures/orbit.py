@@ -11,10 +11,10 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
 from research.report.estimates import describe_estimates, estimate_proportions
-from research.report.figures.style import add_caption, create_axes, styled
+from research.report.figures.style import Width, add_caption, create_axes, styled
 from research.report.results import Results
 
-COLUMNS = {"one": 2, "two": 5}  # maps side by side
+COLUMNS: dict[Width, int] = {"one": 2, "two": 5}  # maps side by side
 
 
 @styled
@@ -23,7 +23,7 @@ def draw(
     *,
     split: str = "test",
     fewest_seeds: int = 3,
-    width: str = "two",
+    width: Width = "two",
 ) -> Figure:
     """Draws a map for each arm, all on one scale, no shift in the middle.
 
@@ -42,7 +42,7 @@ def draw(
         arm: centre_shifts(mean_map(results, paths, split))
         for arm, paths in found.groupby("arm", sort=False)["path"]
     }
-    columns = min(COLUMNS.get(width, len(maps)), len(maps))
+    columns = min(COLUMNS[width], len(maps))
     lines = math.ceil(len(maps) / columns)
     figure, grid = create_axes(
         width, 0.75 + 1.55 * lines, nrows=lines, ncols=columns, squeeze=False

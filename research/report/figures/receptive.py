@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from research.report.estimates import format_range, format_seeds
-from research.report.figures.style import add_caption, create_axes, styled
+from research.report.figures.style import Width, add_caption, create_axes, styled
 from research.report.results import Results
 
 
@@ -16,7 +16,7 @@ def draw(
     *,
     stages: int = 6,
     split: str = "test",
-    width: str = "two",
+    width: Width = "two",
 ) -> Figure:
     """Draws a line of fields for each arm, means over seeds, each up to its own peak.
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pandas as pd
 from matplotlib.figure import Figure
 
 from research.report.estimates import describe_estimates, estimate_proportions
 from research.report.figures.lines import draw_lines, number_ticks
 from research.report.figures.style import (
+    Width,
     add_caption,
     label_percent,
     style_arms,
@@ -25,10 +28,10 @@ PANELS = {  # title: protocol, parameter, label of x
 def draw(
     results: Results,
     *,
-    measure: str = "accuracy",
+    measure: Literal["accuracy", "agreement"] = "accuracy",
     split: str = "test",
     fewest_seeds: int = 3,
-    width: str = "two",
+    width: Width = "two",
 ) -> Figure:
     """Draws a panel for permuted patches and one for pixels permuted within blocks.
 

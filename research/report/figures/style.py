@@ -13,7 +13,7 @@ import io
 import math
 from itertools import product
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import matplotlib
 import numpy as np
@@ -22,8 +22,8 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
+from matplotlib.typing import RcKeyType
 
-from research.errors import UserError
 from research.files.atomic import write_bytes
 
 BLACK, GREY = "#000000", "#8c8c8c"
@@ -65,10 +65,11 @@ CYCLE = [
 ]
 LINES = ["-", "--", ":", "-."]
 
-WIDTHS = {"one": 3.35, "two": 6.9}  # inches: columns of a two-column page
+Width = Literal["one", "two"]  # columns of a two-column page
+WIDTHS: dict[Width, float] = {"one": 3.35, "two": 6.9}  # inches
 SMALL = 6.5  # points, of captions
 
-RC = {
+RC: dict[RcKeyType, Any] = {
     "font.family": "DejaVu Sans",  # comes with matplotlib: the same everywhere
     "font.size": 8,
     "axes.labelsize": 8,
@@ -104,7 +105,7 @@ class ArmStyle(NamedTuple):
     line: str
     filled: bool
 
-    def errorbar(self) -> dict[str, object]:
+    def errorbar(self) -> dict[str, Any]:
         """Returns the keywords of `Axes.errorbar`."""
         return {
             "color": self.color,
@@ -137,30 +138,21 @@ def style_arms(runs: pd.DataFrame) -> dict[str, ArmStyle]:
     styles = {}
     for i, (arm, name) in enumerate(zip(each["arm"], names, strict=True)):
         nth = names[:i].count(name)
-        styles[arm] = ArmStyle(*given[name], LINES[nth % len(LINES)], nth == 0)
+        color, marker = given[name]
+        styles[arm] = ArmStyle(color, marker, LINES[nth % len(LINES)], nth == 0)
     return styles
 
 
-def create_axes(width: str, height: float, **grid: object) -> tuple[Figure, object]:
+def create_axes(width: Width, height: float, **grid: Any) -> tuple[Figure, Any]:
     """Returns a figure and its axes.
 
     Args:
       width: `one` or `two` columns.
       height: in inches.
       **grid: as of `Figure.subplots`.
-
-    Raises:
-      UserError: there is no such width.
     """
-    figure = Figure(figsize=(inches(width), height))
+    figure = Figure(figsize=(WIDTHS[width], height))
     return figure, figure.subplots(**grid)
-
-
-def inches(width: str) -> float:
-    """Returns the width of `one` or `two` columns; see `create_axes`."""
-    if width not in WIDTHS:
-        raise UserError(f"width={width}: a figure's width is {' or '.join(WIDTHS)}")
-    return WIDTHS[width]
 
 
 def label_percent(axis: Axis, label: str) -> None:

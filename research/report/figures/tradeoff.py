@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -10,6 +12,7 @@ from research.errors import UserError
 from research.report.estimates import describe_estimates, estimate_proportions
 from research.report.figures.labels import label_points
 from research.report.figures.style import (
+    Width,
     add_caption,
     create_axes,
     label_percent,
@@ -23,11 +26,11 @@ from research.report.results import Results
 def draw(
     results: Results,
     *,
-    protocol: str = "circular",
+    protocol: Literal["circular", "zero", "crop"] = "circular",
     max_shift: int | None = None,
     split: str = "test",
     fewest_seeds: int = 3,
-    width: str | None = None,
+    width: Width | None = None,
 ) -> Figure:
     """Draws one point per arm, with intervals in both directions.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import textwrap
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,7 @@ from research.report.figures.style import (
     GREY,
     PURPLE,
     RED,
+    Width,
     add_caption,
     create_axes,
     styled,
@@ -26,12 +28,17 @@ from research.report.results import Results
 COLORS = {SUPPORTED: (BLUE, "o"), REFUTED: (RED, "s"), INCONCLUSIVE: (GREY, "D")}
 DEPENDS = (PURPLE, "^")
 SENTENCE = 62  # characters in a line of the picture
-BESIDE = {"textcoords": "offset points", "va": "center", "color": GREY, "fontsize": 7}
+BESIDE: dict[str, Any] = {
+    "textcoords": "offset points",
+    "va": "center",
+    "color": GREY,
+    "fontsize": 7,
+}
 MANY = 3  # cases in a line of the picture; more are drawn thin
 
 
 @styled
-def draw(results: Results, *, width: str = "two") -> Figure:
+def draw(results: Results, *, width: Width = "two") -> Figure:
     """Draws all effects with their intervals, in units of the margin.
 
     The axis is linear between −1 and 1 and logarithmic beyond: what is of interest
@@ -70,15 +77,21 @@ def draw_verdict(axes: Axes, place: int, one: Verdict) -> None:
     if one.effect is None:
         axes.annotate("no rows yet", (threshold, place), (6, 0), **BESIDE)
         return
-    drawn = [case for case in one.cases if case.effect is not None]
+    drawn = [
+        (
+            case.effect,
+            [case.effect if end is None else end for end in (case.low, case.high)],
+        )
+        for case in one.cases
+        if case.effect is not None
+    ]
     heights = np.linspace(-0.28, 0.28, len(drawn)) if len(drawn) > 1 else [0.0]
     thin = 0.6 if len(drawn) > MANY else 1
-    for height, case in zip(heights, drawn, strict=True):
+    for height, (effect, ends) in zip(heights, drawn, strict=True):
         at, size = place + height, abs(one.margin)
-        ends = (case.effect if end is None else end for end in (case.low, case.high))
         bar = [end / size for end in ends]
         axes.plot(bar, 2 * [at], color=color, lw=1.6 * thin)
-        axes.plot(case.effect / size, at, marker, color=color, ms=5 * thin)
+        axes.plot(effect / size, at, marker, color=color, ms=5 * thin)
 
 
 def style_verdict(one: Verdict) -> tuple[str, str]:

@@ -49,7 +49,8 @@ def collect_sets(
         path: results.arrays(path, "explorer", split) for path in measured["path"]
     }
     orbits = {path: _below(arrays[path], "explorer/agreement/") for path in arrays}
-    digests = [hashlib.sha256(orbits[path]["images"]).hexdigest() for path in orbits]
+    images = [orbit["images"].tobytes() for orbit in orbits.values()]
+    digests = [hashlib.sha256(one).hexdigest() for one in images]
     sets = []
     for _, group in measured.groupby(digests, sort=False):
         shown = label_arms(group).sort_values("seed", kind="stable")

@@ -8,11 +8,32 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from research.claims.verdict import Case, Verdict
-from research.report.formats import format_interval, has_interval
+from research.claims.verdict import Verdict
+from research.report.formats import format_interval
 
 WIDTH, EDGE = 220, 10  # in units of its own
 STEP, ROOM = 14, 20  # for each interval, and above and below
+
+
+class Known(NamedTuple):
+    """A case of a verdict that has rows."""
+
+    name: str
+    effect: float
+    low: float | None
+    high: float | None
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The ends of its interval, or the effect twice where there is none."""
+        if self.low is None or self.high is None:
+            return self.effect, self.effect
+        return self.low, self.high
+
+    @property
+    def text(self) -> str:
+        """The effect with its interval, as people read it."""
+        return format_interval(self.effect, self.low, self.high)
 
 
 class Bar(NamedTuple):
@@ -49,15 +70,14 @@ class Picture(NamedTuple):
 def draw_intervals(verdict: Verdict) -> Picture | None:
     """Returns the picture of a verdict's effects; None where no case has rows."""
     cases = [
-        case
+        Known(case.name, case.effect, case.low, case.high)
         for case in verdict.cases
         if case.effect is not None and math.isfinite(case.effect)
     ]
     if not cases:
         return None
-    ends = [interval_of(case) for case in cases]
     margin = float(verdict.margin)
-    values = [margin, 0.0, *(end for pair in ends for end in pair)]
+    values = [margin, 0.0, *(end for case in cases for end in case.ends)]
     least, most = min(values), max(values)
     scale = (WIDTH - 2 * EDGE) / ((most - least) or 1)
 
@@ -65,41 +85,26 @@ def draw_intervals(verdict: Verdict) -> Picture | None:
         return f"{EDGE + (value - least) * scale:.1f}"
 
     bars = [
-        Bar(place(low), place(high), place(case.effect), ROOM / 2 + STEP * (i + 0.5))
-        for i, (case, (low, high)) in enumerate(zip(cases, ends, strict=True))
+        Bar(place(low), place(high), place(effect), ROOM / 2 + STEP * (i + 0.5))
+        for i, (effect, (low, high)) in enumerate((c.effect, c.ends) for c in cases)
     ]
+    effects = "; ".join(f"{case.name} {case.text}".lstrip() for case in cases)
+    beyond = f"supported above {format_interval(verdict.margin)} {verdict.unit}"
     return Picture(
         width=WIDTH,
         height=ROOM + STEP * len(cases),
         zero=place(0.0),
         margin=place(margin),
         bars=bars,
-        label=describe_picture(cases, verdict),
+        label=f"effect {effects}, {beyond}",
         caption=f"{summarise_effects(cases)} {verdict.unit}",
     )
 
 
-def interval_of(case: Case) -> tuple[float, float]:
-    """Returns the ends of an interval, or the effect twice where there is none."""
-    if has_interval(case.low, case.high):
-        return case.low, case.high
-    return case.effect, case.effect
-
-
-def describe_picture(cases: list[Case], verdict: Verdict) -> str:
-    """Returns `effect flatten 4.2 [1.1, 7.3], supported above 0.5 pixels`."""
-    effects = "; ".join(
-        f"{case.name} {format_interval(case.effect, case.low, case.high)}".lstrip()
-        for case in cases
-    )
-    beyond = f"supported above {format_interval(verdict.margin)} {verdict.unit}"
-    return f"effect {effects}, {beyond}"
-
-
-def summarise_effects(cases: list[Case]) -> str:
+def summarise_effects(cases: list[Known]) -> str:
     """Returns the effect with its interval, or the range of several effects."""
     if len(cases) == 1:
-        return format_interval(cases[0].effect, cases[0].low, cases[0].high)
+        return cases[0].text
     effects = [case.effect for case in cases]
     ends = [format_interval(end) for end in (min(effects), max(effects))]
     return f"{' to '.join(ends)}, {len(cases)} cases,"

@@ -11,7 +11,6 @@ from research.report.formats import (
     format_cell,
     format_interval,
     format_p,
-    has_interval,
 )
 from research.report.page.picture import Picture, draw_intervals
 
@@ -92,9 +91,9 @@ def describe_effect(case: Case, unit: str) -> Effect:
     term = f"Effect, {case.name}" if case.name else "Effect"
     if case.effect is None:
         return Effect(term, "", "no rows yet")
-    level = "95 %, " if has_interval(case.low, case.high) else ""
     text = format_interval(case.effect, case.low, case.high)
     value, space, ends = text.partition(" ")
+    level = "95 %, " if ends else ""
     return Effect(term, value, f"{space}{ends} {unit}; {level}{case.interval}")
 
 

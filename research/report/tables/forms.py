@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from rich.box import SIMPLE_HEAD
@@ -130,7 +131,7 @@ def _format_proportion(value: float, low: float, high: float) -> str:
     return f"{100 * value:.2f} [{', '.join(ends)}]"
 
 
-def _format_number(value: object) -> str:
+def _format_number(value: Any) -> str:
     if isinstance(value, str):
         return value
     if pd.isna(value):

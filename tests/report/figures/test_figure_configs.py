@@ -2,11 +2,10 @@
 
 import pytest
 from fake_runs import fake_run
-from hydra.utils import instantiate
 from matplotlib.figure import Figure
 from measured import measured_runs
 
-from research.config import CONF, compose
+from research.config import CONF, build, compose
 from research.errors import UserError
 from research.report.results import Results
 
@@ -18,7 +17,7 @@ OPTIONS = sorted(
 
 def makers(option):
     cfg = compose(f"figure=[{option}]", config="report")
-    return {name: instantiate(node) for name, node in cfg.figure.items()}
+    return {name: build(node) for name, node in cfg.figure.items()}
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +37,22 @@ def test_it_draws(results, option):
 
 def test_options_reach_the_figure(results):
     cfg = compose("figure=orbit", "figure.orbit.width=one", config="report")
-    assert instantiate(cfg.figure.orbit)(results).get_figwidth() < 4
+    assert build(cfg.figure.orbit)(results).get_figwidth() < 4
+
+
+@pytest.mark.parametrize(
+    ("override", "takes"),
+    [
+        ("figure.orbit.width=three", "one or two"),
+        ("figure.orbit.fewest_seeds=many", "an integer"),
+        ("figure.layers.measure=errors", "error or cosine"),
+    ],
+)
+def test_a_value_that_does_not_fit_is_a_mistake(override, takes):
+    cfg = compose("figure=[orbit,layers]", override, config="report")
+    with pytest.raises(UserError, match=f"{override}: takes {takes}"):
+        for node in cfg.figure.values():
+            build(node)
 
 
 @pytest.mark.parametrize("option", OPTIONS)

@@ -96,11 +96,6 @@ def test_tradeoff_without_its_rows_says_what_to_measure(results):
         tradeoff.draw(results, max_shift=9)
 
 
-def test_a_width_that_there_is_not_is_a_mistake(results):
-    with pytest.raises(UserError, match="width=three: .* is one or two"):
-        tradeoff.draw(results, width="three")
-
-
 def test_distance_draws_every_arm_in_every_panel(results):
     rows = results.rows
     figure = distance.draw(results)

@@ -116,8 +116,3 @@ def test_fields_are_of_the_last_stages(results):
     figure = receptive.draw(results, stages=2)
     titles = [axes.get_title() for axes in figure.axes if axes.get_images()]
     assert titles == ["2 Downsample\n3.5 px", "3 Conv\n3.5 px"] * 2
-
-
-def test_a_measure_that_there_is_not_is_a_mistake(results):
-    with pytest.raises(UserError, match="measure=errors: there are error, cosine"):
-        layers.draw(results, measure="errors")
