@@ -48,13 +48,14 @@ def _labels(arms: pd.DataFrame) -> list[str]:
     groups = [name for name in arms if _is_choice(name)]
     for group in sorted(groups, key=lambda name: name.count("/")):
         *above, name = group.split("/")
-        options = arms[group].astype(object).where(arms[group].notna(), "").tolist()
+        options = _options(arms, group)
         parts = [f"{name}={one}" if above and one else one for one in options]
         finer = _append(labels, parts)
         useful = len(set(finer)) > len(set(labels)) if above else len(set(options)) > 1
         labels = finer if useful else labels
     if "downsample" in arms:
-        labels = [a or b for a, b in zip(labels, arms["downsample"], strict=True)]
+        presets = _options(arms, "downsample")
+        labels = [label or one for label, one in zip(labels, presets, strict=True)]
     science = [identity.science(config) for config in arms["config"]]
     for key in _differing_keys(labels, science):
         name = key.rpartition(".")[2]
@@ -71,6 +72,12 @@ def _is_choice(column: str) -> bool:
     except identity.Unclassified:
         return False
     return kind is identity.Kind.SCIENCE and column != "seed"
+
+
+def _options(arms: pd.DataFrame, group: str) -> list[str]:
+    """Returns the option of a config group that each arm has; empty for none."""
+    options = arms[group].astype(object)  # or a column of floats takes no text
+    return [str(one) for one in options.where(options.notna(), "")]
 
 
 def _append(labels: list[str], parts: list[str]) -> list[str]:
