@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -64,23 +64,19 @@ class Results:
         runs, rows, metrics = (
             read(root, done_only) for read in (read_runs, read_rows, read_metrics)
         )
-        every = read_runs(root, False)["path"] if done_only else runs["path"]
-        unfinished = every[~every.isin(runs["path"])]
         measured = runs["path"].isin({*rows["path"], *metrics["path"]})
         if not measured.any():
             raise UserError(
                 f"runs={root}: no rows in any finished run there; finish one with "
                 "scripts/train.py, or take unfinished ones with done_only=false"
             )
-        omitted = [
-            f"{_count(paths)}, {remedy}"
-            for paths, remedy in (
-                (unfinished, "not finished; done_only=false takes them, too"),
-                (runs["path"][~measured], "without rows"),
-            )
-            if len(paths)
-        ]
-        return cls(runs[measured], rows, metrics, compose, tuple(omitted))
+        every = read_runs(root, False)["path"] if done_only else runs["path"]
+        unfinished = every[~every.isin(runs["path"])]
+        omitted = (
+            *_describe(unfinished, "not finished; done_only=false takes them, too"),
+            *_describe(runs["path"][~measured], "without rows"),
+        )
+        return cls(runs[measured], rows, metrics, compose, omitted)
 
     @cached_property
     def arms(self) -> pd.DataFrame:
@@ -146,7 +142,8 @@ class Results:
         return gather(self.runs, self.rows, self.metrics)
 
 
-def _count(paths: pd.Series) -> str:
-    """Returns `1 run` or `3 runs`, with the path of the first."""
-    several = "s" if len(paths) > 1 else ""
-    return f"{len(paths)} run{several}, such as {paths.iloc[0]}"
+def _describe(paths: pd.Series, why: str) -> Iterator[str]:
+    """Yields a line on the runs that were left out, with the path of the first."""
+    if len(paths):
+        several = "s" if len(paths) > 1 else ""
+        yield f"{len(paths)} run{several}, such as {paths.iloc[0]}, {why}"

@@ -15,8 +15,8 @@ COLUMNS = [
 ]
 CAPTION = (
     "Supported: the 95 % interval of the primary contrast lies above the margin, and p "
-    "survives Holm's rule over the 16 claims. Refuted: it lies below. Depends: the "
-    "named cases decide differently. A negative margin: the sentence says no worse "
+    "survives Holm's rule over the {claims} claims. Refuted: it lies below. Depends: "
+    "the named cases decide differently. A negative margin: the sentence says no worse "
     "than by so much. p: of no effect, of one at the margin where that is negative, "
     "the largest over the cases. Only a support can be taken back by it: intervals, "
     "refutations and the cases of what depends are not corrected for their number."
@@ -43,7 +43,7 @@ def tabulate(results: Results) -> pd.DataFrame:
     table = pd.DataFrame(lines, columns=COLUMNS)
     table["cases"] = [format_effects(one) for one in found]
     table["remarks"] = [" ".join(one.remarks) for one in found]
-    table.attrs["caption"] = CAPTION
+    table.attrs["caption"] = CAPTION.format(claims=len(found))
     table.attrs["text"] = pd.DataFrame([format_verdict(one) for one in found])
     return table
 
