@@ -8,70 +8,77 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from command import command
 from hydra.core.hydra_config import HydraConfig
-from hydra.utils import instantiate
 from omegaconf import DictConfig
+
+if TYPE_CHECKING:
+    from research.report.results import Results
+
+Maker = Callable[..., Any]  # of a figure, a table or a page, from results
 
 
 @command("report")
 def main(cfg: DictConfig) -> None:
     """Writes every figure, table and page that is chosen and has rows."""
-    from rich.console import Console
-
+    from research.config import compose
     from research.errors import UserError
-    from research.runs.tables import read_metrics, read_rows, read_runs
+    from research.report.results import Results
 
-    runs, rows, metrics = (
-        read(cfg.runs, cfg.done_only) for read in (read_runs, read_rows, read_metrics)
-    )
-    if rows.empty and metrics.empty:
-        raise UserError(
-            f"runs={cfg.runs}: no rows in any finished run there; finish one with "
-            "scripts/train.py, or take unfinished ones with done_only=false"
-        )
-    runs = runs[runs["path"].isin({*rows["path"], *metrics["path"]})]
-    console, out = Console(), Path(cfg.out)
-    missing, written = [], []
-    for name, make in chosen(cfg, "table"):
-        from research.report.tables import table
-
-        try:
-            made = make(runs, rows, metrics)
-        except UserError as error:
-            missing.append(f"{name}: {error}")
-            continue
-        console.print(table.rich(made))
-        written += table.save(made, out / name)
-    for name, draw in chosen(cfg, "figure"):
-        from research.report.figures import style
-
-        try:
-            made = draw(runs, rows, metrics)
-        except UserError as error:
-            missing.append(f"{name}: {error}")
-            continue
-        written += style.save(made, out / name)
-    for name, make in chosen(cfg, "page"):  # last: it shows the figures
-        try:
-            written.append(make(runs, rows, metrics, out=out / f"{name}.html"))
-        except UserError as error:
-            missing.append(f"{name}: {error}")
+    results = Results.read(cfg.runs, done_only=cfg.done_only, compose=compose)
+    written: list[Path] = []
+    missing: list[str] = []
+    for group, save in SAVERS.items():
+        for name, make in chosen(cfg, group):
+            try:
+                written += save(results, make, Path(cfg.out) / name)
+            except UserError as error:
+                missing.append(f"{name}: {error}")
+    missing += results.omitted
     if not written:
         raise UserError("; ".join(missing))
     for line in missing:
-        console.print(f"left out: {line}", soft_wrap=True, markup=False)
-    console.print("wrote", ", ".join(map(str, written)), soft_wrap=True, markup=False)
+        print(f"left out: {line}")
+    print("wrote", ", ".join(map(str, written)))
 
 
-def chosen(cfg: DictConfig, group: str) -> Iterator[tuple[str, Callable[..., Any]]]:
+def save_table(results: Results, make: Maker, path: Path) -> list[Path]:
+    """Prints a table and writes it in every form."""
+    from rich.console import Console
+
+    from research.report.tables import forms
+
+    table = make(results)
+    Console().print(forms.to_rich(table))
+    return forms.save(table, path)
+
+
+def save_figure(results: Results, make: Maker, path: Path) -> list[Path]:
+    """Writes a figure in every format."""
+    from research.report.figures import style
+
+    return style.save(make(results), path)
+
+
+def save_page(results: Results, make: Maker, path: Path) -> list[Path]:
+    """Writes the page, with the figures that lie beside it."""
+    return [make(results, out=path.with_name(f"{path.name}.html"))]
+
+
+# The page last: it shows the figures.
+SAVERS = {"table": save_table, "figure": save_figure, "page": save_page}
+
+
+def chosen(cfg: DictConfig, group: str) -> Iterator[tuple[str, Maker]]:
     """Yields a group's makers, unless the command line chooses from others only."""
+    from research.config import build
+
     overridden = {line.partition("=")[0] for line in HydraConfig.get().overrides.task}
-    if group in overridden or not overridden & {"figure", "table", "page"}:
+    if group in overridden or not overridden & SAVERS.keys():
         for name, node in cfg[group].items():
-            yield name, instantiate(node)
+            yield name, build(node)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import numpy as np
-import yaml
+from omegaconf import OmegaConf
 
 from research.evals.measurement import Measurement
 from research.files.atomic import write_json
@@ -32,6 +32,7 @@ def fake_run(
     choices: dict | None = None,
     config: dict | None = None,
     skill: tuple[float, float, float] | None = None,
+    overrides: list[str] | None = None,
 ) -> Path:
     """Writes a whole run folder as `research.runs.run` does, and returns it."""
     rng = np.random.default_rng([seed, *name.encode()])
@@ -52,10 +53,10 @@ def fake_run(
             "downsample/reduce": "max" if "max" in preset else "identity",
         }
         | (choices or {}),
+        "overrides": overrides,
     }
     write_json(folder / "provenance.json", provenance)
-    settings = {"seed": seed, "downsample": {"stride": 2}} | (config or {})
-    (folder / "config.yaml").write_text(yaml.safe_dump(settings))
+    write_config(folder, provenance, config or {})
     with MetricsFile(folder) as metrics:
         for epoch in range(1, epochs + 1):
             for split, gap in [("train", 1.0), ("validation", 0.97)]:
@@ -97,6 +98,20 @@ def fake_run(
         }
         write_json(folder / "done.json", facts | {"seconds": 12.5 + seed})
     return folder
+
+
+def write_config(folder: Path, provenance: dict, more: dict) -> None:
+    """Writes a config that differs where the choices of science do."""
+    config = OmegaConf.create(
+        {"seed": provenance["seed"], "downsample": {"stride": 2}, "data": {}}
+    )
+    for group, option in provenance["choices"].items():
+        key = group.replace("/", ".")
+        if group == "data":
+            config.data.name = option
+        elif group.partition("/")[0] in ("downsample", "model"):
+            OmegaConf.update(config, f"{key}._target_", f"research.{key}.{option}")
+    OmegaConf.save(OmegaConf.merge(config, more), folder / "config.yaml")
 
 
 def fake_sweep(root: Path, *, seeds: int = 2, arms=ARMS) -> Path:

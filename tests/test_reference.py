@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from research.report.figures import verdicts
-from research.report.tables.table import save
-from research.runs.tables import read_metrics, read_rows, read_runs
+from research.report.results import Results
+from research.report.tables.forms import save
+from research.report.tables.verdicts import tabulate
+from research.runs.tables import read_runs
 
 ROOT = Path(__file__).parent.parent
 REPORT = ROOT / "outputs" / "reference"
@@ -17,9 +18,8 @@ def runs():
     return read_runs(REPORT / "runs")
 
 
-def test_the_committed_table_is_that_of_the_committed_rows(runs, tmp_path):
-    tables = runs, read_rows(REPORT / "runs"), read_metrics(REPORT / "runs")
-    save(verdicts.table(*tables), tmp_path / "verdicts")
+def test_the_committed_table_is_that_of_the_committed_rows(tmp_path):
+    save(tabulate(Results.read(REPORT / "runs")), tmp_path / "verdicts")
     name = "verdicts.md"
     assert (tmp_path / name).read_text() == (REPORT / name).read_text(), (
         "REPORT=only scripts/reproduce.sh cpu draws it anew"

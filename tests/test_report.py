@@ -1,4 +1,5 @@
 import os
+import re
 import runpy
 import subprocess
 import sys
@@ -110,7 +111,48 @@ def test_a_mistake_is_one_line_and_status_2(report, tmp_path, words, reason):
 def test_unfinished_runs_only_when_asked(report, tmp_path):
     fake_run(tmp_path, "one", done=False)
     assert report("runs=one", "table=summary")[0] == 2
-    assert report("runs=one", "table=summary", "done_only=false")[0] == 0
+    status, out, _ = report("runs=one", "table=summary", "done_only=false")
+    assert status == 0 and "left out" not in out
+
+
+def test_runs_that_are_left_out_are_named(report, tmp_path):
+    fake_run(tmp_path / "runs", "one")
+    fake_run(tmp_path / "runs", "two", seed=1, done=False)
+    empty = fake_run(tmp_path / "runs", "three", seed=2)
+    for file in ("eval/shift.jsonl", "metrics.jsonl"):
+        (empty / file).unlink()
+    status, out, _ = report("runs=runs", "table=summary", f"out={tmp_path}/o")
+    assert status == 0
+    left_out = [line for line in out.splitlines() if line.startswith("left out")]
+    assert left_out == [
+        "left out: 1 run, such as runs/two, not finished; done_only=false takes them, "
+        "too",
+        "left out: 1 run, such as runs/three, without rows",
+    ]
+
+
+def test_the_pool_of_runs_is_built_once_a_report(report, tmp_path, monkeypatch):
+    """Sixteen figures, a table, a picture and a page ask for it."""
+    import research.report.results as module
+
+    built = []
+
+    def gather(*tables, **options):
+        built.append(tables)
+        return real(*tables, **options)
+
+    real = module.gather
+    monkeypatch.setattr(module, "gather", gather)
+    choices = {"setting": "smoke/mnist"}
+    fake_run(tmp_path / "runs", "one", choices=choices, overrides=["seed=0"])
+    words = ("figure=[verdicts,claims]", "table=verdicts", "page=page")
+    status, out, _ = report("runs=runs", *words, f"out={tmp_path}/o")
+    assert status == 0 and len(built) == 1
+    left_out = [line for line in out.splitlines() if line.startswith("left out: ")]
+    assert len(left_out) == 16
+    assert all(re.match(r"left out: (\w+): no rows of \1;", one) for one in left_out)
+    made = {"page.html", *(f"verdicts.{kind}" for kind in "md tex csv".split())}
+    assert files(tmp_path / "o") == made | {f"verdicts{kind}" for kind in KINDS}
 
 
 def test_a_page_needs_something_to_show(report, sweep, tmp_path):

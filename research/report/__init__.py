@@ -1,5 +1,6 @@
 """From rows to figures, tables and a page. Nothing here imports JAX.
 
-Each takes the tables of `research.runs` and no network. Imports `research.runs`
-(tables), `research.claims`, `research.stats`, `research.files`.
+All take one `results.Results`, the tables of `research.runs`, and no network. Imports
+`research.runs` (rows, tables, identity), `research.claims`, `research.stats`,
+`research.files`.
 """

@@ -15,8 +15,9 @@ from research.errors import UserError
 from research.report.figures import claim as claim_figure
 from research.report.figures import style
 from research.report.figures import verdicts as verdict_figure
-from research.report.tables import table
-from research.runs.tables import read_metrics, read_rows, read_runs
+from research.report.results import Results
+from research.report.tables import forms
+from research.report.tables.verdicts import format_verdict, tabulate
 from research.stats import NO_INTERVAL, Interval
 
 CLAIMS = claims.load()
@@ -61,7 +62,7 @@ def test_levels_that_disagree_depend_on_the_factor(name):
     verdict = judged(name, levels(claim, *effects), spread=claim.margin / 1e3)
     assert verdict.verdict == f"depends: {claim.factor}"
     assert "refuted" in verdict.remarks[0] and "supported" in verdict.remarks[0]
-    cell = verdict_figure.readable(verdict)["effect [95 %]"]
+    cell = format_verdict(verdict)["effect [95 %]"]
     assert len(cell.split("; ")) == len(claim.levels)
     assert all(level in cell for level in claim.levels)
 
@@ -69,7 +70,7 @@ def test_levels_that_disagree_depend_on_the_factor(name):
 def test_the_picture_has_a_bar_for_each_case_that_differs():
     claim = CLAIMS["c3"]
     rows = tables(levels(claim, above(claim), below(claim)), spread=claim.margin / 1e3)
-    (axes,) = verdict_figure.draw(*rows).axes
+    (axes,) = verdict_figure.draw(Results(*rows)).axes
     bars = [line for line in axes.lines if line.get_color() == verdict_figure.PURPLE]
     middles = [line.get_xdata()[0] for line in bars if len(line.get_xdata()) == 1]
     expected = [above(claim) / claim.margin, below(claim) / claim.margin]
@@ -228,7 +229,7 @@ def test_a_figure_shows_the_arms_that_are_compared_and_how_often_they_were_run()
     runs, rows, metrics = tables([*levels(claim, 1.0), (another, 1.0)], seeds=range(3))
     one = max(first.arms)
     rows = rows[rows["path"] != f"{one}/2"]
-    marks = claim_figure.arms(claim, Pool(runs, rows, metrics), 3)
+    marks = claim_figure.measure_arms(claim, Pool(runs, rows, metrics), 3)
     assert sorted(mark.name for mark in marks) == ["blur", "decimate (2 seeds)"]
 
 
@@ -236,7 +237,7 @@ def test_differences_are_drawn_about_zero():
     claim = CLAIMS["c10"]
     as_many = claim.details["parameters, CNN less capsules"]
     made = tables([*levels(claim, 1.0), (as_many, 2e-4)], seeds=range(2))
-    *_, axes = claim_figure.draw(*made, claim="c10").axes
+    *_, axes = claim_figure.draw(Results(*made), claim="c10").axes
     low, high = axes.get_xlim()
     assert low <= -claim_figure.SMALL and high >= claim_figure.SMALL
     assert [0, 0] in [list(line.get_xdata()) for line in axes.lines]
@@ -249,12 +250,12 @@ def test_the_report_of_the_same_rows_is_the_same_bytes(tmp_path):
     root = on_disk(tmp_path / "runs", tables(wanted, seeds=range(2)))
     written = []
     for out in ("one", "two"):
-        read = [made(root) for made in (read_runs, read_rows, read_metrics)]
-        found = verdict_figure.table(*read)
-        files = table.save(found, tmp_path / out / "verdicts")
+        results = Results.read(root)
+        found = tabulate(results)
+        files = forms.save(found, tmp_path / out / "verdicts")
         for name, figure in {
-            "forest": verdict_figure.draw(*read),
-            "c3": claim_figure.draw(*read, claim="c3"),
+            "forest": verdict_figure.draw(results),
+            "c3": claim_figure.draw(results, claim="c3"),
         }.items():
             files += style.save(figure, tmp_path / out / name)
         written.append({path.name: path.read_bytes() for path in files})
@@ -265,4 +266,4 @@ def test_the_report_of_the_same_rows_is_the_same_bytes(tmp_path):
     assert "| C6 |" in markdown and "50.0" in markdown
     assert r"\begin{tabularx}" in written[0]["verdicts.tex"].decode()
     with pytest.raises(UserError, match="experiment=c9"):
-        claim_figure.draw(*read, claim="c9")
+        claim_figure.draw(results, claim="c9")

@@ -1,5 +1,5 @@
-"""Rows → pictures and tables. A figure is `draw(runs, rows, metrics, **options)`.
+"""Figures from rows: each module has `draw(results, **options) -> Figure`.
 
-Everything is made from the tables of `research.runs` alone, on any machine; nothing
-here imports JAX, and nothing here knows where the tables come from.
+`results` is a `research.report.results.Results`. Where the rows for a figure are
+missing, `draw` raises a `UserError` that says what to measure.
 """

@@ -7,24 +7,25 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from research import claims
 from research.claims.claim import POINTS, Claim, Contrast, Measure
 from research.claims.estimate import EXACT, Pool
-from research.claims.judge import gather, judge
+from research.claims.verdict import Verdict
 from research.errors import UserError
 from research.report.figures.style import (
     BLACK,
     BLUE,
     GREY,
     WIDTHS,
-    letter,
-    note,
+    Width,
+    add_caption,
     styled,
+    title_panel,
 )
+from research.report.results import Results
 
 LINE = 0.17  # inches for a line of text
 NAME = 58  # characters in a line of names
@@ -41,41 +42,22 @@ class Mark(NamedTuple):
 
 
 @styled
-def draw(
-    runs: pd.DataFrame,
-    rows: pd.DataFrame,
-    metrics: pd.DataFrame,
-    *,
-    claim: str,
-    width: str = "two",
-) -> Figure:
+def draw(results: Results, *, claim: str, width: Width = "two") -> Figure:
     """Draws a panel of the arms' values, then one of the contrasts for each unit.
 
     Args:
-      runs: as `read_runs` returns them.
-      rows: as `read_rows` returns them.
-      metrics: as `read_metrics` returns them.
+      results: with runs of the experiments.
       claim: its id, such as `c3`.
       width: `one` or `two` columns.
 
     Raises:
       UserError: there are no rows for it.
     """
-    pool, scale = gather(runs, rows, metrics)
-    declared = claims.load()[claim]
-    verdict = judge(claim, declared, pool, scale)
-    primary = next(iter(declared.levels.values()))[0]
-    panels = {titled(primary.measure): arms(declared, pool, verdict.n)}
-    for one in verdict.details:
-        if one["effect"] is not None:
-            marks = panels.setdefault(f"differences, in {one['unit']}", [])
-            ends = [np.nan if one[end] is None else one[end] for end in ("low", "high")]
-            name = one["contrast"] + fewer(one["n"], verdict.n, one["interval"])
-            marks.append(Mark(name, one["effect"], *ends))
-    panels = {title: marks for title, marks in panels.items() if marks}
+    declared, verdict = claims.load()[claim], results.judge(claim)
+    panels = collect_panels(declared, verdict, results.pool)
     if not panels:
         raise UserError(f"no rows of {claim}; run `{verdict.command}`")
-    heights = [sum(map(lines, marks)) + 4 for marks in panels.values()]
+    heights = [sum(map(count_lines, marks)) + 4 for marks in panels.values()]
     size = (WIDTHS[width], LINE * sum(heights) + 0.5)
     figure = Figure(size, dpi=200)  # as it is saved: small text is wider there
     grid = figure.subplots(
@@ -85,26 +67,39 @@ def draw(
         zip(grid, panels.items(), strict=True)
     ):
         decides = index > 0 and verdict.unit in title
-        forest(axes, marks, verdict.margin if decides else None)
+        draw_forest(axes, marks, verdict.margin if decides else None)
         if index > 0:
-            about_zero(axes)
-        letter(axes, index, title)
-    seeds = f"{counted(verdict.n)} where no other number is given"
-    note(figure, f"{verdict.id}: {verdict.verdict}. Bars: 95 %, {seeds}.")
+            mark_zero(axes)
+        title_panel(axes, index, title)
+    seeds = f"{count_seeds(verdict.n)} where no other number is given"
+    add_caption(figure, f"{verdict.id}: {verdict.verdict}. Bars: 95 %, {seeds}.")
     return figure
 
 
-def fewer(seeds: int, expected: int, how: str) -> str:
+def collect_panels(claim: Claim, verdict: Verdict, pool: Pool) -> dict[str, list[Mark]]:
+    """Returns what there is to draw, by title: values, then differences by unit."""
+    primary = next(iter(claim.levels.values()))[0]
+    panels = {title_measure(primary.measure): measure_arms(claim, pool, verdict.n)}
+    for one in verdict.details:
+        if one["effect"] is not None:
+            marks = panels.setdefault(f"differences, in {one['unit']}", [])
+            ends = [np.nan if one[end] is None else one[end] for end in ("low", "high")]
+            name = one["contrast"] + note_seeds(one["n"], verdict.n, one["interval"])
+            marks.append(Mark(name, one["effect"], *ends))
+    return {title: marks for title, marks in panels.items() if marks}
+
+
+def note_seeds(seeds: int, expected: int, how: str) -> str:
     """Returns ` (1 seed)` where an interval is of another number of seeds."""
-    return "" if seeds == expected or how == EXACT else f" ({counted(seeds)})"
+    return "" if seeds == expected or how == EXACT else f" ({count_seeds(seeds)})"
 
 
-def counted(seeds: int) -> str:
+def count_seeds(seeds: int) -> str:
     """Returns `1 seed` or `5 seeds`."""
     return f"{seeds} seed{'s' if seeds != 1 else ''}"
 
 
-def titled(measure: Measure) -> str:
+def title_measure(measure: Measure) -> str:
     """Names a measure by what is drawn of it: `agreement less 100, in %`."""
     log2 = "log2 of " if measure.log2 else ""
     less = f" less {-measure.offset:g}" if measure.offset < 0 else ""
@@ -112,26 +107,26 @@ def titled(measure: Measure) -> str:
     return log2 + measure.name + less + percent
 
 
-def arms(claim: Claim, pool: Pool, seeds: int) -> list[Mark]:
+def measure_arms(claim: Claim, pool: Pool, seeds: int) -> list[Mark]:
     """Returns the values of the arms whose primary measure is compared, by name."""
     measure = next(iter(claim.levels.values()))[0].measure
     levels = [one for level in claim.levels.values() for one in level]
-    named = {
+    compared = {
         arm
         for one in [*levels, *claim.details.values()]
         if one.measure == measure
         for arm in one.arms
     }
-    there = sorted(named & pool.values(measure).keys())
+    there = sorted(compared & pool.values(measure).keys())
     found = []
-    for arm, name in zip(there, shortened(there), strict=True):
+    for arm, name in zip(there, shorten_points(there), strict=True):
         one = pool.estimate(Contrast({arm: 1.0}, measure))
-        told = name + fewer(one.seeds, seeds, one.interval.how)
-        found.append(Mark(told, one.effect, one.interval.low, one.interval.high))
+        label = name + note_seeds(one.seeds, seeds, one.interval.how)
+        found.append(Mark(label, one.effect, one.interval.low, one.interval.high))
     return found
 
 
-def shortened(points: Sequence[str]) -> list[str]:
+def shorten_points(points: Sequence[str]) -> list[str]:
     """Returns points without what all of them share, and options without their group.
 
     `downsample=max model/head=flatten downsample.stride=3`: `max, flatten, stride=3`.
@@ -150,9 +145,9 @@ def shortened(points: Sequence[str]) -> list[str]:
     return names
 
 
-def forest(axes: Axes, marks: Sequence[Mark], margin: float | int | None) -> None:
+def draw_forest(axes: Axes, marks: Sequence[Mark], margin: float | int | None) -> None:
     """Draws values with intervals, one under the other, and the margin if any."""
-    heights = np.array([lines(mark) for mark in marks])
+    heights = np.array([count_lines(mark) for mark in marks])
     places = np.cumsum(heights) - heights / 2
     for place, mark in zip(places, marks, strict=True):
         color = BLACK if mark.name.startswith("primary") else BLUE
@@ -165,13 +160,13 @@ def forest(axes: Axes, marks: Sequence[Mark], margin: float | int | None) -> Non
     axes.set_ylim(heights.sum() + 0.5, -0.5)
 
 
-def about_zero(axes: Axes) -> None:
+def mark_zero(axes: Axes) -> None:
     """Marks no difference, and shows a little around it where nothing differs."""
     axes.axvline(0, color=GREY, lw=0.6, zorder=0)
     low, high = axes.get_xlim()
     axes.set_xlim(min(low, -SMALL), max(high, SMALL))
 
 
-def lines(mark: Mark) -> int:
+def count_lines(mark: Mark) -> int:
     """Returns how many lines a name takes."""
     return len(textwrap.wrap(mark.name, NAME))

@@ -7,65 +7,60 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 from matplotlib.figure import Figure
 
-from research.errors import UserError
-from research.report.figures.arms import arms, caption, proportions, select
-from research.report.figures.lines import lines, numbered
-from research.report.figures.style import looks, note, percent, styled
+from research.report.estimates import describe_estimates, estimate_proportions
+from research.report.figures.lines import draw_lines, number_ticks
+from research.report.figures.style import (
+    Width,
+    add_caption,
+    label_percent,
+    style_arms,
+    styled,
+)
+from research.report.results import Results
 
 TITLES = {"circular": "Circular shift", "zero": "Shift, filled with zeros"}
 
 
 @styled
 def draw(
-    runs: pd.DataFrame,
-    rows: pd.DataFrame,
-    metrics: pd.DataFrame,
+    results: Results,
     *,
     protocols: Sequence[str] = ("circular", "zero"),
     split: str = "test",
     fewest_seeds: int = 3,
-    width: str = "two",
+    width: Width = "two",
 ) -> Figure:
     """Draws a line per arm and a panel per protocol that has rows.
 
     Args:
-      runs: as `read_runs` returns them.
-      rows: as `read_rows` returns them.
-      metrics: not used.
+      results: with rows of `eval=shift`.
       protocols: the panels.
       split: of the examples measured.
-      fewest_seeds: see `proportions`.
+      fewest_seeds: with fewer, intervals are over examples.
       width: `one` or `two` columns.
 
     Raises:
       UserError: there are no rows for any panel.
     """
-    runs = arms(runs)
-    rows = rows.merge(runs[["path", "arm"]], on="path")
-    panels = {}
-    for protocol in protocols:
-        try:
-            found = select(rows, protocol, "agreement", "distance", split=split)
-        except UserError as missing:
-            reason = missing
-            continue
-        panels[protocol] = proportions(
+    wanted = {protocol: (protocol, "agreement", "distance") for protocol in protocols}
+    panels = {
+        protocol: estimate_proportions(
             found, ["arm", "distance"], fewest_seeds=fewest_seeds
         )
-    if not panels:
-        raise reason
-    ticked, distances = numbered(panels, "distance")
-    figure = lines(
-        looks(runs),
-        {TITLES.get(protocol, protocol): found for protocol, found in ticked.items()},
+        for protocol, found in results.select_available(wanted, split=split).items()
+    }
+    numbered, distances = number_ticks(panels, "distance")
+    figure = draw_lines(
+        style_arms(results.arms),
+        {TITLES.get(protocol, protocol): found for protocol, found in numbered.items()},
         [str(distance) for distance in distances],
         label="Distance of the shift (px, larger of both axes)",
         width=width,
     )
-    drawn = pd.concat(panels.values())
-    percent(figure.axes[0].yaxis, "Agreement with the unshifted")
+    label_percent(figure.axes[0].yaxis, "Agreement with the unshifted")
+    caption = describe_estimates(pd.concat(panels.values()))
     same = " The panels agree in every value." if coincide(panels) else ""
-    note(figure, caption(drawn) + same)
+    add_caption(figure, caption + same)
     return figure
 
 

@@ -4,43 +4,34 @@ from __future__ import annotations
 
 import matplotlib
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from research.errors import UserError
-from research.report.figures.style import WIDTHS, note, styled
-from research.runs.rows import read_arrays
+from research.report.figures.style import WIDTHS, add_caption, styled
+from research.report.results import Results
 
 PANELS = ("output", "shifted", "difference")
 
 
 @styled
-def draw(
-    runs: pd.DataFrame,
-    rows: pd.DataFrame,
-    metrics: pd.DataFrame,
-    *,
-    columns: int = 3,
-) -> Figure:
+def draw(results: Results, *, columns: int = 3) -> Figure:
     """Draws three maps for each preset: of the image, of its shift, their difference.
 
     Args:
-      runs: unused.
-      rows: as `read_rows` returns them, with those of protocol `gallery`.
-      metrics: unused.
+      results: with rows of protocol `gallery`.
       columns: presets side by side.
 
     Raises:
       UserError: the rows for it are missing.
     """
-    del runs, metrics
+    rows = results.rows
     rows = rows[rows["protocol"] == "gallery"]
     if rows.empty:
         raise UserError("no rows of protocol gallery; make them with eval=gallery")
     path, split = rows["path"].iloc[0], rows["split"].iloc[0]
     rows = rows[(rows["path"] == path) & (rows["split"] == split)]
-    arrays = read_arrays(path, "gallery", split)
+    arrays = results.arrays(path, "gallery", split)
     lines = -(-len(rows) // columns)
     figure = Figure(figsize=(WIDTHS["two"], 0.3 + 0.82 * lines))
     groups = np.atleast_1d(figure.subfigures(lines, columns)).reshape(lines, columns)
@@ -53,7 +44,7 @@ def draw(
             group.subplots(1, len(PANELS)), maps.items(), strict=True
         ):
             show(axes, values, largest, signed=panel == "difference")
-    note(
+    add_caption(
         figure,
         "Each: output, output after a circular shift by one pixel to the right, and "
         "their difference after the best roll of the output, on one scale; red and "

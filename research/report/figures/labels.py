@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -16,6 +17,14 @@ TEXT = "#333333"  # dark whatever the point's colour: light text is hard to read
 DIRECTIONS = [math.radians(angle) for angle in (0, 180, 90, 270, 45, 135, 225, 315)]
 SOLID = 5  # times worse to cover text or a marker than an error bar
 DISTANCES = [6, 10, 15, 21, 28, 36, 45]  # points
+STYLE: dict[str, Any] = {
+    "textcoords": "offset points",
+    "ha": "center",
+    "va": "center",
+    "color": TEXT,
+    "zorder": 5,
+    "arrowprops": {"arrowstyle": "-", "color": TEXT, "linewidth": 0.4},
+}
 
 
 def label_points(
@@ -36,19 +45,14 @@ def label_points(
       obstacles: (left, bottom, right, top) in data units, such as error bars.
       size: of the text, in points.
     """
-    figure = axes.figure
-    canvas = FigureCanvasAgg(figure)
+    canvas = FigureCanvasAgg(axes.get_figure(root=True))
     canvas.draw()  # the layout must be done before anything can be measured
     renderer = canvas.get_renderer()
-    pixels = figure.dpi / 72
-    to_pixels = axes.transData.transform
-    at = {name: to_pixels(point) for name, point in points.items()}
+    pixels = canvas.figure.dpi / 72  # of a point
+    at = {name: axes.transData.transform(point) for name, point in points.items()}
     radius = 4 * pixels
     taken = [np.array([*(p - radius), *(p + radius)]) for p in at.values()]
-    thin = []
-    for left, bottom, right, top in obstacles:
-        ends = to_pixels([(left, bottom), (right, top)])
-        thin.append(np.array([*(ends[0] - pixels), *(ends[1] + pixels)]))
+    thin = thicken(axes, obstacles, pixels)
     frame = np.array(axes.get_window_extent(renderer).extents)
 
     def crowd(name: str) -> float:
@@ -56,38 +60,48 @@ def label_points(
         return sum(1 / (1 + distance) for distance in distances)
 
     for name in sorted(at, key=crowd, reverse=True):
-        text = axes.annotate(
-            name,
-            points[name],
-            (0, 0),
-            textcoords="offset points",
-            ha="center",
-            va="center",
-            fontsize=size,
-            color=TEXT,
-            zorder=5,
-            arrowprops={"arrowstyle": "-", "color": TEXT, "linewidth": 0.4},
-        )
+        text = axes.annotate(name, points[name], (0, 0), fontsize=size, **STYLE)
         box = np.array(text.get_window_extent(renderer).extents)
         half = (box[2:] - box[:2]) / 2
-        offsets = [
-            (np.array([math.cos(a), math.sin(a)]) * (half + distance * pixels))
-            for distance in DISTANCES
-            for a in DIRECTIONS
-        ]
+        offsets = list_offsets(half, pixels)
         boxes = [
             np.concatenate([at[name] + offset - half, at[name] + offset + half])
             for offset in offsets
         ]
         costs = [
-            SOLID * cost(box, np.array(taken), frame)
-            + overlap(box, np.array(thin).reshape(-1, 4)).sum()
+            SOLID * cost(box, np.array(taken), frame) + overlap(box, thin).sum()
             for box in boxes
         ]
         best = int(np.argmin(costs))  # the first: nearer ones come first
         text.set_position(tuple(offsets[best] / pixels))
-        text.arrow_patch.set_visible(best >= 2 * len(DIRECTIONS))
+        if text.arrow_patch is not None:
+            text.arrow_patch.set_visible(best >= 2 * len(DIRECTIONS))
         taken.append(boxes[best])
+
+
+def thicken(
+    axes: Axes, obstacles: list[tuple[float, float, float, float]], reach: float
+) -> Boxes:
+    """Returns boxes of the axes in pixels, larger by `reach` on every side."""
+    boxes = []
+    for left, bottom, right, top in obstacles:
+        low, high = axes.transData.transform([(left, bottom), (right, top)])
+        boxes.append(np.array([*(low - reach), *(high + reach)]))
+    return np.array(boxes).reshape(-1, 4)
+
+
+def list_offsets(half: Float[np.ndarray, 2], pixels: float) -> list[np.ndarray]:
+    """Returns the places to be tried for a name, from its point, nearest first.
+
+    Args:
+      half: of the width and height of the name, in pixels.
+      pixels: of a point.
+    """
+    return [
+        np.array([math.cos(angle), math.sin(angle)]) * (half + distance * pixels)
+        for distance in DISTANCES
+        for angle in DIRECTIONS
+    ]
 
 
 def cost(box: Box, taken: Boxes, frame: Box) -> float:

@@ -9,37 +9,45 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from research.report.figures.style import WIDTHS, Look, canvas, legend, letter
+from research.report.figures.style import (
+    WIDTHS,
+    ArmStyle,
+    Width,
+    add_legend,
+    create_axes,
+    title_panel,
+)
 
 DODGE = 0.06  # of a tick between arms, so that bars do not cover each other
 SPREAD = 0.3  # of a tick, between the first and the last arm at most
 LINE = 0.16  # inches from one name to the next
+SLANTED = {"rotation": 60, "ha": "right", "rotation_mode": "anchor"}
 
 
-def lines(
-    styles: Mapping[str, Look],
+def draw_lines(
+    styles: Mapping[str, ArmStyle],
     panels: Mapping[str, pd.DataFrame],
     ticks: list[str],
     *,
     label: str,
-    width: str = "two",
+    width: Width = "two",
     height: float = 2.6,
-    named: bool = False,
+    slanted: bool = False,
 ) -> Figure:
     """Draws estimates at equally spaced ticks, arms in the order of their means.
 
     Args:
-      styles: the look of each arm.
+      styles: of each arm, as `style_arms` returns them.
       panels: title → estimates: `arm`, `tick` (its number), `value`, `low`, `high`.
       ticks: what stands under the ticks.
       label: of x.
       width: `one` or `two` columns.
       height: inches.
-      named: whether the ticks are names, written at an angle; where they would
+      slanted: whether the ticks are names, written at an angle; where they would
         overlap some are left out.
     """
     shape = {"ncols": len(panels), "squeeze": False}
-    figure, grid = canvas(width, height, sharex=True, sharey=True, **shape)
+    figure, grid = create_axes(width, height, sharex=True, sharey=True, **shape)
     every = pd.concat(panels.values())
     order = every.groupby("arm")["value"].mean().sort_values(ascending=False).index
     spread = min(SPREAD, DODGE * (len(order) - 1))
@@ -60,19 +68,18 @@ def lines(
                 label=arm,
                 **styles[arm].errorbar(),
             )
-        letter(axes, index, title)
+        title_panel(axes, index, title)
         axes.set_xlabel(label)
-        turned = {"rotation": 60, "ha": "right", "rotation_mode": "anchor"}
-        room = WIDTHS[width] / len(panels) / LINE if named else len(ticks)
+        room = WIDTHS[width] / len(panels) / LINE if slanted else len(ticks)
         step = math.ceil(len(ticks) / room)
         axes.set_xticks(
-            range(0, len(ticks), step), ticks[::step], **turned if named else {}
+            range(0, len(ticks), step), ticks[::step], **SLANTED if slanted else {}
         )
-    legend(figure, grid[0, 0])
+    add_legend(figure, grid[0, 0])
     return figure
 
 
-def numbered(
+def number_ticks(
     panels: Mapping[str, pd.DataFrame], column: str
 ) -> tuple[dict[str, pd.DataFrame], list]:
     """Numbers the values of a column in order, over all panels, as `tick`.
@@ -89,7 +96,7 @@ def numbered(
     return ticked, values
 
 
-def stages(panels: Mapping[str, pd.DataFrame]) -> list[str]:
+def name_stages(panels: Mapping[str, pd.DataFrame]) -> list[str]:
     """Names the stages of estimates with `index` and `part`: `3 Downsample`.
 
     Where the arms' networks differ a stage is its number. Index −1 is the input.

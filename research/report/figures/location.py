@@ -5,64 +5,57 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
-from research.report.figures.arms import arms, caption, estimates, select
-from research.report.figures.lines import lines, numbered, stages
-from research.report.figures.style import looks, note, styled
+from research.report.estimates import describe_estimates, estimate_means
+from research.report.figures.lines import draw_lines, name_stages, number_ticks
+from research.report.figures.style import Width, add_caption, style_arms, styled
+from research.report.results import Results
 
 OBJECTS = {1: "One object's place", 2: "From one object to another"}
 
 
 @styled
 def draw(
-    runs: pd.DataFrame,
-    rows: pd.DataFrame,
-    metrics: pd.DataFrame,
+    results: Results,
     *,
     split: str = "test",
     fewest_seeds: int = 3,
-    width: str = "two",
+    width: Width = "two",
 ) -> Figure:
     """Draws a panel for each number of objects, and those of untrained networks.
 
     Args:
-      runs: as `read_runs` returns them.
-      rows: as `read_rows` returns them.
-      metrics: not used.
+      results: with rows of `eval=location`.
       split: of the examples measured.
-      fewest_seeds: see `estimates`.
+      fewest_seeds: with fewer, intervals are over examples.
       width: `one` or `two` columns.
 
     Raises:
       UserError: there are no rows of `location`.
     """
-    del metrics
-    runs = arms(runs)
-    rows = rows.merge(runs[["path", "arm"]], on="path")
     params = ("index", "part", "weights", "objects")
-    found = select(rows, "location", "r2", *params, split=split)
+    found = results.select("location", "r2", *params, split=split)
     panels = {}
     for objects, group in found.groupby("objects"):
         for weights in ("trained", "untrained"):
             shown = group[group["weights"].isin([weights, "none"])]
-            panels[f"{OBJECTS[objects]}, {weights}"] = estimates(
+            panels[f"{OBJECTS[objects]},\n{weights}"] = estimate_means(
                 shown, ["arm", "index", "part"], fewest_seeds=fewest_seeds
             )
-    ticked, _ = numbered(panels, "index")
-    titles = [title.replace(", ", ",\n") for title in ticked]
-    figure = lines(
-        looks(runs),
-        dict(zip(titles, ticked.values(), strict=True)),
-        stages(panels),
+    numbered, _ = number_ticks(panels, "index")
+    figure = draw_lines(
+        style_arms(results.arms),
+        numbered,
+        name_stages(panels),
         label="After stage",
-        named=True,
+        slanted=True,
         width=width,
         height=3.0,
     )
     figure.axes[0].set_ylabel("R² of the place (held out)")
-    drawn = pd.concat(panels.values())
-    note(
+    add_caption(
         figure,
-        f"{caption(drawn)} Ridge regression on a random projection of each map to one "
-        "number of features; the pixels go through the same.",
+        f"{describe_estimates(pd.concat(panels.values()))} Ridge regression on a "
+        "random projection of each map to one number of features; the pixels go "
+        "through the same.",
     )
     return figure

@@ -2,70 +2,71 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pandas as pd
 from matplotlib.figure import Figure
 
-from research.errors import UserError
-from research.report.figures.arms import arms, caption, proportions, select
-from research.report.figures.lines import lines, numbered
-from research.report.figures.style import looks, note, percent, styled
+from research.report.estimates import describe_estimates, estimate_proportions
+from research.report.figures.lines import draw_lines, number_ticks
+from research.report.figures.style import (
+    Width,
+    add_caption,
+    label_percent,
+    style_arms,
+    styled,
+)
+from research.report.results import Results
 
-PROTOCOLS = {
-    "patch": ("grid", "Patches permuted", "Patches of an image"),
-    "pixel": ("block", "Pixels permuted within blocks", "Pixels of a block"),
+PANELS = {  # title: protocol, parameter, label of x
+    "Patches permuted": ("patch", "grid", "Patches of an image"),
+    "Pixels permuted within blocks": ("pixel", "block", "Pixels of a block"),
 }
 
 
 @styled
 def draw(
-    runs: pd.DataFrame,
-    rows: pd.DataFrame,
-    metrics: pd.DataFrame,
+    results: Results,
     *,
-    measure: str = "accuracy",
+    measure: Literal["accuracy", "agreement"] = "accuracy",
     split: str = "test",
     fewest_seeds: int = 3,
-    width: str = "two",
+    width: Width = "two",
 ) -> Figure:
     """Draws a panel for permuted patches and one for pixels permuted within blocks.
 
     Args:
-      runs: as `read_runs` returns them.
-      rows: as `read_rows` returns them.
-      metrics: not used.
+      results: with rows of `eval=scramble`.
       measure: `accuracy`, or `agreement` with the whole image.
       split: of the examples measured.
-      fewest_seeds: see `estimates`.
+      fewest_seeds: with fewer, intervals are over examples.
       width: `one` or `two` columns.
 
     Raises:
       UserError: there are no rows of either.
     """
-    del metrics
-    runs = arms(runs)
-    rows = rows.merge(runs[["path", "arm"]], on="path")
-    panels, labels = {}, []
-    for protocol, (param, title, label) in PROTOCOLS.items():
-        try:
-            found = select(rows, protocol, measure, param, split=split)
-        except UserError as missing:
-            reason = missing
-            continue
-        labels.append(f"{label} (rows × columns)")
-        found = found.assign(many=found[param])
-        panels[title] = proportions(found, ["arm", "many"], fewest_seeds=fewest_seeds)
-    if not panels:
-        raise reason
-    ticked, sizes = numbered(panels, "many")
-    figure = lines(
-        looks(runs),
-        ticked,
+    wanted = {
+        title: (protocol, measure, param)
+        for title, (protocol, param, _) in PANELS.items()
+    }
+    panels = {
+        title: estimate_proportions(
+            found.assign(size=found[PANELS[title][1]]),
+            ["arm", "size"],
+            fewest_seeds=fewest_seeds,
+        )
+        for title, found in results.select_available(wanted, split=split).items()
+    }
+    numbered, sizes = number_ticks(panels, "size")
+    figure = draw_lines(
+        style_arms(results.arms),
+        numbered,
         [f"{height}×{width}" for height, width in sizes],
         label="",
         width=width,
     )
-    for axes, label in zip(figure.axes, labels, strict=True):
-        axes.set_xlabel(label)
-    percent(figure.axes[0].yaxis, measure.capitalize())
-    note(figure, caption(pd.concat(panels.values())))
+    for axes, title in zip(figure.axes, panels, strict=True):
+        axes.set_xlabel(f"{PANELS[title][2]} (rows × columns)")
+    label_percent(figure.axes[0].yaxis, measure.capitalize())
+    add_caption(figure, describe_estimates(pd.concat(panels.values())))
     return figure

@@ -13,7 +13,7 @@ import io
 import math
 from itertools import product
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import matplotlib
 import numpy as np
@@ -22,6 +22,7 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
+from matplotlib.typing import RcKeyType
 
 from research.files.atomic import write_bytes
 
@@ -64,10 +65,11 @@ CYCLE = [
 ]
 LINES = ["-", "--", ":", "-."]
 
-WIDTHS = {"one": 3.35, "two": 6.9}  # inches: columns of a two-column page
+Width = Literal["one", "two"]  # columns of a two-column page
+WIDTHS: dict[Width, float] = {"one": 3.35, "two": 6.9}  # inches
 SMALL = 6.5  # points, of captions
 
-RC = {
+RC: dict[RcKeyType, Any] = {
     "font.family": "DejaVu Sans",  # comes with matplotlib: the same everywhere
     "font.size": 8,
     "axes.labelsize": 8,
@@ -95,7 +97,7 @@ RC = {
 styled = matplotlib.rc_context(RC)  # decorates a function that draws
 
 
-class Look(NamedTuple):
+class ArmStyle(NamedTuple):
     """How one arm is drawn."""
 
     color: str
@@ -103,7 +105,7 @@ class Look(NamedTuple):
     line: str
     filled: bool
 
-    def errorbar(self) -> dict[str, object]:
+    def errorbar(self) -> dict[str, Any]:
         """Returns the keywords of `Axes.errorbar`."""
         return {
             "color": self.color,
@@ -115,8 +117,8 @@ class Look(NamedTuple):
         }
 
 
-def looks(runs: pd.DataFrame) -> dict[str, Look]:
-    """Returns the look of each arm, in order of appearance.
+def style_arms(runs: pd.DataFrame) -> dict[str, ArmStyle]:
+    """Returns how each arm is drawn, in order of appearance.
 
     A preset has its own colour and marker, an unknown one the next that is free. More
     arms of one preset are hollow and dashed. Where all arms have the same preset the
@@ -130,17 +132,18 @@ def looks(runs: pd.DataFrame) -> dict[str, Look]:
     if len(set(names)) == 1 < len(names):
         names = list(each["arm"])
     taken = {PRESETS[name] for name in names if name in PRESETS}
-    free = [look for look in CYCLE if look not in taken] or CYCLE
+    free = [style for style in CYCLE if style not in taken] or CYCLE
     unknown = list(dict.fromkeys(name for name in names if name not in PRESETS))
     given = PRESETS | {name: free[i % len(free)] for i, name in enumerate(unknown)}
     styles = {}
     for i, (arm, name) in enumerate(zip(each["arm"], names, strict=True)):
         nth = names[:i].count(name)
-        styles[arm] = Look(*given[name], LINES[nth % len(LINES)], nth == 0)
+        color, marker = given[name]
+        styles[arm] = ArmStyle(color, marker, LINES[nth % len(LINES)], nth == 0)
     return styles
 
 
-def canvas(width: str, height: float, **grid: object) -> tuple[Figure, object]:
+def create_axes(width: Width, height: float, **grid: Any) -> tuple[Figure, Any]:
     """Returns a figure and its axes.
 
     Args:
@@ -152,18 +155,18 @@ def canvas(width: str, height: float, **grid: object) -> tuple[Figure, object]:
     return figure, figure.subplots(**grid)
 
 
-def percent(axis: Axis, label: str) -> None:
+def label_percent(axis: Axis, label: str) -> None:
     """Labels an axis of proportions, in per cent."""
     axis.set_label_text(f"{label} (%)")
     axis.set_major_formatter(lambda value, _: f"{100 * value:.3g}")
 
 
-def note(figure: Figure, text: str) -> None:
+def add_caption(figure: Figure, text: str) -> None:
     """Writes a caption under the axes, wrapped to the figure's width."""
     figure.supxlabel(text, fontsize=SMALL, color="#444444", wrap=True)
 
 
-def legend(figure: Figure, axes: Axes) -> None:
+def add_legend(figure: Figure, axes: Axes) -> None:
     """Puts the legend of `axes` above all panels, the figure grown by its rows."""
     handles, labels = axes.get_legend_handles_labels()
     width, height = figure.get_size_inches()
@@ -173,12 +176,12 @@ def legend(figure: Figure, axes: Axes) -> None:
     figure.legend(handles, labels, loc="outside upper center", ncols=columns)
 
 
-def letter(axes: Axes, index: int, title: str) -> None:
+def title_panel(axes: Axes, index: int, title: str) -> None:
     """Titles a panel `(a) title` at its upper left."""
     axes.set_title(f"({'abcdefgh'[index]}) {title}", loc="left")
 
 
-def logarithmic(axes: Axes) -> None:
+def set_log_scale(axes: Axes) -> None:
     """Makes y logarithmic, with ticks at 1, 2, 5 times powers of ten."""
     axes.set_yscale("log")
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))

@@ -2,72 +2,84 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from research.report.figures.arms import arms, caption, proportions, select
+from research.errors import UserError
+from research.report.estimates import describe_estimates, estimate_proportions
 from research.report.figures.labels import label_points
-from research.report.figures.style import canvas, looks, note, percent, styled
+from research.report.figures.style import (
+    Width,
+    add_caption,
+    create_axes,
+    label_percent,
+    style_arms,
+    styled,
+)
+from research.report.results import Results
 
 
 @styled
 def draw(
-    runs: pd.DataFrame,
-    rows: pd.DataFrame,
-    metrics: pd.DataFrame,
+    results: Results,
     *,
-    protocol: str = "circular",
+    protocol: Literal["circular", "zero", "crop"] = "circular",
     max_shift: int | None = None,
     split: str = "test",
     fewest_seeds: int = 3,
-    width: str | None = None,
+    width: Width | None = None,
 ) -> Figure:
     """Draws one point per arm, with intervals in both directions.
 
     Args:
-      runs: as `read_runs` returns them.
-      rows: as `read_rows` returns them.
-      metrics: not used.
+      results: with rows of `eval=accuracy` and `eval=shift`.
       protocol: of the shifts: `circular`, `zero`, `crop`.
       max_shift: in pixels; None for the largest measured.
       split: of the examples measured.
-      fewest_seeds: see `proportions`.
+      fewest_seeds: with fewer, intervals are over examples.
       width: `one` or `two` columns; None for what the number of arms needs.
 
     Raises:
-      UserError: the rows for it are missing.
+      UserError: the rows for it are missing, or those of this shift.
     """
-    runs = arms(runs)
-    rows = rows.merge(runs[["path", "arm"]], on="path")
-    shifted = select(rows, protocol, "agreement", "max_shift", split=split)
-    max_shift = shifted["max_shift"].max() if max_shift is None else max_shift
+    shifted = results.select(protocol, "agreement", "max_shift", split=split)
+    measured = sorted(set(shifted["max_shift"]))
+    max_shift = measured[-1] if max_shift is None else max_shift
+    if max_shift not in measured:
+        raise UserError(
+            f"max_shift={max_shift}: there are rows of {', '.join(map(str, measured))}"
+        )
     shifted = shifted[shifted["max_shift"] == max_shift]
-    accuracy = select(rows, "accuracy", "accuracy", split=split)
-    x = proportions(shifted, ["arm"], fewest_seeds=fewest_seeds).set_index("arm")
-    y = proportions(accuracy, ["arm"], fewest_seeds=fewest_seeds).set_index("arm")
-
-    styles = {arm: look for arm, look in looks(runs).items() if arm in x.index}
-    styles = {arm: look for arm, look in styles.items() if arm in y.index}
+    accuracy = results.select("accuracy", "accuracy", split=split)
+    x, y = (
+        estimate_proportions(found, ["arm"], fewest_seeds=fewest_seeds).set_index("arm")
+        for found in (shifted, accuracy)
+    )
+    styles = {
+        arm: style
+        for arm, style in style_arms(results.arms).items()
+        if arm in x.index and arm in y.index
+    }
     crowded = len(styles) > 8
     width = width or ("two" if crowded else "one")
-    figure, axes = canvas(width, 4.2 if crowded else 2.9)
+    figure, axes = create_axes(width, 4.2 if crowded else 2.9)
     bars = []
-    for arm, look in styles.items():
+    for arm, style in styles.items():
         at, up = x.loc[arm], y.loc[arm]
-        axes.errorbar(at.value, up.value, reach(up), reach(at), **look.errorbar())
-        bars += [
-            (*_within(at), up.value, up.value),
-            (at.value, at.value, *_within(up)),
-        ]
-    percent(axes.xaxis, f"Agreement under {protocol} shifts up to {max_shift} px")
-    percent(axes.yaxis, "Accuracy")
+        axes.errorbar(at.value, up.value, reach(up), reach(at), **style.errorbar())
+        (left, right), (bottom, top) = _ends(at), _ends(up)
+        bars += [(left, up.value, right, up.value), (at.value, bottom, at.value, top)]
+    label_percent(axes.xaxis, f"Agreement under {protocol} shifts up to {max_shift} px")
+    label_percent(axes.yaxis, "Accuracy")
     axes.margins(0.12)
-    note(figure, caption(pd.concat([x, y])))
+    add_caption(figure, describe_estimates(pd.concat([x, y])))
     label_points(
         axes,
         {arm: (x.loc[arm].value, y.loc[arm].value) for arm in styles},
-        [(left, bottom, right, top) for left, right, bottom, top in bars],
+        bars,
     )
     return figure
 
@@ -80,7 +92,7 @@ def reach(estimate: pd.Series) -> np.ndarray | None:
     return np.clip(ends, 0, None)
 
 
-def _within(estimate: pd.Series) -> tuple[float, float]:
+def _ends(estimate: pd.Series) -> tuple[float, float]:
     if np.isnan(estimate.low):
         return estimate.value, estimate.value
     return estimate.low, estimate.high

@@ -9,18 +9,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from research.report.figures.arms import arms
+from research.report.arms import label_arms
 from research.report.figures.style import PRESETS
-from research.report.page.pack import cropped, packed
-from research.runs.rows import read_arrays
+from research.report.page.pack import crop_fields, pack_array
+from research.report.results import Results
 
 FIRST = ("max", "none")
 WHOLE = "whole map"  # the method of a receptive field that has no size of its own
 
 
-def explorers(
-    runs: pd.DataFrame,
-    rows: pd.DataFrame,
+def collect_sets(
+    results: Results,
     *,
     networks: int = 16,
     names: Mapping[str, Sequence[str]] | None = None,
@@ -29,8 +28,7 @@ def explorers(
     """Returns what there is to explore for each set of images, in JSON's types.
 
     Args:
-      runs: as `read_runs` returns them; of each arm the least seed is shown.
-      rows: as `read_rows` returns them.
+      results: of each arm the least seed is shown.
       networks: how many of each data set, at most.
       names: of the classes, by data set.
       split: of the images.
@@ -42,100 +40,103 @@ def explorers(
       are no rows of `explorer`.
 
     Raises:
-      UserError: two runs have one config and one seed.
+      UserError: two runs are of one arm and one seed.
     """
-    stages = rows[(rows["protocol"] == "explorer") & (rows["split"] == split)]
-    found = stages[stages["measure"] == "agreement"].set_index("path")
-    measured = runs[runs["path"].isin(found.index)]
-    kept = {path: orbit_arrays(path, split) for path in measured["path"]}
-    keys = [hashlib.sha256(kept[path]["images"]).hexdigest() for path in kept]
+    runs, rows = results.runs, results.rows
+    rows = rows[(rows["protocol"] == "explorer") & (rows["split"] == split)]
+    measured = runs[runs["path"].isin(rows.loc[rows["measure"] == "agreement", "path"])]
+    arrays = {
+        path: results.arrays(path, "explorer", split) for path in measured["path"]
+    }
+    orbits = {path: _below(arrays[path], "explorer/agreement/") for path in arrays}
+    images = [orbit["images"].tobytes() for orbit in orbits.values()]
+    digests = [hashlib.sha256(one).hexdigest() for one in images]
     sets = []
-    for _, group in measured.groupby(keys, sort=False):
-        shown = arms(group).sort_values("seed", kind="stable").drop_duplicates("arm")
-        shown = shown.iloc[np.argsort(order(shown), kind="stable")]
-        first, data = kept[shown["path"].iloc[0]], group.get("data", pd.Series([""]))
-        told = [
-            network(run, found.loc[run.path], stages[stages["path"] == run.path], kept)
-            for run in shown.head(networks).itertuples()
-        ]
+    for _, group in measured.groupby(digests, sort=False):
+        shown = label_arms(group).sort_values("seed", kind="stable")
+        shown = shown.drop_duplicates("arm")
+        shown = shown.iloc[np.argsort(rank_runs(shown), kind="stable")]
+        first, data = shown["path"].iloc[0], group.get("data", pd.Series([""])).iloc[0]
         sets.append(
             {
-                "data": data.iloc[0],
-                "images": packed(first["images"]),
-                "labels": first["labels"].tolist(),
-                "names": list((names or {}).get(data.iloc[0], [])),
-                "networks": told,
+                "data": data,
+                "images": pack_array(orbits[first]["images"]),
+                "labels": orbits[first]["labels"].tolist(),
+                "names": list((names or {}).get(data, [])),
+                "networks": [
+                    describe_network(run, rows[rows["path"] == run.path], arrays)
+                    for run in shown.head(networks).itertuples()
+                ],
                 "all": len(shown),
             }
         )
     return sets
 
 
-def order(shown: pd.DataFrame) -> list[int]:
+def rank_runs(shown: pd.DataFrame) -> list[int]:
     """Returns the place of each run: with pooling, without, then as in the figures.
 
     The setting with the most runs comes first.
     """
-    named = shown.reindex(columns=["setting", "downsample"]).fillna("")
-    sizes = named["setting"].map(named["setting"].value_counts())
+    chosen = shown.reindex(columns=["setting", "downsample"]).astype(object)
+    chosen = chosen.where(chosen.notna(), "")
+    sizes = chosen["setting"].map(chosen["setting"].value_counts())
     presets = dict.fromkeys([*FIRST, *PRESETS])
     places = {preset: place for place, preset in enumerate(presets)}
-    own = named["downsample"].map(places).fillna(len(places))
+    own = chosen["downsample"].map(places).fillna(len(places))
     return [int(place) for place in own - sizes * (len(places) + 1)]
 
 
-def orbit_arrays(path: str, split: str) -> dict[str, np.ndarray]:
-    """Returns the arrays of a run's orbits by their names."""
-    prefix = "explorer/agreement/"
-    return {
-        key.removeprefix(prefix): array
-        for key, array in read_arrays(path, "explorer", split).items()
-        if key.startswith(prefix)
-    }
-
-
-def network(
-    run: Any,
-    row: pd.Series,
-    stages: pd.DataFrame,
-    kept: Mapping[str, Mapping[str, np.ndarray]],
+def describe_network(
+    run: Any, rows: pd.DataFrame, arrays: Mapping[str, Mapping[str, np.ndarray]]
 ) -> dict[str, Any]:
-    """Returns one network: its orbit and its stages."""
-    orbit = {
-        name: packed(kept[run.path][name])
-        for name in ("predictions", "classes", "probabilities")
-    }
+    """Returns one network: its orbit and its stages.
+
+    Args:
+      run: a line of the runs, with its `arm`.
+      rows: of `explorer`, of this run.
+      arrays: behind them, by path and name.
+    """
+    own = arrays[run.path]
+    orbit = _below(own, "explorer/agreement/")
+    method = rows.loc[rows["measure"] == "agreement", "method"].iloc[0]
     return {
         "arm": run.arm,
         "seed": int(run.seed),
         "parameters": None if pd.isna(run.parameters) else int(run.parameters),
-        "orbit": {"method": row["method"]} | orbit,
-        "stages": fields(run.path, stages, row["split"]),
+        "orbit": {"method": method}
+        | {
+            name: pack_array(orbit[name])
+            for name in ("predictions", "classes", "probabilities")
+        },
+        "stages": describe_stages(rows, own),
     }
 
 
-def fields(path: str, stages: pd.DataFrame, split: str) -> list[dict[str, Any]]:
+def describe_stages(
+    rows: pd.DataFrame, arrays: Mapping[str, np.ndarray]
+) -> list[dict[str, Any]]:
     """Returns the receptive fields after each stage of one run.
 
-    Of each stage: `part`, its class; `receptive`, [rows, columns] of the theoretical
-    field borders aside, null for the whole map; `stride`, [height, width], cumulative;
-    `rows` (h, H) and `columns` (w, W), the pixels that each position can see; `ys` and
-    `xs`, the positions whose effective field is known, their `sizes` in pixels and
-    their `fields`, cropped.
+    Args:
+      rows: of `explorer`, of one run.
+      arrays: behind them.
+
+    Returns:
+      Of each stage: `part`, its class; `receptive`, [rows, columns] of the theoretical
+      field borders aside, null for the whole map; `stride`, [height, width],
+      cumulative; `rows` (h, H) and `columns` (w, W), the pixels that each position can
+      see; `ys` and `xs`, the positions whose effective field is known, their `sizes`
+      in pixels and their `fields`, cropped.
     """
-    arrays = read_arrays(path, "explorer", split)
-    places = pd.DataFrame(list(stages["params"]), index=stages.index)
+    places = pd.DataFrame(list(rows["params"]), index=rows.index)
     found = []
     for index in sorted(places.get("index", pd.Series(dtype=float)).dropna().unique()):
-        own = stages[places["index"] == index].set_index("measure")
+        own = rows[places["index"] == index].set_index("measure")
         part = own["params"].iloc[0]["part"]
-        prefix = f"explorer,index={index:.0f},part={part}/size/"
-        kept = {
-            key.removeprefix(prefix): array
-            for key, array in arrays.items()
-            if key.startswith(prefix)
-        }
+        kept = _below(arrays, f"explorer,index={index:.0f},part={part}/size/")
         theory = own.loc[["receptive_height", "receptive_width"]]
+        fields = kept["fields"].reshape(-1, *kept["fields"].shape[2:])
         found.append(
             {
                 "part": part,
@@ -145,14 +146,21 @@ def fields(path: str, stages: pd.DataFrame, split: str) -> list[dict[str, Any]]:
                 ],
                 "stride": kept["stride"].tolist(),
                 "examples": int(own.loc["size", "n"]),
-                "rows": packed(kept["rows"]),
-                "columns": packed(kept["columns"]),
+                "rows": pack_array(kept["rows"]),
+                "columns": pack_array(kept["columns"]),
                 "ys": kept["ys"].tolist(),
                 "xs": kept["xs"].tolist(),
                 "sizes": np.round(kept["sizes"].astype(float), 2).tolist(),
-                "fields": cropped(
-                    kept["fields"].reshape(-1, *kept["fields"].shape[2:])
-                ),
+                "fields": crop_fields(fields),
             }
         )
     return found
+
+
+def _below(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
+    """Returns the arrays whose names begin so, by the rest of their names."""
+    return {
+        name.removeprefix(prefix): array
+        for name, array in arrays.items()
+        if name.startswith(prefix)
+    }

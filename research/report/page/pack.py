@@ -11,7 +11,7 @@ from jaxtyping import Bool, UInt8
 Packed = dict[str, Any]
 
 
-def packed(array: np.ndarray) -> Packed:
+def pack_array(array: np.ndarray) -> Packed:
     """Returns an array as `{shape, type, data}`: base64 of its bytes, row by row.
 
     Args:
@@ -22,20 +22,28 @@ def packed(array: np.ndarray) -> Packed:
     """
     shape = list(array.shape)
     if array.dtype == bool:
-        return {"shape": shape, "type": "bits", "data": text(np.packbits(array))}
+        return {
+            "shape": shape,
+            "type": "bits",
+            "data": encode_bytes(np.packbits(array)),
+        }
     highest = int(array.max(initial=0))
     if array.dtype.kind not in "iu" or array.min(initial=0) < 0 or highest > 65535:
         raise ValueError(f"no array of small whole numbers: {array.dtype}, ≤ {highest}")
     kind = "u1" if highest < 256 else "u2"
-    return {"shape": shape, "type": kind, "data": text(array.astype(f"<{kind}"))}
+    return {
+        "shape": shape,
+        "type": kind,
+        "data": encode_bytes(array.astype(f"<{kind}")),
+    }
 
 
-def text(array: np.ndarray) -> str:
+def encode_bytes(array: np.ndarray) -> str:
     """Returns the base64 of an array's bytes."""
     return base64.b64encode(np.ascontiguousarray(array).tobytes()).decode()
 
 
-def cropped(fields: UInt8[np.ndarray, "fields height width"]) -> dict[str, Packed]:
+def crop_fields(fields: UInt8[np.ndarray, "fields height width"]) -> dict[str, Packed]:
     """Returns maps that are mostly zero: a box of each, and the bytes in the boxes.
 
     Args:
@@ -47,17 +55,17 @@ def cropped(fields: UInt8[np.ndarray, "fields height width"]) -> dict[str, Packe
     """
     boxes, values = [], [np.zeros(0, np.uint8)]
     for field in fields:
-        top, height = extent(field.any(1))
-        left, width = extent(field.any(0))
+        top, height = find_extent(field.any(1))
+        left, width = find_extent(field.any(0))
         boxes.append((top, left, height, width))
         values.append(field[top : top + height, left : left + width].ravel())
     return {
-        "boxes": packed(np.array(boxes, int).reshape(-1, 4)),
-        "values": packed(np.concatenate(values)),
+        "boxes": pack_array(np.array(boxes, int).reshape(-1, 4)),
+        "values": pack_array(np.concatenate(values)),
     }
 
 
-def extent(some: Bool[np.ndarray, " places"]) -> tuple[int, int]:
+def find_extent(some: Bool[np.ndarray, " places"]) -> tuple[int, int]:
     """Returns the first place that is true, and how many there are to the last."""
     places = np.flatnonzero(some)
     return (int(places[0]), int(np.ptp(places)) + 1) if places.size else (0, 0)

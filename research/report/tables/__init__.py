@@ -1,5 +1,5 @@
-"""Tables as data: one line per arm, network or claim, and their written forms.
+"""Tables as data: each module has `tabulate(results, **options) -> DataFrame`.
 
-A table is a DataFrame whose `attrs["caption"]` says how to read it. Imports
-`research.report.figures.arms`, `research.claims`, `research.files`.
+A table's `attrs["caption"]` says how to read it; `forms` writes it down. Imports
+`research.report.results`, `research.report.estimates`, `research.files`.
 """

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pandas as pd
 
 from research.errors import UserError
-from research.report.figures.arms import arms
+from research.report.arms import label_arms
+from research.report.results import Results
 
 COUNTS = {
     "parameters": "parameters",
@@ -15,15 +16,11 @@ COUNTS = {
 WHOLE = "whole map"  # the method of a receptive field that has no size of its own
 
 
-def networks(
-    runs: pd.DataFrame, rows: pd.DataFrame, metrics: pd.DataFrame | None = None
-) -> pd.DataFrame:
+def tabulate(results: Results) -> pd.DataFrame:
     """Returns a line per stage, readout and network of each arm, from `eval=cost`.
 
     Args:
-      runs: as `read_runs` returns them; of each arm the first is taken.
-      rows: as `read_rows` returns them.
-      metrics: not used.
+      results: with rows of `eval=cost`; of each arm the first run is taken.
 
     Returns:
       `arm`, `part` (`0 ConvNormAct`), `map` (height×width×channels after it),
@@ -33,16 +30,17 @@ def networks(
     Raises:
       UserError: there are no rows of costs.
     """
+    rows, runs = results.rows, results.runs
     cost = rows[rows["protocol"] == "cost"]
     if cost.empty:
         raise UserError(
             "no rows of cost; measure them with scripts/evaluate.py eval=cost model=…"
         )
-    runs = arms(runs[runs["path"].isin(cost["path"])]).drop_duplicates("arm")
+    measured = label_arms(runs[runs["path"].isin(cost["path"])])
     lines = [
         {"arm": run.arm} | line
-        for run in runs.itertuples()
-        for line in parts(cost[cost["path"] == run.path])
+        for run in measured.drop_duplicates("arm").itertuples()
+        for line in describe_parts(cost[cost["path"] == run.path])
     ]
     table = pd.DataFrame(lines)
     table.attrs["caption"] = (
@@ -52,7 +50,7 @@ def networks(
     return table
 
 
-def parts(cost: pd.DataFrame) -> list[dict[str, object]]:
+def describe_parts(cost: pd.DataFrame) -> list[dict[str, object]]:
     """Returns a line for each part of one run, in order, the network last."""
     places = pd.DataFrame(list(cost["params"]), index=cost.index)
     lines = []

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -10,15 +11,13 @@ from matplotlib.text import Text
 
 from research.errors import UserError
 from research.report.figures import curves, distance, style, tradeoff
-from research.report.figures.arms import arms
 from research.report.figures.labels import cost, label_points, overlap
-from research.runs.tables import read_metrics, read_rows, read_runs
+from research.report.results import Results
 
 
 @pytest.fixture(scope="module")
-def tables(tmp_path_factory):
-    root = fake_sweep(tmp_path_factory.mktemp("runs"))
-    return read_runs(root), read_rows(root), read_metrics(root)
+def results(tmp_path_factory):
+    return Results.read(fake_sweep(tmp_path_factory.mktemp("runs")))
 
 
 def points(axes):
@@ -40,9 +39,9 @@ def extents(axes):
     return np.array([Text.get_window_extent(t, renderer).extents for t in axes.texts])
 
 
-def test_tradeoff_draws_the_means_and_the_intervals(tables):
-    figure = tradeoff.draw(*tables)
-    runs, rows, _ = tables
+def test_tradeoff_draws_the_means_and_the_intervals(results):
+    figure = tradeoff.draw(results)
+    rows = results.rows
     (axes,) = figure.axes
     drawn = points(axes)
     assert len(drawn) == len(ARMS)
@@ -52,7 +51,7 @@ def test_tradeoff_draws_the_means_and_the_intervals(tables):
     y = of_max[is_accuracy]
     x = of_max[shifted & (of_max["protocol"] == "circular")]
     expected = [x["value"].mean(), y["value"].mean()]
-    position = list(arms(runs)["arm"].drop_duplicates()).index("max")
+    position = list(results.arms["arm"].drop_duplicates()).index("max")
     (at,), (across, up) = drawn[position]
     np.testing.assert_allclose(at, expected)
     np.testing.assert_allclose(
@@ -66,8 +65,8 @@ def test_tradeoff_draws_the_means_and_the_intervals(tables):
     assert any("360 examples, 2 seeds. Bars: 95 %" in text for text in shown)
 
 
-def test_tradeoff_labels_do_not_overlap(tables):
-    (axes,) = tradeoff.draw(*tables).axes
+def test_tradeoff_labels_do_not_overlap(results):
+    (axes,) = tradeoff.draw(results).axes
     boxes = extents(axes)
     assert len(boxes) == len(ARMS)
     for i, box in enumerate(boxes):
@@ -90,15 +89,16 @@ def test_cost_counts_what_is_shared_and_what_is_outside():
     assert cost(box, taken, np.array([0.0, 0, 3, 9])) == 2 + 2
 
 
-def test_tradeoff_without_its_rows_says_what_to_measure(tables):
-    runs, rows, metrics = tables
+def test_tradeoff_without_its_rows_says_what_to_measure(results):
     with pytest.raises(UserError, match="no rows of crop agreement at a max_shift"):
-        tradeoff.draw(runs, rows, metrics, protocol="crop")
+        tradeoff.draw(results, protocol="crop")
+    with pytest.raises(UserError, match="max_shift=9: there are rows of 3"):
+        tradeoff.draw(results, max_shift=9)
 
 
-def test_distance_draws_every_arm_in_every_panel(tables):
-    runs, rows, _ = tables
-    figure = distance.draw(*tables)
+def test_distance_draws_every_arm_in_every_panel(results):
+    rows = results.rows
+    figure = distance.draw(results)
     left, right = figure.axes
     for axes, protocol in [(left, "circular"), (right, "zero")]:
         drawn = {c.get_label(): c.lines[0].get_xydata() for c in axes.containers}
@@ -117,29 +117,31 @@ def test_distance_draws_every_arm_in_every_panel(tables):
     assert any("360 examples, 2 seeds" in text for text in shown)
 
 
-def test_distance_leaves_out_a_panel_without_rows(tables):
-    runs, rows, metrics = tables
-    figure = distance.draw(runs, rows[rows["protocol"] != "zero"], metrics)
+def test_distance_leaves_out_a_panel_without_rows(results):
+    rows = results.rows
+    figure = distance.draw(replace(results, rows=rows[rows["protocol"] != "zero"]))
     assert len(figure.axes) == 1
     with pytest.raises(UserError, match="no rows of zero agreement at a distance"):
-        distance.draw(runs, rows[rows["protocol"] == "accuracy"], metrics)
+        accuracy = rows[rows["protocol"] == "accuracy"]
+        distance.draw(replace(results, rows=accuracy))
 
 
-def test_distance_says_when_panels_coincide(tables):
-    runs, rows, metrics = tables
+def test_distance_says_when_panels_coincide(results):
+    rows = results.rows
     words = "The panels agree in every value."
-    assert not any(words in text for text in texts(distance.draw(*tables)))
+    assert not any(words in text for text in texts(distance.draw(results)))
     circular = rows[rows["protocol"] == "circular"]
     twice = pd.concat([circular, circular.assign(protocol="zero")])
-    assert any(words in text for text in texts(distance.draw(runs, twice, metrics)))
-    assert not any(
-        words in text for text in texts(distance.draw(runs, circular, metrics))
+    assert any(
+        words in text for text in texts(distance.draw(replace(results, rows=twice)))
     )
+    alone = distance.draw(replace(results, rows=circular))
+    assert not any(words in text for text in texts(alone))
 
 
-def test_curves_draw_the_mean_and_the_range_over_seeds(tables):
-    metrics = tables[2]
-    figure = curves.draw(*tables)
+def test_curves_draw_the_mean_and_the_range_over_seeds(results):
+    metrics = results.metrics
+    figure = curves.draw(results)
     assert len(figure.axes) == 4  # train, validation × loss, accuracy
     of = metrics[(metrics["downsample"] == "max") & (metrics["split"] == "train")]
     last = of[of["epoch"] == 12]["loss"]
@@ -154,10 +156,9 @@ def test_curves_draw_the_mean_and_the_range_over_seeds(tables):
     assert any(caption in text for text in texts(figure))
 
 
-def test_curves_without_rows(tables):
-    runs, rows, metrics = tables
+def test_curves_without_rows(results):
     with pytest.raises(UserError, match=r"no rows of train, validation, test in any"):
-        curves.draw(runs, rows, metrics[:0])
+        curves.draw(replace(results, metrics=results.metrics[:0]))
 
 
 def test_every_preset_has_a_look_of_its_own():
@@ -170,20 +171,20 @@ def test_every_preset_has_a_look_of_its_own():
 def test_a_preset_looks_the_same_in_any_company(tmp_path):
     for i, preset in enumerate(["max", "mine", "aps", "yours"]):
         fake_run(tmp_path, str(i), preset=preset, skill=(0.9, 0.9, 0.01))
-    looks = style.looks(arms(read_runs(tmp_path)))
-    assert looks["max"][:2] == style.PRESETS["max"]
-    assert looks["aps"][:2] == style.PRESETS["aps"]
-    assert len({look[:2] for look in looks.values()}) == 4
+    styles = style.style_arms(Results.read(tmp_path).arms)
+    assert styles["max"][:2] == style.PRESETS["max"]
+    assert styles["aps"][:2] == style.PRESETS["aps"]
+    assert len({look[:2] for look in styles.values()}) == 4
 
 
 def test_arms_of_one_preset_differ_by_line_or_by_colour(tmp_path):
     for model in ["tiny", "chollet"]:
         fake_run(tmp_path, model, choices={"model": model})
-    looks = style.looks(arms(read_runs(tmp_path)))
-    assert len({look.color for look in looks.values()}) == 2
+    styles = style.style_arms(Results.read(tmp_path).arms)
+    assert len({look.color for look in styles.values()}) == 2
     fake_run(tmp_path, "aps", preset="aps")
-    looks = style.looks(arms(read_runs(tmp_path)))
-    first, second = looks["max, chollet"], looks["max, tiny"]
+    styles = style.style_arms(Results.read(tmp_path).arms)
+    first, second = styles["max, chollet"], styles["max, tiny"]
     assert first.color == second.color == style.RED
     assert (first.filled, first.line) != (second.filled, second.line)
 
@@ -191,9 +192,9 @@ def test_arms_of_one_preset_differ_by_line_or_by_colour(tmp_path):
 def test_saving_twice_gives_the_same_bytes(tmp_path):
     paths = []
     for folder in ["a", "b"]:
-        figure, axes = style.canvas("one", 1.0)
+        figure, axes = style.create_axes("one", 1.0)
         axes.errorbar([0, 1], [0, 1], 0.1, label="max")
-        style.legend(figure, axes)
+        style.add_legend(figure, axes)
         paths.append(style.save(figure, tmp_path / folder / "tradeoff"))
     assert [path.suffix for path in paths[0]] == [".png", ".svg", ".pdf"]
     for first, second in zip(*paths, strict=True):
@@ -203,7 +204,7 @@ def test_saving_twice_gives_the_same_bytes(tmp_path):
 def test_the_last_digits_of_the_layout_do_not_show(tmp_path, monkeypatch):
     paths = []
     for folder, noise in (("a", 0), ("b", 1e-13)):
-        figure, axes = style.canvas("one", 1.0)
+        figure, axes = style.create_axes("one", 1.0)
         axes.plot([0, 1])
         place = (0.1234567, 0.2, 0.7 + noise, 0.7)
         lay_out = partial(axes.set_position, place)

@@ -19,3 +19,25 @@ def page_file(runs, tmp_path_factory):
     figure(out)
     figure(out, "all")
     return made(runs, out, verdicts=VERDICTS)
+
+
+@pytest.fixture(scope="module")
+def driver():
+    """A browser."""
+    from browser import start
+
+    driver = start()
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture(params=["phone", "desktop"])
+def page(request, driver, page_file):
+    """The page in a browser, just opened; afterwards the console must be empty."""
+    from browser import WIDTHS, media, opened
+
+    width, mobile = WIDTHS[request.param], request.param == "phone"
+    metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": mobile}
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    media(driver, scheme="light")
+    yield from opened(driver, page_file)

@@ -1,6 +1,8 @@
 """Runs of small real networks, a plane of invented ones, and verdicts: for a page."""
 
 import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from itertools import product
 
@@ -18,8 +20,10 @@ from research.models.convnet import chollet
 from research.models.readout import Head, flatten, mean
 from research.report.figures import style
 from research.report.page import write
+from research.report.page.render import ENVIRONMENT
+from research.report.page.verdicts import describe_verdict
+from research.report.results import Results
 from research.runs.rows import write_measurements
-from research.runs.tables import read_metrics, read_rows, read_runs
 
 SHAPE = (14, 16, 1)
 # Smooth blobs, each class in a place of its own, so that there is something to see.
@@ -128,11 +132,28 @@ VERDICTS = [
 ]
 
 
+@dataclass(frozen=True, eq=False)
+class Judged(Results):
+    """Results with verdicts of our own."""
+
+    given: Sequence[Verdict] = ()
+
+    @property
+    def verdicts(self):
+        return list(self.given)
+
+
 def made(root, out, verdicts=(), **options):
     """Writes the page of all runs below `root` into `out`."""
-    tables = (read(root) for read in (read_runs, read_rows, read_metrics))
-    options = {"judge": lambda *_: list(verdicts)} | options
-    return write(*tables, out=out / "page.html", **options)
+    found = Results.read(root)
+    results = Judged(found.runs, found.rows, found.metrics, given=verdicts)
+    return write(results, out=out / "page.html", **options)
+
+
+def article(verdict, figures=()):
+    """Returns the HTML of one verdict."""
+    layout = ENVIRONMENT.get_template("verdicts.html").module
+    return str(layout.article(describe_verdict(verdict, figures)))
 
 
 def unpacked(one):
@@ -145,6 +166,6 @@ def unpacked(one):
 
 def figure(folder, name="tradeoff"):
     """Saves a small picture where the page looks for it."""
-    drawn, axes = style.canvas("one", 1.5)
+    drawn, axes = style.create_axes("one", 1.5)
     axes.plot([0, 1], [0, 1])
     style.save(drawn, folder / name)

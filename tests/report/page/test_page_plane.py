@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 from pages import PLANE, plane_run
 
-from research.report.page.plane import planes
-from research.runs.tables import read_rows, read_runs
+from research.report.page.plane import find_planes
+from research.report.results import Results
+from research.runs.tables import read_rows
 from research.stats import t_interval
 
 
 def found(root):
-    return planes(read_runs(root), read_rows(root))
+    return find_planes(Results.read(root))
 
 
 @pytest.fixture(scope="module")

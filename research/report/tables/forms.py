@@ -1,17 +1,17 @@
-"""Tables of the arms, and their Markdown, CSV and terminal forms."""
+"""A table as Markdown, LaTeX, CSV and for the terminal."""
 
 from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from research.errors import UserError
 from research.files.atomic import write_text
-from research.report.figures.arms import arms, caption, proportions, select
+from research.report.formats import MISSING
 
 WRAPPED = 24  # characters from which on a column is wrapped in LaTeX
 ESCAPES = str.maketrans(
@@ -19,81 +19,9 @@ ESCAPES = str.maketrans(
     | {"\\": r"\textbackslash{}", "^": r"\^{}", "~": r"\~{}"}
 )
 NAME = 14  # characters in a line for the name of an arm: `space_to_depth`
-VIEWS = (  # or else the difference of the two columns is taken for the fill's
-    "Circular compares two shifted views of an image, up to twice as far apart; zero "
-    "compares one with the image itself."
-)
-COLUMNS = {
-    "accuracy": ("accuracy", "accuracy"),
-    "agreement, circular": ("circular", "agreement", "max_shift"),
-    "agreement, zero": ("zero", "agreement", "max_shift"),
-}
 
 
-def summary(
-    runs: pd.DataFrame,
-    rows: pd.DataFrame,
-    metrics: pd.DataFrame | None = None,
-    *,
-    split: str = "test",
-    fewest_seeds: int = 3,
-) -> pd.DataFrame:
-    """Returns a line per arm: what it scores, holds and costs.
-
-    Args:
-      runs: as `read_runs` returns them.
-      rows: as `read_rows` returns them.
-      metrics: not used.
-      split: of the examples measured.
-      fewest_seeds: see `proportions`.
-
-    Returns:
-      `arm`; each measurement there are rows of as a proportion, its name, with ` low`,
-      ` high` and ` interval` beside it, agreement at the largest shift measured; then
-      `parameters`, `seconds` (mean of a run), `seeds`, `n` examples. `attrs["caption"]`
-      says what the intervals are.
-
-    Raises:
-      UserError: there are no rows of any of these measurements.
-    """
-    runs = arms(runs)
-    rows = rows.merge(runs[["path", "arm"]], on="path")
-    table = runs.groupby("arm", sort=False).agg(
-        parameters=("parameters", "max"),
-        seconds=("seconds", "mean"),
-    )
-    measured = {}
-    for name, (protocol, measure, *params) in COLUMNS.items():
-        try:
-            found = select(rows, protocol, measure, *params, split=split)
-        except UserError as missing:
-            reason = missing
-            continue
-        for param in params:
-            largest = found[param].max()
-            found = found[found[param] == largest]
-            name = f"{name} ≤ {largest} px"
-        measured[name] = proportions(found, ["arm"], fewest_seeds=fewest_seeds)
-    if not measured:
-        raise reason
-    wide = pd.DataFrame(index=table.index)
-    for name, found in measured.items():
-        found = found.set_index("arm")
-        wide[name], wide[f"{name} low"] = found["value"], found["low"]
-        wide[f"{name} high"], wide[f"{name} interval"] = found["high"], found["how"]
-    every = pd.concat(measured.values())
-    wide = wide.join(table)
-    wide["seeds"] = every.groupby("arm")["seeds"].max()
-    wide["n"] = every.groupby("arm")["n"].min()
-    wide = wide.reset_index()
-    wide.attrs["caption"] = caption(every, "Brackets")
-    shifts = [name for name in measured if name.startswith("agreement")]
-    if len(shifts) > 1:
-        wide.attrs["caption"] += f" {VIEWS}"
-    return wide
-
-
-def cells(table: pd.DataFrame) -> pd.DataFrame:
+def to_text(table: pd.DataFrame) -> pd.DataFrame:
     """Returns a table as text: `97.20 [95.1, 98.4]` per cent where it has intervals.
 
     `attrs["text"]`, where there is one, is what people are to read of it.
@@ -107,46 +35,46 @@ def cells(table: pd.DataFrame) -> pd.DataFrame:
             continue
         if f"{name} low" in table:
             triples = table[[name, f"{name} low", f"{name} high"]].to_numpy(float)
-            text[f"{name} (%)"] = [_proportion(*triple) for triple in triples]
+            text[f"{name} (%)"] = [_format_proportion(*triple) for triple in triples]
         else:
-            text[name] = [_number(value) for value in table[name]]
+            text[name] = [_format_number(value) for value in table[name]]
     return pd.DataFrame(text)
 
 
-def markdown(table: pd.DataFrame) -> str:
+def to_markdown(table: pd.DataFrame) -> str:
     """Returns a table in Markdown, numbers to the right, its caption below."""
-    text = cells(table)
+    text = to_text(table)
     lines = [text.columns, ["---", *["--:"] * (text.shape[1] - 1)], *text.to_numpy()]
     body = "\n".join(f"| {' | '.join(line)} |" for line in lines)
     return f"{body}\n\n{table.attrs.get('caption', '')}\n"
 
 
-def latex(table: pd.DataFrame) -> str:
+def to_latex(table: pd.DataFrame) -> str:
     """Returns a table in LaTeX, for `booktabs` and `tabularx`, its caption below."""
-    text = cells(table)
+    text = to_text(table)
     longest = {name: max(map(len, text[name])) for name in text}
     columns = "".join("X" if size > WRAPPED else "l" for size in longest.values())
     head, *body = (
-        " & ".join(map(escaped, line)) + r" \\"
+        " & ".join(map(escape_latex, line)) + r" \\"
         for line in [text.columns, *text.to_numpy()]
     )
     lines = [
         rf"\begin{{tabularx}}{{\linewidth}}{{{columns}}}",
         *(r"\toprule", head, r"\midrule", *body, r"\bottomrule"),
         r"\end{tabularx}",
-        rf"\par\small {escaped(table.attrs.get('caption', ''))}",
+        rf"\par\small {escape_latex(table.attrs.get('caption', ''))}",
     ]
     return "\n".join(lines) + "\n"
 
 
-def escaped(text: str) -> str:
+def escape_latex(text: str) -> str:
     """Returns text in which LaTeX finds nothing to act on; Unicode stays (XeLaTeX)."""
     return text.translate(ESCAPES)
 
 
-def rich(table: pd.DataFrame) -> Table:
+def to_rich(table: pd.DataFrame) -> Table:
     """Returns a table for the terminal."""
-    text = cells(table)
+    text = to_text(table)
     shown = Table(
         caption=table.attrs.get("caption"),
         caption_justify="left",
@@ -185,8 +113,8 @@ def save(table: pd.DataFrame, path: str | Path) -> list[Path]:
       UserError: the disk is full or the folder cannot be written.
     """
     contents = {
-        "md": markdown(table),
-        "tex": latex(table),
+        "md": to_markdown(table),
+        "tex": to_latex(table),
         "csv": table.to_csv(index=False),
     }
     for kind, content in contents.items():
@@ -194,18 +122,18 @@ def save(table: pd.DataFrame, path: str | Path) -> list[Path]:
     return [Path(f"{path}.{kind}") for kind in contents]
 
 
-def _proportion(value: float, low: float, high: float) -> str:
+def _format_proportion(value: float, low: float, high: float) -> str:
     if math.isnan(value):
-        return "–"
+        return MISSING
     if math.isnan(low):
         return f"{100 * value:.2f}"
     ends = [f"{100 * end:.1f}".replace("100.0", "100") for end in (low, high)]
     return f"{100 * value:.2f} [{', '.join(ends)}]"
 
 
-def _number(value: object) -> str:
+def _format_number(value: Any) -> str:
     if isinstance(value, str):
         return value
     if pd.isna(value):
-        return "–"
+        return MISSING
     return f"{value:,.0f}" if value == int(value) or value >= 100 else f"{value:.1f}"

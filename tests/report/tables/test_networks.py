@@ -1,11 +1,14 @@
 """The table of networks is the rows, laid out."""
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
 from research.errors import UserError
-from research.report.tables.networks import networks
-from research.report.tables.table import markdown
+from research.report.results import Results
+from research.report.tables.forms import to_markdown
+from research.report.tables.networks import tabulate
 
 
 def rows(path, whole):
@@ -31,7 +34,7 @@ def rows(path, whole):
             }
 
 
-def frames():
+def results():
     runs = pd.DataFrame(
         {
             "path": ["a", "b"],
@@ -39,23 +42,24 @@ def frames():
             "seed": [0, 0],
             "model": ["tiny", "tiny"],
             "downsample": ["max", "aps"],
-            "config": [{}, {}],
+            "config": [{"downsample.reduce": "Max"}, {"downsample.sample": "Energy"}],
         }
     )
-    return runs, pd.DataFrame([*rows("a", False), *rows("b", True)])
+    found = pd.DataFrame([*rows("a", False), *rows("b", True)])
+    return Results(runs, found, metrics=found[:0])
 
 
 def test_one_line_per_part_in_order_network_last():
-    table = networks(*frames())
+    table = tabulate(results())
     assert list(table["arm"]) == ["max"] * 3 + ["aps"] * 3
     assert list(table["part"]) == ["2 Conv", "10 readout", "network"] * 2
     assert list(table["map"]) == ["26×24×32", "", ""] * 2
     assert list(table["receptive field"]) == ["3×5", "", "", "whole×whole", "", ""]
     assert list(table["multiply-adds"]) == [194_688, 9, 194_697] * 2
-    assert "194,697" in markdown(table)
+    assert "194,697" in to_markdown(table)
 
 
 def test_without_rows_says_what_makes_them():
-    runs, found = frames()
+    found = results()
     with pytest.raises(UserError, match="eval=cost"):
-        networks(runs, found[found["protocol"] == "shift"])
+        tabulate(replace(found, rows=found.rows[:0]))

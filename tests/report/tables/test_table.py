@@ -1,4 +1,5 @@
 import io
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -7,14 +8,15 @@ from fake_runs import fake_run, fake_sweep
 from rich.console import Console
 
 from research.errors import UserError
-from research.report.tables import table
-from research.runs.tables import read_rows, read_runs
+from research.report.results import Results
+from research.report.tables import forms
+from research.report.tables.summary import tabulate
 
 
 @pytest.fixture(scope="module")
 def summary(tmp_path_factory):
     root = fake_sweep(tmp_path_factory.mktemp("runs"), arms=["max", "aps"])
-    return table.summary(read_runs(root), read_rows(root)).set_index("arm", drop=False)
+    return tabulate(Results.read(root)).set_index("arm", drop=False)
 
 
 def test_summary_has_a_line_per_arm_with_means_and_costs(summary):
@@ -36,19 +38,19 @@ def test_summary_has_a_line_per_arm_with_means_and_costs(summary):
 def test_what_was_not_measured_has_no_column_or_a_dash(tmp_path):
     fake_run(tmp_path, "one")
     fake_run(tmp_path, "two", preset="aps", done=False)
-    runs, rows = read_runs(tmp_path, done_only=False), read_rows(tmp_path, False)
+    results = Results.read(tmp_path, done_only=False)
+    rows = results.rows
     not_zero = rows[rows["protocol"] != "zero"]
-    made = table.summary(runs, not_zero)
+    made = tabulate(replace(results, rows=not_zero))
     assert not [name for name in made if "zero" in name]
     assert "Circular compares" not in made.attrs["caption"]
-    made = table.summary(
-        runs, rows[(rows["protocol"] != "zero") | (rows["downsample"] == "max")]
-    )
-    shown = table.cells(made).set_index("arm")
+    some = rows[(rows["protocol"] != "zero") | (rows["downsample"] == "max")]
+    made = tabulate(replace(results, rows=some))
+    shown = forms.to_text(made).set_index("arm")
     assert shown.loc["aps", "agreement, zero ≤ 3 px (%)"] == "–"
     assert shown.loc["aps", "parameters"] == "–"
     with pytest.raises(UserError, match="no rows of zero agreement"):
-        table.summary(runs, rows[:0])
+        tabulate(replace(results, rows=rows[:0]))
 
 
 def test_cells():
@@ -56,7 +58,7 @@ def test_cells():
         {"arm": ["a"], "x": [0.97204], "x low": [0.951], "x high": [1.0]}
         | {"x interval": ["t"], "count": [1234567], "seconds": [0.25], "n": [3]}
     )
-    assert table.cells(made).to_dict("records") == [
+    assert forms.to_text(made).to_dict("records") == [
         {
             **{"arm": "a", "x (%)": "97.20 [95.1, 100]"},
             **{"count": "1,234,567", "seconds": "0.2"},
@@ -67,7 +69,7 @@ def test_cells():
 def test_the_terminal_form_fits_80_columns_and_loses_nothing(summary):
     file = io.StringIO()
     wide = summary.replace({"arm": {"max": "space_to_depth"}})
-    Console(file=file, width=80).print(table.rich(wide))
+    Console(file=file, width=80).print(forms.to_rich(wide))
     text = file.getvalue()
     header, (first, second) = text.splitlines()[:3], text.splitlines()[4:8:2]
     assert header[-1].split()[-3:] == ["parameters", "seconds", "seeds"]
@@ -78,7 +80,7 @@ def test_the_terminal_form_fits_80_columns_and_loses_nothing(summary):
 
 
 def test_saved_forms(summary, tmp_path):
-    markdown, tex, csv = table.save(summary, tmp_path / "table")
+    markdown, tex, csv = forms.save(summary, tmp_path / "table")
     again = pd.read_csv(csv)
     assert list(again) == list(summary)
     np.testing.assert_allclose(again["accuracy"], summary["accuracy"])

@@ -1,0 +1,40 @@
+"""Files as URLs that hold all of them, so that the page needs nothing else."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from pathlib import Path
+
+from research.claims.verdict import Verdict
+from research.report.page.render import ASSETS, read_asset
+
+KINDS = {".svg": "image/svg+xml", ".png": "image/png"}
+
+
+def map_imports() -> dict[str, dict[str, str]]:
+    """Returns an import map: each script's name → itself, as a URL."""
+    names = sorted(one.name for one in ASSETS.iterdir() if one.name.endswith(".js"))
+    urls = {name: encode_url("text/javascript", read_asset(name)) for name in names}
+    return {"imports": urls}
+
+
+def embed_figures(verdicts: Sequence[Verdict], folder: Path) -> dict[str, str]:
+    """Returns name → URL of the verdicts' figures that lie in a folder.
+
+    Of each the SVG, or the PNG where that is smaller.
+    """
+    found = {}
+    for name in dict.fromkeys(name for verdict in verdicts for name in verdict.figures):
+        saved = [folder / f"{name}{suffix}" for suffix in KINDS]
+        contents = {one: one.read_bytes() for one in saved if one.is_file()}
+        if contents:
+            smallest = min(contents, key=lambda one: len(contents[one]))
+            found[name] = encode_url(KINDS[smallest.suffix], contents[smallest])
+    return found
+
+
+def encode_url(kind: str, content: str | bytes) -> str:
+    """Returns content as a URL that holds all of it."""
+    raw = content.encode() if isinstance(content, str) else content
+    return f"data:{kind};base64,{base64.b64encode(raw).decode()}"

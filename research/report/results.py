@@ -1,0 +1,149 @@
+"""The tables of one report, and what its figures, tables and page derive from them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from research import claims
+from research.claims.estimate import Pool
+from research.claims.judge import gather, judge, settled
+from research.claims.verdict import Verdict
+from research.errors import UserError
+from research.report.arms import label_arms
+from research.report.estimates import select_available, select_rows
+from research.runs.rows import read_arrays
+from research.runs.tables import read_metrics, read_rows, read_runs
+from research.stats import holm
+
+
+@dataclass(frozen=True, eq=False)
+class Results:
+    """What was run and measured; each derived table is made once, when first asked for.
+
+    Attributes:
+      runs: as `read_runs` returns them.
+      rows: as `read_rows` returns them.
+      metrics: as `read_metrics` returns them.
+      compose: `research.config.compose`, by which runs are matched to the arms that
+        claims declare.
+      omitted: a line for each kind of run that `read` left out.
+    """
+
+    runs: pd.DataFrame
+    rows: pd.DataFrame
+    metrics: pd.DataFrame
+    compose: Callable[..., Any] | None = None
+    omitted: tuple[str, ...] = ()
+
+    @classmethod
+    def read(
+        cls,
+        root: str | Path,
+        *,
+        done_only: bool = True,
+        compose: Callable[..., Any] | None = None,
+    ) -> Results:
+        """Reads the runs at or below a folder that have any rows.
+
+        Args:
+          root: a run folder, or any folder above some.
+          done_only: leave out runs that are not finished.
+          compose: see the class.
+
+        Raises:
+          UserError: there is no such folder, a file there is damaged, or no run that is
+            wanted has rows.
+        """
+        runs, rows, metrics = (
+            read(root, done_only) for read in (read_runs, read_rows, read_metrics)
+        )
+        measured = runs["path"].isin({*rows["path"], *metrics["path"]})
+        if not measured.any():
+            raise UserError(
+                f"runs={root}: no rows in any finished run there; finish one with "
+                "scripts/train.py, or take unfinished ones with done_only=false"
+            )
+        every = read_runs(root, False)["path"] if done_only else runs["path"]
+        unfinished = every[~every.isin(runs["path"])]
+        omitted = (
+            *_describe(unfinished, "not finished; done_only=false takes them, too"),
+            *_describe(runs["path"][~measured], "without rows"),
+        )
+        return cls(runs[measured], rows, metrics, compose, omitted)
+
+    @cached_property
+    def arms(self) -> pd.DataFrame:
+        """The runs with their `arm`; raises as `label_arms`."""
+        return label_arms(self.runs)
+
+    @cached_property
+    def labelled_rows(self) -> pd.DataFrame:
+        """The rows with their `arm`; raises as `label_arms`."""
+        return self.rows.merge(self.arms[["path", "arm"]], on="path")
+
+    @cached_property
+    def labelled_metrics(self) -> pd.DataFrame:
+        """The rows of training with their `arm`; raises as `label_arms`."""
+        return self.metrics.merge(self.arms[["path", "arm"]], on="path")
+
+    def select(
+        self, protocol: str, measure: str, *params: str, split: str = "test"
+    ) -> pd.DataFrame:
+        """Returns the rows of one measurement; see `select_rows`."""
+        return select_rows(self.labelled_rows, protocol, measure, *params, split=split)
+
+    def select_available(
+        self, wanted: Mapping[str, Sequence[str]], *, split: str = "test"
+    ) -> dict[str, pd.DataFrame]:
+        """Returns the rows of those measurements that have some: `select_available`."""
+        return select_available(self.labelled_rows, wanted, split=split)
+
+    def arrays(
+        self, path: str, evaluator: str, split: str = "test"
+    ) -> dict[str, np.ndarray]:
+        """Returns the arrays behind the rows of one run; see `read_arrays`."""
+        return read_arrays(path, evaluator, split)
+
+    @property
+    def pool(self) -> Pool:
+        """The runs of the claims, by arm and seed; raises as `gather`."""
+        return self._gathered[0]
+
+    def judge(self, claim: str) -> Verdict:
+        """Returns the verdict on one claim by itself: p is not corrected for others.
+
+        Args:
+          claim: its id, such as `c3`.
+
+        Raises:
+          UserError: there are no runs of the experiments.
+        """
+        return judge(claim, claims.load()[claim], *self._gathered)
+
+    @cached_property
+    def verdicts(self) -> list[Verdict]:
+        """The verdict on every claim; raises as `judge`."""
+        single = [self.judge(name) for name in claims.load()]
+        adjusted = holm([1.0 if one.p is None else one.p for one in single])
+        return [
+            settled(one, None if one.p is None else float(p))
+            for one, p in zip(single, adjusted, strict=True)
+        ]
+
+    @cached_property
+    def _gathered(self) -> tuple[Pool, str]:
+        return gather(self.runs, self.rows, self.metrics)
+
+
+def _describe(paths: pd.Series, why: str) -> Iterator[str]:
+    """Yields a line on the runs that were left out, with the path of the first."""
+    if len(paths):
+        several = "s" if len(paths) > 1 else ""
+        yield f"{len(paths)} run{several}, such as {paths.iloc[0]}, {why}"

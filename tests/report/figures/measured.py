@@ -1,0 +1,100 @@
+"""Runs with rows and arrays of every evaluator that a figure shows, all invented."""
+
+import numpy as np
+from fake_runs import fake_run
+
+from research.evals.measurement import Measurement
+from research.runs.rows import named, write_measurements
+
+ARMS = ("decimate", "aps")
+PARTS = ("Conv", "Downsample", "Conv")
+EXAMPLES = 40
+
+
+def examples(rng, protocol, measure, chance, **more):
+    drawn = rng.random(EXAMPLES) < chance
+    return Measurement.of_examples(protocol, measure, drawn, **more)
+
+
+def of_scramble(rng):
+    for grid in (1, 2, 4):
+        yield examples(
+            rng, "patch", "accuracy", 0.9 / grid, params={"grid": [grid] * 2}
+        )
+    yield examples(rng, "pixel", "accuracy", 0.5, params={"block": [2, 2]})
+
+
+def of_layers(rng):
+    for shift in (1, 2):
+        for index, part in enumerate(PARTS):
+            stride = [1, 2, 2][index]
+            grid = "on" if shift % stride == 0 else "off"
+            params = {"index": index, "part": part, "stride": [stride] * 2}
+            params |= {"shift": [shift] * 2, "grid": grid}
+            yield examples(rng, "layers", "error", 0.3, params=params)
+
+
+def of_location(rng):
+    for objects in (1, 2):
+        for index, part in enumerate(("pixels", *PARTS), -1):
+            for weights in ("none",) if index < 0 else ("trained", "untrained"):
+                params = {"index": index, "part": part, "weights": weights}
+                value = 0.9 - 0.1 * index - (weights == "untrained") * 0.3
+                yield Measurement(
+                    "location", "r2", value, 9, params=params | {"objects": objects}
+                )
+
+
+def of_orbit(rng):
+    shifts = rng.random((6, 8))
+    shifts[0, 0] = 1
+    yield examples(rng, "orbit", "agreement", 0.8, arrays={"map": shifts})
+
+
+def of_receptive(rng):
+    for index, part in enumerate(PARTS):
+        params = {"index": index, "part": part}
+        field = rng.random((7, 7))
+        yield Measurement(
+            "receptive", "size", 3.5, 9, params=params, arrays={"map": field}
+        )
+
+
+def of_fragile(rng):
+    kept = {
+        "images": rng.integers(0, 256, (3, 6, 8, 1), np.uint8),
+        "offsets": np.array([[0, 1], [-1, 1], [1, 0]]),
+        "unshifted": np.array([1, 2, 3]),
+        "shifted": np.array([4, 5, 6]),
+        "p_unshifted": np.array([0.91, 0.92, 0.93]),
+        "p_shifted": np.array([0.61, 0.62, 0.63]),
+    }
+    yield examples(rng, "fragile", "agreement", 0.8, arrays=kept)
+
+
+KINDS = {
+    "scramble": of_scramble,
+    "layers": of_layers,
+    "location": of_location,
+    "orbit": of_orbit,
+    "receptive": of_receptive,
+    "fragile": of_fragile,
+}
+PICTURES = ("orbit", "receptive", "fragile")  # drawn from arrays
+
+
+def measured_runs(root, **choices):
+    """Writes two runs of two presets with all these measurements."""
+    for preset in ARMS:
+        for seed in (0, 1):
+            name = f"downsample={preset},seed={seed}"
+            given = {"preset": preset, "seed": seed, "choices": choices}
+            folder = fake_run(root, name, overrides=[f"seed={seed}"], **given)
+            facts = {"run": name, "seed": seed, "commit": "0"}
+            rng = np.random.default_rng([seed, len(preset)])
+            for kind, measure in KINDS.items():
+                write_measurements(folder, kind, measure(rng), facts, "test")
+                if kind in PICTURES:
+                    other = named(kind, "validation", own="test")
+                    write_measurements(folder, other, measure(rng), facts, "validation")
+    return root
