@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, Unpack, get_args, get_origin, get_type_hints
 
 import hydra
 from hydra.core.global_hydra import GlobalHydra
@@ -157,7 +157,11 @@ def parameters(target: Callable[..., Any]) -> dict[str, Any]:
     while isinstance(target, partial):
         target = target.func
     owner = target.__init__ if isinstance(target, type) else target
-    return {k: v for k, v in get_type_hints(owner).items() if k != "return"}
+    hints = {k: v for k, v in get_type_hints(owner).items() if k != "return"}
+    for hint in list(hints.values()):
+        if get_origin(hint) is Unpack:  # of keywords that a TypedDict lists
+            hints |= get_type_hints(get_args(hint)[0])
+    return hints
 
 
 def shared(node: DictConfig) -> Any:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from research.data.origin import Origin, Spec
 from research.data.split import Split
@@ -78,13 +78,29 @@ class Cut:
         return size, last
 
 
+class Settings(TypedDict, total=False):
+    """The keys of conf/data: those of `Spec` and `Cut`, and two for the network."""
+
+    name: str
+    version: str | None
+    shape: Sequence[int]
+    classes: int
+    mean: Sequence[float]  # the network takes it from the config itself
+    std: Sequence[float]  # likewise
+    dir: str | Path
+    manual_dir: str | Path | None
+    central: float
+    train_examples: int | None
+    validation_examples: int
+
+
 def load(
     *,
     builder: Callable[[Spec], Origin],
     stream: Callable[..., Any] | None = None,
     test_split: str = "test",
     verify: bool = True,
-    **settings: Any,
+    **settings: Unpack[Settings],
 ) -> Dataset:
     """Loads a data set.
 
@@ -98,8 +114,7 @@ def load(
         others are made.
       test_split: the stored split that is `test`.
       verify: whether to check the arrays' SHA-256 when a split is read.
-      **settings: the other keys of conf/data: those of `Spec` and of `Cut`. The network
-        takes `mean` and `std` from the config itself.
+      **settings: the other keys of conf/data.
 
     Raises:
       UserError: it is not prepared, is damaged, or is not of that shape, classes, size.
