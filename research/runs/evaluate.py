@@ -16,9 +16,10 @@ from research import config
 from research.files.atomic import write_json, write_text
 from research.jobs.following import together
 from research.jobs.lock import held
+from research.nn.layers import count_parameters
 from research.runs.measure import checked, measure
 from research.runs.provenance import describe, measuring
-from research.runs.run import count, load, trained_with
+from research.runs.run import load, read_config
 
 
 def evaluate_run(
@@ -38,7 +39,7 @@ def evaluate_run(
       UserError: there is no finished training, or a part of the config is wrong.
       Held: another process trains or evaluates it.
     """
-    before = trained_with(folder)
+    before = read_config(folder)
     with together(folder, held):
         network = load(folder)[1]
         provenance = json.loads((folder / "provenance.json").read_text())
@@ -104,6 +105,6 @@ def evaluate_new(
         write_json(folder / "provenance.json", provenance)
         measure(evaluators, predict, split, folder, provenance, cfg)
         own = isinstance(predict, nnx.Module)
-        done = {"parameters": count(predict)} if own else {}
+        done = {"parameters": count_parameters(predict)} if own else {}
         done["seconds"] = round(time.monotonic() - started, 2)
         write_json(folder / "done.json", done)

@@ -18,28 +18,21 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import jax
 from flax import nnx
 from omegaconf import DictConfig, OmegaConf
 
 from research import config
 from research.claims import rules
-from research.data.source import Dataset
 from research.distributed import hosts
 from research.errors import UserError
-from research.evals.engine.predictor import Predictor
 from research.files.atomic import write_json, write_text
-from research.files.lines import MetricsFile
-from research.jobs.following import Following, together
-from research.jobs.status import Attempt
-from research.progress import bar, say
-from research.runs.measure import checked, measure
+from research.jobs.following import together
+from research.progress import say
+from research.runs.experiment import build
+from research.runs.journal import Progress
 from research.runs.provenance import describe
-from research.tasks import losses
-from research.tasks.metrics import correct, cross_entropy
 from research.training.checkpoint import Checkpoints
-from research.training.loop import fit, restored, steps
-from research.training.step import computing
+from research.training.loop import restore_network
 
 
 def run(
@@ -68,100 +61,38 @@ def run(
       Held: another process runs it.
       Interrupted: a signal came; the run is saved and the same command goes on with it.
     """
-    done = finished(cfg, folder)
+    done = find_done(cfg, folder)
     if not hosts.agreed(done is not None):
         with together(folder) as job:
-            done = finished(cfg, folder)  # somebody may have ended it meanwhile
+            done = find_done(cfg, folder)  # somebody may have ended it meanwhile
             if not hosts.agreed(done is not None):
-                return attempted(
-                    cfg,
-                    folder,
-                    job,
-                    choices=choices,
-                    command=command,
-                    overrides=overrides,
-                )
+                facts = {"overrides": list(overrides), "rules": rules()}
+                facts |= describe(cfg, folder, choices=choices, command=command)
+                return complete(cfg, folder, job, provenance=facts)
     say(f"{folder}: done already")
     return done
 
 
-def attempted(
-    cfg: DictConfig,
-    folder: Path,
-    job: Attempt | Following,
-    *,
-    choices: Mapping[str, str],
-    command: str,
-    overrides: Sequence[str],
+def complete(
+    cfg: DictConfig, folder: Path, job: Progress, *, provenance: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Trains and evaluates a network, as the only one who does; see `run`."""
     started = time.monotonic()
-    data = config.data(cfg)
-    network = config.network(cfg, rngs=nnx.Rngs(cfg.seed))
-    parameters, evaluators = count(network), config.evals(cfg)
-    train, measured = data.split("train"), data.split(cfg.split)
-    epochs = cfg.train.epochs
-    total = steps(len(train), batch_size=cfg.train.batch_size, epochs=epochs)
-    computing(cfg.train.dtype)
-    config.optimizer(cfg)(steps_per_epoch=total // epochs, epochs=epochs)
-    losses.check(config.shared(cfg.loss), network, data.shape)
-    checked(evaluators, network, measured, cfg)
+    experiment = build(cfg)
+    experiment.check()
     # What can be wrong is found by now: nothing is half-written for a mistake.
-    provenance = describe(cfg, folder, choices=choices, command=command)
-    provenance |= {"overrides": list(overrides), "rules": rules()}
     write_text(folder / "config.yaml", OmegaConf.to_yaml(cfg, resolve=True))
     write_json(folder / "provenance.json", provenance)
-    network = trained(cfg, network, data, folder, job, total)
-    measure(evaluators, network, measured, folder, provenance, cfg)
+    network = experiment.train(folder, job)
+    experiment.measure(network, folder, provenance)
     done = {
         "config_sha256": config.digest(cfg),
-        "steps": total,
-        "parameters": parameters,
+        "steps": experiment.steps,
+        "parameters": experiment.parameters,
         "seconds": round(time.monotonic() - started, 2),
     }
     write_json(folder / "done.json", done)
     return done
-
-
-def trained(
-    cfg: DictConfig,
-    network: nnx.Module,
-    data: Dataset,
-    folder: Path,
-    job: Attempt | Following,
-    total: int,
-) -> nnx.Module:
-    """Returns the network after `total` steps, from the folder's last checkpoint."""
-    validation = data.split("validation")
-
-    def validate(network: nnx.Module) -> dict[str, float | int]:
-        logits = Predictor(network).logits(validation.images)
-        return {
-            "examples": len(validation),
-            "loss": float(cross_entropy(logits, validation.labels).mean()),
-            "accuracy": float(correct(logits, validation.labels).mean()),
-        }
-
-    with MetricsFile(folder) as metrics, bar(folder.name, total) as show:
-
-        def progress(step: int, text: str) -> None:
-            job.progress(step, total, cfg.train.batch_size)
-            show(step, text)
-
-        return fit(
-            network,
-            data.split("train"),
-            loss=config.shared(cfg.loss),
-            optimizer=config.optimizer(cfg),
-            augment=config.shared(cfg.augment),
-            checkpoints=Checkpoints(folder / "checkpoints"),
-            metrics=metrics,
-            validate=validate if len(validation) else None,
-            show=progress,
-            warn=say,
-            seed=cfg.seed,
-            **cfg.train,
-        )
 
 
 def load(folder: Path) -> tuple[DictConfig, nnx.Module]:
@@ -170,12 +101,15 @@ def load(folder: Path) -> tuple[DictConfig, nnx.Module]:
     Raises:
       UserError: there is no finished training there.
     """
-    cfg = trained_with(folder)
+    cfg = read_config(folder)
     network = config.network(cfg, rngs=nnx.Rngs(cfg.seed))
-    return cfg, restored(network, Checkpoints(folder / "checkpoints"))
+    network, notes = restore_network(network, Checkpoints(folder / "checkpoints"))
+    for note in notes:
+        say(note)
+    return cfg, network
 
 
-def trained_with(folder: Path) -> DictConfig:
+def read_config(folder: Path) -> DictConfig:
     """Returns the config of a run folder.
 
     Raises:
@@ -189,7 +123,7 @@ def trained_with(folder: Path) -> DictConfig:
     return OmegaConf.load(folder / "config.yaml")
 
 
-def finished(cfg: DictConfig, folder: Path) -> dict[str, Any] | None:
+def find_done(cfg: DictConfig, folder: Path) -> dict[str, Any] | None:
     """Returns what `done.json` says, or None if the run is not done.
 
     A folder in which nothing was saved yet is free to be taken.
@@ -199,17 +133,25 @@ def finished(cfg: DictConfig, folder: Path) -> dict[str, Any] | None:
     """
     path = folder / "done.json"
     if path.is_file() or Checkpoints(folder / "checkpoints").steps():
-        before = OmegaConf.load(folder / "config.yaml")
-        if config.digest(before) != config.digest(cfg):
-            theirs, ours = config.flat(before), config.flat(cfg)
-            key = next(k for k in theirs | ours if theirs.get(k) != ours.get(k))
-            raise UserError(
-                f"{folder} holds a run of another config: {key} was {theirs.get(key)} "
-                f"and is {ours.get(key)}; choose another name=…, or remove it"
-            )
+        require_same(OmegaConf.load(folder / "config.yaml"), cfg, folder)
     return json.loads(path.read_text()) if path.is_file() else None
 
 
-def count(network: nnx.Module) -> int:
-    """Returns the number of parameters of a network."""
-    return sum(p.size for p in jax.tree.leaves(nnx.state(network, nnx.Param)))
+def require_same(before: DictConfig, cfg: DictConfig, folder: Path) -> None:
+    """Refuses to go on with a run of another config.
+
+    Args:
+      before: what the folder holds a run of.
+      cfg: what is to be run.
+      folder: the run folder.
+
+    Raises:
+      UserError: names the first key that differs.
+    """
+    if config.digest(before) != config.digest(cfg):
+        theirs, ours = config.flat(before), config.flat(cfg)
+        key = next(k for k in theirs | ours if theirs.get(k) != ours.get(k))
+        raise UserError(
+            f"{folder} holds a run of another config: {key} was {theirs.get(key)} "
+            f"and is {ours.get(key)}; choose another name=…, or remove it"
+        )

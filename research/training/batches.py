@@ -17,9 +17,8 @@ from research.data.plan import Plan
 from research.data.split import Split
 from research.data.stream import Stream
 from research.distributed import devices
-from research.types import Labels, Pixels
 
-Batch = tuple[Pixels, Labels]
+Batch = dict[str, jax.Array]
 TICK = 1e-3  # seconds between looks at whether the devices still work
 
 
@@ -86,18 +85,17 @@ class Resident:
 
     def __init__(self, split: Split, mesh: Mesh):
         self.mesh = mesh
-        self.images = devices.replicate(np.asarray(split.images), mesh)
-        self.labels = devices.replicate(np.asarray(split.labels), mesh)
-        sharded = NamedSharding(mesh, PartitionSpec("data"))
+        rows = {name: np.asarray(part) for name, part in split.arrays.items()}
+        self.arrays = devices.replicate(rows, mesh)
         self._take = jax.jit(
-            lambda images, labels, indices: (images[indices], labels[indices]),
-            out_shardings=(sharded, sharded),
+            lambda arrays, indices: jax.tree.map(lambda rows: rows[indices], arrays),
+            out_shardings=NamedSharding(mesh, PartitionSpec("data")),
         )
 
     def batch(self, indices: np.ndarray) -> Batch:
         """Returns the examples at `indices`, sharded over the mesh."""
         mine = indices[devices.rows(len(indices))]
-        return self._take(self.images, self.labels, devices.assemble(mine, self.mesh))
+        return self._take(self.arrays, devices.assemble(mine, self.mesh))
 
     def batches(self, plan: Plan, start: int, busy: Callable[[], bool]) -> Batches:
         """Returns the batch of each step from `start` on; see `Ahead` for `busy`."""
@@ -114,7 +112,7 @@ class Host:
     def batch(self, indices: np.ndarray) -> Batch:
         """Returns the examples at `indices`, sharded over the mesh."""
         mine = indices[devices.rows(len(indices))]
-        arrays = self.split.images[mine], self.split.labels[mine]
+        arrays = {name: rows[mine] for name, rows in self.split.arrays.items()}
         return devices.assemble(arrays, self.mesh)
 
     def batches(self, plan: Plan, start: int, busy: Callable[[], bool]) -> Batches:
@@ -133,7 +131,8 @@ class Streamed:
     def batches(self, plan: Plan, start: int, busy: Callable[[], bool]) -> Batches:
         """Returns the batch of each step from `start` on; see `Ahead` for `busy`."""
         mine = self.stream.batches(plan, start, devices.rows(plan.batch_size))
-        return Ahead((devices.assemble(part, self.mesh) for part in mine), busy)
+        named = (dict(zip(("image", "label"), part, strict=True)) for part in mine)
+        return Ahead((devices.assemble(part, self.mesh) for part in named), busy)
 
 
 def feed(
@@ -142,5 +141,5 @@ def feed(
     """Keeps a split of up to `device_bytes` on the devices, a larger on the host."""
     if isinstance(split, Stream):
         return Streamed(split, mesh)
-    fits = split.images.nbytes <= device_bytes
+    fits = sum(rows.nbytes for rows in split.arrays.values()) <= device_bytes
     return Resident(split, mesh) if fits else Host(split, mesh)

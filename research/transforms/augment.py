@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -18,7 +19,12 @@ Batch = (
 )
 
 
-def augment(
+def augment(batch: Mapping[str, Any], key: Key[Array, ""], **settings: Any) -> Any:
+    """Augments the images of a batch; see `augment_images`."""
+    return {**batch, "image": augment_images(batch["image"], key, **settings)}
+
+
+def augment_images(
     images: Batch,
     key: Key[Array, ""],
     *,
