@@ -47,7 +47,7 @@ ROOMS = {
     | {"nn", "stats", "errors", "types"},
     "claims": {"stats", "errors"},
     "runs": {"training", "evals", "claims", "data", "tasks", "jobs", "distributed"}
-    | {"files", "config", "errors", "progress"},
+    | {"files", "config", "nn", "errors", "progress"},
     "report": {"runs", "claims", "files", "stats", "errors"},
     "benchmarks": {"config", "training", "evals", "models", "distributed", "nn"}
     | {"files", "errors"},

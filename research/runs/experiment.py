@@ -115,7 +115,7 @@ def build(cfg: DictConfig) -> Experiment:
     Raises:
       UserError: a part of the config is wrong; names the key.
     """
-    training = Training(**cfg.train)
+    training = Training.parse(cfg.train)
     data = config.data(cfg)
     plan = training.plan(len(data.split("train")), seed=cfg.seed)
     network = config.network(cfg, rngs=nnx.Rngs(cfg.seed))

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from research.files.lines import MetricsFile
 from research.progress import say
 from research.training.observer import Observer
 
 
+@runtime_checkable
 class Progress(Protocol):
     """Hears how far a job is, as `jobs.status.Attempt` does."""
 
@@ -66,9 +67,11 @@ class Journal(Observer):
             say(note)
         self.metrics.truncate(step)
 
-    def advance(self, step: int, text: str) -> None:
+    def advance(self, step: int, row: Mapping[str, Any]) -> None:
         """Moves the bar and the job's status on."""
         self.job.progress(step, self.steps, self.batch_size)
+        loss = row.get("loss")
+        text = "" if loss is None else f"epoch {row['epoch']}  loss {loss:.3f}"
         self.show(step, text)
 
     def record(self, row: Mapping[str, Any]) -> None:

@@ -86,7 +86,7 @@ def fit(
         mesh=mesh,
         shard_state=training.shard_state,
     )
-    first, state, notes = checkpoints.resume(trainer.initial)
+    first, state, notes = resume(trainer, checkpoints)
     observer.resume(first, notes)
     source = feed(split, mesh, device_bytes=training.device_bytes)
     batches = source.batches(plan, first, lambda: not state.step.is_ready())
@@ -94,33 +94,27 @@ def fit(
     with closing(batches), checkpoints, caught_signals() as caught:
         for step, batch in enumerate(batches, first + 1):
             state = trainer.step(state, batch)
-            epoch = -(-step // plan.per_epoch)
+            place = {"step": step, "epoch": -(-step // plan.per_epoch)}
             ends = step % plan.per_epoch == 0
             waits = ends or step % SYNC_STEPS == 0
             stop = caught() or 0
             due = stop > 0 or time.monotonic() - saved > training.checkpoint_seconds
             stop, due = hosts.largest(stop, due, now=waits)
-            text = ""
-            if waits or due:
-                row = summarize(state, checkpoints)
-                text = f"epoch {epoch}  loss {row['loss']:.3f}"
-            observer.advance(step, text)
+            means = summarize(state, checkpoints) if waits or due else {}
+            observer.advance(step, place | means)
             if ends:
                 passed = time.monotonic() - started
                 speed = {
                     "examples_per_second": (step - first) * plan.batch_size / passed,
                     "input_wait": batches.idle / passed,
                 }
-                place = {"step": step, "epoch": epoch}
-                observer.record(place | {"split": "train"} | speed | row)
+                observer.record(place | {"split": "train"} | speed | means)
                 if validation is not None and len(validation):
-                    row = validate(
-                        trainer.network(state),
-                        validation,
-                        task=task,
-                        batch_size=plan.batch_size,
+                    now = trainer.network(state)
+                    means = validate(
+                        now, validation, task=task, batch_size=plan.batch_size
                     )
-                    observer.record(place | {"split": "validation"} | row)
+                    observer.record(place | {"split": "validation"} | means)
                 state = trainer.begin_epoch(state)
             if due or step == len(plan):
                 checkpoints.save(step, state)
@@ -129,6 +123,19 @@ def fit(
                 checkpoints.wait()
                 raise Interrupted(signal.Signals(stop), step)
     return trainer.network(state)
+
+
+def resume(trainer: Trainer, checkpoints: Checkpoints) -> tuple[int, State, list[str]]:
+    """Returns what training goes on from: see `Checkpoints.resume`.
+
+    A checkpoint of the first edition lacks the sums of the scores. What it has added up
+    of its epoch is dropped: the row of that epoch is of the rest of it, as `examples`
+    in it says.
+    """
+    step, state, notes = checkpoints.resume(trainer.initial)
+    if not all(isinstance(total, jax.Array) for total in jax.tree.leaves(state.sums)):
+        state = trainer.begin_epoch(state)
+    return step, state, notes
 
 
 def restore_network(

@@ -17,12 +17,12 @@ class Observer:
           notes: a line for each checkpoint that was found damaged.
         """
 
-    def advance(self, step: int, text: str) -> None:
+    def advance(self, step: int, row: Mapping[str, Any]) -> None:
         """A step was dispatched; called after each.
 
         Args:
           step: its number, from 1.
-          text: how the epoch goes; empty where nobody has looked.
+          row: `step` and `epoch`; after some steps the means of the running epoch, too.
         """
 
     def record(self, row: Mapping[str, Any]) -> None:

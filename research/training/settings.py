@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from numbers import Real
 from typing import Any
 
@@ -26,9 +28,6 @@ class Training:
       device_bytes: a split up to this size is kept on the devices.
       shard_state: whether parameters and the optimiser's state are split over the
         devices, rather than whole on each.
-
-    Raises:
-      UserError: names the key, its value and what it takes.
     """
 
     epochs: int
@@ -38,16 +37,28 @@ class Training:
     device_bytes: int = 2**31
     shard_state: bool = False
 
-    def __post_init__(self) -> None:
-        require_integer(1, epochs=self.epochs, batch_size=self.batch_size)
-        require_integer(0, device_bytes=self.device_bytes)
-        seconds = self.checkpoint_seconds
-        if isinstance(seconds, bool) or not isinstance(seconds, Real) or seconds < 0:
-            raise wrong("checkpoint_seconds", seconds, "a number of at least 0")
-        object.__setattr__(self, "checkpoint_seconds", float(seconds))
-        if not isinstance(self.shard_state, bool):
-            raise wrong("shard_state", self.shard_state, "true or false")
-        parse_dtype(self.dtype)
+    @classmethod
+    def parse(cls, settings: Mapping[str, Any]) -> Training:
+        """Returns the settings of a config's `train:`.
+
+        Raises:
+          UserError: a value is wrong, or a key unknown; names the key, its value and
+            what it takes.
+        """
+        parsers = {
+            "epochs": partial(parse_integer, least=1),
+            "batch_size": partial(parse_integer, least=1),
+            "dtype": lambda key, value: parse_dtype(value).name,
+            "checkpoint_seconds": parse_duration,
+            "device_bytes": partial(parse_integer, least=0),
+            "shard_state": parse_flag,
+        }
+        for key in settings:
+            if key not in parsers:
+                raise UserError(
+                    f"train.{key}: no such key; there are {', '.join(parsers)}"
+                )
+        return cls(**{key: parsers[key](key, value) for key, value in settings.items()})
 
     def plan(self, examples: int, *, seed: int) -> Plan:
         """Returns which examples each step takes.
@@ -68,28 +79,35 @@ class Training:
         return Plan(examples, self.batch_size, self.epochs, seed)
 
 
-def require_integer(least: int, **values: Any) -> None:
-    """Refuses what is no integer of at least `least`; the names are keys of `train:`.
-
-    Raises:
-      UserError: names the key, its value and what it takes.
-    """
-    for key, value in values.items():
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise wrong(key, value, f"an integer of at least {least}")
+def parse_integer(key: str, value: Any, *, least: int) -> int:
+    """Returns an integer of at least `least`; raises UserError for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise refuse(key, value, f"an integer of at least {least}")
+    return value
 
 
-def wrong(key: str, value: Any, accepted: str) -> UserError:
+def parse_duration(key: str, value: Any) -> float:
+    """Returns seconds, at least 0; raises UserError for anything else."""
+    number = isinstance(value, Real) and not isinstance(value, bool)
+    if not number or not value >= 0:  # NaN is not
+        raise refuse(key, value, "a number of at least 0")
+    return float(value)
+
+
+def parse_flag(key: str, value: Any) -> bool:
+    """Returns true or false; raises UserError for anything else."""
+    if not isinstance(value, bool):
+        raise refuse(key, value, "true or false")
+    return value
+
+
+def parse_dtype(name: Any) -> jnp.dtype:
+    """Returns a dtype that a network can compute in; raises UserError for others."""
+    if name not in DTYPES:
+        raise refuse("dtype", name, f"one of {', '.join(DTYPES)}")
+    return jnp.dtype(name)
+
+
+def refuse(key: str, value: Any, accepted: str) -> UserError:
     """Returns the error about a value of a key of `train:`."""
     return UserError(f"train.{key}={value}: takes {accepted}")
-
-
-def parse_dtype(name: str) -> jnp.dtype:
-    """Returns a dtype that a network can compute in.
-
-    Raises:
-      UserError: it is none.
-    """
-    if name not in DTYPES:
-        raise wrong("dtype", name, f"one of {', '.join(DTYPES)}")
-    return jnp.dtype(name)
