@@ -14,6 +14,7 @@ from omegaconf import DictConfig
 from research import config
 from research.data.source import Dataset
 from research.data.split import Split
+from research.data.stream import Stream
 from research.nn.layers import count_parameters
 from research.progress import bar
 from research.runs.journal import Journal, Progress
@@ -55,8 +56,8 @@ class Experiment:
     evaluators: Evaluators
 
     @property
-    def measured(self) -> Split:
-        """The examples that the evaluators measure on."""
+    def measured(self) -> Split | Stream:
+        """What the evaluators measure on: examples, or a stream that they refuse."""
         return self.data.split(self.cfg.split)
 
     def check(self) -> None:
@@ -65,8 +66,10 @@ class Experiment:
         Raises:
           UserError: an evaluator cannot measure, or the loss cannot train the network.
         """
-        checked(self.evaluators, self.network, self.measured, self.cfg)
-        tasks.check(self.task, self.network, self.data.split("test").arrays)
+        measured = self.measured
+        checked(self.evaluators, self.network, measured, self.cfg)
+        split = measured if isinstance(measured, Split) else self.data.split("test")
+        tasks.check(self.task, self.network, split.arrays)
 
     def train(self, folder: Path, job: Progress) -> nnx.Module:
         """Returns the trained network, from the folder's last checkpoint if any.

@@ -7,7 +7,7 @@ a function of the seed and the step number.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from typing import Any
 
@@ -115,8 +115,8 @@ class Trainer:
 
     def begin_epoch(self, state: State) -> State:
         """Returns the state with nothing added up yet."""
-        state.sums = devices.replicate(initialize_sums(self.scores), self.mesh)
-        return state
+        sums = devices.replicate(initialize_sums(self.scores), self.mesh)
+        return replace(state, sums=sums)
 
     def network(self, state: State) -> nnx.Module:
         """Returns the network of a state, whole and on this process's first device."""
