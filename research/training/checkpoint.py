@@ -5,8 +5,8 @@ thread beside the training. It restores flipped bytes without a word, so each fo
 our own manifest beside it, the SHA-256 of every file: it is written last, and a step
 without one counts as absent. Nothing is ever overwritten in place.
 
-This is Orbax's `AsyncCheckpointer` rather than its `CheckpointManager`: that removes
-the oldest step when it has written the newest, which is before our manifest of it, and
+This is Orbax's `AsyncCheckpointer` rather than its `CheckpointManager`. The manager
+removes the oldest step before our manifest of the newest is written; and it removes
 what it takes for unfinished as soon as it is made, even by someone who only reads.
 
 Of several processes each writes its devices' part of the arrays, into a folder that all
@@ -78,10 +78,10 @@ class Checkpoints:
         return sorted(int(name) for name in names if name.isdigit())
 
     def save(self, step: int, state: Any) -> None:
-        """Begins to save a pytree of arrays as `step`; then the oldest ones go.
+        """Begins to save a pytree of arrays as `step`; the oldest ones go afterwards.
 
-        Returns as soon as the arrays are copied, so that they may be donated, and the
-        save before this one is on disk.
+        Waits for the save before this one, and until the arrays are copied: they may
+        then be donated.
 
         Raises:
           UserError: the disk has no room for it; nothing is written.
@@ -101,8 +101,7 @@ class Checkpoints:
     def wait(self) -> None:
         """Returns when no save is under way any more.
 
-        Raises:
-          OSError: it failed; what was saved before it stays.
+        If the save failed, its exception is raised here; earlier checkpoints stay.
         """
         if self._saving is not None:
             saving, self._saving = self._saving, None
@@ -209,7 +208,7 @@ def copy_on_cpu(state: Any) -> Any:
     """Returns arrays that a donation of `state` leaves as they are.
 
     An accelerator's arrays are copied to the host when Orbax is given them. A CPU's are
-    on the host already, and NumPy would only look at their buffers.
+    there already: Orbax would read the very buffers that the next step wants to reuse.
     """
     devices = jax.tree.leaves(state)[0].devices()
     if any(device.platform == "cpu" for device in devices):
