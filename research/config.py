@@ -209,6 +209,11 @@ def data(cfg: DictConfig) -> Any:
     return build(cfg.data)
 
 
+def task(cfg: DictConfig) -> Any:
+    """Returns the configured task, for equal nodes the very same; see `shared`."""
+    return shared(cfg.task)
+
+
 def optimizer(cfg: DictConfig) -> Callable[..., Any]:
     """Returns the factory `optimizer(steps_per_epoch=…, epochs=…)` of the chain."""
     return partial(_chain, shared(cfg.optim))

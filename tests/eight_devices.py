@@ -24,7 +24,7 @@ from research.models.network import Network
 from research.models.readout import Head, mean
 from research.nn.cpu import convolution
 from research.nn.layers import BatchNorm, ConvNormAct, convolve
-from research.tasks.losses import cross_entropy
+from research.tasks.classification import CLASSIFICATION
 from research.training.batches import Resident
 from research.training.checkpoint import Checkpoints
 from research.training.step import Trainer
@@ -55,15 +55,20 @@ class Block(nnx.Module):
         return self.drop(self.wide(self.conv(x)))
 
 
+def blur(batch, key):
+    noise = jax.random.normal(key, batch["image"].shape) / 50
+    return {**batch, "image": batch["image"] + noise}
+
+
 def trainer(mesh, *, shard_state=False):
     rngs = nnx.Rngs(0)
     stages = [Block(rngs), Downsample(48, rngs=rngs)]
     head = partial(Head, classes=3, pool=mean, units=8)
     return Trainer(
         Network((8, 8, 1), stages, head, mean=0.3, std=0.2, rngs=rngs),
-        loss=cross_entropy,
+        task=CLASSIFICATION,
         optimizer=optax.adam(1e-3),
-        augment=lambda images, key: images + jax.random.normal(key, images.shape) / 50,
+        augment=blur,
         dtype="float32",
         seed=0,
         mesh=mesh,
@@ -75,7 +80,7 @@ def trained(trainer):
     state, source = trainer.initial, Resident(split(), trainer.mesh)
     plan = Plan(29, batch_size=16, epochs=STEPS, seed=0)
     for batch in source.batches(plan, 0, bool):
-        state = trainer.step(state, *batch)
+        state = trainer.step(state, batch)
     return state
 
 
@@ -120,7 +125,8 @@ def gathers(mesh):
 def main(folder):
     eight = trainer(devices.world(16), shard_state=True)
     state = trained(eight)
-    Checkpoints(folder / "checkpoints").save(STEPS, state)
+    with Checkpoints(folder / "checkpoints") as checkpoints:
+        checkpoints.save(STEPS, state)
     network = eight.network(state)
     np.savez(folder / "evaluated.npz", **evaluated(network))
     np.savez(

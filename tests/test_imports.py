@@ -47,7 +47,7 @@ ROOMS = {
     | {"nn", "stats", "errors", "types"},
     "claims": {"runs.identity", "stats", "errors"},
     "runs": {"training", "evals", "claims", "data", "tasks", "jobs", "distributed"}
-    | {"runs.identity", "files", "config", "errors", "progress"},
+    | {"runs.identity", "files", "config", "nn", "errors", "progress"},
     "report": {"runs", "runs.identity", "claims", "files", "stats", "errors"},
     "benchmarks": {"config", "training", "evals", "models", "distributed", "nn"}
     | {"files", "errors"},

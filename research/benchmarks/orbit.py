@@ -51,7 +51,7 @@ def orbit(
         cfg = config.compose(*overrides, f"data.shape=[{side},{side},3]")
         network = config.network(cfg, rngs=nnx.Rngs(0))
         network.eval()
-        noise = subjects.noise(cfg, images)[0]
+        noise = subjects.make_noise(cfg, images)["image"]
         closed = Orbit(network, noise)
         batch = images * calls
         racers = {

@@ -15,14 +15,18 @@ from research import config
 from research.benchmarks.timing import Subject
 from research.distributed import devices
 from research.nn.cpu import convolution
-from research.training.loop import Trainer
+from research.training.step import Trainer
 
 
-def noise(cfg: DictConfig, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Returns so many uint8 images of noise, and labels, of the configured data."""
+def make_noise(cfg: DictConfig, count: int) -> dict[str, np.ndarray]:
+    """Returns a batch of so many uint8 images of noise, labelled at random.
+
+    They have the shape and the classes of the configured data.
+    """
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (count, *cfg.data.shape), dtype=np.uint8)
-    return images, rng.integers(0, cfg.data.classes, count, dtype=np.int32)
+    labels = rng.integers(0, cfg.data.classes, count, dtype=np.int32)
+    return {"image": images, "label": labels}
 
 
 def training_step(cfg: DictConfig, batch: int) -> Subject:
@@ -30,20 +34,20 @@ def training_step(cfg: DictConfig, batch: int) -> Subject:
     mesh = devices.mesh(batch)
     trainer = Trainer(
         config.network(cfg, rngs=nnx.Rngs(0)),
-        loss=config.shared(cfg.loss),
+        task=config.task(cfg),
         optimizer=config.optimizer(cfg)(steps_per_epoch=100, epochs=100),
         augment=config.shared(cfg.augment),
         dtype=cfg.train.dtype,
         seed=0,
         mesh=mesh,
     )
-    images, labels = devices.shard(noise(cfg, batch), mesh)
+    examples = devices.shard(make_noise(cfg, batch), mesh)
     state = [trainer.initial]  # donated to every step
     as_now = convolution.enabled(convolution.enabled.value)
 
     def step() -> Any:
         with as_now:
-            state[0] = trainer.step(state[0], images, labels)
+            state[0] = trainer.step(state[0], examples)
         return state[0].step
 
     jax.block_until_ready(step())
@@ -57,7 +61,8 @@ def forward_pass(cfg: DictConfig, batch: int) -> Subject:
     network.eval()
     graph, state = nnx.split(network)
     state = devices.replicate(nnx.as_pure(state), mesh)
-    images = devices.shard(noise(cfg, batch)[0].astype(np.float32) / 255, mesh)
+    images = make_noise(cfg, batch)["image"].astype(np.float32) / 255
+    images = devices.shard(images, mesh)
     compiled = jax.jit(lambda state, x: nnx.merge(graph, state)(x))
     compiled = compiled.lower(state, images).compile()
     return lambda: compiled(state, images)

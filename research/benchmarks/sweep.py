@@ -59,6 +59,6 @@ def whole_orbit(cfg: DictConfig, batch: int) -> Subject:
     """Returns what takes the logits of all shifts of some images of noise."""
     network = config.network(cfg, rngs=nnx.Rngs(0))
     network.eval()
-    images = subjects.noise(cfg, batch)[0]
+    images = subjects.make_noise(cfg, batch)["image"]
     closed = Orbit(network, images)
     return lambda: closed.logits(images)

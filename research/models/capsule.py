@@ -17,7 +17,8 @@ from research.models.network import Network
 from research.nn.layers import Conv, ConvNormAct, Dense
 from research.nn.signal import at_least_one
 from research.tasks.losses import margin
-from research.types import Images, Labels, Logits, Map, Padding, Stride
+from research.tasks.task import Batch
+from research.types import Labels, Logits, Map, Padding, Stride
 
 Capsules = Float[Array, "batch classes units"]
 Votes = Float[Array, "batch inputs classes units"]
@@ -100,9 +101,9 @@ class DigitCapsules(nnx.Module):
 
     Lengths lie in [0, 1), so that their softmax is all but uniform: with K = 10 no
     class gets more than e/(e + 9), 23 %. Confidences, their mean absolute change
-    (`mac`) and the cross-entropy on held-out images (`loss`) are thus compressed, not
-    to be compared with those of a network whose logits are free. Agreement and accuracy
-    are: they ask for the largest alone.
+    (`mac`) and the cross-entropy of the `accuracy` evaluator (`loss`) are thus
+    compressed and cannot be compared with those of a network whose logits are free.
+    Agreement and accuracy can: they depend on the largest logit alone.
 
     Args:
       shape: (H, W, C) of the last map.
@@ -161,8 +162,7 @@ class DigitCapsules(nnx.Module):
 
 def loss(
     network: Network,
-    images: Images,
-    labels: Labels,
+    batch: Batch,
     *,
     upper: float = 0.9,
     lower: float = 0.1,
@@ -173,8 +173,7 @@ def loss(
 
     Args:
       network: a `capsnet`.
-      images: (batch, H, W, C) in [0, 1].
-      labels: (batch,).
+      batch: `image`, (batch, H, W, C) in [0, 1], and `label`, (batch,).
       upper: m⁺, the length that a present class should reach.
       lower: m⁻, the length that an absent class should stay under.
       absent: λ, the weight of absent classes.
@@ -192,9 +191,10 @@ def loss(
     """
     if not isinstance(network.readout, DigitCapsules):
         raise UserError(
-            "loss=margin is of the lengths of capsules, and this network has none: "
-            "take loss=cross_entropy, or model=capsnet or capsnet_small"
+            "loss=margin needs the lengths of capsules, and this network has none: "
+            "choose loss=cross_entropy, or model=capsnet or capsnet_small"
         )
+    images, labels = batch["image"], batch["label"]
     *_, last = network.features(images)
     capsules = network.readout.capsules(last)
     logits = lengths(capsules)
@@ -225,8 +225,8 @@ def capsnet(
 ) -> Network:
     """A convolution, primary capsules, one capsule per class found by routing.
 
-    On 28×28×1 images and ten classes 6,804,224 parameters, 8,215,568 with the decoder.
-    Its loss is `research.models.capsule.loss`.
+    On 28×28×1 images and ten classes it has 6,804,224 parameters, 8,215,568 with the
+    decoder. It is trained with `research.models.capsule.loss`.
 
     Args:
       shape: (height, width, channels) of an image.

@@ -24,6 +24,15 @@ class Undecayed(nnx.Param):
     """A parameter that takes no weight decay, whatever its shape."""
 
 
+def count_parameters(module: nnx.Module) -> int:
+    """Returns how many trainable numbers a module has; batch statistics are none.
+
+    Args:
+      module: as it is, or of shapes alone (`nnx.eval_shape`).
+    """
+    return sum(leaf.size for leaf in jax.tree.leaves(nnx.state(module, nnx.Param)))
+
+
 he_normal = nnx.initializers.he_normal()
 glorot_uniform = nnx.initializers.glorot_uniform()  # the default of Keras
 

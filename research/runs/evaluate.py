@@ -16,9 +16,11 @@ from research import config
 from research.files.atomic import write_json, write_text
 from research.jobs.following import lead_or_follow
 from research.jobs.lock import held
+from research.nn.layers import count_parameters
 from research.runs.measure import checked, measure
-from research.runs.provenance import describe, measuring
-from research.runs.run import count, load, trained_with
+from research.runs.outcome import read_config, record
+from research.runs.provenance import describe, find_commit
+from research.runs.run import load
 
 
 def evaluate_run(
@@ -38,22 +40,23 @@ def evaluate_run(
       UserError: there is no finished training, or a part of the config is wrong.
       Held: another process trains or evaluates it.
     """
-    before = trained_with(folder)
+    trained = OmegaConf.create(read_config(folder))
+    own = trained.split
     with lead_or_follow(folder, held):
         network = load(folder)[1]
         provenance = json.loads((folder / "provenance.json").read_text())
-        if moved(provenance.get("overrides", ()), overrides):
-            before.data.dir = cfg.data.dir
-        cfg = cfg.copy()
-        OmegaConf.set_struct(cfg, False)  # the data may have keys of their own
-        cfg.data = before.data
-        evaluators, split = config.evals(cfg), config.data(cfg).split(cfg.split)
-        checked(evaluators, network, split, cfg)
-        provenance["commit"] = measuring()
-        measure(evaluators, network, split, folder, provenance, cfg, before.split)
+        if has_moved(provenance.get("overrides", ()), overrides):
+            trained.data.dir = cfg.data.dir
+        # Of the evaluation count its evaluators and its split; the rest is the run's.
+        trained.eval, trained.split = cfg.eval, cfg.split
+        evaluators, split = config.evals(trained), config.data(trained).split(cfg.split)
+        checked(evaluators, network, split, trained)
+        provenance["commit"] = find_commit()
+        measure(evaluators, network, split, folder, provenance, trained, own)
+        record(folder, trained)
 
 
-def moved(before: Sequence[str], now: Sequence[str]) -> bool:
+def has_moved(before: Sequence[str], now: Sequence[str]) -> bool:
     """Whether data are where an evaluation says, not where the training found them.
 
     As ever, a `data.dir` that was given comes before TFDS_DATA_DIR, and the later one
@@ -104,6 +107,6 @@ def evaluate_new(
         write_json(folder / "provenance.json", provenance)
         measure(evaluators, predict, split, folder, provenance, cfg)
         own = isinstance(predict, nnx.Module)
-        done = {"parameters": count(predict)} if own else {}
+        done = {"parameters": count_parameters(predict)} if own else {}
         done["seconds"] = round(time.monotonic() - started, 2)
         write_json(folder / "done.json", done)

@@ -145,11 +145,10 @@ def science(config: Any) -> dict[str, Any]:
     Args:
       config: of a run, as composed or as read back from any age of run folder.
 
-    Raises:
-      Unclassified: a key is in no class.
+    A key in no class, which a user has added by `+key=`, counts: it may decide.
     """
     flat = flatten(config)
-    chosen = {k: v for k, v in flat.items() if classify(k) is Kind.SCIENCE}
+    chosen = {k: v for k, v in flat.items() if _decides(k)}
     named = dict(_named(chosen))
     for copy, original in COPIES.items():
         if _below(named, copy) == _below(named, original):
@@ -205,7 +204,7 @@ def run_name(overrides: Sequence[str]) -> str:
       overrides: as on the command line. Those of which no more than rows, time or
         place depend leave the name; bundles of values, such as `setting=`, stay.
     """
-    chosen = sorted(one for one in overrides if _names_a_run(one))
+    chosen = sorted(one for one in overrides if _decides(key_of(one)))
     name = ",".join(chosen).replace("/", ".") or "default"
     name = re.sub(r"[\[\]{}*?'\"\s]", "", name)  # patterns to globs, Orbax's among them
     if len(name) > LONGEST_NAME:
@@ -219,9 +218,9 @@ def key_of(override: str) -> str:
     return name.replace("/", ".")
 
 
-def _names_a_run(override: str) -> bool:
+def _decides(key: str) -> bool:
     try:
-        return classify(key_of(override)) is Kind.SCIENCE
+        return classify(key) is Kind.SCIENCE
     except Unclassified:
         return True
 

@@ -137,6 +137,19 @@ def measured(folder: Path) -> Mapping[str, str]:
     }
 
 
+def record(folder: Path, config: Any) -> None:
+    """Notes in `done.json` which evaluators have measured, if the run is finished.
+
+    Args:
+      folder: the run folder.
+      config: whose `eval` and `split` they were.
+    """
+    done = status.done(folder)
+    if done is not None:
+        digests = dict(measured(folder)) | dict(wanted(folder, config).values())
+        write_json(folder / "done.json", done | {"evaluators": digests})
+
+
 def finish(folder: Path, config: Any, **facts: Any) -> dict[str, Any]:
     """Writes `done.json`, last of all: the run is complete.
 
@@ -148,9 +161,10 @@ def finish(folder: Path, config: Any, **facts: Any) -> dict[str, Any]:
     Returns:
       Its content.
     """
-    digests = dict(measured(folder)) | dict(wanted(folder, config).values())
     done = (status.done(folder) or {}) | facts
-    done |= {"training": identity.training_digest(config), "evaluators": digests}
+    done |= {"training": identity.training_digest(config)}
+    digests = dict(measured(folder)) | dict(wanted(folder, config).values())
+    done |= {"evaluators": digests}
     done.pop("config_sha256", None)  # of the first edition
     write_json(folder / "done.json", done)
     return done

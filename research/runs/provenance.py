@@ -25,7 +25,7 @@ def describe(
     return {
         "run": folder.name,
         "commit": git("rev-parse", "HEAD"),
-        "dirty": changed(),
+        "dirty": is_dirty(),
         "command": command,
         "versions": {"python": platform.python_version()}
         | {name: version(name) for name in LIBRARIES},
@@ -37,12 +37,12 @@ def describe(
     }
 
 
-def measuring() -> str:
+def find_commit() -> str:
     """Returns the commit of this code, `…-dirty` if it was changed since."""
-    return git("rev-parse", "HEAD") + ("-dirty" if changed() else "")
+    return git("rev-parse", "HEAD") + ("-dirty" if is_dirty() else "")
 
 
-def changed() -> bool:
+def is_dirty() -> bool:
     """Whether this checkout differs from its commit."""
     return bool(git("status", "--porcelain", "--", *SOURCES))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from jaxtyping import Array, Float, Int
 
@@ -21,6 +21,7 @@ class Classification:
       minimise: `minimise(network, batch) → (mean loss, logits)`.
     """
 
+    scores: ClassVar[tuple[str, ...]] = ("accuracy",)
     minimise: Callable[..., tuple[Array, Array]] = cross_entropy
 
     def loss(self, network: Any, batch: Batch) -> tuple[Float[Array, ""], Logits]:

@@ -1,69 +1,38 @@
-"""Losses, chosen per network in config: `loss(network, images, labels)`.
+"""Losses, chosen for a network in config: `minimise(network, batch)`.
 
-A loss gets the network, not its logits, since some need more of it (the capsule
-network's reconstruction). Labels are integers; the mean is over the batch.
+A loss gets the network rather than its outputs, since some need more of it, as the
+capsule network's reconstruction does. The mean is over the examples of the batch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import optax
-from flax import nnx
 from jaxtyping import Array, Float
 
-from research.types import Images, Labels, Logits
-
-
-def check(
-    loss: Callable[..., tuple[Array, Array]],
-    network: nnx.Module,
-    shape: tuple[int, int, int],
-) -> None:
-    """Traces a loss of a network on one image, computing nothing.
-
-    Args:
-      loss: `loss(network, images, labels) → (scalar, logits)`.
-      network: stays as it is.
-      shape: (height, width, channels) of an image.
-
-    Raises:
-      UserError: what the loss says of a network that it is not made for.
-    """
-    graph, state = nnx.split(network)
-    image = jax.ShapeDtypeStruct((1, *shape), jnp.float32)
-    label = jax.ShapeDtypeStruct((1,), jnp.int32)
-    jax.eval_shape(
-        lambda state, *batch: loss(nnx.merge(graph, state), *batch),
-        state,
-        image,
-        label,
-    )
+from research.tasks.task import Batch
+from research.types import Labels, Logits
 
 
 def cross_entropy(
-    network: nnx.Module,
-    images: Images,
-    labels: Labels,
-    *,
-    label_smoothing: float = 0.0,
+    network: Any, batch: Batch, *, label_smoothing: float = 0.0
 ) -> tuple[Float[Array, ""], Logits]:
     """Softmax cross-entropy in nats, the labels smoothed towards uniform.
 
     Args:
       network: images → logits.
-      images: (batch, H, W, C) in [0, 1].
-      labels: (batch,).
+      batch: `image`, (batch, H, W, C) in [0, 1], and `label`, (batch,).
       label_smoothing: ε; the target is (1−ε)·onehot + ε/classes.
 
     Returns:
       The mean loss and the logits.
     """
-    logits = network(images)
+    logits = network(batch["image"])
     targets = optax.smooth_labels(
-        jax.nn.one_hot(labels, logits.shape[-1]), label_smoothing
+        jax.nn.one_hot(batch["label"], logits.shape[-1]), label_smoothing
     )
     return optax.softmax_cross_entropy(logits, targets).mean(), logits
 

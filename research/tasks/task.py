@@ -8,8 +8,11 @@ arrays with as many rows. Nothing outside `research.tasks` looks into either.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
+import jax
+import jax.numpy as jnp
+from flax import nnx
 from jaxtyping import Array, Float, Int
 
 Batch = Mapping[str, Any]  # name → array with one row per example
@@ -17,11 +20,19 @@ Outputs = Any  # a pytree of arrays with one row per example
 PerExample = Float[Any, " batch"]
 
 
+@runtime_checkable
 class Task(Protocol):
     """What is minimised, what is right, and what a shift should do to an answer.
 
-    `loss` is traced by JAX. The others take JAX's arrays and NumPy's alike.
+    `loss` is traced by JAX. The others take JAX's arrays and NumPy's alike. Tasks are
+    compared and hashed, since compiled programs are remembered by them: a frozen
+    dataclass is one.
     """
+
+    @property
+    def scores(self) -> tuple[str, ...]:
+        """The measures that `score` returns."""
+        ...
 
     def loss(self, network: Any, batch: Batch) -> tuple[Float[Array, ""], Outputs]:
         """Returns the mean loss that training minimises, and the network's outputs.
@@ -47,3 +58,29 @@ class Task(Protocol):
     def agreement(self, a: Outputs, b: Outputs) -> PerExample:
         """Returns how much two answers to each example agree, in [0, 1]."""
         ...
+
+
+def check(task: Task, network: nnx.Module, examples: Batch) -> None:
+    """Traces the loss and the scores of a network on one example, computing nothing.
+
+    Args:
+      task: of the network.
+      network: stays as it is.
+      examples: any number of them, of which only shapes and dtypes count; `image` as
+        stored.
+
+    Raises:
+      UserError: what the task says of a network or of data that it is not made for.
+    """
+    graph, state = nnx.split(network)
+    one = {
+        name: jax.ShapeDtypeStruct((1, *rows.shape[1:]), rows.dtype)
+        for name, rows in examples.items()
+    }
+    one["image"] = jax.ShapeDtypeStruct(one["image"].shape, jnp.float32)
+
+    def trace(state: Any, batch: Batch) -> Any:
+        value, outputs = task.loss(nnx.merge(graph, state), batch)
+        return value, task.score(outputs, batch)
+
+    jax.eval_shape(trace, state, one)

@@ -9,76 +9,62 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable
 from contextlib import closing
 
 import jax
 import optax
 from flax import nnx
-from jaxtyping import Array
 
-from research.data.plan import Plan
 from research.data.split import Split
 from research.data.stream import Stream
 from research.distributed import devices, hosts
 from research.errors import Interrupted, UserError
-from research.files.lines import MetricsFile
 from research.jobs.signals import caught_signals
+from research.tasks.task import Task
 from research.training.batches import feed
 from research.training.checkpoint import Checkpoints
-from research.training.step import NEVER, Loss, State, Trainer, empty_sums
+from research.training.observer import Observer
+from research.training.settings import Training
+from research.training.step import NEVER, Augment, State, Trainer
+from research.training.validation import validate
+
+# Steps between two waits for the devices. XLA lets 32 programs be under way on a CPU
+# device, and a step is two. One more would wait on a thread that another device may
+# need for the all-reduce that all wait for: one step in some thousands hung for ever.
+SYNC_STEPS = 10
 
 
 def fit(
     network: nnx.Module,
     split: Split | Stream,
     *,
-    loss: Loss,
-    optimizer: Callable[..., optax.GradientTransformation],
-    augment: Callable[..., Array],
+    task: Task,
+    optimizer: optax.GradientTransformation,
+    augment: Augment,
+    training: Training,
+    seed: int,
     checkpoints: Checkpoints,
-    metrics: MetricsFile,
-    validate: Callable[[nnx.Module], dict[str, float | int]] | None = None,
-    show: Callable[[int, str], None] = lambda step, text: None,
-    warn: Callable[[str], None] = lambda line: None,
-    epochs: int = 10,
-    batch_size: int = 128,
-    dtype: str = "float32",
-    seed: int = 0,
-    checkpoint_seconds: float = 60.0,
-    sync_steps: int = 10,
-    device_bytes: int = 2**31,
-    shard_state: bool = False,
+    validation: Split | None = None,
+    observer: Observer | None = None,
 ) -> nnx.Module:
     """Trains a network to its last epoch, from its newest good checkpoint if any.
 
     Each epoch is a new order of all examples; the remainder that does not fill a batch
-    is left out of that epoch.
+    is left out of that epoch. A row of an epoch has the mean `loss` and scores, and
+    `input_wait`, the share of the time since the start in which the devices had nothing
+    to do for want of a batch.
 
     Args:
       network: freshly initialised.
-      split: training images and labels.
-      loss: `loss(network, images, labels) → (scalar, logits)`.
-      optimizer: factory `optimizer(steps_per_epoch=…, epochs=…)`.
-      augment: `augment(images, key) → images`.
-      checkpoints: where to go on from, and where to save.
-      metrics: takes one row an epoch; `input_wait` is the share of the time since the
-        start in which the devices had nothing to do for want of a batch.
-      validate: `network → measures`, called after each epoch.
-      show: called after each step with its number, now and then with a text about it.
-      warn: called with a line when something was mended.
-      epochs: passes over the split.
-      batch_size: examples a step, over all devices.
-      dtype: of the computation.
+      split: training examples.
+      task: what is minimised and what is scored.
+      optimizer: an Optax transformation, its schedule as long as the training.
+      augment: `augment(batch, key) → batch`.
+      training: the settings.
       seed: of orders and augmentations.
-      checkpoint_seconds: at most so much work is lost to a kill −9.
-      sync_steps: steps between looks at the loss, which wait for the devices. XLA lets
-        32 programs be under way on a CPU device, and a step is two. One more would wait
-        on a thread that another device may need for the all-reduce that all wait for:
-        under load a step in some thousands so stopped for ever.
-      device_bytes: a split up to this size is kept on the devices.
-      shard_state: whether parameters and the optimiser's state are split over the
-        devices, rather than whole on each.
+      checkpoints: where to go on from, and where to save.
+      validation: examples that are scored after each epoch, if there are any.
+      observer: hears of steps, epochs and damaged checkpoints.
 
     Returns:
       The trained network, in inference mode, on the first device of this process.
@@ -87,98 +73,100 @@ def fit(
       UserError: the batch is larger than the split, or the loss is not finite.
       Interrupted: SIGTERM or SIGINT came; the state is saved.
     """
-    steps_per_epoch = steps(len(split), batch_size=batch_size)
-    plan = Plan(len(split), batch_size, epochs, seed)
-    mesh = devices.world(batch_size)
+    observer = observer or Observer()
+    plan = training.plan(len(split), seed=seed)
+    mesh = devices.world(training.batch_size)
     trainer = Trainer(
         network,
-        loss=loss,
-        optimizer=optimizer(steps_per_epoch=steps_per_epoch, epochs=epochs),
+        task=task,
+        optimizer=optimizer,
         augment=augment,
-        dtype=dtype,
+        dtype=training.dtype,
         seed=seed,
         mesh=mesh,
-        shard_state=shard_state,
+        shard_state=training.shard_state,
     )
-    step, state, notes = checkpoints.restore(trainer.initial)
-    for note in notes:
-        warn(note)
-    metrics.truncate(step)
-    source = feed(split, mesh, device_bytes=device_bytes)
-    first = step
+    first, state, notes = resume(trainer, checkpoints)
+    observer.resume(first, notes)
+    source = feed(split, mesh, device_bytes=training.device_bytes)
     batches = source.batches(plan, first, lambda: not state.step.is_ready())
     saved = started = time.monotonic()
-    with closing(batches), caught_signals() as caught:
-        for batch in batches:
-            state = trainer.step(state, batch["image"], batch["label"])
-            step += 1
-            epoch = -(-step // steps_per_epoch)
-            ends = step % steps_per_epoch == 0
-            looks = ends or step % sync_steps == 0
+    with closing(batches), checkpoints, caught_signals() as caught:
+        for step, batch in enumerate(batches, first + 1):
+            state = trainer.step(state, batch)
+            place = {"step": step, "epoch": -(-step // plan.per_epoch)}
+            ends = step % plan.per_epoch == 0
+            waits = ends or step % SYNC_STEPS == 0
             stop = caught() or 0
-            due = stop > 0 or time.monotonic() - saved > checkpoint_seconds
-            stop, due = hosts.largest(stop, due, now=looks)
-            if looks or due:
-                row = summary(state, checkpoints)
-                show(step, f"epoch {epoch}  loss {row['loss']:.3f}")
-            else:
-                show(step, "")
+            due = stop > 0 or time.monotonic() - saved > training.checkpoint_seconds
+            stop, due = hosts.largest(stop, due, now=waits)
+            means = summarize(state, checkpoints) if waits or due else {}
+            observer.advance(step, place | means)
             if ends:
                 passed = time.monotonic() - started
                 speed = {
-                    "examples_per_second": (step - first) * batch_size / passed,
+                    "examples_per_second": (step - first) * plan.batch_size / passed,
                     "input_wait": batches.idle / passed,
                 }
-                place = {"step": step, "epoch": epoch}
-                metrics.append(place | {"split": "train"} | speed | row)
-                if validate is not None:
-                    measures = validate(trainer.network(state))
-                    metrics.append(place | {"split": "validation"} | measures)
-                state.sums = devices.replicate(empty_sums(), mesh)
+                observer.record(place | {"split": "train"} | speed | means)
+                if validation is not None and len(validation):
+                    now = trainer.network(state)
+                    means = validate(
+                        now, validation, task=task, batch_size=plan.batch_size
+                    )
+                    observer.record(place | {"split": "validation"} | means)
+                state = trainer.begin_epoch(state)
             if due or step == len(plan):
                 checkpoints.save(step, state)
                 saved = time.monotonic()
             if stop:
+                checkpoints.wait()
                 raise Interrupted(signal.Signals(stop), step)
     return trainer.network(state)
 
 
-def steps(examples: int, *, batch_size: int, epochs: int = 1) -> int:
-    """Returns how many steps that many epochs have.
+def resume(trainer: Trainer, checkpoints: Checkpoints) -> tuple[int, State, list[str]]:
+    """Returns what training goes on from: see `Checkpoints.resume`.
 
-    Raises:
-      UserError: there would be none.
+    A checkpoint of the first edition lacks the sums of the scores. What it has added up
+    of its epoch is dropped: the row of that epoch is of the rest of it, as `examples`
+    in it says.
     """
-    if not 1 <= batch_size <= examples:
-        raise UserError(
-            f"train.batch_size={batch_size} for {examples} training examples: takes 1 "
-            f"to {examples}; use another, or a larger data.train_examples"
-        )
-    if epochs < 1:
-        raise UserError(f"train.epochs={epochs}: takes an integer of at least 1")
-    return epochs * (examples // batch_size)
+    step, state, notes = checkpoints.resume(trainer.initial)
+    if not all(isinstance(total, jax.Array) for total in jax.tree.leaves(state.sums)):
+        state = trainer.begin_epoch(state)
+    return step, state, notes
 
 
-def restored(network: nnx.Module, checkpoints: Checkpoints) -> nnx.Module:
+def restore_network(
+    network: nnx.Module, checkpoints: Checkpoints
+) -> tuple[nnx.Module, list[str]]:
     """Returns the network with the newest good parameters, in inference mode.
 
+    Args:
+      network: of the same structure.
+      checkpoints: are only read.
+
+    Returns:
+      The network, and a line for each newer checkpoint that was found damaged.
+
     Raises:
-      UserError: there are none.
+      UserError: there is no good checkpoint.
     """
     network.eval()
     graph, params, rest = nnx.split(network, nnx.Param, ...)
     like = {"params": params, "rest": nnx.as_pure(rest)}
-    step, state, _ = checkpoints.restore(like)
+    step, state, notes = checkpoints.restore(like)
     if not step:
         raise UserError(
             f"{checkpoints.folder}: no good checkpoint; train first, with the command "
             "that provenance.json names"
         )
-    return nnx.merge(graph, nnx.as_pure(state["params"]), state["rest"])
+    return nnx.merge(graph, nnx.as_pure(state["params"]), state["rest"]), notes
 
 
-def summary(state: State, checkpoints: Checkpoints) -> dict[str, float | int]:
-    """Returns mean loss and accuracy of the running epoch; waits for the devices.
+def summarize(state: State, checkpoints: Checkpoints) -> dict[str, float | int]:
+    """Returns mean loss and scores of the running epoch; waits for the devices.
 
     Raises:
       UserError: a loss was not finite.
@@ -193,8 +181,5 @@ def summary(state: State, checkpoints: Checkpoints) -> dict[str, float | int]:
             "(optim.schedule.warmup) or train.dtype=float32"
         )
     examples = int(sums["examples"])
-    return {
-        "examples": examples,
-        "loss": float(sums["loss"]) / examples,
-        "accuracy": float(sums["correct"]) / examples,
-    }
+    means = {name: float(total) / examples for name, total in sums["scores"].items()}
+    return {"examples": examples, "loss": float(sums["loss"]) / examples} | means

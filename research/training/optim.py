@@ -1,7 +1,7 @@
 """Optimisers: one chain of Optax transformations, made from config.
 
 clip → (coupled weight decay) → direction → (decoupled weight decay) → learning rate.
-SGD with momentum, Adam and AdamW differ in the direction and in where the decay stands.
+SGD with momentum, Adam and AdamW differ in the direction and in the place of the decay.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def build(
       steps_per_epoch: steps that an epoch has.
       epochs: length of the run.
     """
-    decay = optax.add_decayed_weights(weight_decay, mask=decays)
+    decay = optax.add_decayed_weights(weight_decay, mask=decay_mask)
     parts = [direction(), decay] if decoupled else [decay, direction()]
     if clip is not None:
         parts.insert(0, optax.clip_by_global_norm(clip))
@@ -52,10 +52,10 @@ def build(
     return optax.chain(*parts, optax.scale_by_learning_rate(rate))
 
 
-def decays(params: Any) -> Any:
+def decay_mask(params: Any) -> Any:
     """Returns which parameters take weight decay: kernels.
 
-    They have two axes or more; what else has is `Undecayed`, and so says what it is.
+    A kernel has two axes or more; other parameters with so many are `Undecayed`.
     """
     return jax.tree.map(
         lambda p: not isinstance(p, Undecayed) and p.ndim > 1,
@@ -65,7 +65,7 @@ def decays(params: Any) -> Any:
 
 
 def constant(peak: float, *, steps_per_epoch: int, epochs: int) -> optax.Schedule:
-    """The same rate throughout."""
+    """Returns a schedule that keeps its rate."""
     del steps_per_epoch, epochs
     return optax.constant_schedule(peak)
 
@@ -73,16 +73,17 @@ def constant(peak: float, *, steps_per_epoch: int, epochs: int) -> optax.Schedul
 def cosine(
     peak: float, *, steps_per_epoch: int, epochs: int, warmup: float | int = 0
 ) -> optax.Schedule:
-    """Linear warm-up over `warmup` epochs, then half a cosine down to 0.
+    """Returns a linear warm-up over `warmup` epochs, then half a cosine down to 0.
 
     Raises:
-      UserError: the warm-up takes the whole run, which then ends below its peak.
+      UserError: the warm-up takes the whole run, which would never reach its peak.
     """
     rise = round(warmup * steps_per_epoch)
     if not 0 <= rise < epochs * steps_per_epoch:
         raise UserError(
             f"optim.schedule.warmup={warmup} with train.epochs={epochs}: takes 0 or "
-            f"more epochs, and leaves one of the {epochs * steps_per_epoch} steps"
+            f"more epochs, and leaves at least one of the {epochs * steps_per_epoch} "
+            "steps"
         )
     fall = max(1, epochs * steps_per_epoch - rise)
     return optax.join_schedules(
@@ -102,7 +103,7 @@ def piecewise(
     at: Sequence[float] = (0.5, 0.75),
     factor: float = 0.1,
 ) -> optax.Schedule:
-    """Multiplies the rate by `factor` at the given fractions of the run."""
+    """Returns a rate that is multiplied by `factor` at fractions `at` of the run."""
     total = steps_per_epoch * epochs
     boundaries = {round(fraction * total): factor for fraction in at}
     return optax.piecewise_constant_schedule(peak, boundaries)

@@ -7,7 +7,7 @@ a function of the seed and the step number.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from typing import Any
 
@@ -20,10 +20,10 @@ from jax.sharding import PartitionSpec
 from jaxtyping import Array
 
 from research.distributed import devices
-from research.errors import UserError
+from research.tasks.task import Batch, Task
+from research.training.settings import parse_dtype
 
-Loss = Callable[..., tuple[Array, Array]]  # loss(network, images, labels)
-DTYPES = ("float32", "bfloat16", "float16")  # that a network can compute in
+Augment = Callable[..., Batch]  # augment(batch, key), the images float32 in [0, 1]
 NEVER = np.iinfo(np.int32).max  # the step of a loss that stayed finite
 
 
@@ -37,8 +37,7 @@ class State:
       rest: batch statistics and the states of random streams.
       opt: the optimiser's.
       step: steps done.
-      sums: what the running epoch has added up: loss, correct, examples; and the first
-        step whose loss was not finite.
+      sums: what the running epoch has added up, see `initialize_sums`.
     """
 
     params: Any  # JAX rebuilds pytrees with all sorts of leaves: no types to check
@@ -49,13 +48,13 @@ class State:
 
 
 class Trainer:
-    """One network, its loss and its optimiser on a mesh.
+    """One network, its task and its optimiser on a mesh.
 
     Args:
-      network: trained in place of its parameters: read them back with `network(state)`.
-      loss: `loss(network, images, labels) → (scalar, logits)`.
+      network: its parameters are copied; `network(state)` returns the trained ones.
+      task: what is minimised and what is scored.
       optimizer: an Optax transformation.
-      augment: `augment(batch, key) → batch`, its `image` float32 in [0, 1].
+      augment: `augment(batch, key) → batch`, the images float32 in [0, 1].
       dtype: of the computation: float32, bfloat16 or float16; parameters, batch
         statistics and the optimiser stay in float32.
       seed: of the augmentation.
@@ -71,9 +70,9 @@ class Trainer:
         self,
         network: nnx.Module,
         *,
-        loss: Loss,
+        task: Task,
         optimizer: optax.GradientTransformation,
-        augment: Callable[..., Array],
+        augment: Augment,
         dtype: str,
         seed: int,
         mesh: jax.sharding.Mesh,
@@ -82,31 +81,42 @@ class Trainer:
         network.train()
         self.graph, params, rest = nnx.split(network, nnx.Param, ...)
         self.mesh = mesh
+        self.scores = task.scores
         initial = State(
             params=params,
             rest=nnx.as_pure(rest),
             opt=optimizer.init(params),
             step=jnp.int32(0),
-            sums=empty_sums(),
+            sums=initialize_sums(task.scores),
         )
         placed = devices.layout(initial, mesh, sharded=shard_state)
         self.initial = devices.put(initial, placed)
         places, structure = jax.tree.flatten(placed)
         self._key = np.asarray(jax.random.key_data(jax.random.key(seed)))
-        self._step = jitted(
+        self._step = compile_step(
             tuple(places),
             structure,
             graph=self.graph,
-            loss=loss,
+            task=task,
             optimizer=optimizer,
             augment=augment,
-            dtype=computing(dtype),
+            dtype=parse_dtype(dtype),
         )
 
-    def step(self, state: State, pixels: Array, labels: Array) -> State:
-        """Returns the state after one more step, in place of the one given."""
+    def step(self, state: State, batch: Batch) -> State:
+        """Returns the state after one more step, in place of the one given.
+
+        Args:
+          state: is used up.
+          batch: on the mesh; its images are uint8.
+        """
         with jax.set_mesh(self.mesh):
-            return self._step(state, pixels, labels, self._key)
+            return self._step(state, dict(batch), self._key)
+
+    def begin_epoch(self, state: State) -> State:
+        """Returns the state with nothing added up yet."""
+        sums = devices.replicate(initialize_sums(self.scores), self.mesh)
+        return replace(state, sums=sums)
 
     def network(self, state: State) -> nnx.Module:
         """Returns the network of a state, whole and on this process's first device."""
@@ -117,7 +127,9 @@ class Trainer:
 
 
 @lru_cache(maxsize=4)
-def jitted(places: Sequence[Any], structure: Any, **static: Any) -> Callable[..., Any]:
+def compile_step(
+    places: Sequence[Any], structure: Any, **static: Any
+) -> Callable[..., Any]:
     """Returns the jitted step, the same for equal arguments, and so its programs.
 
     The jobs of a sweep that differ in their seeds compile one step between them. As for
@@ -132,68 +144,77 @@ def jitted(places: Sequence[Any], structure: Any, **static: Any) -> Callable[...
 
 def train_step(
     state: State,
-    pixels: Array,
-    labels: Array,
+    batch: dict[str, Array],
     key_data: Array,
     *,
     graph: nnx.GraphDef,
-    loss: Loss,
+    task: Task,
     optimizer: optax.GradientTransformation,
-    augment: Callable[..., Array],
+    augment: Augment,
     dtype: jnp.dtype,
 ) -> State:
-    """One step of gradient descent on uint8 images; pure.
+    """One step of gradient descent; pure.
 
-    `key_data` is what `jax.random.key_data` gives of the run's key.
+    Args:
+      state: before the step.
+      batch: arrays with one row per example, among them `image`, uint8.
+      key_data: what `jax.random.key_data` gives of the run's key.
+      graph: of the network.
+      task: what is minimised and what is scored.
+      optimizer: an Optax transformation.
+      augment: `augment(batch, key) → batch`.
+      dtype: of the computation.
+
+    Returns:
+      The state after it.
     """
     key = jax.random.fold_in(jax.random.wrap_key_data(key_data), state.step)
-    batch = {"image": pixels.astype(jnp.float32) / 255, "label": labels}
-    images = augment(batch, key)["image"].astype(dtype)
+    examples = len(batch["image"])
+    batch = augment(batch | {"image": batch["image"].astype(jnp.float32) / 255}, key)
+    batch = {**batch, "image": batch["image"].astype(dtype)}
 
-    def objective(params: Any) -> tuple[Array, tuple[Array, Any]]:
+    def objective(params: Any) -> tuple[Array, tuple[Any, Any]]:
         cast = jax.tree.map(lambda p: p.astype(dtype), nnx.as_pure(params))
-        # Where the state is split, its shares come together here, and nowhere else.
+        # A state that is split over the devices is gathered here and nowhere else.
         cast = jax.lax.with_sharding_constraint(cast, PartitionSpec())
         network = nnx.merge(graph, cast, state.rest)
-        value, logits = loss(network, images, labels)
+        value, outputs = task.loss(network, batch)
         rest = nnx.as_pure(nnx.state(network, nnx.Not(nnx.Param)))
-        return value.astype(jnp.float32), (logits, rest)
+        return value.astype(jnp.float32), (outputs, rest)
 
     gradient = jax.value_and_grad(objective, has_aux=True)
-    (value, (logits, rest)), grads = gradient(state.params)
+    (value, (outputs, rest)), grads = gradient(state.params)
     updates, opt = optimizer.update(grads, state.opt, state.params)
-    sums, count = state.sums, labels.shape[0]
+    scores = {name: each.sum() for name, each in task.score(outputs, batch).items()}
     bad = jnp.where(jnp.isfinite(value), NEVER, state.step + 1)
+    sums = state.sums
     return State(
         params=optax.apply_updates(state.params, updates),
         rest=rest,
         opt=opt,
         step=state.step + 1,
         sums={
-            "loss": sums["loss"] + value * count,
-            "correct": sums["correct"] + (logits.argmax(-1) == labels).sum(),
-            "examples": sums["examples"] + count,
+            "loss": sums["loss"] + value * examples,
+            "scores": jax.tree.map(jnp.add, sums["scores"], scores),
+            "examples": sums["examples"] + examples,
             "bad_step": jnp.minimum(sums["bad_step"], bad),
         },
     )
 
 
-def empty_sums() -> dict[str, Array]:
-    """Returns the sums at the start of an epoch."""
+def initialize_sums(scores: Sequence[str]) -> dict[str, Any]:
+    """Returns the sums at the start of an epoch.
+
+    Args:
+      scores: names of the task's scores.
+
+    Returns:
+      `loss`, `examples` and, by name, `scores`; and `bad_step`, the first step whose
+      loss was not finite.
+    """
     return {
         "loss": jnp.float32(0),
-        "correct": jnp.int32(0),
+        "scores": {name: jnp.float32(0) for name in scores},
         "examples": jnp.int32(0),
         "bad_step": jnp.int32(NEVER),
     }
-
-
-def computing(dtype: str) -> jnp.dtype:
-    """Returns a dtype that a network can compute in.
-
-    Raises:
-      UserError: it is none.
-    """
-    if dtype not in DTYPES:
-        raise UserError(f"train.dtype={dtype}: there are {', '.join(DTYPES)}")
-    return jnp.dtype(dtype)

@@ -14,7 +14,9 @@ from research.models.capsule import capsnet, lengths, loss, route, squash
 from research.models.network import Network
 from research.models.readout import Head
 from research.nn.layers import Conv
-from research.tasks.losses import check, margin
+from research.tasks.classification import Classification
+from research.tasks.losses import margin
+from research.tasks.task import check
 
 RNG = np.random.default_rng(0)
 
@@ -107,7 +109,9 @@ def test_reconstruction_sees_the_true_capsule_alone(network):
 def test_loss_is_margin_plus_squared_error(network):
     images = jnp.asarray(RNG.uniform(size=(2, 8, 8, 1)), jnp.float32)
     labels = jnp.array([1, 2])
-    value, logits = loss(network, images, labels, reconstruction=0.01)
+    value, logits = loss(
+        network, {"image": images, "label": labels}, reconstruction=0.01
+    )
     *_, last = network.features(images)
     drawn = network.readout.reconstruct(network.readout.capsules(last), labels)
     error = ((np.asarray(drawn) - np.asarray(images).reshape(2, -1)) ** 2).sum(1)
@@ -118,13 +122,18 @@ def test_loss_is_margin_plus_squared_error(network):
 
 def test_a_network_without_capsules_is_refused_before_it_is_trained(network):
     """And one with them is left as it is."""
-    shape = (8, 8, 1)
+    task = Classification(loss)
+    examples = {
+        "image": np.zeros((5, 8, 8, 1), np.uint8),
+        "label": np.zeros(5, np.int32),
+    }
     head = partial(Head, classes=3)
-    other = Network(shape, [Conv(1, 2, rngs=nnx.Rngs(0))], head, rngs=nnx.Rngs(0))
+    rngs = nnx.Rngs(0)
+    other = Network((8, 8, 1), [Conv(1, 2, rngs=rngs)], head, rngs=rngs)
     with pytest.raises(UserError, match=r"loss=margin .* model=capsnet"):
-        check(loss, other, shape)
+        check(task, other, examples)
     before = jax.tree.leaves(nnx.state(network))
-    check(loss, network, shape)
+    check(task, network, examples)
     after = jax.tree.leaves(nnx.state(network))
     assert all(a is b for a, b in zip(before, after, strict=True))
 
@@ -141,5 +150,6 @@ def test_works_without_a_decoder():
         decoder=None,
         rngs=nnx.Rngs(0),
     )
-    value, logits = loss(bare, jnp.zeros((1, 8, 8, 1)), jnp.array([0]))
+    batch = {"image": jnp.zeros((1, 8, 8, 1)), "label": jnp.array([0])}
+    value, logits = loss(bare, batch)
     np.testing.assert_allclose(value, margin(logits, jnp.array([0]))[0], rtol=1e-6)

@@ -10,7 +10,7 @@ from research.errors import UserError
 from research.files.lines import read_lines
 from research.jobs.lock import Held, Lock
 from research.runs import evaluate
-from research.runs.evaluate import evaluate_run, moved
+from research.runs.evaluate import evaluate_run, has_moved
 from research.runs.rows import read_arrays
 from research.runs.run import run
 from research.runs.tables import read_rows
@@ -65,7 +65,7 @@ def test_another_split_has_files_of_its_own(trained):
 
 def test_rows_name_the_code_that_measured_and_the_run_its_own(trained, monkeypatch):
     told = (trained / "provenance.json").read_bytes()
-    monkeypatch.setattr(evaluate, "measuring", lambda: "f" * 40)
+    monkeypatch.setattr(evaluate, "find_commit", lambda: "f" * 40)
     evaluate_run(asked("eval=cost"), trained)
     rows = read_lines(trained / "eval/cost.jsonl")
     assert {(row["run"], row["seed"], row["commit"]) for row in rows} == {
@@ -80,9 +80,9 @@ def test_a_changed_checkout_is_told(monkeypatch):
     from research.runs import provenance
 
     monkeypatch.setattr(provenance, "git", lambda *words: words[0])
-    assert provenance.measuring() == "rev-parse-dirty"
+    assert provenance.find_commit() == "rev-parse-dirty"
     monkeypatch.setattr(provenance, "git", lambda *words: words[0] * ("H" in words[-1]))
-    assert provenance.measuring() == "rev-parse"
+    assert provenance.find_commit() == "rev-parse"
 
 
 def test_the_data_of_the_run_are_taken_unless_others_are_given(trained, tmp_path):
@@ -107,7 +107,7 @@ def test_the_data_of_the_run_are_taken_unless_others_are_given(trained, tmp_path
 def test_where_the_data_are(monkeypatch, before, now, environment, expected):
     if environment is not None:
         monkeypatch.setenv("TFDS_DATA_DIR", environment)
-    assert moved(before, now) is expected
+    assert has_moved(before, now) is expected
 
 
 def test_two_do_not_write_to_one_folder_at_once(trained):
@@ -147,7 +147,7 @@ def test_what_an_evaluator_cannot_do_is_told_before_training(
 
 
 def test_asking_beforehand_changes_no_result(place, trained, tmp_path, monkeypatch):
-    monkeypatch.setattr("research.runs.run.checked", lambda *_: None)
+    monkeypatch.setattr("research.runs.experiment.checked", lambda *_: None)
     words = [*WHOLE, f"data.dir={place / 'data'}"]
     run(config.compose(*words), tmp_path, choices={}, command="")
     name = "accuracy/loss/examples"

@@ -1,0 +1,143 @@
+"""An experiment: everything that a run needs, built once from its config."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import optax
+from flax import nnx
+from omegaconf import DictConfig
+
+from research import config
+from research.data.source import Dataset
+from research.data.split import Split
+from research.data.stream import Stream
+from research.nn.layers import count_parameters
+from research.progress import bar
+from research.runs.journal import Journal, Progress
+from research.runs.measure import Evaluators, checked, measure
+from research.tasks import task as tasks
+from research.tasks.task import Task
+from research.training.checkpoint import Checkpoints
+from research.training.loop import fit
+from research.training.settings import Training
+from research.training.step import Augment
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What is trained, on what, how, and what is measured of it then.
+
+    Attributes:
+      cfg: what the rest was built from.
+      network: freshly initialised.
+      data: its splits are read when they are first asked for.
+      task: what is minimised and what is scored.
+      optimizer: an Optax transformation, its schedule as long as the training.
+      augment: `augment(batch, key) → batch`.
+      training: the settings.
+      steps: of the whole training.
+      parameters: how many the network has.
+      evaluators: by name.
+    """
+
+    cfg: DictConfig
+    network: nnx.Module
+    data: Dataset
+    task: Task
+    optimizer: optax.GradientTransformation
+    augment: Augment
+    training: Training
+    steps: int
+    parameters: int
+    evaluators: Evaluators
+
+    @property
+    def measured(self) -> Split | Stream:
+        """What the evaluators measure on: examples, or a stream that they refuse."""
+        return self.data.split(self.cfg.split)
+
+    def limit_to(self, evaluators: Sequence[str]) -> Experiment:
+        """Returns the same experiment with no other evaluators than these."""
+        chosen = {name: self.evaluators[name] for name in evaluators}
+        return replace(self, evaluators=chosen)
+
+    def check(self) -> None:
+        """Refuses what would go wrong later, computing nothing.
+
+        Raises:
+          UserError: an evaluator cannot measure, or the loss cannot train the network.
+        """
+        measured = self.measured
+        checked(self.evaluators, self.network, measured, self.cfg)
+        split = measured if isinstance(measured, Split) else self.data.split("test")
+        tasks.check(self.task, self.network, split.arrays)
+
+    def train(self, folder: Path, job: Progress) -> nnx.Module:
+        """Returns the trained network, from the folder's last checkpoint if any.
+
+        Args:
+          folder: the run folder.
+          job: hears of the progress.
+
+        Raises:
+          UserError: the loss is not finite, or the disk is full.
+          Interrupted: a signal came; the run is saved.
+        """
+        with (
+            bar(folder.name, self.steps) as show,
+            Journal(
+                folder,
+                job,
+                show,
+                steps=self.steps,
+                batch_size=self.training.batch_size,
+            ) as journal,
+        ):
+            return fit(
+                self.network,
+                self.data.split("train"),
+                task=self.task,
+                optimizer=self.optimizer,
+                augment=self.augment,
+                training=self.training,
+                seed=self.cfg.seed,
+                checkpoints=Checkpoints(folder / "checkpoints"),
+                validation=self.data.split("validation"),
+                observer=journal,
+            )
+
+    def measure(
+        self, network: nnx.Module, folder: Path, provenance: Mapping[str, Any]
+    ) -> None:
+        """Runs the evaluators on the trained network; each leaves its rows."""
+        measure(self.evaluators, network, self.measured, folder, provenance, self.cfg)
+
+
+def build(cfg: DictConfig) -> Experiment:
+    """Builds everything that a `train` config names.
+
+    Raises:
+      UserError: a part of the config is wrong; names the key.
+    """
+    training = Training.parse(cfg.train)
+    data = config.data(cfg)
+    plan = training.plan(len(data.split("train")), seed=cfg.seed)
+    network = config.network(cfg, rngs=nnx.Rngs(cfg.seed))
+    return Experiment(
+        cfg=cfg,
+        network=network,
+        data=data,
+        task=config.task(cfg),
+        optimizer=config.optimizer(cfg)(
+            steps_per_epoch=plan.per_epoch, epochs=training.epochs
+        ),
+        augment=config.shared(cfg.augment),
+        training=training,
+        steps=len(plan),
+        parameters=count_parameters(network),
+        evaluators=config.evals(cfg),
+    )
