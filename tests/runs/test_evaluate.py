@@ -11,6 +11,7 @@ from research.files.lines import read_lines
 from research.jobs.lock import Held, Lock
 from research.runs import evaluate
 from research.runs.evaluate import evaluate_run, has_moved
+from research.runs.outcome import measured
 from research.runs.rows import read_arrays
 from research.runs.run import run
 from research.runs.tables import read_rows
@@ -39,7 +40,8 @@ def no_place_in_the_environment(monkeypatch):
 
 
 def contents(folder):
-    return {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {path: path.read_bytes() for path in files if path.name != "done.json"}
 
 
 def asked(*words):
@@ -53,6 +55,8 @@ def test_another_split_has_files_of_its_own(trained):
     assert before.items() <= after.items()
     added = {str(path.relative_to(trained)) for path in after.keys() - before.keys()}
     assert added == {f"eval/accuracy.validation.{kind}" for kind in ("jsonl", "npz")}
+
+    assert set(measured(trained)) == {"accuracy", "accuracy.validation"}
 
     rows = read_rows(trained)
     counts = rows[rows["measure"] == "accuracy"].set_index("split")["n"]

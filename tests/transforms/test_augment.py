@@ -12,7 +12,7 @@ from research.distributed import devices
 from research.errors import UserError
 from research.nn.signal import MODES
 from research.nn.signal import shift as circular_shift
-from research.transforms.augment import augment_images as augment
+from research.transforms.augment import augment
 
 SHIFT = 2
 KEY = jax.random.key(0)

@@ -1,21 +1,9 @@
-"""Batches: the same wherever a split is kept, every example once an epoch."""
+"""Plans: every example once an epoch, in an order of its own; meshes that divide it."""
 
-import numpy as np
-from small import EXAMPLES, make_split
+from small import EXAMPLES
 
 from research.data.plan import Plan, epoch_order
 from research.distributed import devices
-from research.training.batches import Host, Resident
-
-
-def test_feeds_give_the_same_batches():
-    split = make_split()
-    mesh, order = devices.mesh(16), epoch_order(EXAMPLES, seed=3, epoch=2)[:16]
-    resident, host = (feed(split, mesh).batch(order) for feed in (Resident, Host))
-    assert set(resident) == set(host) == {"image", "label"}
-    for name, rows in resident.items():
-        np.testing.assert_array_equal(rows, host[name])
-        assert rows.sharding.is_equivalent_to(host[name].sharding, rows.ndim)
 
 
 def test_an_epoch_is_a_permutation_of_its_own():
