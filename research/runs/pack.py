@@ -20,25 +20,18 @@ from research.errors import UserError
 from research.jobs.lock import held
 from research.runs import identity, parquet
 from research.runs.folders import FIELDS, Folder, find
-from research.runs.store import Array, Run, Store, as_columns, is_store
+from research.runs.store import Array, Run, Store, as_columns, digests, is_store
 
-TEXT = pa.string()
-SCHEMAS = {
-    "runs": pa.schema(
-        [(name, TEXT) for name in ("path", "provenance", "done", "config")]
-    ),
+TEXT, NUMBER, COUNT = pa.string(), pa.float64(), pa.int64()
+KINDS = {"seed": COUNT, "n": COUNT, "value": NUMBER, "low": NUMBER, "high": NUMBER}
+SCHEMAS = {  # metrics have the columns that were logged
+    "runs": pa.schema(dict.fromkeys(("path", "provenance", "done", "config"), TEXT)),
     "rows": pa.schema(
-        [("path", TEXT), ("file", TEXT)]
-        + [
-            (name, {"seed": pa.int64(), "n": pa.int64()}.get(name, TEXT))
-            if name not in ("value", "low", "high")
-            else (name, pa.float64())
-            for name in FIELDS
-        ]
+        {"path": TEXT, "file": TEXT} | {one: KINDS.get(one, TEXT) for one in FIELDS}
     ),
     "predictions": pa.schema(
-        [("path", TEXT), ("file", TEXT), ("key", TEXT), ("dtype", TEXT)]
-        + [("shape", pa.list_(pa.int64())), ("values", pa.binary())]
+        {"path": TEXT, "file": TEXT, "key": TEXT, "dtype": TEXT}
+        | {"shape": pa.list_(COUNT), "values": pa.binary()}
     ),
 }
 
@@ -90,8 +83,9 @@ def pack(runs: str | Path, out: str | Path, arrays: Sequence[str] = ("*",)) -> s
             for name, record in new.items()
         }
         counts = write(out, [merged[name] for name in sorted(merged, key=places)])
-    told = ", ".join(f"{count:,} {what}" for what, count in counts.items())
-    return f"{out}: {told}; {len(new):,} runs packed, {len(old.keys() & new)} anew"
+    counted = ", ".join(f"{count:,} {what}" for what, count in counts.items())
+    replaced = len(old.keys() & new)
+    return f"{out}: {counted}; packed {len(new):,} runs, {replaced:,} of them again"
 
 
 def records(
@@ -144,19 +138,21 @@ def wanted(array: Array, patterns: Sequence[str]) -> bool:
 
 def united(old: Record, new: Record) -> Record:
     """Returns what a store keeps of a run that it holds and that is packed again."""
-    before, now = (identity.training_digest(one.run.config) for one in (old, new))
-    if before != now:
+    trainings = {identity.training_digest(one.run.config) for one in (old, new)}
+    if len(trainings) > 1:
         return new
     files = {row["file"] for row in new.rows}
     rows = [row for row in old.rows if row["file"] not in files]
     arrays = [array for array in old.arrays if array.file not in files]
     done = new.run.done
-    if "evaluators" in old.run.done and "evaluators" in done:
-        done = done | {"evaluators": old.run.done["evaluators"] | done["evaluators"]}
+    if rows:
+        kept = {row["file"] for row in rows}
+        before = {file: one for file, one in digests(old.run).items() if file in kept}
+        done = done | {"evaluators": before | digests(new.run)}
     return Record(
         new.run._replace(done=done),
         sorted(rows + new.rows, key=lambda row: row["file"]),
-        new.metrics,
+        new.metrics or old.metrics,
         arrays + new.arrays,
     )
 
@@ -218,6 +214,8 @@ def table_of(
       UserError: a column holds values that cannot stand in one.
     """
     columns = as_columns(rows, schema.names if schema is not None else None)
+    if schema is None:  # in an order that does not depend on that of the runs
+        columns = {"path": columns.pop("path", [])} | dict(sorted(columns.items()))
     arrays = {}
     for column, values in columns.items():
         kind = schema.field(column).type if schema is not None else None
@@ -227,8 +225,7 @@ def table_of(
             arrays[column] = pa.array(values, kind)
         except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
             raise UserError(
-                f"{name}: the column {column} holds values of different types: {error}"
+                f"{name}: {column} has values of different types ({error}); give it "
+                "one type in all runs, or leave the odd ones out of runs=…"
             ) from error
-    if "path" not in arrays:
-        arrays["path"] = pa.array([], TEXT)
     return pa.table(arrays)

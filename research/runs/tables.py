@@ -181,14 +181,14 @@ def _with_choices(
 ) -> pd.DataFrame:
     """Returns a table with the choices of the runs that its lines are of.
 
-    Columns of the table come before a choice of the same name, those of `first` come
-    first and even if nothing was found, and choices before other columns.
+    The columns of `first` come first, even if nothing was found, then the choices and
+    the other columns by name. A choice gives way to a column of its name.
     """
     options = pd.DataFrame([_choices(run) for run in runs])
     place = {run.path: index for index, run in enumerate(runs)}
     lines = options.iloc[[place[path] for path in table.get("path", [])]]
-    lines = lines.drop(columns=[name for name in table if name in lines])
-    others = [name for name in table if name not in first]
+    lines = lines.drop(columns=[*({*first, *table} & {*lines})])
+    others = sorted(name for name in table if name not in first)
     own = pd.DataFrame(table, columns=[*first, *others])
     whole = pd.concat([own, lines.reset_index(drop=True)], axis=1)
     return whole[[*first, *lines.columns, *others]]
