@@ -10,20 +10,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from research.runs.tables import (
-        read_metrics,
-        read_predictions,
-        read_rows,
-        read_runs,
-    )
+    from research.runs.predictions import read_predictions
+    from research.runs.tables import read_metrics, read_rows, read_runs
 
 __all__ = ["read_metrics", "read_predictions", "read_rows", "read_runs"]
 
 
 def __getattr__(name: str) -> Any:
-    """Imports the readers when they are asked for: trainings need no pandas."""
-    if name in __all__:
-        from research.runs import tables
+    """Imports a reader when it is asked for: a training needs no pandas."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from research.runs import predictions, tables
 
-        return getattr(tables, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(predictions if name == "read_predictions" else tables, name)

@@ -1,19 +1,17 @@
-"""Tables of runs, rows, metrics and predictions, of run folders and stores alike.
+"""Tables of runs, rows and metrics, from run folders and packed stores alike.
 
-`research.runs.folders.find` says what is read at a path. Nothing here knows JAX.
+`research.runs.folders.find` says what is read at a path. The arrays behind the rows are
+read by `research.runs.predictions`. Nothing here knows JAX.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from research.errors import UserError
-from research.evals.measurement import Measurement
 from research.runs import identity
 from research.runs.folders import FIELDS, Folder, find
 from research.runs.store import Columns, Run, Store, concatenated
@@ -40,7 +38,7 @@ def read_runs(root: str | Path, done_only: bool = True) -> pd.DataFrame:
     Raises:
       UserError: there is nothing of that name, or a file of a store is damaged.
     """
-    runs = _runs(find(root, done_only))
+    runs = runs_in(find(root, done_only))
     table = {name: [_fact(run, name) for run in runs] for name in [*RUN, *DONE]}
     table["path"] = [run.path for run in runs]
     table["done"] = [bool(run.done) for run in runs]
@@ -57,7 +55,7 @@ def read_rows(root: str | Path, done_only: bool = True) -> pd.DataFrame:
     Args and errors: see `read_runs`.
     """
     sources = find(root, done_only)
-    return _rows(sources, _runs(sources)).drop(columns="file")
+    return rows_in(sources, runs_in(sources)).drop(columns="file")
 
 
 def read_metrics(root: str | Path, done_only: bool = True) -> pd.DataFrame:
@@ -66,7 +64,7 @@ def read_metrics(root: str | Path, done_only: bool = True) -> pd.DataFrame:
     Args and errors: see `read_runs`.
     """
     sources = find(root, done_only)
-    runs = _runs(sources)
+    runs = runs_in(sources)
     seeds = {run.path: run.provenance.get("seed") for run in runs}
     table = concatenated(source.metrics() for source in sources)
     table["seed"] = [seeds[path] for path in table.get("path", [])]
@@ -74,72 +72,7 @@ def read_metrics(root: str | Path, done_only: bool = True) -> pd.DataFrame:
     return metrics.astype(dict.fromkeys(("loss", "accuracy"), float))
 
 
-def read_predictions(
-    root: str | Path,
-    done_only: bool = True,
-    *,
-    evaluators: Collection[str] | None = None,
-    measures: Collection[str] | None = None,
-    names: Collection[str] | None = None,
-) -> pd.DataFrame:
-    """Returns the arrays behind the rows, one line for each run, row and array.
-
-    For an interval over seeds × examples: `names=["examples"]` has the value of each
-    example, of which the row is the mean; with `np.stack` of the lines that share
-    evaluator, split, protocol, params and measure, seeds × examples.
-
-    Columns are `path`, `seed`, `evaluator`, `split`, `protocol`, `params`, `measure`,
-    `name` (of the array: `examples`, `predictions`, …), `array` and the choices. Rows
-    whose arrays were not kept have no line.
-
-    Args:
-      root: see `read_runs`.
-      done_only: see `read_runs`.
-      evaluators: read those of these only; None: of all. What is not asked for costs
-        little.
-      measures: likewise, such as `accuracy`.
-      names: likewise, of arrays.
-
-    Raises:
-      UserError: see `read_runs`; or an array belongs to no row.
-    """
-    sources = find(root, done_only)
-    runs = _runs(sources)
-    rows = _rows(sources, runs)
-    keys = [
-        (path, file, Measurement(protocol, measure, 0, 0, params).key)
-        for path, file, protocol, measure, params in zip(
-            *(rows[c] for c in ("path", "file", "protocol", "measure", "params")),
-            strict=True,
-        )
-    ]
-    place = {key: index for index, key in enumerate(keys)}
-    chosen = _chosen(rows, "evaluator", evaluators) & _chosen(rows, "measure", measures)
-    files = {*rows["file"][chosen]}
-    found: list[tuple[int, str, np.ndarray]] = []
-    for source in sources:
-        for path, file, key, array in source.arrays(files):
-            row, _, name = key.rpartition("/")
-            if (path, file, row) not in place:
-                raise UserError(
-                    f"{path}: the array {key} of {file} belongs to none of its rows; "
-                    f"measure it anew: scripts/evaluate.py run_dir={path} eval={file}"
-                )
-            index = place[path, file, row]
-            if chosen[index] and (names is None or name in names):
-                found.append((index, name, array))
-    found.sort(key=lambda one: one[:2])
-    values = np.empty(len(found), object)
-    for line, (_, _, array) in enumerate(found):
-        values[line] = array  # as a whole, however many share a shape
-    behind = rows.iloc[[index for index, _, _ in found]].reset_index(drop=True)
-    shared = ["path", "seed", "evaluator", "split", "protocol", "params", "measure"]
-    own = behind[shared].assign(name=[name for _, name, _ in found], array=values)
-    options = behind.drop(columns=[*FIELDS, "path", "file", "evaluator"])
-    return pd.concat([own, options], axis=1)
-
-
-def _rows(sources: Sequence[Folder | Store], runs: Sequence[Run]) -> pd.DataFrame:
+def rows_in(sources: Sequence[Folder | Store], runs: Sequence[Run]) -> pd.DataFrame:
     """Returns the rows as `read_rows` does, with their `file`."""
     table = concatenated(source.rows() for source in sources)
     table["evaluator"] = [
@@ -152,15 +85,8 @@ def _rows(sources: Sequence[Folder | Store], runs: Sequence[Run]) -> pd.DataFram
     return rows.astype(dict.fromkeys(("value", "low", "high"), float))
 
 
-def _chosen(
-    rows: pd.DataFrame, column: str, values: Collection[str] | None
-) -> np.ndarray:
-    if values is None:
-        return np.ones(len(rows), bool)
-    return rows[column].isin(list(values)).to_numpy(bool)
-
-
-def _runs(sources: Iterable[Folder | Store]) -> list[Run]:
+def runs_in(sources: Iterable[Folder | Store]) -> list[Run]:
+    """Returns the runs of some folders and stores."""
     return [run for source in sources for run in source.runs()]
 
 
