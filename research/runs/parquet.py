@@ -138,8 +138,7 @@ def read(
         if values is not None:
             one = compute.field(column).isin(values)
             rows = one if rows is None else rows & one
-    # Without partitioning=None a folder such as `seed=0` would become a column.
-    return pq.read_table(path, columns=columns, filters=rows, partitioning=None)
+    return pq.read_table(path, columns=columns, filters=rows)
 
 
 def index(folder: Path) -> dict[str, Any]:

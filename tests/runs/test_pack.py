@@ -21,10 +21,12 @@ from stores import (
 )
 
 from research.errors import UserError
+from research.files.atomic import write_json
 from research.files.lines import write_lines
 from research.runs import parquet, read_predictions, read_rows, read_runs
 from research.runs.pack import pack
 from research.runs.rows import read_arrays
+from research.runs.store import evaluators_in
 
 ROOT = Path(__file__).parents[2]
 
@@ -78,6 +80,29 @@ def test_a_run_packed_again_has_its_new_rows_and_keeps_the_others(tmp_path):
         assert (read_arrays(store / "one", name)[KEY] == value).all()
 
 
+def test_parameters_of_rows_that_stay_are_known(tmp_path):
+    runs, store = tmp_path / "runs", tmp_path / "store"
+    folder = fake_run(runs, "one")
+    measure(folder, "orbit", 0.5)
+    for measured in ({"shift": "a", "orbit": "b"}, {"shift": "c"}):
+        write_json(folder / "done.json", {"evaluators": measured})
+        pack(runs, store)
+        (folder / "eval/orbit.jsonl").unlink(missing_ok=True)
+    assert evaluators_in(store) == {str(store / "one"): {"shift": "c", "orbit": "b"}}
+
+
+def test_columns_do_not_depend_on_the_order_of_packing(tmp_path):
+    runs, store = tmp_path / "runs", tmp_path / "store"
+    for name, logged in {"a": "z", "b": "y", "c": "x"}.items():
+        write_lines(fake_run(runs, name) / "metrics.jsonl", [{"step": 1, logged: 2}])
+    for name in "acb":
+        shutil.copytree(runs / name, tmp_path / name / name)
+        pack(tmp_path / name, store)
+    assert_same(tables(runs), tables(store))
+    pack(runs, tmp_path / "at once")
+    assert contents(store) == contents(tmp_path / "at once")
+
+
 def test_another_training_of_the_name_replaces_the_run(tmp_path):
     runs, store = tmp_path / "runs", tmp_path / "store"
     measure(fake_run(runs, "one"), "orbit", 0.25)
@@ -107,6 +132,7 @@ def test_a_kill_between_two_files_is_mended_by_packing_again(tmp_path, monkeypat
     runs, store = tmp_path / "runs", tmp_path / "store"
     fake_run(runs, "one")
     pack(runs, store)
+    index = (store / parquet.INDEX).read_bytes()
     fake_run(runs, "two")
     replace, moves = parquet.os.replace, []
 
@@ -121,6 +147,7 @@ def test_a_kill_between_two_files_is_mended_by_packing_again(tmp_path, monkeypat
     with pytest.raises(KeyboardInterrupt):
         pack(runs, store)
     monkeypatch.undo()
+    assert (store / parquet.INDEX).read_bytes() == index  # it comes last
     with pytest.raises(UserError, match="is not the file that"):
         [read(store) for read in READERS]
     shutil.rmtree(runs / "one")  # what only the store holds is not lost

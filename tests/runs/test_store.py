@@ -122,9 +122,10 @@ def test_what_a_store_holds_counts_as_done(tmp_path):
 
 def test_a_store_is_read_in_place_of_what_lies_below(folders, tmp_path):
     root = tmp_path / "root"
+    fake_run(folders, "odder")
     pack(folders, root / "first")
     fake_run(root, "loose")
-    assert len(read_runs(root)) == 6  # folders and the stores below
+    assert len(read_runs(root)) == 7  # folders and the stores below
     assert list(read_runs(root / "first/odd")["run"]) == ["odd"]
     assert len(read_rows(root / "first/deep/downsample=max,seed=0")) == 15
     assert len(read_metrics(root / "first/deep")) == 4 * 24
