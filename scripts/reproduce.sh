@@ -36,14 +36,13 @@ if [ -z "${REPORT:-}" ]; then
   "$python" scripts/train.py experiment=$all scale="$scale" "$@"
   # What the page explores: the first seed of some, where its checkpoint is at hand.
   for run in "$runs"/downsample=*,model.head={gap,flatten},seed=0,setting="$scale".{mnist,small}; do
-    if [ -d "$run/checkpoints" ] && ! compgen -G "$run/eval/explorer.jsonl*" > /dev/null; then
+    if [ -d "$run/checkpoints" ] && [ ! -e "$run/eval/explorer.jsonl" ]; then
       "$python" scripts/evaluate.py run_dir="$run" eval=explorer
     fi
   done
 fi
-if [ "$scale" = cpu ]; then # packed, the rows that are kept take a tenth of the room
-  for run in "$runs"/*/; do
-    if [ -e "$run/done.json" ]; then find "$run/eval" -name '*.jsonl' -exec gzip -nf {} +; fi
-  done
+if [ "$scale" = cpu ] && [ -z "${REPORT:-}" ]; then # what is published is packed
+  "$python" scripts/pack.py runs=$runs out=$out
 fi
+if [ "$scale" = cpu ]; then runs=$out; fi
 "$python" scripts/report.py runs=$runs out=$out table=verdicts figure=[verdicts,claims] page=page

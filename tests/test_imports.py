@@ -91,6 +91,7 @@ def test_only_config_and_scripts_know_hydra():
 
 
 LIGHT = ("runs.rows", "runs.tables", "runs.identity", "runs.outcome")
+LIGHT += ("runs.folders", "runs.predictions", "runs.store", "runs.parquet", "runs.pack")
 LIGHT += ("stats", "report", "claims", "files", "jobs")
 HEAVY = ("jobs.following",)  # speaks with other processes through JAX
 

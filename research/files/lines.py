@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import errno
-import gzip
 import json
 import os
-import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -82,15 +80,14 @@ def read_lines(path: str | Path) -> list[dict[str, Any]]:
     """Returns the rows of a JSON-lines file, less a last line left half-written.
 
     Args:
-      path: the file, packed by gzip if it ends in `.gz`.
+      path: the file.
 
     Raises:
-      UserError: another line is not JSON, or the packed file is cut short.
+      UserError: another line is not JSON.
     """
-    content = Path(path).read_bytes()
-    if Path(path).suffix == ".gz":
-        content = _unpacked(path, content)
-    *lines, _ = content.split(b"\n")  # after the last newline: unfinished
+    *lines, _ = (
+        Path(path).read_bytes().split(b"\n")
+    )  # after the last newline: unfinished
     rows = []
     for number, text in enumerate(lines, 1):
         try:
@@ -101,15 +98,6 @@ def read_lines(path: str | Path) -> list[dict[str, Any]]:
                 "remove that line"
             ) from error
     return rows
-
-
-def _unpacked(path: str | Path, content: bytes) -> bytes:
-    try:
-        return gzip.decompress(content)
-    except (OSError, EOFError, zlib.error) as error:
-        raise UserError(
-            f"{path}: {error}; bring it back with `git checkout`"
-        ) from error
 
 
 def line(row: Mapping[str, Any]) -> bytes:

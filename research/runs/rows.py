@@ -10,6 +10,7 @@ own stands in `eval/<name>.<split>.jsonl` and `.npz`. `done.json` is written las
 from __future__ import annotations
 
 import dataclasses
+import errno
 import io
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -20,6 +21,7 @@ import numpy as np
 from research.evals.measurement import Measurement
 from research.files.atomic import write_bytes
 from research.files.lines import write_lines
+from research.runs.store import around
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,14 +118,28 @@ def read_arrays(
     `circular,max_shift=3/agreement/examples`.
 
     Args:
-      run_dir: the run folder.
+      run_dir: the run folder, or the path of a run in a store.
       name: of the evaluator.
       split: of the rows, of which there must be some.
+
+    Raises:
+      FileNotFoundError: no arrays were kept.
+      UserError: a file of the store is damaged.
     """
+    files = (named(name, split, own=""), name)
     folder = Path(run_dir) / "eval"
-    other = folder / f"{name}.{split}.npz"
-    with np.load(other if other.is_file() else folder / f"{name}.npz") as arrays:
-        return dict(arrays)
+    for file in files:
+        if (folder / f"{file}.npz").is_file():
+            with np.load(folder / f"{file}.npz") as arrays:
+                return dict(arrays)
+    if (store := around(run_dir)) is not None:
+        arrays = list(store.arrays(files))
+        for file in files:
+            if found := {one.key: one.values for one in arrays if one.file == file}:
+                return found
+    raise FileNotFoundError(
+        errno.ENOENT, "no arrays were kept of this evaluator", str(folder / name)
+    )
 
 
 MEASURED = [

@@ -1,64 +1,61 @@
-"""Rows read back as tables, from any number of run folders. Nothing here knows JAX."""
+"""Tables of runs, rows and metrics, from run folders and packed stores alike.
+
+`research.runs.folders.find` says what is read at a path. The arrays behind the rows are
+read by `research.runs.predictions`. Nothing here knows JAX.
+"""
 
 from __future__ import annotations
 
-import dataclasses
-import json
-import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
 
-from research.errors import UserError
-from research.files.lines import read_lines
-from research.runs.rows import Row
+from research.runs import identity
+from research.runs.folders import FIELDS, Folder, find
+from research.runs.store import Columns, Run, Store, concatenated
 
 RUN = ["run", "path", "seed", "commit", "dirty", "overrides", "rules"]
 DONE = ["steps", "parameters", "seconds"]
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C one is ten times faster
+METRICS = ["path", "seed", "step", "epoch", "split", "loss", "accuracy"]
 
 
 def read_runs(root: str | Path, done_only: bool = True) -> pd.DataFrame:
-    """Returns one line per run folder at or below `root`.
+    """Returns one line per run at or below `root`.
 
     Columns are `run`, `path`, `seed`, `commit`, `dirty`, `overrides` (a list), `rules`
-    (SHA-256 of the claims' files when it ran: a dict), `done`, `steps`, `parameters`,
+    (fingerprints of the claims when it ran: a dict), `done`, `steps`, `parameters`,
     `seconds` (missing in an unfinished run), `config` (its keys, flat: a dict), and one
     for each config group with the option chosen.
 
     Args:
-      root: a run folder, or any folder above some.
-      done_only: leave out runs without `done.json`.
+      root: a run folder, a packed store, or any folder above some of either. Of a store
+        all runs are read, and no folder or store below it. A run in a store has the
+        path `STORE/NAME`, which is a root, too.
+      done_only: leave out runs without `done.json`; a store holds no others.
 
     Raises:
-      UserError: there is no such folder.
+      UserError: there is nothing of that name, or a file of a store is damaged.
     """
-    runs = []
-    for folder, run in _runs(root, done_only):
-        done = _json(folder / "done.json")
-        runs.append(
-            {name: (run | done).get(name) for name in [*RUN, *DONE]}
-            | {"done": bool(done), "config": _config(folder), "path": str(folder)}
-            | run["choices"]
-        )
-    return _table(runs, [*RUN, "done", *DONE, "config"])
+    runs = runs_in(find(root, done_only))
+    table = {name: [_fact(run, name) for run in runs] for name in [*RUN, *DONE]}
+    table["path"] = [run.path for run in runs]
+    table["done"] = [bool(run.done) for run in runs]
+    table["config"] = [identity.flatten(run.config) for run in runs]
+    return _with_choices(table, [*RUN, "done", *DONE, "config"], runs)
 
 
 def read_rows(root: str | Path, done_only: bool = True) -> pd.DataFrame:
-    """Returns all evaluation rows at or below `root`, with `path` and choices.
+    """Returns all evaluation rows at or below `root`.
 
-    Args and errors: see `read_runs`. A value that was not finite is NaN.
+    Columns are `path`, the fields of `Row`, `evaluator` (its name) and the choices. A
+    value that was not finite is NaN.
+
+    Args and errors: see `read_runs`.
     """
-    found = []
-    for folder, run in _runs(root, done_only):
-        known = run["choices"] | {"path": str(folder)}
-        for file in _row_files(folder):
-            found += [known | row for row in read_lines(file)]
-    rows = _table(found, ["path", *(field.name for field in dataclasses.fields(Row))])
-    return rows.astype(dict.fromkeys(("value", "low", "high"), float))
+    sources = find(root, done_only)
+    return rows_in(sources, runs_in(sources)).drop(columns="file")
 
 
 def read_metrics(root: str | Path, done_only: bool = True) -> pd.DataFrame:
@@ -66,68 +63,58 @@ def read_metrics(root: str | Path, done_only: bool = True) -> pd.DataFrame:
 
     Args and errors: see `read_runs`.
     """
-    found = []
-    for folder, run in _runs(root, done_only):
-        known = run["choices"] | {"path": str(folder), "seed": run["seed"]}
-        if (folder / "metrics.jsonl").is_file():
-            found += [known | row for row in read_lines(folder / "metrics.jsonl")]
-    return _table(found, ["path", "seed", "step", "epoch", "split", "loss", "accuracy"])
+    sources = find(root, done_only)
+    runs = runs_in(sources)
+    seeds = {run.path: run.provenance.get("seed") for run in runs}
+    table = concatenated(source.metrics() for source in sources)
+    table["seed"] = [seeds[path] for path in table.get("path", [])]
+    metrics = _with_choices(table, METRICS, runs)
+    return metrics.astype(dict.fromkeys(("loss", "accuracy"), float))
 
 
-def run_folders(root: str | Path, done_only: bool = True) -> Iterator[Path]:
-    """Yields the run folders at or below `root`, in order; see `read_runs`."""
-    if not Path(root).is_dir():
-        raise UserError(
-            f"runs={root}: no such folder; give one that scripts/train.py made, such "
-            "as runs=outputs/runs"
+def rows_in(sources: Sequence[Folder | Store], runs: Sequence[Run]) -> pd.DataFrame:
+    """Returns the rows as `read_rows` does, with their `file`."""
+    table = concatenated(source.rows() for source in sources)
+    table["evaluator"] = [
+        file.removesuffix(f".{split}")
+        for file, split in zip(
+            table.get("file", []), table.get("split", []), strict=True
         )
-    for folder, below, files in os.walk(root):
-        below.sort()
-        if "provenance.json" in files:
-            below.clear()  # nothing of ours lies inside a run, but checkpoints do
-            if "done.json" in files or not done_only:
-                yield Path(folder)
+    ]
+    rows = _with_choices(table, ["path", *FIELDS, "evaluator", "file"], runs)
+    return rows.astype(dict.fromkeys(("value", "low", "high"), float))
 
 
-def _runs(root: str | Path, done_only: bool) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """Yields each run folder with its provenance, the choices as text."""
-    for folder in run_folders(root, done_only):
-        run = _json(folder / "provenance.json")
-        choices = {
-            group: ", ".join(option) if isinstance(option, list) else str(option)
-            for group, option in run.get("choices", {}).items()
-        }
-        yield folder, run | {"choices": choices}
+def runs_in(sources: Iterable[Folder | Store]) -> list[Run]:
+    """Returns the runs of some folders and stores."""
+    return [run for source in sources for run in source.runs()]
 
 
-def _row_files(folder: Path) -> list[Path]:
-    """Returns a run's files of rows; of one measured anew not the packed copy."""
-    packed = {path.stem: path for path in folder.glob("eval/*.jsonl.gz")}
-    written = {path.name: path for path in folder.glob("eval/*.jsonl")}
-    return [path for _, path in sorted((packed | written).items())]
+def _fact(run: Run, name: str) -> Any:
+    return run.done.get(name, run.provenance.get(name))
 
 
-def _json(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_text()) if path.is_file() else {}
+def _choices(run: Run) -> Mapping[str, str]:
+    """Returns the option of each config group, as text."""
+    return {
+        group: ", ".join(option) if isinstance(option, list) else str(option)
+        for group, option in run.provenance.get("choices", {}).items()
+    }
 
 
-def _config(folder: Path) -> dict[str, Any]:
-    path = folder / "config.yaml"
-    return flat(yaml.load(path.read_text(), LOADER)) if path.is_file() else {}
+def _with_choices(
+    table: Columns, first: Sequence[str], runs: Sequence[Run]
+) -> pd.DataFrame:
+    """Returns a table with the choices of the runs that its lines are of.
 
-
-def _table(found: list[dict[str, Any]], columns: list[str]) -> pd.DataFrame:
-    """Returns a table with these columns, first and even if nothing was found."""
-    extra = [name for row in found for name in row if name not in columns]
-    return pd.DataFrame(found, columns=[*columns, *dict.fromkeys(extra)])
-
-
-def flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Returns a nested config with dotted keys: `{"downsample.lowpass.taps": 3}`."""
-    leaves: dict[str, Any] = {}
-    for key, value in tree.items():
-        if isinstance(value, Mapping):
-            leaves |= flat(value, f"{prefix}{key}.")
-        else:
-            leaves[f"{prefix}{key}"] = value
-    return leaves
+    The columns of `first` come first, even if nothing was found, then the choices and
+    the other columns by name. A choice gives way to a column of its name.
+    """
+    options = pd.DataFrame([_choices(run) for run in runs])
+    place = {run.path: index for index, run in enumerate(runs)}
+    lines = options.iloc[[place[path] for path in table.get("path", [])]]
+    lines = lines.drop(columns=[*({*first, *table} & {*lines})])
+    others = sorted(name for name in table if name not in first)
+    own = pd.DataFrame(table, columns=[*first, *others])
+    whole = pd.concat([own, lines.reset_index(drop=True)], axis=1)
+    return whole[[*first, *lines.columns, *others]]

@@ -1,6 +1,4 @@
-import gzip
 import json
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -9,8 +7,8 @@ from fake_runs import fake_run, fake_sweep
 
 from research.errors import UserError
 from research.evals.measurement import Measurement
+from research.runs import read_metrics, read_predictions, read_rows, read_runs
 from research.runs.rows import Row, named, read_arrays, write_measurements
-from research.runs.tables import flat, read_metrics, read_rows, read_runs
 from research.stats import bootstrap_mean
 
 PROVENANCE = {"run": "max", "seed": 3, "commit": "abc", "device": "cpu"}
@@ -77,9 +75,6 @@ def test_rows_of_two_splits_lie_side_by_side(tmp_path):
         one = Measurement("zero", "mac", value, 5, arrays={"of": np.array(value)})
         name = named("mac", split, own="test")
         write_measurements(folder, name, [one], PROVENANCE, split)
-    packed = folder / "eval/mac.jsonl"
-    Path(f"{packed}.gz").write_bytes(gzip.compress(packed.read_bytes()))
-    packed.unlink()
     rows = read_rows(folder)
     assert len(rows) == len(before) + 2
     found = rows[rows["protocol"] + rows["measure"] == "zeromac"].set_index("split")
@@ -131,38 +126,13 @@ def test_tables_of_a_sweep(tmp_path):
     assert everything[~everything["done"]]["parameters"].isna().all()
 
 
-def test_packed_rows_read_as_written(tmp_path):
-    fake_sweep(tmp_path, seeds=1, arms=["max", "aps"])
-    before = read_rows(tmp_path)
-    files = sorted(tmp_path.rglob("eval/*.jsonl"))
-    for file in files:
-        Path(f"{file}.gz").write_bytes(gzip.compress(file.read_bytes()))
-        file.unlink()
-    pd.testing.assert_frame_equal(read_rows(tmp_path), before)
-
-    files[0].touch()  # measured anew beside its packed copy: that one is out of date
-    runs = [str(file.parent.parent) for file in files]
-    left = before[before["path"] != runs[0]].reset_index(drop=True)
-    pd.testing.assert_frame_equal(read_rows(tmp_path), left)
-
-
-def test_packed_rows_that_are_cut_short_are_named(tmp_path):
-    folder = fake_run(tmp_path, "one")
-    file = next(folder.glob("eval/*.jsonl"))
-    packed = Path(f"{file}.gz")
-    packed.write_bytes(gzip.compress(file.read_bytes())[:-9])
-    file.unlink()
-    with pytest.raises(UserError, match=r"\.jsonl\.gz: .*ended before.*git checkout"):
-        read_rows(tmp_path)
-
-
 def test_a_run_folder_is_a_root_of_itself(tmp_path):
     folder = fake_run(tmp_path, "one")
     assert list(read_runs(folder)["path"]) == [str(folder)]
 
 
 def test_no_runs_make_empty_tables_with_columns(tmp_path):
-    for read in (read_runs, read_rows, read_metrics):
+    for read in (read_runs, read_rows, read_metrics, read_predictions):
         table = read(tmp_path)
         assert isinstance(table, pd.DataFrame) and table.empty
         assert "seed" in table
@@ -171,8 +141,3 @@ def test_no_runs_make_empty_tables_with_columns(tmp_path):
 def test_a_missing_folder_is_named(tmp_path):
     with pytest.raises(UserError, match=r"runs=.*nowhere: no such folder"):
         read_rows(tmp_path / "nowhere")
-
-
-def test_flat():
-    nested = {"a": {"b": {"c": 1}, "d": [2]}, "e": None}
-    assert flat(nested) == {"a.b.c": 1, "a.d": [2], "e": None}

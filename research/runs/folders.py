@@ -1,0 +1,129 @@
+"""Run folders as they lie on disk, and where they and packed stores are found.
+
+`research.runs.tables` makes tables of what is read here, `research.runs.pack` a store.
+Nothing here knows JAX.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from research.errors import UserError
+from research.files.lines import read_lines
+from research.runs.outcome import read_config
+from research.runs.rows import Row
+from research.runs.store import Array, Columns, Run, Store, around, as_columns, is_store
+
+FIELDS = [field.name for field in dataclasses.fields(Row)]
+
+
+class Folder:
+    """One run folder, read in the same terms as a `Store` of many.
+
+    Args:
+      path: the folder; it has a `provenance.json`.
+    """
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    def runs(self) -> list[Run]:
+        """Returns the run."""
+        return [
+            Run(
+                str(self.path),
+                _json(self.path / "provenance.json"),
+                _json(self.path / "done.json"),
+                self._config(),
+            )
+        ]
+
+    def rows(self) -> Columns:
+        """Returns the rows: `path`, `file` and the fields of `Row`."""
+        rows = [
+            {"path": str(self.path), "file": file.stem} | row
+            for file in self._row_files()
+            for row in read_lines(file)
+        ]
+        return as_columns(rows, ["path", "file", *FIELDS])
+
+    def metrics(self) -> Columns:
+        """Returns what `metrics.jsonl` holds, with `path`."""
+        file = self.path / "metrics.jsonl"
+        rows = read_lines(file) if file.is_file() else []
+        return as_columns([{"path": str(self.path)} | row for row in rows])
+
+    def arrays(self, files: Collection[str] | None = None) -> Iterator[Array]:
+        """Yields the arrays behind the rows, in the order of their keys.
+
+        Args:
+          files: of which files of rows; None: of all.
+        """
+        for name in (file.stem for file in self._row_files()):
+            packed = self.path / "eval" / f"{name}.npz"
+            if (files is None or name in files) and packed.is_file():
+                with np.load(packed) as arrays:
+                    for key in sorted(arrays):
+                        yield Array(str(self.path), name, key, arrays[key])
+
+    def _config(self) -> dict[str, Any]:
+        there = (self.path / "config.yaml").is_file()
+        return read_config(self.path) if there else {}
+
+    def _row_files(self) -> list[Path]:
+        return sorted(self.path.glob("eval/*.jsonl"), key=lambda file: file.stem)
+
+
+def find(
+    root: str | Path, done_only: bool = True, without: Path | None = None
+) -> list[Folder | Store]:
+    """Returns what is to be read at or below `root`, in the order of the paths.
+
+    A store is read in the place of all that lies below it. The path of a run in a
+    store, or of a folder above some of them, stands for these runs.
+
+    Args:
+      root: a run folder, a store, a folder above some of either, or `STORE/NAME`.
+      done_only: leave out folders without `done.json`; a store has no others.
+      without: a folder that is not looked into.
+
+    Raises:
+      UserError: there is nothing of that name.
+    """
+    root = Path(root)
+    if root.is_dir():
+        return list(_below(root, done_only, without))
+    if (store := around(root)) is not None:
+        return [store]
+    raise UserError(
+        f"runs={root}: no such folder; give one that scripts/train.py made, such as "
+        "runs=outputs/runs"
+    )
+
+
+def _below(
+    root: Path, done_only: bool, without: Path | None
+) -> Iterator[Folder | Store]:
+    for name, below, files in os.walk(root):
+        below.sort()
+        folder = Path(name)
+        if without is not None and folder.resolve() == without.resolve():
+            below.clear()
+        elif is_store(folder):
+            below.clear()
+            yield Store(folder)
+        elif "provenance.json" in files:
+            below.clear()  # nothing of ours lies inside a run, but checkpoints do
+            if "done.json" in files or not done_only:
+                yield Folder(folder)
+
+
+def _json(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text()) if path.is_file() else {}

@@ -1,0 +1,191 @@
+"""The files of a packed store: how tables become bytes, and a store whole or absent.
+
+The same tables give the same bytes. All files of a store are written beside it first
+and then put in place, `store.json` last, which holds the SHA-256 of the others; after a
+kill in between, `finish` puts the rest in place. Nothing here knows what a run is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pyarrow import compute
+
+from research.errors import UserError
+from research.files.atomic import unwritable, write_bytes, write_json
+
+INDEX = "store.json"
+FORMAT = 1
+WRITING = ".writing"  # the files of a store to be; may be incomplete
+WRITTEN = ".written"  # complete: its files are being put in place
+GROUP_BYTES = 1 << 21  # of a row group, before compression
+LEVEL = 19  # of zstd: packing is rare, reading as fast as at any other level
+
+
+def encoded(table: pa.Table, sizes: Sequence[int] | None = None) -> bytes:
+    """Returns a table as a Parquet file, the same bytes for the same table.
+
+    Args:
+      table: to be written.
+      sizes: bytes of each row, where they are large: a row group has few of these.
+    """
+    sink = pa.BufferOutputStream()
+    texts = [field.name for field in table.schema if pa.types.is_string(field.type)]
+    with pq.ParquetWriter(
+        sink,
+        table.schema,
+        compression="zstd",
+        compression_level=LEVEL,
+        use_dictionary=texts,
+        store_schema=False,
+    ) as writer:
+        for start, stop in groups(sizes or [1] * len(table)):
+            writer.write_table(table.slice(start, stop - start))
+    return sink.getvalue().to_pybytes()
+
+
+def groups(sizes: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Yields where row groups of about `GROUP_BYTES` begin and end; at least one."""
+    start = total = 0
+    for row, size in enumerate(sizes):
+        if total and total + size > GROUP_BYTES:
+            yield start, row
+            start, total = row, 0
+        total += size
+    yield start, len(sizes)
+
+
+def write(folder: Path, files: Mapping[str, bytes], counts: Mapping[str, int]) -> None:
+    """Writes the files of a store and its index, all of them or none.
+
+    Args:
+      folder: the store.
+      files: their content by name.
+      counts: for the index: how many of what there are.
+
+    Raises:
+      UserError: the disk is full or the folder cannot be written.
+    """
+    new = folder / WRITING
+    shutil.rmtree(new, ignore_errors=True)
+    for name, content in files.items():
+        write_bytes(new / name, content)
+    digests = {
+        name: hashlib.sha256(content).hexdigest() for name, content in files.items()
+    }
+    write_json(new / INDEX, {"format": FORMAT, **counts, "sha256": digests})
+    try:
+        new.rename(folder / WRITTEN)
+    except OSError as error:
+        raise unwritable(folder, error) from error
+    finish(folder)
+
+
+def finish(folder: Path) -> None:
+    """Puts the files of a store in place that was completely written, if there is one.
+
+    Raises:
+      UserError: the folder cannot be written.
+    """
+    new = folder / WRITTEN
+    try:
+        names = os.listdir(new) if new.is_dir() else []
+        for name in sorted(names, key=lambda name: name == INDEX):
+            os.replace(new / name, folder / name)
+        if new.is_dir():
+            new.rmdir()
+    except OSError as error:
+        raise unwritable(folder, error) from error
+
+
+def read(
+    folder: Path,
+    table: str,
+    chosen: Mapping[str, Sequence[str] | None] | None = None,
+    columns: Sequence[str] | None = None,
+) -> pa.Table:
+    """Returns a table of a store.
+
+    Args:
+      folder: the store.
+      table: its name.
+      chosen: by column, which values the rows may have; None: any.
+      columns: which to read; None: all.
+
+    Raises:
+      UserError: the file is missing, cut short, or not the one that the index names.
+    """
+    path = folder / f"{table}.parquet"
+    wanted = index(folder)["sha256"].get(path.name)
+    try:
+        facts = path.stat()
+    except FileNotFoundError:
+        raise damaged(path, "is missing") from None
+    if digest(path, facts.st_size, facts.st_mtime_ns) != wanted:
+        raise damaged(path, f"is not the file that {folder / INDEX} names")
+    rows = None
+    for column, values in (chosen or {}).items():
+        if values is not None:
+            one = compute.field(column).isin(values)
+            rows = one if rows is None else rows & one
+    return pq.read_table(path, columns=columns, filters=rows)
+
+
+def index(folder: Path) -> dict[str, Any]:
+    """Returns the index of a store.
+
+    Raises:
+      UserError: there is none, or a newer version of this code wrote it.
+    """
+    path = folder / INDEX
+    try:
+        found = json.loads(path.read_text())
+    except FileNotFoundError:
+        raise damaged(path, "is missing") from None
+    except ValueError:
+        raise damaged(path, "is not JSON") from None
+    if found.get("format") != FORMAT:
+        raise UserError(
+            f"{path}: format={found.get('format')}: this code reads {FORMAT}; use the "
+            "code that packed it"
+        )
+    return found
+
+
+@lru_cache(maxsize=64)
+def digest(path: Path, size: int, changed: int) -> str:
+    """Returns the SHA-256 of a file, computed once for each size and time of change."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def damaged(path: Path, fault: str) -> UserError:
+    """Returns what to say of a file of a store that cannot be read."""
+    return UserError(
+        f"{path} {fault}: bring it back with `git checkout {path}`, or pack the runs "
+        f"again: scripts/pack.py runs=… out={path.parent}"
+    )
+
+
+def shuffled(array: np.ndarray) -> bytes:
+    """Returns an array's bytes, the first of each value, then the second, and so on.
+
+    Compressed, they take less room: of small integers most bytes are 0.
+    """
+    flat = np.ascontiguousarray(array).reshape(-1)
+    return flat.view(np.uint8).reshape(flat.size, flat.itemsize).T.tobytes()
+
+
+def unshuffled(content: bytes, dtype: np.dtype, shape: Sequence[int]) -> np.ndarray:
+    """Returns the array of a shape and type that `shuffled` made `content` of."""
+    planes = np.frombuffer(content, np.uint8).reshape(dtype.itemsize, -1)
+    return np.ascontiguousarray(planes.T).reshape(-1).view(dtype).reshape(shape)
