@@ -105,13 +105,13 @@ def shared(function: Callable[..., Any], *arrays: Any) -> Any:
         return function(*arrays)
     size = -(-count // processes)
     start = jax.process_index() * size
-    part = function(*(padded(array[min(start, count - 1) :], size) for array in arrays))
+    start = min(start, count - 1)
+    part = function(*(pad_rows(array[start:][:size], size) for array in arrays))
     whole = multihost_utils.process_allgather(part, tiled=True)
     return jax.tree.map(lambda array: array[:count], whole)
 
 
-def padded(array: Any, size: int) -> Any:
-    """Returns the first `size` rows, the last one repeated where there are fewer."""
-    part = array[:size]
-    missing = [(0, size - len(part))] + [(0, 0)] * (part.ndim - 1)
-    return np.pad(part, missing, "edge") if len(part) < size else part
+def pad_rows(rows: Any, size: int) -> Any:
+    """Returns `rows` with the last one repeated until there are `size` of them."""
+    missing = size - len(rows)
+    return np.concatenate([rows, np.repeat(rows[-1:], missing, 0)]) if missing else rows

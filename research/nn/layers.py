@@ -20,6 +20,11 @@ from research.types import Edges, Map, Padding, Stride
 Initializer = Callable[..., Array]
 
 
+def count_parameters(module: nnx.Module) -> int:
+    """Returns the number of parameters of a module."""
+    return sum(leaf.size for leaf in jax.tree.leaves(nnx.state(module, nnx.Param)))
+
+
 class Undecayed(nnx.Param):
     """A parameter that takes no weight decay, whatever its shape."""
 

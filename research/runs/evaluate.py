@@ -16,7 +16,7 @@ from research import config
 from research.files.atomic import write_json, write_text
 from research.jobs.following import together
 from research.jobs.lock import held
-from research.runs.measure import checked, measure
+from research.runs.measure import check_all, measure_all
 from research.runs.provenance import describe, measuring
 from research.runs.run import count, load, trained_with
 
@@ -48,9 +48,9 @@ def evaluate_run(
         OmegaConf.set_struct(cfg, False)  # the data may have keys of their own
         cfg.data = before.data
         evaluators, split = config.evals(cfg), config.data(cfg).split(cfg.split)
-        checked(evaluators, network, split, cfg)
+        check_all(evaluators, network, split, cfg)
         provenance["commit"] = measuring()
-        measure(evaluators, network, split, folder, provenance, cfg, before.split)
+        measure_all(evaluators, network, split, folder, provenance, cfg, before.split)
 
 
 def moved(before: Sequence[str], now: Sequence[str]) -> bool:
@@ -98,11 +98,11 @@ def evaluate_new(
     started = time.monotonic()
     with together(folder, held):
         evaluators, split = config.evals(cfg), config.data(cfg).split(cfg.split)
-        checked(evaluators, predict, split, cfg)
+        check_all(evaluators, predict, split, cfg)
         provenance = describe(cfg, folder, choices=choices, command=command)
         write_text(folder / "config.yaml", OmegaConf.to_yaml(cfg, resolve=True))
         write_json(folder / "provenance.json", provenance)
-        measure(evaluators, predict, split, folder, provenance, cfg)
+        measure_all(evaluators, predict, split, folder, provenance, cfg)
         own = isinstance(predict, nnx.Module)
         done = {"parameters": count(predict)} if own else {}
         done["seconds"] = round(time.monotonic() - started, 2)

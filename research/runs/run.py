@@ -33,7 +33,7 @@ from research.files.lines import MetricsFile
 from research.jobs.following import Following, together
 from research.jobs.status import Attempt
 from research.progress import bar, say
-from research.runs.measure import checked, measure
+from research.runs.measure import check_all, measure_all
 from research.runs.provenance import describe
 from research.tasks import losses
 from research.tasks.metrics import correct, cross_entropy
@@ -105,14 +105,14 @@ def attempted(
     computing(cfg.train.dtype)
     config.optimizer(cfg)(steps_per_epoch=total // epochs, epochs=epochs)
     losses.check(config.shared(cfg.loss), network, data.shape)
-    checked(evaluators, network, measured, cfg)
+    check_all(evaluators, network, measured, cfg)
     # What can be wrong is found by now: nothing is half-written for a mistake.
     provenance = describe(cfg, folder, choices=choices, command=command)
     provenance |= {"overrides": list(overrides), "rules": rules()}
     write_text(folder / "config.yaml", OmegaConf.to_yaml(cfg, resolve=True))
     write_json(folder / "provenance.json", provenance)
     network = trained(cfg, network, data, folder, job, total)
-    measure(evaluators, network, measured, folder, provenance, cfg)
+    measure_all(evaluators, network, measured, folder, provenance, cfg)
     done = {
         "config_sha256": config.digest(cfg),
         "steps": total,

@@ -8,7 +8,7 @@ arrays with as many rows. Nothing outside `research.tasks` looks into either.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from jaxtyping import Array, Float, Int
 
@@ -17,6 +17,7 @@ Outputs = Any  # a pytree of arrays with one row per example
 PerExample = Float[Any, " batch"]
 
 
+@runtime_checkable
 class Task(Protocol):
     """What is minimised, what is right, and what a shift should do to an answer.
 
