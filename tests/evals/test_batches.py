@@ -22,29 +22,26 @@ def test_every_row_comes_back_once_and_in_order(count):
     assert len(set(sizes)) == 1 and sizes[0] <= 4
 
 
-def test_results_are_fetched_in_turn_and_two_are_under_way():
+@pytest.mark.parametrize(
+    ("under_way", "order"), [(1, [0, 0, 2, 2, 4, 4]), (2, [0, 2, 0, 4, 2, 4])]
+)
+def test_results_are_fetched_in_turn_with_so_many_under_way(under_way, order):
     events = []
 
     def run(x):
-        events.append(("run", int(x[0])))
+        events.append(int(x[0]))
         return x
 
     def fetch(result, rows):
-        events.append(("fetch", int(result[0])))
+        events.append(int(result[0]))
         assert rows == 2
         return np.asarray(result)
 
     x = np.arange(6, dtype=np.float32)
-    found = map_rows(run, x, batch=2, mesh=devices.mesh(2), fetch=fetch)
+    settings = {"batch": 2, "mesh": devices.mesh(2), "fetch": fetch}
+    found = map_rows(run, x, under_way=under_way, **settings)
     np.testing.assert_array_equal(found, x)
-    assert events == [
-        ("run", 0),
-        ("run", 2),
-        ("fetch", 0),
-        ("run", 4),
-        ("fetch", 2),
-        ("fetch", 4),
-    ]
+    assert events == order
 
 
 def test_the_last_rows_repeat_to_fill_a_batch():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
@@ -34,6 +35,7 @@ def map_rows(
     batch: int,
     mesh: Mesh,
     fetch: Fetch = fetch,
+    under_way: int = 1,
 ) -> Any:
     """Returns `function(*arrays)`, computed a batch at a time over the devices.
 
@@ -48,12 +50,15 @@ def map_rows(
       batch: most rows a call.
       mesh: devices.
       fetch: waits for a result and returns it as NumPy arrays.
+      under_way: batches that are dispatched before the first of them is waited for. Two
+        keep the devices busy; but of functions that dispatch many programs only one: a
+        CPU device admits 32 programs at a time.
 
     Returns:
       The tree, of NumPy arrays with N rows.
     """
-    over = partial(_map_rows, function, batch=batch, mesh=mesh, fetch=fetch)
-    return hosts.shared(over, *arrays)
+    settings = {"batch": batch, "mesh": mesh, "fetch": fetch, "under_way": under_way}
+    return hosts.shared(partial(_map_rows, function, **settings), *arrays)
 
 
 def _map_rows(
@@ -62,13 +67,15 @@ def _map_rows(
     batch: int,
     mesh: Mesh,
     fetch: Fetch,
+    under_way: int,
 ) -> Any:
     count = len(arrays[0])
     size = min(batch, -(-count // mesh.size) * mesh.size)
-    results: list[Any] = []
+    waiting: deque[Any] = deque()
+    results = []
     for rows in batches(arrays, size):
-        results.append(function(*devices.shard(rows, mesh)))
-        if len(results) > 1:  # two batches are under way, not all of them
-            results[-2] = fetch(results[-2], size)
-    results[-1] = fetch(results[-1], size)
+        waiting.append(function(*devices.shard(rows, mesh)))
+        if len(waiting) == under_way:
+            results.append(fetch(waiting.popleft(), size))
+    results += [fetch(one, size) for one in waiting]
     return jax.tree.map(lambda *parts: np.concatenate(parts)[:count], *results)

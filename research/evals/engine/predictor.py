@@ -95,6 +95,7 @@ class Predictor:
             batch=self.batch,
             mesh=self.mesh,
             fetch=self._fetch,
+            under_way=2,
         )
 
     def logits(
