@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, ClassVar
@@ -13,19 +12,13 @@ import numpy as np
 
 from research.data.split import Split
 from research.evals.engine.answers import agree, compare_answers
-from research.evals.engine.predictor import Perturb, Predictor
+from research.evals.engine.predictor import Predictor
+from research.evals.engine.views import PUBLISHED, View, Views, drawing, protocols
 from research.evals.evaluator import Evaluator
 from research.evals.measurement import Measurement
 from research.tasks.classification import CLASSIFICATION
 from research.tasks.task import Outputs, Task
-from research.transforms.shifts import (
-    Crop,
-    Draws,
-    circular,
-    draw_offsets,
-    draw_ring,
-    zero,
-)
+from research.transforms.shifts import circular, draw_ring, zero
 
 
 @dataclass(frozen=True)
@@ -147,98 +140,3 @@ class Shift(Evaluator):
         """Returns the answers to a view of every image, its shift undone."""
         answers = predictor.outputs(split.images, view.perturb, view.offsets)
         return self.task.undo(answers, view.shifts)
-
-
-@dataclass(frozen=True)
-class View:
-    """One view of every image.
-
-    Attributes:
-      perturb: makes the view from an image and an offset.
-      offsets: an argument of `perturb` for each example.
-      shifts: (dy, dx) by which each image's content moves, pixels.
-    """
-
-    perturb: Perturb
-    offsets: Draws
-    shifts: Draws
-
-
-@dataclass(frozen=True)
-class Views:
-    """Two views of every image, to be compared.
-
-    Attributes:
-      protocol: names the rows.
-      params: of the protocol.
-      first: one view.
-      second: the other; None for the unshifted image.
-    """
-
-    protocol: str
-    params: Mapping[str, Any]
-    first: View
-    second: View | None = None
-
-
-Draw = Callable[[int, int], Draws]  # draw(low, high): new offsets at every call
-Size = tuple[int, int]  # (height, width) of an image
-
-
-def drawing(seed: int, count: int, share: int = 1) -> Draw:
-    """Returns what draws an offset for each example, `share` in a row getting one."""
-    keys = map(partial(jax.random.fold_in, jax.random.key(seed)), itertools.count())
-
-    def draw(low: int, high: int) -> Draws:
-        offsets = draw_offsets(next(keys), -(-count // share), low, high)
-        return np.repeat(offsets, share, 0)[:count]
-
-    return draw
-
-
-def protocols(size: Size, draw: Draw, max_shift: int, pad: int) -> Iterator[Views]:
-    """Yields the pairs of views that every example draws on its own."""
-    m, params = max_shift, {"max_shift": max_shift}
-    yield Views("circular", params, *(rolled(draw(-m, m)) for _ in range(2)))
-    default = pad == 2 * m + 1
-    yield crops("crop", params if default else {"pad": pad}, size, draw, pad)
-    offsets = draw(-m, m)
-    yield Views("zero", params, View(zero, offsets, offsets))
-
-
-def rolled(offsets: Draws) -> View:
-    """Returns images after a circular shift."""
-    return View(circular, offsets, offsets)
-
-
-def crops(
-    protocol: str, params: Mapping[str, Any], size: Size, draw: Draw, pad: int
-) -> Views:
-    """Returns two crops of each image, at offsets uniform on [0, r)²."""
-    perturb, middle = Crop(*size, pad=pad), pad // 2
-    draws = [draw(0, pad - 1) for _ in range(2)]
-    return Views(protocol, params, *(View(perturb, one, middle - one) for one in draws))
-
-
-def aps_cifar(size: Size, draw: Draw, max_shift: int, pad: int) -> Views:
-    """A circular shift on [−m, m)², one for a batch, against the unshifted image."""
-    del size, pad
-    m = max_shift
-    return Views("aps_cifar", {"max_shift": m}, rolled(draw(-m, m - 1)))
-
-
-def aps_imagenet(size: Size, draw: Draw, max_shift: int, pad: int) -> Views:
-    """Two circular shifts on [−m, m)², each one for a batch."""
-    del size, pad
-    m = max_shift
-    views = (rolled(draw(-m, m - 1)) for _ in range(2))
-    return Views("aps_imagenet", {"max_shift": m}, *views)
-
-
-def zhang(size: Size, draw: Draw, max_shift: int, pad: int) -> Views:
-    """Two crops at offsets on [0, r)², each one for a batch."""
-    del max_shift
-    return crops("zhang", {"pad": pad}, size, draw, pad)
-
-
-PUBLISHED = {"aps_cifar": aps_cifar, "aps_imagenet": aps_imagenet, "zhang": zhang}
