@@ -33,6 +33,8 @@ BARE = Split({"image": IMAGES})
 class Masks:
     """Two classes for each pixel; a shift moves the answer."""
 
+    scores = ("pixel_accuracy",)
+
     def loss(self, network, batch):
         raise NotImplementedError
 
