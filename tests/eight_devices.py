@@ -18,8 +18,10 @@ from research.data.plan import Plan
 from research.data.split import Split
 from research.distributed import devices
 from research.downsample import Downsample
-from research.evals import accuracy, layers, orbit
+from research.evals.accuracy import Accuracy
 from research.evals.engine.predictor import Predictor
+from research.evals.layers import Layers
+from research.evals.orbit import Orbit, orbit_logits
 from research.models.network import Network
 from research.models.readout import Head, mean
 from research.nn.cpu import convolution
@@ -97,12 +99,12 @@ def evaluated(network):
     offsets = np.arange(26, dtype=np.int32).reshape(13, 2) % 5
     found = {
         "shifted": Predictor(network, batch=12).logits(few.images, circular, offsets),
-        "orbits": orbit.orbit_logits(network, few.images),
+        "orbits": orbit_logits(network, few.images),
     }
     for measured in (
-        *accuracy.evaluate(network, few),
-        *layers.evaluate(network, few, shifts=[1], batch=12),
-        *orbit.evaluate(network, few, method="brute", examples=3),
+        *Accuracy()(network, few),
+        *Layers(shifts=[1], batch=12)(network, few),
+        *Orbit(method="brute", examples=3)(network, few),
     ):
         found[measured.key] = measured.arrays["examples"]
     return found

@@ -18,7 +18,7 @@ from omegaconf import OmegaConf
 from research import config
 from research.benchmarks import orbit, peer_downsamplers, peers, subjects, sweep, timing
 from research.benchmarks.report import report
-from research.evals.engine.closed_form import Orbit
+from research.evals.engine.closed_form import ClosedForm
 from research.nn import layers
 from research.nn.cpu import convolution, onednn
 
@@ -182,7 +182,7 @@ def test_the_work_of_an_orbit_by_hand():
     network = config.network(cfg, rngs=nnx.Rngs(0))
     network.eval()
     shape = tuple(cfg.data.shape)
-    closed = Orbit(network, np.zeros((2, *shape), np.uint8))
+    closed = ClosedForm(network, np.zeros((2, *shape), np.uint8))
     convolutions = 9 * shape[0] * shape[1] * np.array([1 * 2, 2 * 3, 3 * 5])
     whole = convolutions.sum() + 16 * 5 * cfg.data.classes
     once = (convolutions / [1, 4, 16]).sum() + 5 * cfg.data.classes

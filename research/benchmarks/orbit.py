@@ -16,8 +16,8 @@ from research import config
 from research.benchmarks import peers as pytorch
 from research.benchmarks import subjects
 from research.benchmarks.timing import Row, Subject, race
-from research.evals.cost import cost_of
-from research.evals.engine.closed_form import Orbit
+from research.evals.engine.closed_form import ClosedForm
+from research.evals.engine.operations import count_operations
 from research.models.network import Network
 
 
@@ -52,7 +52,7 @@ def orbit(
         network = config.network(cfg, rngs=nnx.Rngs(0))
         network.eval()
         noise = subjects.make_noise(cfg, images)["image"]
-        closed = Orbit(network, noise)
+        closed = ClosedForm(network, noise)
         batch = images * calls
         racers = {
             "ours": partial(closed.logits, noise),
@@ -76,7 +76,7 @@ def orbit(
             )
 
 
-def work(closed: Orbit, network: Network, shape: tuple[int, int, int]) -> float:
+def work(closed: ClosedForm, network: Network, shape: tuple[int, int, int]) -> float:
     """Returns the multiply-adds of an orbit, in forward passes of one image.
 
     A step runs for all rolls before it and of its own, and it runs on whole maps.
@@ -84,10 +84,10 @@ def work(closed: Orbit, network: Network, shape: tuple[int, int, int]) -> float:
     maps = network.map_shapes(shape)
     rolls = accumulate((prod(step.rolls) for step in closed.steps), mul)
     whole = sum(
-        cost_of(nnx.merge(step.graph, step.state), at).multiply_adds * count
+        count_operations(nnx.merge(step.graph, step.state), at).multiply_adds * count
         for step, at, count in zip(closed.steps, maps, rolls, strict=True)
     )
-    return whole / cost_of(network, shape).multiply_adds
+    return whole / count_operations(network, shape).multiply_adds
 
 
 def brute(cfg: DictConfig, batch: int, shifts: int) -> Subject:

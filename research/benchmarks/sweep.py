@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 from research import config
 from research.benchmarks import subjects
 from research.benchmarks.timing import Row, Subject, exponent, peak_memory, race
-from research.evals.engine.closed_form import Orbit
+from research.evals.engine.closed_form import ClosedForm
 
 
 def sweep(
@@ -60,5 +60,5 @@ def whole_orbit(cfg: DictConfig, batch: int) -> Subject:
     network = config.network(cfg, rngs=nnx.Rngs(0))
     network.eval()
     images = subjects.make_noise(cfg, batch)["image"]
-    closed = Orbit(network, images)
+    closed = ClosedForm(network, images)
     return lambda: closed.logits(images)

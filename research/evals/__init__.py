@@ -1,9 +1,7 @@
-"""Evaluators: `evaluate(predict, split, …)` yields measurements; who calls writes.
+"""Evaluators: frozen dataclasses that yield measurements; who calls them writes.
 
-They take any `images → logits` (a network of ours is one), know perturbations, metrics
-and the chain of stages, and no model. Each has a file in `conf/eval/`.
-
-What is wrong with its parameters, for such a network and such examples, an evaluator
-says when it is called, and computes when its measurements are asked for: so a run asks
-before it trains (`research.runs.measure.checked`).
+They take any network, `images → outputs`, know perturbations, metrics, the task and the
+chain of stages, and no model. Each has a file in `conf/eval/`; what several need is in
+`research.evals.engine`. What an evaluator cannot measure it refuses before anything is
+trained: in `__post_init__` and in `check` (`research.evals.evaluator.Evaluator`).
 """

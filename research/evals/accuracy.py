@@ -3,34 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 from research.data.split import Split
 from research.evals.engine.predictor import Predictor
+from research.evals.evaluator import Evaluator
 from research.evals.measurement import Measurement
 from research.tasks.metrics import confidence, correct, cross_entropy, predictions
 
 
-def evaluate(
-    predict: Callable[..., Any], split: Split, *, batch: int = 512
-) -> Iterator[Measurement]:
+@dataclass(frozen=True)
+class Accuracy(Evaluator):
     """Yields `accuracy`, and `loss`: the cross-entropy in nats.
 
-    Beside the accuracy stand the predictions and the probability of each.
+    Beside the accuracy stand the predictions and the probability of each. It takes any
+    `images → logits`, and labels.
 
-    Args:
-      predict: any `images → logits`.
-      split: (N, H, W, C) images and their labels.
+    Attributes:
       batch: examples a call.
     """
-    logits = Predictor.of(predict, batch=batch).logits(split.images)
-    top = predictions(logits)
-    yield Measurement.of_examples(
-        "accuracy",
-        "accuracy",
-        correct(logits, split.labels),
-        arrays={"predictions": top, "confidence": confidence(logits, top)},
-    )
-    yield Measurement.of_examples(
-        "accuracy", "loss", cross_entropy(logits, split.labels), bounds=None
-    )
+
+    name: ClassVar[str] = "accuracy"
+    batch: int = 512
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.at_least(1, batch=self.batch)
+
+    def check(self, predict: Callable[..., Any], split: Split) -> None:
+        """Refuses examples without labels."""
+        self.require_labels(split)
+
+    def __call__(
+        self, predict: Callable[..., Any], split: Split
+    ) -> Iterator[Measurement]:
+        """Yields the two measurements."""
+        logits = Predictor.of(predict, batch=self.batch).logits(split.images)
+        top = predictions(logits)
+        yield Measurement.of_examples(
+            "accuracy",
+            "accuracy",
+            correct(logits, split.labels),
+            arrays={"predictions": top, "confidence": confidence(logits, top)},
+        )
+        loss = cross_entropy(logits, split.labels)
+        yield Measurement.of_examples("accuracy", "loss", loss, bounds=None)

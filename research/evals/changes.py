@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from research.data.split import Split
+from research.evals.engine.answers import compare_answers, score
 from research.evals.engine.predictor import Perturb, Predictor
+from research.evals.evaluator import Evaluator, plain
 from research.evals.measurement import Measurement
-from research.tasks import metrics
+from research.tasks.classification import CLASSIFICATION
+from research.tasks.task import Task
 from research.transforms.scrambles import draw_seeds
 
 
 @dataclass(frozen=True)
 class Change:
-    """A kind of change and the amounts of it to try.
+    """A kind of change and its amounts.
 
     Attributes:
       perturb: `perturb(images, amounts, seeds)` of `research.transforms.distortions`.
@@ -27,77 +30,69 @@ class Change:
     perturb: Perturb
     amounts: Sequence[float | int]
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "amounts", plain(self.amounts))
 
-def evaluate(
-    predict: Callable[..., Any],
-    split: Split,
-    *,
-    changes: Mapping[str, Change],
-    examples: int | None = None,
-    seed: int = 0,
-    batch: int = 512,
-) -> Iterator[Measurement]:
-    """Compares the prediction on each changed image with that on the image itself.
 
-    Args:
-      predict: any `images → logits`.
-      split: (N, H, W, C) images and their labels.
+@dataclass(frozen=True)
+class Changes(Evaluator):
+    """Compares the answer to each changed image with that to the image itself.
+
+    Yields for every amount `agreement`; of logits `mac` and `relative_logit_distance`;
+    where there are labels `accuracy`, and for every kind `worst_accuracy`: right at
+    each of its amounts and unchanged. A dense answer is compared as it stands: what a
+    rotation moves it does not move back.
+
+    Attributes:
       changes: by name, which becomes the protocol.
       examples: how many of the split, from the first; None: all.
       seed: of noise and elastic warps; an example keeps its own at every amount.
       batch: examples a call.
-
-    Yields:
-      For every amount `agreement`, `mac`, `accuracy` and `relative_logit_distance`, and
-      for every kind `worst_accuracy`: right at each of its amounts and unchanged.
+      task: of the answers.
     """
-    split = split.first(examples, "eval.changes.examples")
-    predictor = Predictor.of(predict, batch=batch)
-    still = predictor.logits(split.images)
-    seeds = draw_seeds(seed, len(split))
-    for name, change in changes.items():
-        worst = metrics.correct(still, split.labels)
-        for amount in change.amounts:
-            amounts = np.full(len(split), amount, np.float32)
-            logits = predictor.logits(split.images, change.perturb, amounts, seeds)
-            params = {"amount": amount}
-            yield from compared(name, logits, still, split.labels, params)
-            worst *= metrics.correct(logits, split.labels)
-        yield Measurement.of_examples(
-            name, "worst_accuracy", worst, params={"amounts": list(change.amounts)}
-        )
 
+    name: ClassVar[str] = "changes"
+    changes: Mapping[str, Change]
+    examples: int | None = None
+    seed: int = 0
+    batch: int = 512
+    task: Task = CLASSIFICATION
 
-def compared(
-    protocol: str,
-    changed: np.ndarray,
-    still: np.ndarray,
-    labels: np.ndarray,
-    params: Mapping[str, Any],
-) -> Iterator[Measurement]:
-    """Yields what changed logits say against those of the unchanged images.
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.at_least(0, seed=self.seed)
+        self.at_least(1, examples=self.examples, batch=self.batch)
+        for kind, change in self.changes.items():
+            if not len(change.amounts):
+                raise self.refusal(f"changes.{kind}.amounts", (), "one number or more")
 
-    Args:
-      protocol: of the rows.
-      changed: (N, K) logits.
-      still: (N, K) logits.
-      labels: (N,).
-      params: of the rows.
-    """
-    top = {"predictions": metrics.predictions(changed)}
-    measures = {
-        "agreement": metrics.agreement(changed, still),
-        "mac": metrics.mac(changed, still),
-        "accuracy": metrics.correct(changed, labels),
-        "relative_logit_distance": metrics.relative_logit_distance(changed, still),
-    }
-    for measure, examples in measures.items():
-        arrays = top if measure == "agreement" else {}
-        yield Measurement.of_examples(
-            protocol,
-            measure,
-            examples,
-            params=params,
-            bounds=None if measure == "relative_logit_distance" else (0.0, 1.0),
-            arrays=arrays,
-        )
+    def __call__(
+        self, predict: Callable[..., Any], split: Split
+    ) -> Iterator[Measurement]:
+        """Yields the measurements of each kind of change, amount by amount."""
+        split = split.first(self.examples)
+        predictor = Predictor.of(predict, batch=self.batch)
+        still = predictor.outputs(split.images)
+        seeds = draw_seeds(self.seed, len(split))
+        for kind, change in self.changes.items():
+            worst = score(self.task, still, split.arrays)
+            for amount in change.amounts:
+                amounts = np.full(len(split), amount, np.float32)
+                changed = predictor.outputs(
+                    split.images, change.perturb, amounts, seeds
+                )
+                yield from compare_answers(
+                    kind,
+                    changed,
+                    still,
+                    split,
+                    task=self.task,
+                    params={"amount": amount},
+                )
+                scores = score(self.task, changed, split.arrays)
+                worst = {k: np.minimum(v, scores[k]) for k, v in worst.items()}
+            for measure, each in worst.items():
+                params = {"amounts": list(change.amounts)}
+                yield Measurement.of_examples(
+                    kind, f"worst_{measure}", each, params=params
+                )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
 from research.data.split import Split
@@ -16,7 +16,7 @@ class Evaluator:
     """Measures a classifier, or a network of ours, on a split.
 
     The fields of a subclass are its parameters, one for each key of its YAML. It checks
-    their values in `__post_init__`, so that a wrong one is told when the config is
+    their values in `__post_init__`, so that a wrong one is refused when the config is
     built; what depends on the network or the examples it refuses in `check`, which
     computes nothing and which a run calls before it trains.
 
@@ -25,6 +25,11 @@ class Evaluator:
     """
 
     name: ClassVar[str]
+
+    def __post_init__(self) -> None:
+        """Takes lists of a config as tuples and its mappings as dicts."""
+        for field in fields(self):
+            object.__setattr__(self, field.name, plain(getattr(self, field.name)))
 
     def check(self, predict: Callable[..., Any], split: Split) -> None:
         """Refuses what it cannot measure.
@@ -43,7 +48,7 @@ class Evaluator:
         """Yields measurements, one at a time; computes when they are asked for."""
         raise NotImplementedError
 
-    def at_least(self, least: float, **values: float | None) -> None:
+    def at_least(self, least: int, **values: float | int | None) -> None:
         """Refuses parameters below `least`; None, where a field allows it, passes.
 
         Raises:
@@ -51,6 +56,30 @@ class Evaluator:
         """
         for key, value in values.items():
             if value is not None and value < least:
-                raise UserError(
-                    f"eval.{self.name}.{key}={value}: takes {least:g} or more"
-                )
+                raise self.refusal(key, value, f"{least} or more")
+
+    def require_labels(self, split: Split) -> None:
+        """Refuses examples without one label each.
+
+        Raises:
+          UserError: names the evaluator and what the data have.
+        """
+        if "label" not in split.arrays:
+            raise UserError(
+                f"eval={self.name} compares with labels, and the data have only "
+                f"{', '.join(split.arrays)}: leave {self.name} out of eval"
+            )
+
+    def refusal(self, key: str, value: Any, accepted: str) -> UserError:
+        """Returns the error for a parameter: `eval.NAME.KEY=VALUE: takes …`."""
+        shown = list(value) if isinstance(value, tuple) else value
+        return UserError(f"eval.{self.name}.{key}={shown}: takes {accepted}")
+
+
+def plain(value: Any) -> Any:
+    """Returns sequences as tuples and mappings as dicts, all the way down."""
+    if isinstance(value, Mapping):
+        return {key: plain(one) for key, one in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return tuple(map(plain, value))
+    return value

@@ -1,4 +1,4 @@
-"""What the page's explorers show: a few images at every shift, and receptive fields.
+"""The arrays of the page's explorers: images at every shift, and receptive fields.
 
 Everything is kept as bytes, so that a page can hold many networks.
 """
@@ -6,7 +6,8 @@ Everything is kept as bytes, so that a page can hold many networks.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 from jaxtyping import Float, Int, UInt8
@@ -14,12 +15,13 @@ from jaxtyping import Float, Int, UInt8
 from research.data.split import Split
 from research.distributed import devices
 from research.errors import UserError
-from research.evals.cost import receptive_fields
-from research.evals.engine.dependence import seen
+from research.evals.engine.dependence import receptive_masks
 from research.evals.engine.inside import Inside
+from research.evals.engine.orbits import choose_method
 from research.evals.engine.predictor import Predictor, Stored, prepared
+from research.evals.engine.receptive import describe_field, receptive_fields
+from research.evals.evaluator import Evaluator
 from research.evals.measurement import Measurement
-from research.evals.orbit import looker
 from research.evals.receptive import field, size
 from research.models.network import Network
 from research.tasks import metrics
@@ -28,18 +30,9 @@ from research.tasks.metrics import Classes, Scores
 Bytes = UInt8[np.ndarray, "..."]  # 0…255
 
 
-def evaluate(
-    predict: Callable[..., Any],
-    split: Split,
-    *,
-    images: int = 8,
-    classes: int = 10,
-    grid: int = 5,
-    examples: int = 32,
-    memory: int = 512,
-    batch: int = 512,
-) -> Iterator[Measurement]:
-    """Yields what a reader can look into, as values with large arrays beside them.
+@dataclass(frozen=True)
+class Explorer(Evaluator):
+    """Yields what a reader can explore, as values with large arrays beside them.
 
     `agreement` of the shown images over all circular shifts, and beside it the `images`
     and their `labels`, the `predictions` over one period of shifts (N, P, Q), and the
@@ -49,37 +42,53 @@ def evaluate(
     Of a network of ours, for the map after each stage: `receptive_height` and
     `receptive_width` as `eval=cost` states them, and `size`, the effective size of the
     middle unit as of `eval=receptive`. Beside it: the cumulative `stride` (height,
-    width); the `rows` (h, H) and `columns` (w, W) of the image that each position can
-    see; and, for a coarse grid of positions `ys` × `xs`, the effective `fields`
+    width); the `rows` (h, H) and `columns` (w, W) of the image on which each position
+    depends; and, for a coarse grid of positions `ys` × `xs`, the effective `fields`
     (Y, X, H, W), as √(|∂ unit / ∂ pixel| of its peak) in 255ths, and their `sizes` in
     pixels.
 
-    Args:
-      predict: any `images → logits`.
-      split: of which the first image of each class is shown.
-      images: how many, at most.
+    Attributes:
+      images: how many are shown, at most: the first of each class.
       classes: k, how many probabilities are kept.
       grid: positions of each map along each axis whose effective field is measured.
       examples: images that the effective fields are averaged over, from the first.
       memory: MiB of maps on each device, of the orbit's closed form.
       batch: images a call, of its brute force.
-
-    Raises:
-      UserError: a number below 1, or no images.
     """
-    given = {"images": images, "classes": classes, "grid": grid, "examples": examples}
-    for name, value in given.items():
-        if value < 1:
-            raise UserError(f"eval.explorer.{name}={value}: takes at least 1")
-    predictor = Predictor.of(predict, batch=batch)
 
-    def measured() -> Iterator[Measurement]:
-        chosen = first_of_classes(split.labels, images)
+    name: ClassVar[str] = "explorer"
+    images: int = 8
+    classes: int = 10
+    grid: int = 5
+    examples: int = 32
+    memory: int = 512
+    batch: int = 512
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.at_least(1, images=self.images, classes=self.classes, grid=self.grid)
+        self.at_least(1, examples=self.examples, memory=self.memory, batch=self.batch)
+
+    def check(self, predict: Callable[..., Any], split: Split) -> None:
+        """Refuses examples without labels, by which the shown images are chosen."""
+        self.require_labels(split)
+
+    def __call__(
+        self, predict: Callable[..., Any], split: Split
+    ) -> Iterator[Measurement]:
+        """Yields the measurements: of the orbits, then of each stage."""
+        predictor = Predictor.of(predict, batch=self.batch)
+        chosen = first_of_classes(split.labels, self.images)
         shown, labels = split.images[chosen], split.labels[chosen]
-        look, how = looker(predictor, shown, memory=memory)
-        logits = look(shown)
+        orbits, how = choose_method(predictor, shown, memory=self.memory)
+        logits = orbits(shown)
+        if not isinstance(logits, np.ndarray) or logits.ndim != 4:
+            raise UserError(
+                "eval=explorer shows the probabilities of classes, and the network "
+                "returns no logits: leave explorer out of eval"
+            )
         tops = metrics.predictions(logits)
-        kept, probabilities = likeliest(logits, classes)
+        kept, probabilities = likeliest(logits, self.classes)
         yield Measurement.of_examples(
             "explorer",
             "agreement",
@@ -94,11 +103,8 @@ def evaluate(
             },
         )
         if isinstance(predict, Network):
-            yield from receptive(
-                predict, split.first(examples, "eval.explorer.examples").images, grid
-            )
-
-    return measured()
+            images = split.first(self.examples).images
+            yield from explore_stages(predict, images, self.grid)
 
 
 def first_of_classes(labels: Classes, most: int) -> Int[np.ndarray, " chosen"]:
@@ -127,24 +133,18 @@ def likeliest(
     return kept, np.take_along_axis(probabilities, kept[:, None, None], -1)
 
 
-def receptive(network: Network, images: Stored, grid: int) -> Iterator[Measurement]:
-    """Yields the receptive fields after each stage; see `evaluate`."""
+def explore_stages(
+    network: Network, images: Stored, grid: int
+) -> Iterator[Measurement]:
+    """Yields the receptive fields after each stage; see `Explorer`."""
     shape = images.shape[1:]
     inside = Inside(network, name="explorer", batch=len(images))
     maps = inside.features(prepared(None, devices.shard(images, inside.mesh)))
     theory = receptive_fields(inside.network, shape)
-    for index, (rows, columns) in enumerate(seen(inside.network, shape)):
+    masks = receptive_masks(inside.network, shape)
+    for index, (rows, columns) in enumerate(masks):
         params = {"index": index, "part": inside.parts[index]}
-        for axis, measure in enumerate(("receptive_height", "receptive_width")):
-            wide = theory[index][axis]
-            yield Measurement(
-                "explorer",
-                measure,
-                shape[axis] if wide is None else wide,
-                1,
-                params=params,
-                method="whole map" if wide is None else "r + (k − 1)·j",
-            )
+        yield from describe_field("explorer", theory[index], shape, params)
         ys, xs = (coarse(len(positions), grid) for positions in (rows, columns))
         fields = np.array(
             [[field(inside, maps, index, (int(y), int(x))) for x in xs] for y in ys]

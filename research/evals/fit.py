@@ -3,60 +3,62 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 from research.data.source import Dataset
 from research.data.split import Split
 from research.evals.engine.predictor import Predictor
+from research.evals.evaluator import Evaluator
 from research.evals.measurement import Measurement
 from research.tasks import metrics
 
 
-def evaluate(
-    predict: Callable[..., Any],
-    split: Split,
-    *,
-    data: Dataset,
-    examples: int | None = 2000,
-    batch: int = 512,
-) -> Iterator[Measurement]:
+@dataclass(frozen=True)
+class Fit(Evaluator):
     """Yields accuracy and loss on training data and on the split, and their gap.
 
     Both in inference mode and after the last step, unlike the rows of training, which
-    are means over an epoch.
+    are means over an epoch. With the parameter `on`, `train` or `split`: `accuracy` and
+    `loss`, the cross-entropy in nats; then `gap`, training accuracy less that on the
+    split.
 
-    Args:
-      predict: any `images → logits`.
-      split: (N, H, W, C) images and their labels, not trained on.
+    Attributes:
       data: the data set whose `train` it was trained on.
       examples: how many of `train`, from the first; None: all.
       batch: examples a call.
-
-    Raises:
-      UserError: the training images are streamed.
-
-    Yields:
-      With the parameter `on`, `train` or `split`: `accuracy` and `loss`, the
-      cross-entropy in nats; then `gap`, training accuracy less that on the split.
     """
-    predictor = Predictor.of(predict, batch=batch)
-    parts = {
-        "train": data.split("train").first(examples, "eval.fit.examples"),
-        "split": split,
-    }
 
-    def measured() -> Iterator[Measurement]:
+    name: ClassVar[str] = "fit"
+    data: Dataset
+    examples: int | None = 2000
+    batch: int = 512
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.at_least(1, examples=self.examples, batch=self.batch)
+
+    def check(self, predict: Callable[..., Any], split: Split) -> None:
+        """Refuses training images that are streamed, and examples without labels."""
+        train = self.data.split("train").first(self.examples, "eval.fit.examples")
+        for part in (train, split):
+            self.require_labels(part)
+
+    def __call__(
+        self, predict: Callable[..., Any], split: Split
+    ) -> Iterator[Measurement]:
+        """Yields the measurements, training data first."""
+        predictor = Predictor.of(predict, batch=self.batch)
+        train = self.data.split("train").first(self.examples)
         means = []
-        for on, part in parts.items():
+        for on, part in (("train", train), ("split", split)):
             logits = predictor.logits(part.images)
             right = metrics.correct(logits, part.labels)
+            loss = metrics.cross_entropy(logits, part.labels)
             params = {"on": on}
             yield Measurement.of_examples("fit", "accuracy", right, params=params)
-            loss = metrics.cross_entropy(logits, part.labels)
             yield Measurement.of_examples(
                 "fit", "loss", loss, params=params, bounds=None
             )
             means.append(float(right.mean()))
         yield Measurement("fit", "gap", means[0] - means[1], len(split))
-
-    return measured()

@@ -3,70 +3,82 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 
 from research.data.split import Split
-from research.errors import UserError
-from research.evals.changes import compared
+from research.evals.engine.answers import compare_answers
 from research.evals.engine.predictor import Predictor
+from research.evals.evaluator import Evaluator
 from research.evals.measurement import Measurement
 from research.nn.signal import fractional_shift
+from research.tasks.classification import CLASSIFICATION
+from research.tasks.task import Task
 
 FINEST = 4
 
 
-def evaluate(
-    predict: Callable[..., Any],
-    split: Split,
-    *,
-    upsampling: Sequence[int] = (2, 3, 4),
-    max_shift: int = 3,
-    seed: int = 0,
-    batch: int = 512,
-) -> Iterator[Measurement]:
+@dataclass(frozen=True)
+class Fractional(Evaluator):
     """Compares images shifted by i/u pixels with the images themselves.
 
     For each u every example draws one (i_y, i_x), uniform on [−m·u, m·u]². The shift is
     the ideal one, of the image as a periodic band-limited signal
-    (`research.nn.signal.fractional_shift`): values may leave [0, 1] near edges.
+    (`research.nn.signal.fractional_shift`): values may leave [0, 1] near edges. Of a
+    dense answer the nearest whole shift is undone.
 
-    Args:
-      predict: any `images → logits`.
-      split: (N, H, W, C) images and their labels.
+    Yields for every u `agreement`; of logits `mac` and `relative_logit_distance`; and
+    `accuracy` where there are labels.
+
+    Attributes:
       upsampling: each u, from 1 (whole pixels) to 4.
       max_shift: m, pixels.
       seed: of the draws.
       batch: examples a call.
-
-    Yields:
-      For every u `agreement`, `mac`, `accuracy`, `relative_logit_distance`.
-
-    Raises:
-      UserError: a u outside 1 … 4.
+      task: of the answers.
 
     References:
       H. Michaeli, T. Michaeli, D. Soudry, Alias-Free Convnets, CVPR 2023,
       arXiv:2303.08085.
     """
-    for u in upsampling:
-        if u not in range(1, FINEST + 1):
-            raise UserError(
-                f"eval.fractional.upsampling={list(upsampling)}: takes integers u from "
-                f"1 to {FINEST}, for shifts by multiples of 1/u pixel"
+
+    name: ClassVar[str] = "fractional"
+    upsampling: Sequence[int] = (2, 3, 4)
+    max_shift: int = 3
+    seed: int = 0
+    batch: int = 512
+    task: Task = CLASSIFICATION
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.upsampling or not set(self.upsampling) <= {*range(1, FINEST + 1)}:
+            raise self.refusal(
+                "upsampling",
+                self.upsampling,
+                f"integers u from 1 to {FINEST}, for shifts by multiples of 1/u pixel",
             )
-    predictor = Predictor.of(predict, batch=batch)
+        self.at_least(0, seed=self.seed)
+        self.at_least(1, max_shift=self.max_shift, batch=self.batch)
 
-    def measured() -> Iterator[Measurement]:
-        still = predictor.logits(split.images)
-        for u in upsampling:
-            offsets = draw_fractions(seed, len(split), u, max_shift)
-            logits = predictor.logits(split.images, fractional_shift, offsets)
-            params = {"upsampling": u, "max_shift": max_shift}
-            yield from compared("fractional", logits, still, split.labels, params)
-
-    return measured()
+    def __call__(
+        self, predict: Callable[..., Any], split: Split
+    ) -> Iterator[Measurement]:
+        """Yields the measurements of each u."""
+        predictor = Predictor.of(predict, batch=self.batch)
+        still = predictor.outputs(split.images)
+        for u in self.upsampling:
+            offsets = draw_fractions(self.seed, len(split), u, self.max_shift)
+            shifted = predictor.outputs(split.images, fractional_shift, offsets)
+            yield from compare_answers(
+                "fractional",
+                self.task.undo(shifted, np.rint(offsets).astype(np.int32)),
+                still,
+                split,
+                task=self.task,
+                params={"upsampling": u, "max_shift": self.max_shift},
+            )
 
 
 def draw_fractions(seed: int, examples: int, u: int, max_shift: int) -> np.ndarray:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
+from jaxtyping import Float
 
 from research.data.split import Split
 from research.evals.engine.predictor import Predictor
+from research.evals.evaluator import Evaluator
 from research.evals.measurement import Measurement
 from research.tasks.metrics import confidence, predictions
 from research.transforms.shifts import circular
@@ -16,36 +19,42 @@ from research.transforms.shifts import circular
 STEPS = [(dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1) if dy or dx]
 
 
-def evaluate(
-    predict: Callable[..., Any],
-    split: Split,
-    *,
-    keep: int = 16,
-    examples: int | None = 2000,
-    batch: int = 512,
-) -> Iterator[Measurement]:
+@dataclass(frozen=True)
+class Fragile(Evaluator):
     """Shifts every image by one pixel in each of the eight directions, circularly.
 
-    Args:
-      predict: any `images → logits`.
-      split: (N, H, W, C) images and their labels.
+    Yields `agreement` with the unshifted prediction, mean of the eight; beside it, of
+    k ≤ `keep` images, `images` (k, H, W, C), `index` in the split, `labels`, the
+    `offsets` (k, 2) that take most, the class predicted of the `unshifted` and of the
+    `shifted` image, and each one's probability, `p_unshifted` and `p_shifted`. Then
+    `worst_agreement`, 1 for images that keep their class under all eight.
+
+    Attributes:
       keep: at most so many of the images that change class, those first that lose most
         of the probability of their unshifted class.
       examples: how many of the split, from the first; None: all.
       batch: examples a call.
-
-    Yields:
-      `agreement` with the unshifted prediction, mean of the eight; beside it, of k ≤
-      `keep` images, `images` (k, H, W, C), `index` in the split, `labels`, the
-      `offsets` (k, 2) that take most, the class predicted of the `unshifted` and of the
-      `shifted` image, and each one's probability, `p_unshifted` and `p_shifted`. Then
-      `worst_agreement`, 1 for images that keep their class under all eight.
     """
-    split = split.first(examples, "eval.fragile.examples")
-    images, labels = split.images, split.labels
-    predictor = Predictor.of(predict, batch=batch)
 
-    def measured() -> Iterator[Measurement]:
+    name: ClassVar[str] = "fragile"
+    keep: int = 16
+    examples: int | None = 2000
+    batch: int = 512
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.at_least(1, keep=self.keep, examples=self.examples, batch=self.batch)
+
+    def check(self, predict: Callable[..., Any], split: Split) -> None:
+        """Refuses examples without labels, which the kept images are shown with."""
+        self.require_labels(split)
+
+    def __call__(
+        self, predict: Callable[..., Any], split: Split
+    ) -> Iterator[Measurement]:
+        """Yields the two measurements."""
+        split = split.first(self.examples)
+        images, predictor = split.images, Predictor.of(predict, batch=self.batch)
         still = predictor.logits(images)
         moved = np.stack(
             [
@@ -56,27 +65,10 @@ def evaluate(
             ],
             1,
         )
-        top, tops = predictions(still), predictions(moved)
-        same = tops == top[:, None]
-        before = confidence(still, top)
-        left = confidence(moved, np.broadcast_to(top[:, None], tops.shape))
-        # Of the shifts that flip: how much probability the unshifted class loses.
-        loss = np.where(same, -np.inf, before[:, None] - left)
-        step = loss.argmax(1)
-        order = np.argsort(-loss.max(1), kind="stable")[
-            : min(keep, (~same).any(1).sum())
-        ]
-        each = np.arange(len(images))
-        kept = {
-            "images": images,
-            "index": each,
-            "labels": labels,
-            "offsets": np.array(STEPS, np.int32)[step],
-            "unshifted": top,
-            "shifted": tops[each, step],
-            "p_unshifted": before,
-            "p_shifted": confidence(moved[each, step], tops[each, step]),
-        }
+        same = predictions(moved) == predictions(still)[:, None]
+        order, facts = rank(still, moved, self.keep)
+        kept = {"images": images, "index": np.arange(len(split))}
+        kept |= {"labels": split.labels} | facts
         yield Measurement.of_examples(
             "fragile",
             "agreement",
@@ -85,4 +77,37 @@ def evaluate(
         )
         yield Measurement.of_examples("fragile", "worst_agreement", same.all(1))
 
-    return measured()
+
+def rank(
+    still: Float[np.ndarray, "examples classes"],
+    moved: Float[np.ndarray, "examples steps classes"],
+    most: int,
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Ranks images by how much probability a shift takes from their unshifted class.
+
+    Args:
+      still: (N, K) logits.
+      moved: (N, 8, K) logits after each of the `STEPS`.
+      most: how many to keep.
+
+    Returns:
+      The places of the images that change class, (k,), most fragile first; and of all N
+      images the arrays that `Fragile` keeps of the shift that takes most.
+    """
+    top, tops = predictions(still), predictions(moved)
+    same = tops == top[:, None]
+    before = confidence(still, top)
+    left = confidence(moved, np.broadcast_to(top[:, None], tops.shape))
+    # Of the shifts that flip: how much probability the unshifted class loses.
+    loss = np.where(same, -np.inf, before[:, None] - left)
+    step, each = loss.argmax(1), np.arange(len(still))
+    count = min(most, (~same).any(1).sum())
+    order = np.argsort(-loss.max(1), kind="stable")[:count]
+    facts = {
+        "offsets": np.array(STEPS, np.int32)[step],
+        "unshifted": top,
+        "shifted": tops[each, step],
+        "p_unshifted": before,
+        "p_shifted": confidence(moved[each, step], tops[each, step]),
+    }
+    return order, facts

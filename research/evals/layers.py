@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -12,23 +13,19 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from research.data.split import Split
-from research.evals.engine.inside import Inside
+from research.evals.engine.inside import Inside, require_network
+from research.evals.evaluator import Evaluator
 from research.evals.measurement import Measurement
 from research.nn.signal import shift
 from research.types import Images, Map
 
 Offsets = Int[Array, "batch 2"]
 Each = Float[Array, " batch"]
+Deviation = tuple[Each, Each, Bool[Array, " batch"]]  # error, cosine, on the grid
 
 
-def evaluate(
-    predict: Callable[..., Any],
-    split: Split,
-    *,
-    shifts: Sequence[int | Sequence[int]] = (1, 2, 4),
-    examples: int = 512,
-    batch: int = 128,
-) -> Iterator[Measurement]:
+@dataclass(frozen=True)
+class Layers(Evaluator):
     """Compares F(T_d x) with the shifted F(x), for the map F after each stage.
 
     T_d is circular. Let j be the cumulative stride of the stage. Where d ≡ 0 mod j
@@ -36,54 +33,79 @@ def evaluate(
     and it is compared after the roll that fits best (`off`): the two are different
     questions and stand in different rows.
 
-    Args:
-      predict: a network of ours.
-      split: images.
+    Yields per stage and shift `error` = ‖T F(x) − F(T_d x)‖ / ‖F(x)‖ and `cosine`. Of
+    all-zero maps the error is 0 and the cosine 1 where both are zero, 1 and 0 where
+    one is.
+
+    Attributes:
       shifts: each d in pixels, as [dy, dx], or one number for both.
       examples: how many, from the first.
       batch: examples a call.
-
-    Yields:
-      Per stage and shift `error` = ‖T F(x) − F(T_d x)‖ / ‖F(x)‖ and `cosine`. Of
-      all-zero maps the error is 0 and the cosine 1 where both are zero, 1 and 0 where
-      one is.
-
-    Raises:
-      UserError: not a network of ours.
     """
-    inside = Inside(predict, name="layers", batch=batch)
-    images = split.first(examples, "eval.layers.examples").images
-    for d in shifts:
-        offset = (d, d) if isinstance(d, int) else tuple(d)
-        offsets = np.tile(np.array(offset, np.int32), (len(images), 1))
-        stages = inside.map(partial(deviations, inside=inside), images, offsets)
-        for index, (error, cosine, on) in enumerate(stages):
-            params = {
-                "index": index,
-                "part": inside.parts[index],
-                "stride": list(inside.strides[index]),
-                "shift": list(offset),
-                "grid": "on" if on.all() else "off",
-            }
-            measured = partial(Measurement.of_examples, "layers", params=params)
-            yield measured("error", error, bounds=None)
-            yield measured("cosine", cosine, bounds=(-1.0, 1.0))
+
+    name: ClassVar[str] = "layers"
+    shifts: Sequence[int | Sequence[int]] = (1, 2, 4)
+    examples: int = 512
+    batch: int = 128
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.at_least(1, examples=self.examples, batch=self.batch)
+        for d in self.shifts:
+            if not isinstance(d, int) and len(d) != 2:
+                raise self.refusal(
+                    "shifts", self.shifts, "numbers of pixels or [dy, dx]"
+                )
+
+    def check(self, predict: Callable[..., Any], split: Split) -> None:
+        """Refuses other classifiers."""
+        require_network(predict, self.name)
+
+    def __call__(
+        self, predict: Callable[..., Any], split: Split
+    ) -> Iterator[Measurement]:
+        """Yields the measurements, shift by shift."""
+        inside = Inside(predict, name=self.name, batch=self.batch)
+        images = split.first(self.examples).images
+        for d in self.shifts:
+            offset = (d, d) if isinstance(d, int) else tuple(d)
+            offsets = np.tile(np.array(offset, np.int32), (len(images), 1))
+            stages = inside.map(partial(deviations, inside=inside), images, offsets)
+            for index, (error, cosine, on) in enumerate(stages):
+                params = {
+                    "index": index,
+                    "part": inside.parts[index],
+                    "stride": list(inside.strides[index]),
+                    "shift": list(offset),
+                    "grid": "on" if on.all() else "off",
+                }
+                row = partial(Measurement.of_examples, "layers", params=params)
+                yield row("error", error, bounds=None)
+                yield row("cosine", cosine, bounds=(-1.0, 1.0))
 
 
-def deviations(
-    images: Images, offsets: Offsets, *, inside: Inside
-) -> list[tuple[Each, Each, Bool[Array, " batch"]]]:
-    """Returns error, cosine, and whether the shift is on the grid, after each stage."""
+def deviations(images: Images, offsets: Offsets, *, inside: Inside) -> list[Deviation]:
+    """Returns the deviation of the map after each stage."""
     still, moved = (inside.features(x)[1:] for x in (images, shift(images, offsets)))
     stages = zip(still, moved, inside.strides, strict=True)
-    return [compared(a, b, offsets, jump) for a, b, jump in stages]
+    return [compare_maps(a, b, offsets, jump) for a, b, jump in stages]
 
 
 @partial(jax.jit, static_argnums=3)
-def compared(
+def compare_maps(
     still: Map, moved: Map, offsets: Offsets, jump: tuple[int, int]
-) -> tuple[Each, Each, Bool[Array, " batch"]]:
-    """Compares the maps of images and of shifted images at cumulative stride `jump`."""
+) -> Deviation:
+    """Compares maps of shifted images with the shift of the maps that is due.
+
+    Args:
+      still: of the images.
+      moved: of the shifted images.
+      offsets: by which these were shifted, pixels.
+      jump: cumulative stride of the maps.
+
+    Returns:
+      The relative error, the cosine, and whether the shift is on the grid.
+    """
     on = (offsets % jnp.array(jump) == 0).all(-1)
     due = jnp.where(on[:, None], offsets // jnp.array(jump), best_roll(still, moved))
     return *deviation(shift(still, due), moved), on

@@ -1,13 +1,14 @@
-"""How far each stage really looks: the effective receptive field.
+"""The effective receptive field: which pixels matter to a unit, and how much.
 
-The theoretical one stands in the rows of `research.evals.cost`.
+The theoretical one is in the rows of `research.evals.cost`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,8 +19,10 @@ from scipy.optimize import least_squares
 
 from research.data.split import Split
 from research.distributed import devices
-from research.evals.engine.inside import Inside, forward
+from research.evals.engine.inside import Inside, require_network
+from research.evals.engine.modules import apply
 from research.evals.engine.predictor import prepared
+from research.evals.evaluator import Evaluator
 from research.evals.measurement import Measurement
 from research.types import Map
 
@@ -28,49 +31,58 @@ THRESHOLD = 1 - 0.9545  # of the peak: what lies beyond 2σ in Luo 2016
 Field = Float[np.ndarray, "height width"]
 
 
-def evaluate(
-    predict: Callable[..., Any], split: Split, *, examples: int = 64
-) -> Iterator[Measurement]:
+@dataclass(frozen=True)
+class Receptive(Evaluator):
     """Averages |∂ centre / ∂ image| over examples, for the map after each stage.
 
     The centre is position (⌊h/2⌋, ⌊w/2⌋), summed over channels; the absolute
     derivatives are summed over the image's channels. An adaptive sampler passes the
     gradient through the phase that it chose.
 
-    Args:
-      predict: a network of ours.
-      split: images.
+    Yields per stage, in pixels: `size`, √(number of pixels above 4.55 % of the peak),
+    beside which stands the field itself, `map` (H, W); `extent`, √(height·width) of the
+    box of all pixels that matter at all; `sigma_y` and `sigma_x` of the Gaussian that
+    fits best in least squares, and its `fit`, R². A field that is zero everywhere has
+    size and extent 0 and no Gaussian (NaN).
+
+    Attributes:
       examples: how many, from the first; one batch.
-
-    Yields:
-      Per stage, in pixels: `size`, √(number of pixels above 4.55 % of the peak), beside
-      which stands the field itself, `map` (H, W); `extent`, √(height·width) of the box
-      of all pixels that matter at all; `sigma_y` and `sigma_x` of the Gaussian that
-      fits best in least squares, and its `fit`, R². A field that is zero everywhere has
-      size and extent 0 and no Gaussian (NaN).
-
-    Raises:
-      UserError: not a network of ours.
 
     References:
       W. Luo, Y. Li, R. Urtasun, R. Zemel, Understanding the Effective Receptive Field
       in Deep Convolutional Neural Networks, NIPS 2016, arXiv:1701.04128.
     """
-    images = split.first(examples, "eval.receptive.examples").images
-    inside = Inside(predict, name="receptive", batch=len(images))
-    for index, field in enumerate(fields(inside, images)):
-        gaussian = fitted(field)
-        measures = {"size": size(field), "extent": extent(field)} | gaussian._asdict()
-        params = {"index": index, "part": inside.parts[index]}
-        for measure, value in measures.items():
-            yield Measurement(
-                "receptive",
-                measure,
-                float(value),
-                len(images),
-                params=params,
-                arrays={"map": field} if measure == "size" else {},
-            )
+
+    name: ClassVar[str] = "receptive"
+    examples: int = 64
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.at_least(1, examples=self.examples)
+
+    def check(self, predict: Callable[..., Any], split: Split) -> None:
+        """Refuses other classifiers."""
+        require_network(predict, self.name)
+
+    def __call__(
+        self, predict: Callable[..., Any], split: Split
+    ) -> Iterator[Measurement]:
+        """Yields the measurements, stage by stage."""
+        images = split.first(self.examples).images
+        inside = Inside(predict, name=self.name, batch=len(images))
+        for index, field in enumerate(fields(inside, images)):
+            measures = {"size": size(field), "extent": extent(field)}
+            measures |= fit_gaussian(field)._asdict()
+            params = {"index": index, "part": inside.parts[index]}
+            for measure, value in measures.items():
+                yield Measurement(
+                    "receptive",
+                    measure,
+                    float(value),
+                    len(images),
+                    params=params,
+                    arrays={"map": field} if measure == "size" else {},
+                )
 
 
 def fields(inside: Inside, images: np.ndarray) -> Iterator[Field]:
@@ -107,7 +119,7 @@ def field(
 @partial(jax.jit, static_argnums=0)
 def backward(graph: nnx.GraphDef, state: Any, x: Map, gradient: Map) -> Map:
     """Returns the gradient before a stage, given that after it."""
-    return jax.vjp(partial(forward, graph, state), x)[1](gradient)[0]
+    return jax.vjp(partial(apply, graph, state), x)[1](gradient)[0]
 
 
 def size(field: Field) -> float:
@@ -131,7 +143,7 @@ class Gaussian(NamedTuple):
     fit: float
 
 
-def fitted(field: Field) -> Gaussian:
+def fit_gaussian(field: Field) -> Gaussian:
     """Fits A·exp(−(y − y₀)²/2σ_y² − (x − x₀)²/2σ_x²) in least squares."""
     if not field.any():
         return Gaussian(np.nan, np.nan, np.nan)

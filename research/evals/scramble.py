@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from math import prod
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import numpy as np
 
 from research.data.split import Split
-from research.errors import UserError
 from research.evals.engine.inside import Inside
 from research.evals.engine.predictor import Predictor
+from research.evals.evaluator import Evaluator
 from research.evals.measurement import Measurement
 from research.models.network import Network
 from research.nn.signal import pair
@@ -32,100 +33,113 @@ from research.types import Images, Logits, Map
 NOTHING = 1e-4  # relative logit distance that rounding alone can make
 
 
-def evaluate(
-    predict: Callable[..., Any],
-    split: Split,
-    *,
-    grids: Sequence[int | Sequence[int]] = (2, 4, 7, 8, 14, 16),
-    blocks: Sequence[int | Sequence[int]] = (2, 4, 7, 8, 14, 16),
-    sizes: Sequence[int] = (1, 2),
-    examples: int | None = None,
-    seed: int = 0,
-    batch: int = 512,
-) -> Iterator[Measurement]:
+@dataclass(frozen=True)
+class Scramble(Evaluator):
     """Scrambles the images, and the maps of a network of ours, and compares.
 
     Every example has its own permutations; one may leave some places as they are.
+    Yields per scramble `accuracy` and `agreement` with the prediction on the whole
+    image.
 
-    Args:
-      predict: any `images → logits`; protocol `stage` needs a network of ours.
-      split: (N, H, W, C) images and their labels.
+    Attributes:
       grids: of protocol `patch`: g×g patches are permuted; those that divide the image.
       blocks: of protocol `pixel`: pixels are permuted inside b×b blocks; likewise.
-      sizes: of protocol `stage`: sides of the blocks, in strides of the whole network.
+      sizes: of protocol `stage`, which needs a network of ours: sides of the blocks, in
+        strides of the whole network.
       examples: how many of the split, from the first; None: all.
       seed: of the permutations.
       batch: examples a call.
-
-    Yields:
-      Per scramble `accuracy` and `agreement` with the prediction on the whole image.
-
-    Raises:
-      UserError: none of the grids, or blocks, divides the image.
     """
-    split = split.first(examples, "eval.scramble.examples")
-    patches = dividing(split, grids, "eval.scramble.grids")
-    within = dividing(split, blocks, "eval.scramble.blocks")
-    predictor = Predictor.of(predict, batch=batch)
 
-    def measured() -> Iterator[Measurement]:
-        seeds = draw_seeds(seed, len(split))
-        compared = partial(rows_of, split=split)
+    name: ClassVar[str] = "scramble"
+    grids: Sequence[int | Sequence[int]] = (2, 4, 7, 8, 14, 16)
+    blocks: Sequence[int | Sequence[int]] = (2, 4, 7, 8, 14, 16)
+    sizes: Sequence[int] = (1, 2)
+    examples: int | None = None
+    seed: int = 0
+    batch: int = 512
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for key in ("grids", "blocks"):
+            for size in getattr(self, key):
+                pair(size, f"eval.scramble.{key}")
+        if any(size < 1 for size in self.sizes):
+            raise self.refusal("sizes", self.sizes, "integers of at least 1")
+        self.at_least(0, seed=self.seed)
+        self.at_least(1, examples=self.examples, batch=self.batch)
+
+    def check(self, predict: Callable[..., Any], split: Split) -> None:
+        """Refuses grids, or blocks, of which none divides the images."""
+        self.require_labels(split)
+        for key in ("grids", "blocks"):
+            sizes = getattr(self, key)
+            if sizes and not dividing(split, sizes):
+                height, width = split.images.shape[1:3]
+                raise self.refusal(
+                    key, sizes, f"divisors of images of {height}×{width}"
+                )
+
+    def __call__(
+        self, predict: Callable[..., Any], split: Split
+    ) -> Iterator[Measurement]:
+        """Yields the measurements: of patches, of pixels, of stages."""
+        split = split.first(self.examples)
+        predictor = Predictor.of(predict, batch=self.batch)
+        seeds = draw_seeds(self.seed, len(split))
         whole = predictor.logits(split.images)
-        yield from compared("patch", whole, whole, {"grid": [1, 1]})
-        for grid in patches:
+        row = partial(score_scramble, whole=whole, split=split)
+        yield from row("patch", whole, {"grid": [1, 1]})
+        for grid in dividing(split, self.grids):
             logits = predictor.logits(split.images, Patches(*grid), seeds)
-            yield from compared("patch", logits, whole, {"grid": list(grid)})
-        for block in within:
+            yield from row("patch", logits, {"grid": list(grid)})
+        for block in dividing(split, self.blocks):
             logits = predictor.logits(split.images, PixelsWithin(*block), seeds)
-            yield from compared("pixel", logits, whole, {"block": list(block)})
+            yield from row("pixel", logits, {"block": list(block)})
         if isinstance(predict, Network):
-            inside = Inside(predict, name="scramble", batch=batch)
-            for params, logits in scrambled_stages(inside, split, sizes, seeds):
+            inside = Inside(predict, name=self.name, batch=self.batch)
+            for params, logits in scramble_stages(inside, split, self.sizes, seeds):
                 noop = metrics.relative_logit_distance(logits, whole).max() < NOTHING
                 method = "no-op: what follows ignores positions" if noop else ""
-                yield from compared("stage", logits, whole, params, method=method)
-
-    return measured()
+                yield from row("stage", logits, params, method=method)
 
 
-def rows_of(
+def score_scramble(
     protocol: str,
     logits: np.ndarray,
-    whole: np.ndarray,
     params: dict[str, Any],
     *,
+    whole: np.ndarray,
     split: Split,
     method: str = "",
 ) -> Iterator[Measurement]:
-    """Yields accuracy, and agreement with the unscrambled, of one scramble."""
+    """Yields accuracy, and agreement with the unscrambled, of one scramble.
+
+    Args:
+      protocol: of the rows.
+      logits: (N, K) of the scrambled.
+      params: of the rows.
+      whole: (N, K) logits of the images as they are.
+      split: the examples.
+      method: of the rows.
+    """
     tops = {"predictions": metrics.predictions(logits)}
     right = metrics.correct(logits, split.labels)
     same = metrics.agreement(logits, whole)
-    both = {"params": params, "method": method}
-    yield Measurement.of_examples(protocol, "accuracy", right, arrays=tops, **both)
-    yield Measurement.of_examples(protocol, "agreement", same, **both)
+    row = partial(Measurement.of_examples, protocol, params=params, method=method)
+    yield row("accuracy", right, arrays=tops)
+    yield row("agreement", same)
 
 
 def dividing(
-    split: Split, sizes: Sequence[int | Sequence[int]], key: str
+    split: Split, sizes: Sequence[int | Sequence[int]]
 ) -> list[tuple[int, int]]:
-    """Returns the sizes, as pairs, that divide the images.
-
-    Raises:
-      UserError: sizes are given and none of them does.
-    """
+    """Returns the sizes, as pairs, that divide the images."""
     height, width = split.images.shape[1:3]
-    pairs = [pair(size, key) for size in sizes]
-    fitting = [(h, w) for h, w in pairs if height % h == 0 and width % w == 0]
-    if pairs and not fitting:
-        raise UserError(
-            f"{key}={list(sizes)}: none of them divides images of {height}×{width}"
-        )
-    return fitting
+    return [(h, w) for h, w in map(pair, sizes) if height % h == 0 and width % w == 0]
 
 
-def scrambled_stages(
+def scramble_stages(
     inside: Inside, split: Split, sizes: Sequence[int], seeds: np.ndarray
 ) -> Iterator[tuple[dict[str, Any], np.ndarray]]:
     """Yields the logits with the map after each stage scrambled, and their parameters.
@@ -157,7 +171,9 @@ def scrambled_stages(
     def logits(images: Images, seeds: Seeds) -> list[Logits]:
         maps = inside.features(images)[1:]
         return [
-            inside.onward(permuted(maps[at["index"]], seeds, block), at["index"] + 1)
+            inside.logits_from(
+                permute(maps[at["index"]], seeds, block), at["index"] + 1
+            )
             for at, block in cases
         ]
 
@@ -167,7 +183,7 @@ def scrambled_stages(
 
 
 @partial(jax.jit, static_argnums=2)
-def permuted(x: Map, seeds: Seeds, block: tuple[int, int]) -> Map:
+def permute(x: Map, seeds: Seeds, block: tuple[int, int]) -> Map:
     """Permutes the whole blocks of a map, one permutation per example."""
     blocks = prod(counts(x.shape[1:], block))
     return permute_blocks(x, draw_orders(seeds, 1, blocks)[:, 0], block)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -15,19 +16,15 @@ from jaxtyping import Array, Float
 from research.data.split import Split
 from research.downsample import Downsample
 from research.downsample.reduce import Max
-from research.evals.engine.inside import Inside
+from research.evals.engine.inside import Inside, require_network
+from research.evals.evaluator import Evaluator
 from research.evals.measurement import Measurement
 from research.nn.signal import pad, windows
 from research.types import Images, Map
 
 
-def evaluate(
-    predict: Callable[..., Any],
-    split: Split,
-    *,
-    examples: int = 512,
-    batch: int = 128,
-) -> Iterator[Measurement]:
+@dataclass(frozen=True)
+class Switches(Evaluator):
     """Reconstructs the map before each max pooling from the pooled values.
 
     `spread` without switches: each value fills its window, times the one factor that is
@@ -35,76 +32,88 @@ def evaluate(
     With the arg-max positions ("switches") each value goes back to where it was, and
     elsewhere stand zeros (`zero`, Zeiler's unpooling), or the value times a factor of
     its own (`spread`). The two that spread differ by the positions alone. A lowpass or
-    another phase after the maximum is not looked at.
+    another phase after the maximum is not considered.
 
-    Args:
-      predict: a network of ours; without max pooling there are no rows.
-      split: images.
+    Yields per max pooling `error` = ‖x̂ − x‖ / ‖x‖ and `cosine`, with the parameters
+    `switches` (true or false) and `elsewhere` (`spread` or `zero`), over examples whose
+    map is not all zero; beside the errors stands the `factor`. A network without max
+    pooling has no rows.
+
+    Attributes:
       examples: how many, from the first.
       batch: examples a call.
-
-    Yields:
-      Per max pooling `error` = ‖x̂ − x‖ / ‖x‖ and `cosine`, with the parameters
-      `switches` (true or false) and `elsewhere` (`spread` or `zero`), over examples
-      whose map is not all zero; beside the errors stands the `factor`.
-
-    Raises:
-      UserError: not a network of ours.
 
     References:
       M. D. Zeiler, R. Fergus, Visualizing and Understanding Convolutional Networks,
       ECCV 2014, arXiv:1311.2901 (unpooling with switches).
     """
-    inside = Inside(predict, name="switches", batch=batch)
-    indices = [i for i, stage in enumerate(inside.network.stages) if pools(stage)]
 
-    def tables(images: Images) -> list[Float[Array, "batch 6"]]:
-        maps = inside.features(images)
-        return [moments(*inside.stages[index], maps[index]) for index in indices]
+    name: ClassVar[str] = "switches"
+    examples: int = 512
+    batch: int = 128
 
-    found = inside.map(tables, split.first(examples, "eval.switches.examples").images)
-    for index, table in zip(indices, found, strict=True):
-        table = np.asarray(table, np.float64)
-        whole, kept, *products = table[table[:, 0] > 0].T
-        spread, around = products[:2], products[2:]
-        nothing = [np.zeros_like(whole)] * 2
-        for switches, elsewhere, known, (inner, square) in (
-            (False, "spread", np.zeros_like(whole), spread),
-            (True, "zero", kept, nothing),
-            (True, "spread", kept, around),
-        ):
-            factor = inner.sum() / square.sum() if square.any() else 0.0
-            shared = known + factor * inner  # ⟨x, x̂⟩
-            size = known + factor**2 * square  # ‖x̂‖²
-            lost = np.maximum(whole - 2 * shared + size, 0)
-            params = {
-                "index": index,
-                "part": inside.parts[index],
-                "switches": switches,
-                "elsewhere": elsewhere,
-            }
-            yield Measurement.of_examples(
-                "switches",
-                "error",
-                np.sqrt(lost / whole),
-                params=params,
-                bounds=None,
-                arrays={"factor": np.array(factor)},
-            )
-            cosine = shared / np.sqrt(whole * np.where(size > 0, size, 1))
-            yield Measurement.of_examples(
-                "switches", "cosine", cosine, params=params, bounds=(-1.0, 1.0)
-            )
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.at_least(1, examples=self.examples, batch=self.batch)
+
+    def check(self, predict: Callable[..., Any], split: Split) -> None:
+        """Refuses other classifiers."""
+        require_network(predict, self.name)
+
+    def __call__(
+        self, predict: Callable[..., Any], split: Split
+    ) -> Iterator[Measurement]:
+        """Yields the measurements, pooling by pooling."""
+        inside = Inside(predict, name=self.name, batch=self.batch)
+        stages = enumerate(inside.network.stages)
+        indices = [index for index, stage in stages if is_max_pooling(stage)]
+
+        def tables(images: Images) -> list[Float[Array, "batch 6"]]:
+            maps = inside.features(images)
+            return [moments(*inside.stages[index], maps[index]) for index in indices]
+
+        found = inside.map(tables, split.first(self.examples).images)
+        for index, table in zip(indices, found, strict=True):
+            params = {"index": index, "part": inside.parts[index]}
+            yield from reconstruct(np.asarray(table, np.float64), params)
 
 
-def pools(stage: Any) -> bool:
+def reconstruct(
+    table: Float[np.ndarray, "examples 6"], params: dict[str, Any]
+) -> Iterator[Measurement]:
+    """Yields the error and the cosine of each reconstruction.
+
+    Args:
+      table: as `moments` returns it.
+      params: of the rows.
+    """
+    whole, kept, *products = table[table[:, 0] > 0].T
+    nothing = np.zeros_like(whole)
+    for switches, elsewhere, known, (inner, square) in (
+        (False, "spread", nothing, products[:2]),
+        (True, "zero", kept, [nothing, nothing]),
+        (True, "spread", kept, products[2:]),
+    ):
+        factor = inner.sum() / square.sum() if square.any() else 0.0
+        overlap = known + factor * inner  # ⟨x, x̂⟩
+        size = known + factor**2 * square  # ‖x̂‖²
+        lost = np.maximum(whole - 2 * overlap + size, 0)
+        how = params | {"switches": switches, "elsewhere": elsewhere}
+        row = partial(Measurement.of_examples, "switches", params=how)
+        error, arrays = np.sqrt(lost / whole), {"factor": np.array(factor)}
+        yield row("error", error, bounds=None, arrays=arrays)
+        cosine = overlap / np.sqrt(whole * np.where(size > 0, size, 1))
+        yield row("cosine", cosine, bounds=(-1.0, 1.0))
+
+
+def is_max_pooling(stage: Any) -> bool:
     """Whether a stage takes a maximum and samples it."""
     return isinstance(stage, Downsample) and isinstance(stage.reduce, Max)
 
 
 @partial(jax.jit, static_argnums=0)
 def moments(graph: nnx.GraphDef, state: Any, x: Map) -> Float[Array, "batch 6"]:
-    """Returns what the errors are made of, for the map x before a max pooling.
+    """Returns the terms of the errors, for the map x before a max pooling.
 
     ‖x‖², ‖x at the switches‖²; ⟨x, s⟩ and ‖s‖² of the spread values s; and of s with
     zeros at the switches.

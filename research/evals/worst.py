@@ -2,72 +2,83 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, ClassVar
 
 import numpy as np
 
 from research.data.split import Split
-from research.errors import UserError
+from research.evals.engine.answers import agree, score
 from research.evals.engine.predictor import Perturb, Predictor
+from research.evals.evaluator import Evaluator
 from research.evals.measurement import Measurement
-from research.tasks import metrics
+from research.tasks.classification import CLASSIFICATION
+from research.tasks.task import Outputs, Task
+
+Grid = dict[str, np.ndarray]  # by measure, (2m + 1, 2m + 1, N)
 
 
-def evaluate(
-    predict: Callable[..., Any],
-    split: Split,
-    *,
-    shifts: dict[str, Perturb],
-    max_shift: int = 3,
-    batch: int = 512,
-) -> Iterator[Measurement]:
+@dataclass(frozen=True)
+class Worst(Evaluator):
     """Tries every integer shift (dy, dx) in [−m, m]², (2m + 1)² passes.
 
-    Args:
-      predict: any `images → logits`.
-      split: (N, H, W, C) images and their labels.
+    Yields per border `worst_agreement` (the unshifted answer at every shift: the least
+    agreement); and where there are labels `worst_accuracy` (right at every shift) and
+    `accuracy`, the mean over all shifts. Beside the worst stand the means over examples
+    at each (dy, dx), `map` (2m + 1, 2m + 1).
+
+    Attributes:
       shifts: by border, `perturb(images, offsets)`: of `research.transforms.shifts`.
       max_shift: m, pixels.
       batch: examples a call.
-
-    Yields:
-      Per border `worst_accuracy` (right at every shift), `worst_agreement` (the
-      unshifted prediction at every shift) and `accuracy`, the mean over all shifts.
-      Beside the first two stand their means over examples at each (dy, dx), `map`
-      (2m + 1, 2m + 1).
-
-    Raises:
-      UserError: `max_shift` is negative.
+      task: of the answers.
     """
-    if max_shift < 0:
-        raise UserError(f"eval.worst.max_shift={max_shift}: takes 0 or more pixels")
-    predictor = Predictor.of(predict, batch=batch)
 
-    def measured() -> Iterator[Measurement]:
-        still = metrics.predictions(predictor.logits(split.images))
-        side = 2 * max_shift + 1
-        for border, shift in shifts.items():
-            predicted = np.empty((side, side, len(split)), np.int32)
-            for place in np.ndindex(side, side):
-                offset = np.array(place, np.int32) - max_shift
-                offsets = np.tile(offset, (len(split), 1))
-                logits = predictor.logits(split.images, shift, offsets)
-                predicted[place] = metrics.predictions(logits)
-            right, same = predicted == split.labels, predicted == still
-            params = {"border": border, "max_shift": max_shift}
-            measures = {
-                "worst_accuracy": (right.all((0, 1)), {"map": right.mean(-1)}),
-                "worst_agreement": (same.all((0, 1)), {"map": same.mean(-1)}),
-                "accuracy": (right.mean((0, 1)), {}),
-            }
-            for measure, (examples, arrays) in measures.items():
-                yield Measurement.of_examples(
-                    "worst",
-                    measure,
-                    examples.astype(np.float64),
-                    params=params,
-                    arrays=arrays,
-                )
+    name: ClassVar[str] = "worst"
+    shifts: Mapping[str, Perturb]
+    max_shift: int = 3
+    batch: int = 512
+    task: Task = CLASSIFICATION
 
-    return measured()
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.at_least(0, max_shift=self.max_shift)
+        self.at_least(1, batch=self.batch)
+
+    def __call__(
+        self, predict: Callable[..., Any], split: Split
+    ) -> Iterator[Measurement]:
+        """Yields the measurements of each border."""
+        predictor = Predictor.of(predict, batch=self.batch)
+        still = predictor.outputs(split.images)
+        for border, shift in self.shifts.items():
+            agreement, scores = self.grids(predictor, split, shift, still)
+            params = {"border": border, "max_shift": self.max_shift}
+            row = partial(Measurement.of_examples, "worst", params=params)
+            for measure, grid in (scores | agreement).items():
+                arrays = {"map": grid.mean(-1, dtype=np.float64)}
+                least = grid.min((0, 1)).astype(np.float64)
+                yield row(f"worst_{measure}", least, arrays=arrays)
+            for measure, grid in scores.items():
+                yield row(measure, grid.mean((0, 1), dtype=np.float64))
+
+    def grids(
+        self, predictor: Predictor, split: Split, shift: Perturb, still: Outputs
+    ) -> tuple[Grid, Grid]:
+        """Returns the agreement, and the scores, of every example at every shift."""
+        side = 2 * self.max_shift + 1
+        shape = (side, side, len(split))
+        agreement = {"agreement": np.empty(shape, np.float32)}
+        scores: Grid = {}
+        for place in np.ndindex(side, side):
+            offset = np.array(place, np.int32) - self.max_shift
+            offsets = np.tile(offset, (len(split), 1))
+            moved = predictor.outputs(split.images, shift, offsets)
+            answers = self.task.undo(moved, offsets)
+            agreement["agreement"][place] = agree(self.task, answers, still)
+            for measure, each in score(self.task, answers, split.arrays).items():
+                grid = scores.setdefault(measure, np.empty(shape, np.float32))
+                grid[place] = each
+        return agreement, scores

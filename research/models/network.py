@@ -9,7 +9,7 @@ chain.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from math import prod
 from typing import Protocol
 
@@ -70,13 +70,8 @@ class Network(nnx.Module):
     def __call__(self, images: Images) -> Logits:
         """Returns the logits; a decimation fuses into the convolution before it."""
         x = self.standardize(images)
-        steps = list(self.stages)
-        while steps:
-            stage = steps.pop(0)
-            if fuses(stage) and steps and isinstance(steps[0], Downsample):
-                x = steps.pop(0).after(stage, x)
-            else:
-                x = stage(x)
+        for stage, downsample in fuse(self.stages):
+            x = stage(x) if downsample is None else downsample.after(stage, x)
         return self.readout(x).astype(jnp.float32)
 
     def features(self, images: Images) -> Iterator[Map]:
@@ -137,6 +132,19 @@ def output_shape(
     return tuple(y.shape[1:])
 
 
-def fuses(stage: nnx.Module) -> bool:
-    """Whether a stage is a dense part: it can be evaluated at kept positions only."""
-    return isinstance(stage, Conv | ConvNormAct)
+def fuse(
+    stages: Iterable[nnx.Module],
+) -> Iterator[tuple[nnx.Module, Downsample | None]]:
+    """Yields each stage with the downsampler behind it that fuses into it, or None.
+
+    A dense stage can be evaluated at some positions only, and `Downsample.after` asks
+    it for no more than are kept.
+    """
+    waiting = list(stages)
+    while waiting:
+        stage = waiting.pop(0)
+        dense = isinstance(stage, Conv | ConvNormAct)
+        if dense and waiting and isinstance(waiting[0], Downsample):
+            yield stage, waiting.pop(0)
+        else:
+            yield stage, None

@@ -17,7 +17,7 @@ from research.files.atomic import write_json, write_text
 from research.jobs.following import lead_or_follow
 from research.jobs.lock import held
 from research.nn.layers import count_parameters
-from research.runs.measure import checked, measure
+from research.runs.measure import check_all, measure_all
 from research.runs.outcome import read_config, record
 from research.runs.provenance import describe, find_commit
 from research.runs.run import load
@@ -50,9 +50,9 @@ def evaluate_run(
         # Of the evaluation count its evaluators and its split; the rest is the run's.
         trained.eval, trained.split = cfg.eval, cfg.split
         evaluators, split = config.evals(trained), config.data(trained).split(cfg.split)
-        checked(evaluators, network, split, trained)
+        check_all(evaluators, network, split, trained)
         provenance["commit"] = find_commit()
-        measure(evaluators, network, split, folder, provenance, trained, own)
+        measure_all(evaluators, network, split, folder, provenance, trained, own)
         record(folder, trained)
 
 
@@ -101,11 +101,11 @@ def evaluate_new(
     started = time.monotonic()
     with lead_or_follow(folder, held):
         evaluators, split = config.evals(cfg), config.data(cfg).split(cfg.split)
-        checked(evaluators, predict, split, cfg)
+        check_all(evaluators, predict, split, cfg)
         provenance = describe(cfg, folder, choices=choices, command=command)
         write_text(folder / "config.yaml", OmegaConf.to_yaml(cfg, resolve=True))
         write_json(folder / "provenance.json", provenance)
-        measure(evaluators, predict, split, folder, provenance, cfg)
+        measure_all(evaluators, predict, split, folder, provenance, cfg)
         own = isinstance(predict, nnx.Module)
         done = {"parameters": count_parameters(predict)} if own else {}
         done["seconds"] = round(time.monotonic() - started, 2)

@@ -18,7 +18,7 @@ from research.data.stream import Stream
 from research.nn.layers import count_parameters
 from research.progress import bar
 from research.runs.journal import Journal, Progress
-from research.runs.measure import Evaluators, checked, measure
+from research.runs.measure import Evaluators, check_all, measure_all
 from research.tasks import task as tasks
 from research.tasks.task import Task
 from research.training.checkpoint import Checkpoints
@@ -72,7 +72,7 @@ class Experiment:
           UserError: an evaluator cannot measure, or the loss cannot train the network.
         """
         measured = self.measured
-        checked(self.evaluators, self.network, measured, self.cfg)
+        check_all(self.evaluators, self.network, measured, self.cfg)
         split = measured if isinstance(measured, Split) else self.data.split("test")
         tasks.check(self.task, self.network, split.arrays)
 
@@ -114,7 +114,9 @@ class Experiment:
         self, network: nnx.Module, folder: Path, provenance: Mapping[str, Any]
     ) -> None:
         """Runs the evaluators on the trained network; each leaves its rows."""
-        measure(self.evaluators, network, self.measured, folder, provenance, self.cfg)
+        measure_all(
+            self.evaluators, network, self.measured, folder, provenance, self.cfg
+        )
 
 
 def build(cfg: DictConfig) -> Experiment:

@@ -1,4 +1,4 @@
-"""Evaluators on a split: asked beforehand whether they can, then run and written."""
+"""Evaluators on a split: all are asked whether they can measure, then they do."""
 
 from __future__ import annotations
 
@@ -10,19 +10,20 @@ from omegaconf import DictConfig
 
 from research.data.split import Split
 from research.errors import UserError
+from research.evals.evaluator import Evaluator
 from research.progress import say
 from research.runs.rows import Row, named, write_measurements
 
-Evaluators = Mapping[str, Callable[..., Any]]  # by name
+Evaluators = Mapping[str, Evaluator]  # by name
 
 
-def checked(
+def check_all(
     evaluators: Evaluators,
     predict: Callable[..., Any],
     split: Any,
     cfg: DictConfig,
 ) -> None:
-    """Asks every evaluator whether it can measure, and measures nothing.
+    """Has every evaluator refuse what it cannot measure; nothing is measured.
 
     Args:
       evaluators: by name.
@@ -33,18 +34,20 @@ def checked(
     Raises:
       UserError: `split` is empty or streamed, or an evaluator refuses.
     """
-    for evaluate in evaluators.values():
-        if not len(split):
-            held_out = cfg.data.get("validation_examples", 0)
-            raise UserError(
-                f"split={cfg.split} has no examples with data.validation_examples="
-                f"{held_out}; give data.validation_examples=100, say, or split=test"
-            )
-        _ = split.images  # a stream has none, and says so
-        evaluate(predict, split)
+    if not evaluators:
+        return
+    if not len(split):
+        held_out = cfg.data.get("validation_examples", 0)
+        raise UserError(
+            f"split={cfg.split} has no examples with data.validation_examples="
+            f"{held_out}; give data.validation_examples=100, say, or split=test"
+        )
+    _ = split.images  # a stream has none, and says so
+    for evaluator in evaluators.values():
+        evaluator.check(predict, split)
 
 
-def measure(
+def measure_all(
     evaluators: Evaluators,
     predict: Callable[..., Any],
     split: Split,
@@ -65,9 +68,9 @@ def measure(
       own: the split whose rows have the plain names; None: this one.
     """
     shown = {}
-    for evaluator, evaluate in evaluators.items():
-        found = evaluate(predict, split)
-        files = named(evaluator, cfg.split, own or cfg.split)
+    for name, evaluator in evaluators.items():
+        files = named(name, cfg.split, own or cfg.split)
+        found = evaluator(predict, split)
         rows = write_measurements(folder, files, found, provenance, cfg.split)
         shown |= headline(rows)
     values = "  ".join(f"{name} {value:.2%}" for name, value in shown.items())

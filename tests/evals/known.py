@@ -32,6 +32,12 @@ def split(examples=23, shape=(8, 12, 1), seed=0):
     return Split.labelled(images.astype(np.uint8), labels.astype(np.int32))
 
 
+def measure(evaluator, predict, examples):
+    """What an evaluator yields, asked beforehand as a run asks it."""
+    evaluator.check(predict, examples)
+    return list(evaluator(predict, examples))
+
+
 def table(measurements):
     """Measurements by key."""
     return {one.key: one for one in measurements}

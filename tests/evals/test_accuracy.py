@@ -1,12 +1,9 @@
-from pathlib import Path
-
 import numpy as np
 import pytest
-from hydra.utils import instantiate
-from omegaconf import OmegaConf
 
+from research import config
 from research.data.split import Split
-from research.evals.accuracy import evaluate
+from research.evals.accuracy import Accuracy
 
 
 def test_accuracy_loss_and_what_is_kept():
@@ -17,7 +14,7 @@ def test_accuracy_loss_and_what_is_kept():
     def predict(batch):
         return logits[np.rint(batch[:, 0, 0, 0] * 255).astype(int)]
 
-    accuracy, loss = evaluate(predict, split, batch=2)
+    accuracy, loss = Accuracy(batch=2)(predict, split)
     assert (accuracy.protocol, accuracy.measure, accuracy.n) == (
         "accuracy",
         "accuracy",
@@ -31,8 +28,7 @@ def test_accuracy_loss_and_what_is_kept():
 
 @pytest.mark.parametrize("name", ["accuracy", "shift", "orbit"])
 def test_its_config_makes_an_evaluator(name):
-    path = Path(__file__).parents[2] / f"conf/eval/{name}.yaml"
-    evaluators = instantiate(OmegaConf.load(path))
+    evaluators = config.evals(config.compose(f"eval={name}"))
     assert list(evaluators) == [name]
     images = np.random.default_rng(0).integers(0, 256, (6, 5, 4, 1)).astype(np.uint8)
     split = Split.labelled(images, np.zeros(6, np.int32))

@@ -5,12 +5,16 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
+from known import measure
 
 from research import config
 from research.data.split import Split
 from research.downsample import Downsample
 from research.errors import UserError
-from research.evals import cost
+from research.evals.cost import Cost
+from research.evals.engine.modules import in_inference
+from research.evals.engine.operations import count_operations
+from research.evals.engine.receptive import windows
 from research.models.stages import Permute
 from research.nn.cpu import convolution
 from research.nn.layers import Conv
@@ -24,7 +28,7 @@ def build(shape, *overrides):
 
 def rows(network, shape):
     split = Split.labelled(np.zeros((1, *shape), np.uint8), np.zeros(1, np.int32))
-    return list(cost.evaluate(network, split))
+    return measure(Cost(), network, split)
 
 
 def values(measurements, measure):
@@ -89,8 +93,8 @@ def test_multiply_adds_are_counted_whoever_does_them(chollet, monkeypatch):
     monkeypatch.setattr(convolution, "WORTH", 0)
     with convolution.enabled(True):
         found = rows(build((28, 28, 1), "model=chollet"), (28, 28, 1))
-    for measure in ("multiply_adds", "xla_flops"):
-        assert total(found, measure) == total(chollet, measure)
+    for name in ("multiply_adds", "xla_flops"):
+        assert total(found, name) == total(chollet, name)
 
 
 def test_a_fused_decimation_counts_what_runs():
@@ -121,10 +125,10 @@ def test_receptive_field_of_downsamplers(preset, field):
 
 def test_axes_apart_and_large_windows():
     conv = Conv(1, 2, (3, 19), rngs=nnx.Rngs(0))
-    assert cost.windows(conv, (40, 40, 1)) == (3, 19)
+    assert windows(conv, (40, 40, 1)) == (3, 19)
     down = Downsample(2, (1, 3), rngs=nnx.Rngs(0))
-    assert cost.windows(down, (12, 12, 2)) == (1, 1)
-    assert cost.windows(Permute(0), (8, 8, 1))[0] == 1
+    assert windows(down, (12, 12, 2)) == (1, 1)
+    assert windows(Permute(0), (8, 8, 1))[0] == 1
 
 
 def test_counts_inside_loops_branches_and_transformations():
@@ -135,7 +139,7 @@ def test_counts_inside_loops_branches_and_transformations():
         x = jax.lax.cond(x.sum() > 0, lambda y: y @ weights, lambda y: y, x)
         return jax.jit(jax.checkpoint(lambda y: y @ weights))(x)
 
-    assert cost.cost_of(looped, (4, 5, 1)).multiply_adds == (3 + 1 + 1) * 4 * 5 * 5
+    assert count_operations(looped, (4, 5, 1)).multiply_adds == (3 + 1 + 1) * 4 * 5 * 5
     grouped = lambda x: jax.lax.conv_general_dilated(  # noqa: E731
         x,
         jnp.ones((3, 3, 1, 6)),
@@ -144,13 +148,13 @@ def test_counts_inside_loops_branches_and_transformations():
         dimension_numbers=("NHWC", "HWIO", "NHWC"),
         feature_group_count=6,
     )
-    assert cost.cost_of(grouped, (4, 5, 6)).multiply_adds == 4 * 5 * 6 * 9
+    assert count_operations(grouped, (4, 5, 6)).multiply_adds == 4 * 5 * 6 * 9
 
 
 def test_leaves_the_network_as_it_is_and_knows_ours_alone():
     network = build((16, 16, 1), "model=allconv_strided", "model.widths=[2,2]")
     assert not network.stages[0].deterministic
-    assert cost.in_evaluation(network).stages[0].deterministic
+    assert in_inference(network).stages[0].deterministic
     assert not network.stages[0].deterministic
     with pytest.raises(UserError, match="eval=cost"):
         rows(lambda images: images, (16, 16, 1))

@@ -3,13 +3,13 @@
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from known import PLACE, ink, pixel, split, sure, table
+from known import PLACE, ink, measure, pixel, split, sure, table
 from PIL import Image
 
 from research.data.split import Split
 from research.errors import UserError
-from research.evals import embed
-from research.evals.embed import Embed, draw_paths, draw_places
+from research.evals.embed import Embed, draw_paths
+from research.evals.engine.canvas import Canvas, draw_places
 
 SPLIT = split(examples=40, shape=(12, 16, 1))
 BRIGHT = Split.labelled(np.full((40, 12, 16, 1), 204, np.uint8), np.ones(40, np.int32))
@@ -18,7 +18,7 @@ BRIGHT = Split.labelled(np.full((40, 12, 16, 1), 204, np.uint8), np.ones(40, np.
 def test_canvas_is_pillows_resize_in_its_place():
     images = np.random.default_rng(0).random((3, 12, 16, 2), np.float32)
     places = np.array([(0, 0), (6, 8), (2, 5)])
-    ours = Embed(6, 8, (0.25, 0.5))(jnp.asarray(images), jnp.asarray(places))
+    ours = Canvas(6, 8, (0.25, 0.5))(jnp.asarray(images), jnp.asarray(places))
     for image, (y, x), canvas in zip(images, places, ours, strict=True):
         expected = np.tile(np.float32([0.25, 0.5]), (12, 16, 1))
         for channel in range(2):
@@ -29,7 +29,7 @@ def test_canvas_is_pillows_resize_in_its_place():
 
 
 def test_path_of_a_bright_box_past_a_pixel():
-    rows = table(embed.evaluate(pixel, BRIGHT, size=0.5, steps=3, batch=16))
+    rows = table(measure(Embed(size=0.5, steps=3, batch=16), pixel, BRIGHT))
     places, step = draw_paths(0, 40, (6, 8))
     seen = []
     for taken in range(4):
@@ -52,11 +52,11 @@ def test_path_of_a_bright_box_past_a_pixel():
 
 
 def test_ink_is_never_jagged():
-    rows = table(embed.evaluate(ink, SPLIT, size=0.5, steps=1, background=0.6))
+    rows = table(Embed(size=0.5, steps=1, background=0.6)(ink, SPLIT))
     name = "embed,size=0.5,steps=1"
     assert rows[f"{name}/jaggedness"].value == rows[f"{name}/flip"].value == 0
     assert rows[f"{name}/mac"].value == pytest.approx(0, abs=1e-6)
-    longer = table(embed.evaluate(ink, SPLIT, size=0.5, steps=3, background=0.6))
+    longer = table(Embed(size=0.5, steps=3, background=0.6)(ink, SPLIT))
     jagged = longer["embed,size=0.5,steps=3/jaggedness"]
     assert (jagged.low, jagged.high) == (
         0,
@@ -89,4 +89,4 @@ def test_paths_stay_on_the_canvas_and_places_are_uniform():
 )
 def test_what_does_not_fit_is_named(settings, key):
     with pytest.raises(UserError, match=key):
-        embed.evaluate(pixel, SPLIT, **settings)
+        Embed(**settings).check(pixel, SPLIT)

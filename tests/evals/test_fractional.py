@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from known import PLACE, ink, pixel, split, sure, table
+from known import PLACE, ink, measure, pixel, split, sure, table
 
 from research.data.split import Split
 from research.errors import UserError
-from research.evals import fractional
+from research.evals.fractional import Fractional, draw_fractions
 
 SPLIT = split(shape=(8, 7, 1))  # an even and an odd size
 
@@ -30,10 +30,9 @@ def shifted(image, u, steps):
 
 @pytest.mark.parametrize("u", [2, 3])
 def test_pixel(u):
-    rows = table(
-        fractional.evaluate(pixel, SPLIT, upsampling=[u], max_shift=2, batch=8)
-    )
-    offsets = fractional.draw_fractions(0, len(SPLIT), u, 2)
+    evaluator = Fractional(upsampling=[u], max_shift=2, batch=8)
+    rows = table(measure(evaluator, pixel, SPLIT))
+    offsets = draw_fractions(0, len(SPLIT), u, 2)
     steps = np.rint(offsets * u).astype(int)
     images = SPLIT.images[..., 0] / 255
     values = np.array(
@@ -58,21 +57,21 @@ def test_ink_is_kept():
     lopsided = Split.labelled(
         SPLIT.images // 2 + 20, SPLIT.labels
     )  # none at the threshold
-    for row in fractional.evaluate(ink, lopsided, upsampling=[4]):
+    for row in Fractional(upsampling=[4])(ink, lopsided):
         if row.measure == "agreement":
             assert row.value == 1
 
 
 def test_draws_reach_every_fraction_and_are_whole_at_1():
-    offsets = fractional.draw_fractions(3, 4000, 2, 1)
+    offsets = draw_fractions(3, 4000, 2, 1)
     steps, times = np.unique(2 * offsets, axis=0, return_counts=True)
     assert len(steps) == 25 and abs(times - 160).max() < 5 * np.sqrt(160)
-    whole = fractional.draw_fractions(3, 100, 1, 2)
+    whole = draw_fractions(3, 100, 1, 2)
     assert (whole == np.rint(whole)).all()
-    np.testing.assert_array_equal(whole[:10], fractional.draw_fractions(3, 10, 1, 2))
+    np.testing.assert_array_equal(whole[:10], draw_fractions(3, 10, 1, 2))
 
 
 @pytest.mark.parametrize("u", [0, 5])
 def test_other_fractions_are_refused(u):
     with pytest.raises(UserError, match=r"eval\.fractional\.upsampling"):
-        fractional.evaluate(pixel, SPLIT, upsampling=[u])
+        Fractional(upsampling=[u])

@@ -2,17 +2,18 @@
 
 import numpy as np
 import pytest
-from known import PLACE, ink, pixel, split, sure, table
+from known import PLACE, ink, measure, pixel, split, sure, table
 
+from research.data.split import Split
 from research.errors import UserError
-from research.evals import fragile
+from research.evals.fragile import Fragile
 
 SPLIT = split()
 AROUND = [(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1) if (y, x) != (0, 0)]
 
 
 def test_pixel():
-    rows = table(fragile.evaluate(pixel, SPLIT, keep=5, batch=8))
+    rows = table(measure(Fragile(keep=5, batch=8), pixel, SPLIT))
     seen = SPLIT.images[..., 0] > 127
     here = seen[:, *PLACE]
     around = np.stack([seen[:, PLACE[0] - y, PLACE[1] - x] for y, x in AROUND], 1)
@@ -44,10 +45,10 @@ def test_those_that_lose_most_come_first():
         return np.stack([0 * value, np.log(value + 1e-3) - np.log(1.001 - value)], -1)
 
     rng = np.random.default_rng(0)
-    grey = SPLIT.__class__(
+    grey = Split.labelled(
         rng.integers(0, 256, SPLIT.images.shape, np.uint8), SPLIT.labels
     )
-    found = table(fragile.evaluate(dim, grey, keep=8))["fragile/agreement"].arrays
+    found = table(Fragile(keep=8)(dim, grey))["fragile/agreement"].arrays
     still = np.where(found["unshifted"] == 1, 1, -1)
     moved = [
         np.roll(image, d, (0, 1))[*PLACE, 0]
@@ -59,11 +60,11 @@ def test_those_that_lose_most_come_first():
 
 
 def test_ink_is_not_fragile():
-    rows = table(fragile.evaluate(ink, SPLIT))
+    rows = table(Fragile()(ink, SPLIT))
     assert rows["fragile/agreement"].value == 1
     assert rows["fragile/agreement"].arrays["images"].shape == (0, 8, 12, 1)
 
 
 def test_no_examples():
     with pytest.raises(UserError, match=r"eval\.fragile\.examples=0"):
-        fragile.evaluate(ink, SPLIT, examples=0)
+        Fragile(examples=0)

@@ -4,12 +4,11 @@ import jax.numpy as jnp
 import networks
 import numpy as np
 import pytest
-from known import ink, split, table
+from known import ink, measure, split
 
 from research.data.split import Split
 from research.errors import UserError
-from research.evals import layers
-from research.evals.layers import best_roll, deviation
+from research.evals.layers import Layers, best_roll, deviation
 
 rng = np.random.default_rng(0)
 SPLIT = Split.labelled(
@@ -18,7 +17,7 @@ SPLIT = Split.labelled(
 
 
 def measured(network, shifts):
-    rows = layers.evaluate(network, SPLIT, shifts=shifts, batch=4)
+    rows = measure(Layers(shifts=shifts, batch=4), network, SPLIT)
     return {
         (row.params["index"], tuple(row.params["shift"]), row.measure): row
         for row in rows
@@ -85,4 +84,4 @@ def test_best_roll_finds_the_roll():
 
 def test_a_foreign_classifier_has_no_layers():
     with pytest.raises(UserError, match=r"eval=layers .* function"):
-        table(layers.evaluate(ink, split()))
+        Layers().check(ink, split())

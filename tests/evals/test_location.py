@@ -5,13 +5,15 @@ import networks
 import numpy as np
 import pytest
 from flax import nnx
+from known import measure
 from sklearn.linear_model import Ridge
 from sklearn.metrics import r2_score
 
 from research.data.split import Split
 from research.errors import UserError
-from research.evals import location
-from research.evals.location import PENALTIES, read_out, ridge, untrained
+from research.evals.engine.ridge import PENALTIES, fit_ridge
+from research.evals.engine.untrained import reinitialize
+from research.evals.location import Location, read_out
 from research.nn.layers import BatchNorm, ConvNormAct
 
 rng = np.random.default_rng(0)
@@ -22,7 +24,7 @@ def test_ridge_is_scikit_learns_at_the_best_penalty():
     y = x @ rng.normal(size=(12, 2)) + 4 * rng.normal(size=(120, 2))
     x[:, 3] = 2  # a feature that never changes
     y = y.astype(np.float32)
-    fit = ridge(x[:60], x[60:90], x[90:], y[:60], y[60:90])
+    fit = fit_ridge(x[:60], x[60:90], x[90:], y[:60], y[60:90])
     deviation = x[:60].std(0)
     scaled = (x - x[:60].mean(0)) / np.where(deviation > 0, deviation, 1)
     models = [Ridge(60 * float(p)).fit(scaled[:60], y[:60]) for p in PENALTIES]
@@ -47,8 +49,8 @@ def test_stages_that_keep_and_forget():
     stages = [networks.Keep(), networks.Brighter(), networks.Forget()]
     rows = {
         (row.params["objects"], row.params["weights"], row.params["index"]): row.value
-        for row in location.evaluate(
-            networks.of(stages), boxes, size=0.3, examples=400, features=200
+        for row in measure(
+            Location(size=0.3, examples=400, features=200), networks.of(stages), boxes
         )
         if row.measure == "r2"
     }
@@ -73,7 +75,7 @@ def test_an_untrained_network_is_drawn_anew_and_the_trained_one_stays():
     norm.var[...] = norm.var[...] * 5
     second.bias[...] = jnp.ones(64)
     kernel = np.array(second.kernel[...])
-    fresh = untrained(network, seed=0)
+    fresh = reinitialize(network, seed=0)
     assert (fresh.stages[0].norm.scale[...] == 1).all()
     assert (fresh.stages[0].norm.var[...] == 1).all()
     assert (fresh.stages[0].norm.mean[...] == 0).all()
@@ -83,7 +85,7 @@ def test_an_untrained_network_is_drawn_anew_and_the_trained_one_stays():
     assert abs(np.corrcoef(drawn.ravel(), kernel.ravel())[0, 1]) < 0.05
     np.testing.assert_array_equal(second.kernel[...], kernel)
     assert (norm.scale[...] == 3).all() and (second.bias[...] == 1).all()
-    again = untrained(network, seed=0).stages[1].conv.kernel[...]
+    again = reinitialize(network, seed=0).stages[1].conv.kernel[...]
     np.testing.assert_array_equal(again, drawn)
 
 
@@ -92,11 +94,13 @@ def test_an_untrained_network_is_drawn_anew_and_the_trained_one_stays():
     [
         ({"objects": [3]}, "objects"),
         ({"examples": 8}, "examples"),
+        ({"split": 12}, "examples"),
         ({"size": 1.0}, "size"),
     ],
 )
 def test_what_cannot_be_done_is_named(settings, key):
-    images = np.zeros((40, 8, 12, 1), np.uint8)
-    split = Split.labelled(images, np.zeros(40, np.int32))
+    count = settings.pop("split", 40)
+    images = np.zeros((count, 8, 12, 1), np.uint8)
+    split = Split.labelled(images, np.zeros(count, np.int32))
     with pytest.raises(UserError, match=rf"eval\.location\.{key}="):
-        location.evaluate(networks.of([networks.Keep()]), split, **settings)
+        Location(**settings).check(networks.of([networks.Keep()]), split)

@@ -14,10 +14,11 @@ from research.downsample.lowpass import Binomial
 from research.downsample.reduce import Convolution, Max
 from research.downsample.sample import Energy
 from research.errors import UserError
-from research.evals.engine.chain import tried
-from research.evals.engine.closed_form import Orbit
+from research.evals.engine.chain import try_commuting
+from research.evals.engine.closed_form import ClosedForm
+from research.evals.engine.orbits import brute_force
 from research.evals.engine.predictor import Predictor
-from research.evals.orbit import brute_logits, evaluate, orbit_logits
+from research.evals.orbit import Orbit, orbit_logits
 from research.models.convnet import chollet
 from research.models.network import Network
 from research.models.readout import Head, flatten, mean
@@ -143,7 +144,7 @@ def test_equals_the_loop_over_all_shifts(name):
     shape, downsample, head, padding, period, shared = CASES[name]
     net = network(shape, downsample, head, padding)
     images = smooth(3, shape)  # one device gets a filled row
-    orbit = Orbit(net, images)
+    orbit = ClosedForm(net, images)
     logits = orbit.logits(images)
     assert orbit.period == period
     assert orbit.shared == shared
@@ -168,7 +169,7 @@ def test_small_memory_changes_nothing(name):
     shape, downsample, head, padding, _, _ = CASES[name]
     net = network(shape, downsample, head, padding)
     images = smooth(2, shape)
-    orbit = Orbit(net, images)
+    orbit = ClosedForm(net, images)
     want = orbit.logits(images)
     rolls = [orbit.room(index, 2) for index in range(len(orbit.steps))]
     assert min(rolls) > 100
@@ -179,7 +180,7 @@ def test_small_memory_changes_nothing(name):
 
 def test_chunks_keep_to_the_memory():
     net = network((8, 12), max_round, FLAT)
-    orbit = Orbit(net, smooth(2, (8, 12)), memory=1)
+    orbit = ClosedForm(net, smooth(2, (8, 12)), memory=1)
     maps = 10_000
     # Before the first pooling: rolls of (8, 12, 3), then (4, 6, 3) and (4, 6, 4) maps.
     values = 8 * 12 * 3 + 4 * 6 * 3
@@ -190,7 +191,7 @@ def test_chunks_keep_to_the_memory():
 def test_brute_force_is_the_loop():
     net = network((5, 6), partial(keep), padding="zero")
     images = smooth(3, (5, 6))
-    got = brute_logits(Predictor(net, batch=8), images)
+    got = brute_force(Predictor(net, batch=8), images)
     np.testing.assert_allclose(got, looped(net, images), atol=1e-5)
 
 
@@ -209,7 +210,7 @@ def test_measures_are_those_of_the_loop(split):
     net = network((8, 12), max_round, seed=1)
     logits = looped(net, split.images.astype(np.float32) / 255)
     tops = logits.argmax(-1)
-    got = by_measure(list(evaluate(net, split, block=2)))
+    got = by_measure(list(Orbit(block=2)(net, split)))
     assert got["agreement"].method == "closed form, period 4×4"
     same = tops == tops[:, :1, :1]
     right = tops == split.labels[:, None, None]
@@ -238,9 +239,9 @@ def test_brute_force_and_foreign_classifiers_measure_the_same(split):
     def foreign(batch):
         return nnx.merge(graph, state)(jnp.asarray(batch))
 
-    closed = by_measure(list(evaluate(net, split, examples=4, block=2)))
-    brute = by_measure(list(evaluate(net, split, examples=4, method="brute")))
-    other = by_measure(list(evaluate(foreign, split, examples=4)))
+    closed = by_measure(list(Orbit(examples=4, block=2)(net, split)))
+    brute = by_measure(list(Orbit(examples=4, method="brute")(net, split)))
+    other = by_measure(list(Orbit(examples=4)(foreign, split)))
     assert brute["agreement"].method == other["agreement"].method == "brute force"
     assert closed.keys() - brute.keys() == {"closed_form_error"}
     for measure in brute:
@@ -258,13 +259,13 @@ def test_dropout_is_nothing_that_shifts_could_share(split):
     border = ConvNormAct(1, 2, padding="zero", rngs=rngs)
     head = partial(GAP, classes=4)
     loop = Network((8, 12, 1), [Dropout(0.5, rngs=rngs), border], head, rngs=rngs)
-    assert not list(evaluate(loop, split, method="closed"))
-    assert Orbit(plain, split.images).shared
+    assert not list(Orbit(method="closed")(loop, split))
+    assert ClosedForm(plain, split.images).shared
 
 
 def test_an_invariant_network_has_one_prediction_give_or_take(split):
     net = Network((8, 12, 1), [], partial(GAP, classes=3), rngs=nnx.Rngs(0))
-    one = by_measure(list(evaluate(net, split)))["distinct"]
+    one = by_measure(list(Orbit()(net, split)))["distinct"]
     assert (one.value, one.low) == (1, 1)
     assert one.high == pytest.approx(1 + 2 * (1 - 0.025 ** (1 / 5)))  # of 3 classes
 
@@ -278,7 +279,7 @@ def test_ties_are_counted():
     images[0] = smooth(1, (8, 8)) * 255
     images[1, 2, 3] = images[1, 5, 4] = 255  # two dots, on two phases
     images[2, 2, 3] = images[2, 4, 5] = 255  # two dots, on one phase
-    got = by_measure(list(evaluate(net, Split.labelled(images, np.zeros(3, np.int32)))))
+    got = by_measure(list(Orbit()(net, Split.labelled(images, np.zeros(3, np.int32)))))
     assert got["ties"].arrays["examples"].tolist() == [0, 1, 0]
     unit = (images[0, ..., 0] / np.float32(255)) ** 2
     *_, second, first = sorted(unit[p::2, q::2].sum() for p in (0, 1) for q in (0, 1))
@@ -286,15 +287,9 @@ def test_ties_are_counted():
     np.testing.assert_allclose(margins[0], (first - second) / first, rtol=1e-3)
 
 
-def test_an_unknown_method_and_no_examples_are_refused(split):
-    with pytest.raises(
-        UserError, match=r"eval.orbit.method=fast: there are auto, brute"
-    ):
-        next(evaluate(str, split, method="fast"))
-    with pytest.raises(
-        UserError, match=r"eval.orbit.examples=0: takes at least 1, or null"
-    ):
-        evaluate(str, split, examples=0)
+def test_an_unknown_method_is_refused():
+    with pytest.raises(UserError, match=r"eval.orbit.method=fast: takes auto or brute"):
+        Orbit(method="fast")
 
 
 def test_a_map_that_the_stride_does_not_divide_never_commutes():
@@ -302,5 +297,5 @@ def test_a_map_that_the_stride_does_not_divide_never_commutes():
     def zeros(x, offsets):
         return jnp.zeros((len(x) * len(offsets), 2, 4, 1))
 
-    _, commuting = tried(zeros, jnp.ones((2, 5, 8, 1)), (2, 2))
+    _, commuting = try_commuting(zeros, jnp.ones((2, 5, 8, 1)), (2, 2))
     assert commuting == (False, True)

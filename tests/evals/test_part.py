@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from known import PLACE, ink, pixel, split, sure, table
+from known import PLACE, ink, measure, pixel, split, sure, table
 
 from research.errors import UserError
-from research.evals import part
+from research.evals.part import Part
 
 SPLIT = split()
 
@@ -17,7 +17,7 @@ def pairs(examples):
 
 
 def test_pixel():
-    rows = table(part.evaluate(pixel, SPLIT, pairs=pairs, examples=20, batch=8))
+    rows = table(measure(Part(pairs, examples=20, batch=8), pixel, SPLIT))
     seen = [images[:, PLACE[0], PLACE[1], 0] > 0 for images in pairs(20)[:2]]
     labels = SPLIT.labels[:20]
     for jumbled, tops in zip((False, True), seen, strict=True):
@@ -33,7 +33,7 @@ def test_pixel():
 
 
 def test_a_bag_of_pixels_cannot_tell():
-    rows = table(part.evaluate(ink, SPLIT, pairs=pairs, examples=23))
+    rows = table(Part(pairs, examples=23)(ink, SPLIT))
     assert rows["part/agreement"].value == 1
     accuracies = [rows[f"part,jumbled={j}/accuracy"].value for j in (False, True)]
     assert accuracies[0] == accuracies[1]
@@ -42,4 +42,4 @@ def test_a_bag_of_pixels_cannot_tell():
 @pytest.mark.parametrize("other", [{"shape": (8, 8, 1)}, {"seed": 1}])
 def test_images_of_another_split_are_refused(other):
     with pytest.raises(UserError, match="data=faces split=test"):
-        part.evaluate(ink, split(**other), pairs=pairs, examples=3)
+        Part(pairs, examples=3).check(ink, split(**other))

@@ -4,7 +4,7 @@ import pytest
 from flax import nnx
 
 from research.errors import UserError
-from research.evals.engine import predictor
+from research.evals.engine import modules
 from research.evals.engine.predictor import Predictor
 from research.nn.layers import BatchNorm
 from research.transforms.shifts import circular
@@ -80,10 +80,10 @@ def test_the_module_stays_in_training_mode_and_keeps_its_statistics(net, images)
 
 def test_networks_of_one_structure_share_a_compilation(net, images):
     Predictor(net, batch=8).logits(images)
-    compiled = predictor.forward._cache_size()
+    compiled = modules.apply._cache_size()
     other = Net(1)
     got = Predictor(other, batch=8).logits(images)
-    assert predictor.forward._cache_size() == compiled
+    assert modules.apply._cache_size() == compiled
     np.testing.assert_allclose(got, by_hand(other, images), atol=1e-5)
 
 

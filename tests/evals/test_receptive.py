@@ -5,11 +5,17 @@ import jax.numpy as jnp
 import networks
 import numpy as np
 import pytest
+from known import measure
 
 from research.data.split import Split
-from research.evals import receptive
 from research.evals.engine.inside import Inside
-from research.evals.receptive import extent, fields, fitted, size
+from research.evals.receptive import (
+    Receptive,
+    extent,
+    fields,
+    fit_gaussian,
+    size,
+)
 
 rng = np.random.default_rng(0)
 SPLIT = Split.labelled(
@@ -18,7 +24,7 @@ SPLIT = Split.labelled(
 
 
 def rows_of(network, split=SPLIT):
-    rows = receptive.evaluate(network, split, examples=6)
+    rows = measure(Receptive(examples=6), network, split)
     return {(row.params["index"], row.measure): row for row in rows}
 
 
@@ -56,7 +62,7 @@ def test_fields_are_the_gradient_of_the_centre():
 def test_a_gaussian_is_recovered_off_centre_and_lopsided():
     y, x = np.mgrid[:24, :32]
     field = 7 * np.exp(-((y - 10) ** 2) / (2 * 2.5**2) - (x - 18) ** 2 / (2 * 4.0**2))
-    found = fitted(field)
+    found = fit_gaussian(field)
     assert found.sigma_y == pytest.approx(2.5, rel=1e-3)
     assert found.sigma_x == pytest.approx(4, rel=1e-3)
     assert found.fit == pytest.approx(1, abs=1e-6)
@@ -68,11 +74,11 @@ def test_a_gaussian_is_recovered_off_centre_and_lopsided():
 def test_degenerate_fields():
     empty = np.zeros((8, 8))
     assert size(empty) == extent(empty) == 0
-    assert np.isnan(fitted(empty)).all()
+    assert np.isnan(fit_gaussian(empty)).all()
     point = empty.copy()
     point[4, 4] = 2.0
     assert size(point) == extent(point) == 1
-    assert fitted(point).sigma_y < 0.6
+    assert fit_gaussian(point).sigma_y < 0.6
     corners = empty.copy()
     corners[0, 1] = corners[3, 6] = 1
     assert extent(corners) == pytest.approx(np.sqrt(4 * 6))

@@ -4,10 +4,10 @@ import jax.numpy as jnp
 import networks
 import numpy as np
 import pytest
-from known import PLACE, ink, pixel, split, table
+from known import PLACE, ink, measure, pixel, split, table
 
 from research.errors import UserError
-from research.evals import scramble
+from research.evals.scramble import Scramble
 from research.models.readout import flatten, mean
 from research.transforms.scrambles import draw_orders, draw_seeds
 
@@ -20,9 +20,8 @@ def orders(blocks, places):
 
 
 def test_patches_and_pixels_of_a_classifier_of_one_pixel():
-    rows = table(
-        scramble.evaluate(pixel, SPLIT, grids=[4, 5], blocks=[[4, 6]], batch=8)
-    )
+    evaluator = Scramble(grids=[4, 5], blocks=[[4, 6]], batch=8)
+    rows = table(measure(evaluator, pixel, SPLIT))
     images = SPLIT.images[..., 0] > 127
     before = images[:, PLACE[0], PLACE[1]]
     # grid 4: patches of 2×3; pixel (3, 4) lies in patch (1, 1) at (1, 1)
@@ -51,14 +50,14 @@ def check(rows, name, after, before):
 
 
 def test_ink_does_not_mind():
-    for row in scramble.evaluate(ink, SPLIT, grids=[2, 4], blocks=[4]):
+    for row in Scramble(grids=[2, 4], blocks=[4])(ink, SPLIT):
         assert row.measure == "accuracy" or row.value == 1
 
 
 @pytest.mark.parametrize("pool", [mean, flatten])
 def test_stages(pool):
     network = networks.pooling(pool)
-    rows = table(scramble.evaluate(network, SPLIT, grids=[], blocks=[], sizes=[2]))
+    rows = table(Scramble(grids=[], blocks=[], sizes=[2])(network, SPLIT))
     stages = [row for row in rows.values() if row.protocol == "stage"]
     assert [row.params["pixels"] for row in stages] == 6 * [[4, 4]]
     assert all(row.params["moved"] == 1 for row in stages)
@@ -87,7 +86,7 @@ def test_stages(pool):
 
 def test_positions_that_fill_no_block_stay():
     network = networks.pooling(flatten, "valid")
-    rows = scramble.evaluate(network, SPLIT, grids=[], blocks=[], sizes=[2])
+    rows = Scramble(grids=[], blocks=[], sizes=[2])(network, SPLIT)
     moved = [row.params["moved"] for row in rows if row.protocol == "stage"]
     # maps of 6×10, 3×5; 1×3 holds no two blocks of 2×2
     assert moved == [2 * 16 / 60] * 2 + [2 * 4 / 15] * 2
@@ -95,4 +94,4 @@ def test_positions_that_fill_no_block_stay():
 
 def test_nothing_that_divides_is_named():
     with pytest.raises(UserError, match=r"eval\.scramble\.grids=\[5, 7\].*8×12"):
-        scramble.evaluate(ink, SPLIT, grids=[5, 7])
+        Scramble(grids=[5, 7]).check(ink, SPLIT)

@@ -5,7 +5,7 @@ import pytest
 
 from research.data.split import Split
 from research.errors import UserError
-from research.evals.shift import evaluate
+from research.evals.shift import Shift
 
 SIDE, COUNT, BATCH = 9, 30, 8
 
@@ -34,7 +34,7 @@ def found(measured, protocol, measure, **params):
 
 
 def test_circular_compares_two_independent_shifts(split):
-    measured = [m for m in evaluate(row, split, distances=0, batch=BATCH)]
+    measured = list(Shift(distances=0, batch=BATCH)(row, split))
     one = found(measured, "circular", "agreement")
     first, second = np.moveaxis(one.arrays["offsets"], 1, 0)
     assert one.params == {"max_shift": 3}
@@ -57,7 +57,7 @@ def test_circular_compares_two_independent_shifts(split):
 
 @pytest.mark.parametrize("protocol", ["zero", "crop"])
 def test_dots_may_leave_the_image(protocol, split):
-    measured = list(evaluate(row, split, distances=0, batch=BATCH))
+    measured = list(Shift(distances=0, batch=BATCH)(row, split))
     one = found(measured, protocol, "agreement")
     offsets = one.arrays["offsets"]
     moves = offsets if protocol == "zero" else 3 - offsets  # r = 7: ⌊r/2⌋ − o
@@ -78,7 +78,7 @@ def test_distances_are_exact_and_end_at_half_the_image(split):
     def place(batch):
         return batch.reshape(len(batch), -1)
 
-    measured = list(evaluate(place, split, distances=9, batch=BATCH))
+    measured = list(Shift(distances=9, batch=BATCH)(place, split))
     for protocol in ("circular", "zero"):
         rows = [
             m for m in measured if m.protocol == protocol and "distance" in m.params
@@ -92,7 +92,7 @@ def test_distances_are_exact_and_end_at_half_the_image(split):
 
 def test_shifts_depend_on_the_seed_alone(split):
     def numbers(predict, batch, seed=0):
-        measured = evaluate(predict, split, distances=1, batch=batch, seed=seed)
+        measured = Shift(distances=1, batch=batch, seed=seed)(predict, split)
         return [m.arrays["offsets"] for m in measured if "offsets" in m.arrays]
 
     ours, theirs = numbers(row, 8), numbers(lambda x: row(x) + 1, 16)
@@ -108,7 +108,7 @@ def test_shifts_depend_on_the_seed_alone(split):
 def test_published_loops_draw_once_a_batch(compat, low, high, views, split):
     many = Split.labelled(np.repeat(split.images, 16, 0), np.repeat(split.labels, 16))
     settings = {"max_shift": 2, "pad": 4, "distances": 0, "batch": BATCH}
-    measured = list(evaluate(row, many, compat=compat, **settings))
+    measured = list(Shift(compat=compat, **settings)(row, many))
     one = found(measured, compat, "agreement")
     offsets = one.arrays["offsets"]
     assert one.params["batch"] == BATCH
@@ -130,4 +130,4 @@ def test_published_loops_draw_once_a_batch(compat, low, high, views, split):
 def test_shifts_that_make_no_sense_are_refused(bad, split):
     [(key, value)] = bad.items()
     with pytest.raises(UserError, match=f"eval.shift.{key}={value}"):
-        evaluate(row, split, **bad)
+        Shift(**bad).check(row, split)

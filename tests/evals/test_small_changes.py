@@ -1,11 +1,10 @@
 """Small changes: rows against NumPy on classifiers whose answers are known."""
 
 import numpy as np
-from known import PLACE, ink, pixel, split, sure, table
+from known import PLACE, ink, measure, pixel, split, sure, table
 
 from research.data.split import Split
-from research.evals import changes
-from research.evals.changes import Change
+from research.evals.changes import Change, Changes
 from research.transforms.distortions import brighten, rotate
 
 SPLIT = split()
@@ -15,7 +14,7 @@ def test_brightness_of_one_pixel():
     images = (SPLIT.images * np.linspace(0.2, 1, len(SPLIT))[:, None, None, None]) + 0.5
     grey = Split.labelled(images.astype(np.uint8), SPLIT.labels)
     kinds = {"brightness": Change(brighten, [0.0, 0.3, 1.0])}
-    rows = table(changes.evaluate(pixel, grey, changes=kinds, batch=8))
+    rows = table(measure(Changes(kinds, batch=8), pixel, grey))
     before = grey.images[:, PLACE[0], PLACE[1], 0] / 255
     top = before > 0.5
     worst = top == SPLIT.labels
@@ -41,9 +40,9 @@ def test_brightness_of_one_pixel():
 
 def test_a_half_turn_keeps_the_ink_and_moves_the_pixel():
     kinds = {"rotation": Change(rotate, [180.0])}
-    rows = table(changes.evaluate(ink, SPLIT, changes=kinds))
+    rows = table(Changes(kinds)(ink, SPLIT))
     assert rows["rotation,amount=180.0/agreement"].value == 1
-    rows = table(changes.evaluate(pixel, SPLIT, changes=kinds))
+    rows = table(Changes(kinds)(pixel, SPLIT))
     turned = SPLIT.images[:, ::-1, ::-1]
     same = (turned == SPLIT.images)[:, PLACE[0], PLACE[1], 0]
     found = rows["rotation,amount=180.0/agreement"].arrays["examples"]

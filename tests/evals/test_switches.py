@@ -7,12 +7,11 @@ import networks
 import numpy as np
 import pytest
 from flax import nnx
-from known import split
+from known import measure, split
 
 from research.downsample import Downsample
 from research.downsample.reduce import Average, Max
-from research.evals import switches
-from research.evals.switches import unpooled
+from research.evals.switches import Switches, unpooled
 
 MAP = np.random.default_rng(0).random((2, 6, 8, 3), np.float32) - 0.3
 
@@ -54,7 +53,7 @@ def test_errors():
     data = split(examples=9)
     rows = {
         (row.params["switches"], row.params["elsewhere"], row.measure): row
-        for row in switches.evaluate(network, data, batch=4)
+        for row in measure(Switches(batch=4), network, data)
     }
     assert len(rows) == 6
     assert {row.params["index"] for row in rows.values()} == {1}
@@ -85,4 +84,4 @@ def test_errors():
 
 def test_other_poolings_have_no_switches():
     stage = Downsample(1, 2, Average, rngs=nnx.Rngs(0))
-    assert not list(switches.evaluate(networks.of([stage]), split()))
+    assert not measure(Switches(), networks.of([stage]), split())

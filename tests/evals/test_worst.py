@@ -2,10 +2,9 @@
 
 import numpy as np
 import pytest
-from known import PLACE, ink, pixel, split, table
+from known import PLACE, ink, measure, pixel, split, table
 
-from research.errors import UserError
-from research.evals import worst
+from research.evals.worst import Worst
 from research.transforms.shifts import circular, zero
 
 SPLIT = split()
@@ -24,7 +23,7 @@ def shifted_pixel(border, dy, dx):
 
 def test_pixel():
     m = 4  # beyond the border above
-    rows = table(worst.evaluate(pixel, SPLIT, shifts=BORDERS, max_shift=m, batch=8))
+    rows = table(measure(Worst(BORDERS, max_shift=m, batch=8), pixel, SPLIT))
     for border in BORDERS:
         seen = np.array(
             [
@@ -46,13 +45,8 @@ def test_pixel():
 
 def test_ink_does_not_mind_where_it_is():
     shifts = {"circular": circular}
-    rows = table(worst.evaluate(ink, SPLIT, shifts=shifts, max_shift=1))
+    rows = table(Worst(shifts, max_shift=1)(ink, SPLIT))
     right = (SPLIT.images.mean((1, 2, 3)) > 127.5) == SPLIT.labels
     name = "worst,border=circular,max_shift=1"
     assert rows[f"{name}/worst_agreement"].value == 1
     assert rows[f"{name}/worst_accuracy"].value == right.mean()
-
-
-def test_a_negative_reach_is_named():
-    with pytest.raises(UserError, match=r"eval\.worst\.max_shift=-1"):
-        worst.evaluate(pixel, SPLIT, shifts=BORDERS, max_shift=-1)

@@ -151,7 +151,7 @@ def test_what_an_evaluator_cannot_do_is_told_before_training(
 
 
 def test_asking_beforehand_changes_no_result(place, trained, tmp_path, monkeypatch):
-    monkeypatch.setattr("research.runs.experiment.checked", lambda *_: None)
+    monkeypatch.setattr("research.runs.experiment.check_all", lambda *_: None)
     words = [*WHOLE, f"data.dir={place / 'data'}"]
     run(config.compose(*words), tmp_path, choices={}, command="")
     name = "accuracy/loss/examples"

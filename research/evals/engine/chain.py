@@ -1,8 +1,9 @@
 """A network as a chain of jitted steps: which commute with shifts, and what to roll.
 
 A step of stride s commutes along an axis if f(T_s x) = T_1 f(x) and s divides the map.
-This is found by trying, in inference mode, because attributes miss cases: a `valid`
-maximum over 2 with every second position kept commutes; a reflecting blur does not.
+Whether it does is tried out, in inference mode, because attributes miss cases: a
+`valid` maximum over 2 with every second position kept commutes; a reflecting blur does
+not.
 """
 
 from __future__ import annotations
@@ -17,12 +18,10 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 from jax.sharding import Mesh
-from jaxtyping import Array, Int
+from jaxtyping import Array, Float, Int
 
-from research.distributed import devices
-from research.evals.engine.predictor import inference
+from research.evals.engine.modules import apply, in_inference, take_apart
 from research.models.network import Network
-from research.nn.signal import shift
 from research.types import Images, Logits, Map, Stride
 
 TOLERANCE = 1e-4  # of the RMS: rounding leaves 1e-6, a border that does not wrap 1
@@ -49,14 +48,17 @@ class Step:
 
     def __call__(self, x: Map, offsets: Int[np.ndarray, "rolls 2"]) -> Map | Logits:
         """Applies the step to all rolls of all maps: N maps become N · rolls."""
-        return advance(self.graph, self.state, x, offsets if offsets.any() else None)
+        rolls = (offsets,) if offsets.any() else ()
+        return apply(self.graph, self.state, x, *rolls)
 
     def offsets(self) -> Int[np.ndarray, "rolls 2"]:
         """Returns the rolls (dy, dx), in positions of the input map."""
         return np.indices(self.rolls, np.int32).reshape(2, -1).T
 
 
-def chain(network: Network, images: Images, mesh: Mesh) -> list[Step]:
+def chain(
+    network: Network, images: Images, mesh: Mesh
+) -> tuple[list[Step], Float[Array, "trials classes"]]:
     """Returns the steps of a network with the rolls that reach every circular shift.
 
     Before a step of stride s that commutes it takes s rolls: for other shifts its maps
@@ -68,18 +70,20 @@ def chain(network: Network, images: Images, mesh: Mesh) -> list[Step]:
       images: examples. The steps are tried on the maps of mixtures of them with noise,
         which are as large as theirs but have no ties and no constant border.
       mesh: devices that hold the steps.
+
+    Returns:
+      The steps, and the logits of the mixtures.
     """
-    network = inference(network)
+    network = in_inference(network)
     noise = jax.random.uniform(jax.random.key(0), (TRIALS, *images.shape[1:]))
     x = network.standardize((jnp.resize(images, noise.shape) + noise) / 2)
     steps: list[Step] = []
     rolling, unit = [True, True], (1, 1)
-    working = [one for one in network.stages if not isinstance(one, nnx.Dropout)]
-    for module in (*working, network.readout):
-        graph, state = nnx.split(module)
-        state = devices.replicate(nnx.as_pure(state), mesh)
+    stages = [one for one in network.stages if not isinstance(one, nnx.Dropout)]
+    for module in (*stages, network.readout):
+        graph, state = take_apart(module, mesh)
         stride = (1, 1) if module is network.readout else module.stride
-        y, commuting = tried(partial(advance, graph, state), x, stride)
+        y, commuting = try_commuting(partial(apply, graph, state), x, stride)
         rolls = [1, 1]
         for axis in (0, 1):
             if rolling[axis]:
@@ -89,10 +93,12 @@ def chain(network: Network, images: Images, mesh: Mesh) -> list[Step]:
         steps.append(Step(graph, state, (rolls[0], rolls[1]), unit, values))
         unit = (unit[0] * rolls[0], unit[1] * rolls[1])
         x = y
-    return steps
+    return steps, x
 
 
-def tried(f: Any, x: Map, stride: Stride) -> tuple[Map | Logits, tuple[bool, bool]]:
+def try_commuting(
+    f: Any, x: Map, stride: Stride
+) -> tuple[Map | Logits, tuple[bool, bool]]:
     """Returns f(x), and for each axis whether f(T_s x) = T_1 f(x) with s | size.
 
     For logits, which have no positions, T_1 is the identity.
@@ -110,14 +116,3 @@ def tried(f: Any, x: Map, stride: Stride) -> tuple[Map | Logits, tuple[bool, boo
         return bool(jnp.abs(y[:, 1 + axis] - expected).max() <= bound)
 
     return y[:, 0], (commutes(0), commutes(1))
-
-
-@partial(jax.jit, static_argnums=0)
-def advance(
-    graph: nnx.GraphDef, state: Any, x: Map, offsets: Array | None
-) -> Map | Logits:
-    """Applies a module to all rolls of all maps, those of one map in a row."""
-    if offsets is not None:
-        count, rolls = x.shape[0], offsets.shape[0]
-        x = shift(jnp.repeat(x, rolls, 0), jnp.tile(offsets, (count, 1)))
-    return nnx.merge(graph, state)(x)

@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 
 from research.distributed import devices, hosts
 from research.evals.engine.chain import chain
-from research.evals.engine.predictor import Stored, Unit, filled, prepared
+from research.evals.engine.predictor import Stored, Unit, prepared
 from research.models.network import Network
 from research.transforms.shifts import Draws
 from research.types import Logits, Map
@@ -21,7 +21,7 @@ Orbits = Float[np.ndarray, "examples rows columns classes"]
 Leaf = tuple[Any, Int[np.ndarray, " maps"], Int[np.ndarray, "maps 2"]]
 
 
-class Orbit:
+class ClosedForm:
     """The logits of all circular shifts of images, in closed form.
 
     Shifts share what they have in common: a stage of stride s that commutes with shifts
@@ -37,13 +37,14 @@ class Orbit:
     Attributes:
       period: (P, Q) of the logits over shifts, pixels.
       shared: whether shifts have anything in common; if not, a loop is as good.
+      trial: (8, K) logits of the images that the stages were tried on.
     """
 
     def __init__(self, network: Network, images: Stored | Unit, *, memory: int = 512):
         self.network = network
         self.mesh = devices.mesh()
         self.memory = memory
-        self.steps = chain(network, prepared(None, images[:8]), self.mesh)
+        self.steps, self.trial = chain(network, prepared(None, images[:8]), self.mesh)
         last = self.steps[-1]
         self.period = (last.unit[0] * last.rolls[0], last.unit[1] * last.rolls[1])
         self.shared = self.steps[0].rolls != images.shape[1:3]
@@ -55,11 +56,11 @@ class Orbit:
     def _logits(self, images: Stored | Unit) -> Orbits:
         count = len(images)
         size = -(-count // self.mesh.size) * self.mesh.size
-        x = prepared(None, devices.shard(filled(images, size), self.mesh))
+        x = prepared(None, devices.shard(hosts.pad_rows(images, size), self.mesh))
         x = self.network.standardize(x)
         leaves = self.walk(0, x, np.arange(size), np.zeros((size, 2), np.int32))
         orbits = None
-        for logits, examples, shifts in ahead(leaves):
+        for logits, examples, shifts in fetch_ahead(leaves):
             if orbits is None:
                 orbits = np.empty((size, *self.period, logits.shape[-1]), np.float32)
             orbits[examples, shifts[:, 0], shifts[:, 1]] = logits
@@ -105,10 +106,10 @@ def chunks(offsets: Draws, most: int) -> Iterator[Draws]:
     count = -(-len(offsets) // most)
     size = -(-len(offsets) // count)
     for start in range(0, len(offsets), size):
-        yield filled(offsets[start : start + size], size)
+        yield hosts.pad_rows(offsets[start : start + size], size)
 
 
-def ahead(leaves: Iterator[Leaf]) -> Iterator[Leaf]:
+def fetch_ahead(leaves: Iterator[Leaf]) -> Iterator[Leaf]:
     """Yields each leaf as NumPy arrays when the next one is under way."""
     waiting = next(leaves)
     for leaf in leaves:

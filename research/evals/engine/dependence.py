@@ -1,8 +1,8 @@
-"""What each stage can see: the theoretical receptive field, position by position.
+"""The theoretical receptive field, position by position.
 
-`research.evals.cost` states its size, borders aside; here stands which rows and columns
-of the image a position of the map depends on: cut off at a border or wrapped around it,
-or all of them.
+`research.evals.engine.receptive` gives its size, borders aside; this gives the rows and
+columns of the image that each position of a map depends on: cut off at a border,
+wrapped around it, or all of them.
 """
 
 from __future__ import annotations
@@ -13,22 +13,25 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Bool
 
-from research.evals.cost import FAR, Shape, apply, chooses, in_evaluation
-from research.evals.engine.predictor import filled
+from research.distributed.hosts import pad_rows
+from research.evals.engine.modules import apply, in_inference
+from research.evals.engine.operations import Shape
+from research.evals.engine.receptive import FAR, depends_on_all
 from research.models.network import Network
 
-Seen = Bool[np.ndarray, "positions pixels"]
+Mask = Bool[np.ndarray, "positions pixels"]
 
 TOLERANCE = 1e-5  # of a value: rounding leaves 1e-6, a change by FAR much more
 CHUNK = 32  # rows that are changed in one call
 
 
-def seen(network: Network, shape: Shape) -> Iterator[tuple[Seen, Seen]]:
-    """Yields what the map after each stage can see.
+def receptive_masks(network: Network, shape: Shape) -> Iterator[tuple[Mask, Mask]]:
+    """Yields the receptive fields of the map after each stage, axis by axis.
 
-    Each axis by itself: position (i, j) sees the pixels in the rows of `rows[i]` and
-    the columns of `columns[j]`, and no other. The rows of an image that a stage sees
-    are those seen by the rows of the map before it that it depends on.
+    Position (i, j) depends on the pixels in the rows of `rows[i]` and the columns of
+    `columns[j]`, and on no other. Dependence is transitive: the rows of the image that
+    matter to a row of a map are those that matter to the rows of the map before it on
+    which it depends.
 
     Args:
       network: a network of ours.
@@ -38,7 +41,7 @@ def seen(network: Network, shape: Shape) -> Iterator[tuple[Seen, Seen]]:
       rows: (h, H), for each row of the map the rows of the image.
       columns: (w, W), likewise.
     """
-    network = in_evaluation(network)
+    network = in_inference(network)
     rows, columns = np.eye(shape[0], dtype=bool), np.eye(shape[1], dtype=bool)
     shapes = network.map_shapes(shape)
     for stage, at in zip(network.stages, shapes[:-1], strict=True):
@@ -49,15 +52,15 @@ def seen(network: Network, shape: Shape) -> Iterator[tuple[Seen, Seen]]:
         yield rows, columns
 
 
-def dependence(stage: nnx.Module, shape: Shape, axis: int) -> Seen:
+def dependence(stage: nnx.Module, shape: Shape, axis: int) -> Mask:
     """Returns which rows of its input each row of a stage's output depends on.
 
     The rows of a random map are changed one at a time, far up and far down, as
-    `research.evals.cost.windows` does; here at the map's own size and for every row. A
-    sampler that chooses its phase by the whole map depends on all of it.
+    `windows` does, but at the map's own size and for every row. A sampler that chooses
+    its phase by the whole map depends on all of it.
 
     Args:
-      stage: in evaluation mode.
+      stage: in inference mode.
       shape: (H, W, C) of its input.
       axis: 0 for rows, 1 for columns.
     """
@@ -71,7 +74,7 @@ def dependence(stage: nnx.Module, shape: Shape, axis: int) -> Seen:
         places = np.arange(start, min(start + size, shape[axis]))
         images = np.repeat(clean[None], 1 + 2 * size, axis=0)
         for sign, first in ((1, 1), (-1, 1 + size)):
-            for probe, place in enumerate(filled(places, size), first):
+            for probe, place in enumerate(pad_rows(places, size), first):
                 at = (probe, place) if axis == 0 else (probe, slice(None), place)
                 images[at] = sign * far[at[1:]]
         y = np.asarray(apply(graph, state, images))
@@ -79,6 +82,4 @@ def dependence(stage: nnx.Module, shape: Shape, axis: int) -> Seen:
         lines = change.any((2 - axis, 3)).reshape(2, size, -1).any(0)
         found.append(lines[: len(places)])
     depends = np.concatenate(found).T
-    if any(chooses(part) for _, part in nnx.iter_modules(stage)):
-        return np.ones_like(depends)
-    return depends
+    return np.ones_like(depends) if depends_on_all(stage) else depends

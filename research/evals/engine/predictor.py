@@ -12,9 +12,12 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float, UInt8
 
-from research.distributed import devices, hosts
+from research.distributed import devices
 from research.errors import UserError
-from research.types import Images, Logits
+from research.evals.engine.batches import map_rows
+from research.evals.engine.modules import apply, in_inference, take_apart
+from research.tasks.task import Outputs
+from research.types import Images
 
 Stored = UInt8[np.ndarray, "examples height width channels"]  # 0…255
 Unit = Float[np.ndarray, "examples height width channels"]  # in [0, 1]
@@ -22,21 +25,20 @@ Perturb = Callable[..., Images]  # perturb(images, *per-example arguments)
 
 
 class Predictor:
-    """Turns `images → logits` into `arrays of any length, perturbation → logits`.
+    """Turns `images → outputs` into `arrays of any length, perturbation → outputs`.
 
-    Batches are sharded over the devices and dispatched from Python. The last one is
-    filled up and its surplus cut off again: no example is lost, none counts twice.
-    Several processes share out the examples, and each gets all results.
+    Batches are sharded over the devices and dispatched from Python
+    (`research.evals.engine.batches`).
 
     A module is run in inference mode, jitted with its state as an argument; the module
     itself is not touched. Networks of one structure share compilations, whatever the
     perturbation: that is a program of its own. Any other callable (PyTorch, NumPy, …)
     is called as it is, with writable NumPy arrays (batch, H, W, C), float32 in [0, 1],
-    and its result converted.
+    and its results converted.
 
     Args:
       predict: an NNX module, or any callable; images in [0, 1] go in, normalisation is
-        its own.
+        its own. Logits, or any tree of arrays with a row for each image, come out.
       batch: examples a call; the mesh takes the largest number of devices dividing it.
 
     Raises:
@@ -51,8 +53,7 @@ class Predictor:
         self.mesh = devices.mesh(batch)
         self._run = self._foreign
         if isinstance(predict, nnx.Module):
-            self._graph, state = nnx.split(inference(predict))
-            self._state = devices.replicate(nnx.as_pure(state), self.mesh)
+            self._parts = take_apart(in_inference(predict), self.mesh)
             self._run = self._module
 
     @classmethod
@@ -62,78 +63,93 @@ class Predictor:
         """Returns a predictor of `predict`, or `predict` itself if it is one."""
         return predict if isinstance(predict, cls) else cls(predict, batch=batch)
 
+    def outputs(
+        self,
+        images: Stored | Unit,
+        perturb: Perturb | None = None,
+        *arguments: np.ndarray,
+    ) -> Outputs:
+        """Returns what the network makes of all images.
+
+        Args:
+          images: (N, H, W, C), uint8 or float in [0, 1].
+          perturb: applied to the float images before the network. One object for one
+            perturbation (a module-level function, an equal dataclass): it is what the
+            compilation is remembered by.
+          *arguments: of the perturbation, each with N rows.
+
+        Returns:
+          A tree of NumPy arrays with N rows, of at most 32 bits.
+
+        Raises:
+          UserError: there are no images, or what comes out has not one row per image,
+            or a NaN.
+        """
+        if not len(images):
+            raise UserError("no images to evaluate; choose another split=…")
+        run = partial(self._run, perturb)
+        return map_rows(
+            run,
+            images,
+            *arguments,
+            batch=self.batch,
+            mesh=self.mesh,
+            fetch=self._fetch,
+            under_way=2,
+        )
+
     def logits(
         self,
         images: Stored | Unit,
         perturb: Perturb | None = None,
         *arguments: np.ndarray,
     ) -> Float[np.ndarray, "examples classes"]:
-        """Returns the logits of all images.
+        """Returns the outputs where they are logits, (N, K) in float32.
 
         Args:
-          images: (N, H, W, C), uint8 or float in [0, 1].
-          perturb: applied to the float images before the classifier. One object for one
-            perturbation (a module-level function, an equal dataclass): it is what the
-            compilation is remembered by.
-          *arguments: of the perturbation, each with N rows.
-
-        Returns:
-          (N, K), float32.
+          images: as for `outputs`.
+          perturb: likewise.
+          *arguments: likewise.
 
         Raises:
-          UserError: there are no images, or the classifier does not return finite or
-            infinite numbers of shape (batch, K).
+          UserError: they are not one array (N, K); or as `outputs` says.
         """
-        if not len(images):
-            raise UserError("no images to evaluate; choose another split=…")
-        return hosts.shared(partial(self._logits, perturb), images, *arguments)
+        outputs = self.outputs(images, perturb, *arguments)
+        if not isinstance(outputs, np.ndarray) or outputs.ndim != 2:
+            shapes = ", ".join(str(leaf.shape) for leaf in jax.tree.leaves(outputs))
+            raise UserError(
+                f"predict: {type(self.predict).__name__} returned {shapes} for "
+                f"{len(images)} images; logits ({len(images)}, classes) are wanted"
+            )
+        return outputs.astype(np.float32, copy=False)
 
-    def _logits(
-        self, perturb: Perturb | None, images: np.ndarray, *arguments: np.ndarray
-    ) -> np.ndarray:
-        count = len(images)
-        # All batches have one size, so that there is one compilation.
-        size = min(self.batch, -(-count // self.mesh.size) * self.mesh.size)
-        results: list[Any] = []
-        for start in range(0, count, size):
-            stop = start + size
-            rows = [filled(part[start:stop], size) for part in (images, *arguments)]
-            results.append(self._run(perturb, *devices.shard(rows, self.mesh)))
-            if len(results) > 1:  # two batches are under way, not all of them
-                results[-2] = self._checked(results[-2], size)
-        results[-1] = self._checked(results[-1], size)
-        return np.concatenate(results)[:count]
-
-    def _module(self, perturb: Perturb | None, images: Array, *rest: Array) -> Logits:
-        images = prepared(perturb, images, *rest)
-        return forward(self._graph, self._state, images)
+    def _module(self, perturb: Perturb | None, images: Array, *rest: Array) -> Any:
+        return apply(*self._parts, prepared(perturb, images, *rest))
 
     def _foreign(self, perturb: Perturb | None, images: Array, *rest: Array) -> Any:
         # A copy, because JAX lends its arrays read-only and PyTorch warns of those.
         return self.predict(np.array(prepared(perturb, images, *rest)))
 
-    def _checked(self, result: Any, size: int) -> np.ndarray:
-        logits = np.asarray(result, np.float32)
-        if logits.ndim != 2 or len(logits) != size or np.isnan(logits).any():
-            what = "NaN" if np.isnan(logits).any() else f"an array {logits.shape}"
-            raise UserError(
-                f"predict: {type(self.predict).__name__} returned {what} for {size} "
-                f"images; logits ({size}, classes) are wanted"
-            )
-        return logits
+    def _fetch(self, result: Any, size: int) -> Outputs:
+        outputs = jax.tree.map(narrowed, result)
+        for leaf in jax.tree.leaves(outputs) or [np.empty(())]:
+            rows = leaf.ndim > 0 and len(leaf) == size
+            if not rows or (leaf.dtype == np.float32 and np.isnan(leaf).any()):
+                what = "NaN" if rows else f"an array {leaf.shape}"
+                raise UserError(
+                    f"predict: {type(self.predict).__name__} returned {what} for "
+                    f"{size} images; logits ({size}, classes), or arrays with a row "
+                    "for each image, are wanted"
+                )
+        return outputs
 
 
-def inference(module: nnx.Module) -> nnx.Module:
-    """Returns a copy in inference mode, which shares the arrays of the module."""
-    copy = nnx.merge(*nnx.split(module))
-    copy.eval()
-    return copy
-
-
-def filled(rows: np.ndarray, size: int) -> np.ndarray:
-    """Repeats the last row until there are `size` of them."""
-    surplus = size - len(rows)
-    return np.concatenate([rows, np.repeat(rows[-1:], surplus, 0)]) if surplus else rows
+def narrowed(array: Any) -> np.ndarray:
+    """Returns an array of any library in NumPy: floats as float32, int64 as int32."""
+    array = np.asarray(array)
+    if jnp.issubdtype(array.dtype, jnp.floating):
+        return array.astype(np.float32, copy=False)
+    return array.astype(np.int32) if array.dtype == np.int64 else array
 
 
 @partial(jax.jit, static_argnums=0)
@@ -142,9 +158,3 @@ def prepared(perturb: Hashable, images: Array, *arguments: Array) -> Images:
     whole = jnp.issubdtype(images.dtype, jnp.integer)
     images = images.astype(jnp.float32) / (255 if whole else 1)
     return images if perturb is None else perturb(images, *arguments)
-
-
-@partial(jax.jit, static_argnums=0)
-def forward(graph: nnx.GraphDef, state: Any, images: Images) -> Logits:
-    """Returns the logits of images, for a module taken apart."""
-    return nnx.merge(graph, state)(images)

@@ -1,4 +1,4 @@
-"""How clearly adaptive samplers chose: near a tie, rounding may choose otherwise."""
+"""Margins of adaptive samplers: near a tie, rounding may choose another phase."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from jaxtyping import Array, Float
 
 from research.downsample import Downsample
 from research.downsample.sample import Sampler
-from research.evals.engine.predictor import Predictor, Stored, Unit, inference
+from research.evals.engine.modules import in_inference
+from research.evals.engine.predictor import Predictor, Stored, Unit
 from research.types import Images, Map
 
 
@@ -25,20 +26,20 @@ def margins(
     (`Sampler.margin`); 0 is a tie.
 
     Args:
-      predict: anything that classifies.
+      predict: any classifier.
       images: (N, H, W, C).
       batch: images a call.
 
     Returns:
-      (N,), or None if nothing in `predict` chooses phases.
+      (N,), or None if nothing in `predict` chooses a phase.
     """
-    if not isinstance(predict, nnx.Module) or not choosing(inference(predict)):
+    if not isinstance(predict, nnx.Module) or not adaptive(in_inference(predict)):
         return None
     return Predictor(Margins(predict), batch=batch).logits(images)[:, 0]
 
 
-def choosing(module: nnx.Module) -> list[Downsample]:
-    """Returns the downsamplers whose sampler looks at the map."""
+def adaptive(module: nnx.Module) -> list[Downsample]:
+    """Returns the downsamplers whose sampler chooses its phase by the map."""
     parts = [part for _, part in nnx.iter_modules(module)]
     return [p for p in parts if isinstance(p, Downsample) and not p.sample.fixed]
 
@@ -56,14 +57,14 @@ class Margins(nnx.Module):
     def __call__(self, images: Images) -> Float[Array, "batch 1"]:
         """Returns the margins."""
         found: list[Array] = []
-        for down in choosing(self.network):
-            down.sample = Witness(down.sample, found)
+        for down in adaptive(self.network):
+            down.sample = Recorder(down.sample, found)
         self.network(images)
         return jnp.stack(found, 1).min(1, keepdims=True)
 
 
-class Witness:
-    """A sampler that writes down its margins.
+class Recorder:
+    """A sampler that records its margins.
 
     Args:
       sampler: does the sampling.

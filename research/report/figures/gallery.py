@@ -2,48 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import matplotlib
 import numpy as np
+from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from research.errors import UserError
 from research.report.figures.style import WIDTHS, add_caption, styled
-from research.report.results import Results
 
 PANELS = ("output", "shifted", "difference")
 
+Plane = Float[np.ndarray, "rows columns channels"]
+
 
 @styled
-def draw(results: Results, *, columns: int = 3) -> Figure:
+def draw(maps: Mapping[str, Mapping[str, Plane]], *, columns: int = 3) -> Figure:
     """Draws three maps for each preset: of the image, of its shift, their difference.
 
     Args:
-      results: with rows of protocol `gallery`.
+      maps: by preset, `output`, `shifted` and `difference` of
+        `research.downsample.response.Response`.
       columns: presets side by side.
-
-    Raises:
-      UserError: the rows for it are missing.
     """
-    rows = results.rows
-    rows = rows[rows["protocol"] == "gallery"]
-    if rows.empty:
-        raise UserError("no rows of protocol gallery; make them with eval=gallery")
-    path, split = rows["path"].iloc[0], rows["split"].iloc[0]
-    rows = rows[(rows["path"] == path) & (rows["split"] == split)]
-    arrays = results.arrays(path, "gallery", split)
-    lines = -(-len(rows) // columns)
+    lines = -(-len(maps) // columns)
     figure = Figure(figsize=(WIDTHS["two"], 0.3 + 0.82 * lines))
     groups = np.atleast_1d(figure.subfigures(lines, columns)).reshape(lines, columns)
-    for (_, row), group in zip(rows.iterrows(), groups.flat, strict=False):
-        preset = row["params"]["preset"]
-        maps = {p: arrays[f"gallery,preset={preset}/change/{p}"] for p in PANELS}
-        largest = max(float(np.abs(m).max()) for m in maps.values())
-        group.suptitle(f"{preset}   {row['value']:.2f}", fontsize=7)
-        for axes, (panel, values) in zip(
-            group.subplots(1, len(PANELS)), maps.items(), strict=True
-        ):
-            show(axes, values, largest, signed=panel == "difference")
+    for (preset, panels), group in zip(maps.items(), groups.flat, strict=False):
+        largest = max(float(np.abs(panels[name]).max()) for name in PANELS)
+        sizes = [np.linalg.norm(panels[name]) for name in ("difference", "output")]
+        group.suptitle(f"{preset}   {sizes[0] / sizes[1]:.2f}", fontsize=7)
+        for axes, name in zip(group.subplots(1, len(PANELS)), PANELS, strict=True):
+            show(axes, panels[name], largest, signed=name == "difference")
     add_caption(
         figure,
         "Each: output, output after a circular shift by one pixel to the right, and "
@@ -55,7 +46,7 @@ def draw(results: Results, *, columns: int = 3) -> Figure:
     return figure
 
 
-def show(axes: Axes, values: np.ndarray, largest: float, *, signed: bool) -> None:
+def show(axes: Axes, values: Plane, largest: float, *, signed: bool) -> None:
     """Draws one map: grey, or red and blue where its sign matters."""
     shown = values.mean(-1)
     axes.imshow(

@@ -15,7 +15,7 @@ from research.data.split import Split
 from research.downsample import Downsample, keep
 from research.downsample.reduce import Max
 from research.downsample.sample import Energy
-from research.evals.explorer import evaluate
+from research.evals.explorer import Explorer
 from research.models.convnet import chollet
 from research.models.readout import Head, flatten, mean
 from research.report.figures import style
@@ -58,20 +58,20 @@ def network(downsample, head, padding):
     )
 
 
-def explored_runs(root):
+def explored_runs(root, predict=None):
     """Writes a run for each network with what `eval=explorer` measures of it."""
     for preset, parts in NETWORKS.items():
-        explored_run(root, preset, parts)
+        explored_run(root, preset, parts, predict)
     return root
 
 
-def explored_run(root, preset, parts, **choices):
-    """Writes a run with what `eval=explorer` measures of a network."""
+def explored_run(root, preset, parts, predict=None, **choices):
+    """Writes a run with what `eval=explorer` measures of a network, or of `predict`."""
     name = ",".join(["explored", preset, *choices.values()]).replace("/", ".")
     skill = (0.9, 0.9, 0.03)
     folder = fake_run(root, name, skill=skill, preset=preset, choices=choices)
     provenance = {"run": folder.name, "seed": 0, "commit": "0" * 40}
-    found = evaluate(network(*parts), SPLIT, grid=3)
+    found = Explorer(grid=3)(predict or network(*parts), SPLIT)
     write_measurements(folder, "explorer", found, provenance, "test")
 
 

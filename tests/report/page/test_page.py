@@ -20,7 +20,6 @@ from pages import (
 )
 
 from research.errors import UserError
-from research.evals.explorer import evaluate
 from research.report.page import write
 from research.report.page.build import STYLES, describe_scale
 from research.report.page.render import ASSETS, read_asset
@@ -200,14 +199,10 @@ def test_why_there_are_no_verdicts_is_stated(tmp_path):
         write(Results.read(tmp_path), out=tmp_path / "page.html")
 
 
-def test_a_foreign_classifier_has_orbits_and_no_stages(tmp_path, monkeypatch):
-    import pages
-
+def test_a_foreign_classifier_has_orbits_and_no_stages(tmp_path):
     def classify(images):
         return images.mean((1, 2)) * np.array([1.0, 0.5, 2.0, 0.0], np.float32)
 
-    monkeypatch.setattr(
-        pages, "evaluate", lambda _, *a, **k: evaluate(classify, *a, **k)
-    )
-    (group,) = data_of(made(explored_runs(tmp_path), tmp_path).read_text())["sets"]
+    page = made(explored_runs(tmp_path, classify), tmp_path)
+    (group,) = data_of(page.read_text())["sets"]
     assert [one["stages"] for one in group["networks"]] == [[]] * 4

@@ -1,0 +1,117 @@
+"""Answers compared: agreement after a shift is undone, and what labels add to it.
+
+A task says what an answer is and when two agree. Where an answer is a vector of logits
+its probabilities count, too; where the data set has what is right, so does the score.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import Any, NoReturn
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from research.data.split import Split
+from research.evals.measurement import Measurement
+from research.tasks import metrics
+from research.tasks.task import Outputs, Task
+
+Each = Float[np.ndarray, " examples"]
+Offsets = Int[np.ndarray, "examples 2"]
+
+
+class Missing(LookupError):
+    """A task asks for an array that the data set lacks."""
+
+
+class Truth(dict[str, Any]):
+    """The arrays of a data set by name, as a task scores by them."""
+
+    def __missing__(self, name: str) -> NoReturn:
+        raise Missing(name)
+
+
+def score(task: Task, answers: Outputs, arrays: Mapping[str, Any]) -> dict[str, Each]:
+    """Returns how right each answer is, by measure; nothing where no truth is known.
+
+    Args:
+      task: scores.
+      answers: a tree of arrays with N rows.
+      arrays: of the split, N rows each.
+    """
+    try:
+        scores = task.score(answers, Truth(arrays))
+    except Missing:
+        return {}
+    return {name: np.asarray(each, np.float64) for name, each in scores.items()}
+
+
+def agree(task: Task, a: Outputs, b: Outputs) -> Each:
+    """Returns how much two answers to each example agree, in [0, 1]."""
+    return np.asarray(task.agreement(a, b), np.float64)
+
+
+def has_logits(answers: Outputs) -> bool:
+    """Whether answers are one array (N, K)."""
+    return isinstance(answers, np.ndarray) and answers.ndim == 2
+
+
+def is_invariant(task: Task, logits: metrics.Scores) -> bool:
+    """Whether a shift of the image leaves the answers of a task where they are."""
+    undone = task.undo(logits, np.ones((len(logits), 2), np.int32))
+    return np.array_equal(undone, logits)
+
+
+def predictions_of(*answers: Outputs) -> dict[str, np.ndarray]:
+    """Returns `predictions`, (N,), or (N, V) of V answers; nothing without logits."""
+    if not has_logits(answers[0]):
+        return {}
+    tops = [metrics.predictions(one) for one in answers]
+    return {"predictions": tops[0] if len(tops) == 1 else np.stack(tops, 1)}
+
+
+def compare_answers(
+    protocol: str,
+    answers: Outputs,
+    unchanged: Outputs,
+    split: Split,
+    *,
+    task: Task,
+    params: Mapping[str, Any],
+    other: Outputs | None = None,
+    arrays: Mapping[str, np.ndarray] | None = None,
+) -> Iterator[Measurement]:
+    """Yields what answers to changed images say against those to the images themselves.
+
+    Args:
+      protocol: of the rows.
+      answers: to the changed images, with the shift undone.
+      unchanged: answers to the images as they are.
+      split: the examples.
+      task: of the answers.
+      params: of the rows.
+      other: answers to compare with for the agreement; None: the unchanged ones.
+      arrays: kept beside the agreement, with the predictions.
+
+    Yields:
+      `agreement`; of logits `mac`; the task's scores where the split has what is right;
+      and of logits `relative_logit_distance`.
+    """
+    row = partial(Measurement.of_examples, protocol, params=params)
+    views = [answers] if other is None else [answers, other]
+    kept = predictions_of(*views) | dict(arrays or {})
+    yield row(
+        "agreement",
+        agree(task, answers, unchanged if other is None else other),
+        arrays=kept,
+    )
+    logits = has_logits(answers)
+    if logits:
+        yield row("mac", metrics.mac(answers, unchanged))
+    for measure, each in score(task, answers, split.arrays).items():
+        yield row(measure, each)
+    if logits:
+        distance = metrics.relative_logit_distance(answers, unchanged)
+        yield row("relative_logit_distance", distance, bounds=None)

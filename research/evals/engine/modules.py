@@ -1,0 +1,50 @@
+"""A module in inference mode, taken apart, and the one jitted call that applies it."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jax.sharding import Mesh
+from jaxtyping import Array, Float, Int
+
+from research.distributed import devices
+from research.nn.signal import shift
+
+
+def in_inference(module: nnx.Module) -> nnx.Module:
+    """Returns a copy in inference mode, which shares the arrays of the module."""
+    copy = nnx.merge(*nnx.split(module))
+    copy.eval()
+    return copy
+
+
+def take_apart(module: nnx.Module, mesh: Mesh) -> tuple[nnx.GraphDef, Any]:
+    """Returns the graph of a module, and its state on every device of a mesh."""
+    graph, state = nnx.split(module)
+    return graph, devices.replicate(nnx.as_pure(state), mesh)
+
+
+@partial(jax.jit, static_argnums=0)
+def apply(
+    graph: nnx.GraphDef,
+    state: Any,
+    x: Float[Array, "batch ..."],
+    rolls: Int[Array, "rolls 2"] | None = None,
+) -> Any:
+    """Applies a module that was taken apart; equal modules share its compilation.
+
+    Args:
+      graph: of the module.
+      state: of the module.
+      x: its input.
+      rolls: (dy, dx) in positions: it is applied to all these rolls of every map x, so
+        that there are batch · rolls results, those of one map in a row. None: to x.
+    """
+    if rolls is not None:
+        batch, count = x.shape[0], rolls.shape[0]
+        x = shift(jnp.repeat(x, count, 0), jnp.tile(rolls, (batch, 1)))
+    return nnx.merge(graph, state)(x)

@@ -1,0 +1,106 @@
+"""What a computation costs: multiply-adds and activations, counted in its jaxpr.
+
+Nothing goes by the names of layers, so a new stage or downsampler is counted as any
+other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from research.nn.cpu import convolution, onednn
+
+Shape = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Operations:
+    """Of one image through a part.
+
+    Attributes:
+      multiply_adds: of convolutions and matrix products. Adding and comparing (pooling,
+        a blur by shifted adds, norms) is not in it; XLA's count has them.
+      activation_bytes: of what these return, the "activations" of I. Radosavovic et
+        al., Designing Network Design Spaces, CVPR 2020, arXiv:2003.13678.
+    """
+
+    multiply_adds: int = 0
+    activation_bytes: int = 0
+
+    def __add__(self, other: Operations) -> Operations:
+        return Operations(
+            self.multiply_adds + other.multiply_adds,
+            self.activation_bytes + other.activation_bytes,
+        )
+
+    def __sub__(self, other: Operations) -> Operations:
+        return self + other * -1
+
+    def __mul__(self, times: int) -> Operations:
+        return Operations(self.multiply_adds * times, self.activation_bytes * times)
+
+
+def count_operations(part: Callable[..., Any], shape: Shape) -> Operations:
+    """Counts what `part(map)` does for one map of a shape."""
+    x = jax.ShapeDtypeStruct((1, *shape), jnp.float32)
+    return jaxpr_operations(jax.make_jaxpr(part)(x).jaxpr)
+
+
+def jaxpr_operations(jaxpr: Any) -> Operations:
+    """Adds up the convolutions and matrix products of a jaxpr and those inside it.
+
+    A scan counts its body once for each turn; a conditional its dearest branch; a while
+    loop, whose turns are unknown, its body once.
+    """
+    total = Operations()
+    for equation in jaxpr.eqns:
+        products = equation_products(equation)
+        if products is not None:
+            out = equation.outvars[0].aval
+            total += Operations(out.size * products, out.size * out.dtype.itemsize)
+        inner = [jaxpr_operations(one) for one in jaxprs_of(equation.params.values())]
+        if equation.primitive.name == "cond":
+            inner = [max(inner, key=lambda one: one.multiply_adds)]
+        turns = equation.params.get("length", 1) if inner else 1
+        total += sum(inner, Operations()) * turns
+    return total
+
+
+def equation_products(equation: Any) -> int | None:
+    """Returns the products behind each result of a convolution or matrix product."""
+    if equation.primitive.name == "conv_general_dilated":
+        kernel = equation.invars[1].aval.shape
+        outputs = kernel[equation.params["dimension_numbers"].rhs_spec[0]]
+        return prod(kernel) // outputs
+    if equation.params.get("target_name") == onednn.TARGET:
+        return prod(equation.invars[1].aval.shape[:3])
+    if equation.primitive.name == "dot_general":
+        (contracted, _), _ = equation.params["dimension_numbers"]
+        return prod(equation.invars[0].aval.shape[axis] for axis in contracted)
+    return None
+
+
+def jaxprs_of(values: Any) -> Iterator[Any]:
+    """Yields the jaxprs among the parameters of an equation."""
+    for value in values:
+        if isinstance(value, tuple | list):
+            yield from jaxprs_of(value)
+        elif hasattr(value, "eqns"):
+            yield getattr(value, "jaxpr", value)
+
+
+def xla_flops(network: Callable[..., Any], shape: Shape) -> float:
+    """Returns XLA's own count of floating-point operations, two to a multiply-add.
+
+    It leaves out the products with zeros around a map, and adds what is elementwise.
+    """
+    x = jax.ShapeDtypeStruct((1, *shape), jnp.float32)
+    with convolution.enabled(False):
+        lowered = jax.jit(lambda x: network(x)).lower(x)
+    return float(lowered.cost_analysis()["flops"])

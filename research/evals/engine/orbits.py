@@ -1,0 +1,63 @@
+"""How to get at the answers to all circular shifts: in closed form, or one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import jax
+import numpy as np
+
+from research.evals.engine.answers import is_invariant
+from research.evals.engine.closed_form import ClosedForm
+from research.evals.engine.predictor import Predictor, Stored, Unit
+from research.models.network import Network
+from research.tasks.classification import CLASSIFICATION
+from research.tasks.task import Outputs, Task
+from research.transforms.shifts import circular
+
+METHODS = ("auto", "brute", "closed")
+BRUTE = "brute force"
+
+
+def choose_method(
+    predictor: Predictor,
+    images: Stored,
+    *,
+    task: Task = CLASSIFICATION,
+    method: str = "auto",
+    memory: int = 512,
+) -> tuple[Callable[[Stored], Outputs], str]:
+    """Returns what takes (B, H, W, C) images to answers (B, P, Q, …), and its name.
+
+    Args:
+      predictor: of any network; the closed form takes a `Network`, whose answers are
+        logits that the task lets be when an image shifts.
+      images: examples.
+      task: of the answers.
+      method: `brute` never takes the closed form.
+      memory: MiB of maps on each device, of the closed form.
+    """
+    if method != "brute" and isinstance(predictor.predict, Network):
+        orbit = ClosedForm(predictor.predict, images, memory=memory)
+        if orbit.shared and is_invariant(task, np.asarray(orbit.trial)):
+            rows, columns = orbit.period
+            return orbit.logits, f"closed form, period {rows}×{columns}"
+    return partial(brute_force, predictor), BRUTE
+
+
+def brute_force(predictor: Predictor, images: Stored | Unit) -> Outputs:
+    """Returns the answers to every circular shift, a pass for each: (B, H, W, …)."""
+    height, width = images.shape[1:3]
+    rows = np.repeat(images, width, 0)
+    columns = np.tile(np.arange(width, dtype=np.int32), len(images))
+
+    def answers(dy: int) -> Outputs:
+        offsets = np.stack([np.full_like(columns, dy), columns], 1)
+        return jax.tree.map(
+            lambda leaf: leaf.reshape(len(images), width, *leaf.shape[1:]),
+            predictor.outputs(rows, circular, offsets),
+        )
+
+    lines = [answers(dy) for dy in range(height)]
+    return jax.tree.map(lambda *parts: np.stack(parts, 1), *lines)

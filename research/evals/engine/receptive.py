@@ -1,0 +1,162 @@
+"""The theoretical receptive field: its size after each stage, measured by windows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from flax import nnx
+
+from research.downsample.sample import Scored
+from research.errors import UserError
+from research.evals.engine.modules import apply
+from research.evals.engine.operations import Shape
+from research.evals.measurement import Measurement
+from research.models.network import Network, output_shape
+
+PROBES = (16, 32)  # sides of the maps on which a window is measured
+FAR = 1e3  # what no value of a map reaches: not infinite, for 0 · inf is not 0
+
+Extent = tuple[int | None, int | None]  # rows and columns; None: all of the map
+
+
+def receptive_fields(network: Network, shape: Shape) -> list[Extent]:
+    """Returns the theoretical receptive field after each stage, in pixels.
+
+    r ← r + (k − 1)·j, j ← j·s over the stages' windows k and strides s; borders aside,
+    so it can exceed the image. None: the whole map, for a global filter, attention, or
+    a sampler that chooses its grid by all of it.
+
+    Args:
+      network: in inference mode.
+      shape: (H, W, C) of an image.
+    """
+    fields: list[Extent] = []
+    size: list[int | None] = [1, 1]
+    jump = [1, 1]
+    shapes = network.map_shapes(shape)
+    for stage, at in zip(network.stages, shapes[:-1], strict=True):
+        for axis, window in enumerate(windows(stage, at)):
+            before = size[axis]
+            size[axis] = (
+                None
+                if before is None or window is None
+                else before + (window - 1) * jump[axis]
+            )
+            jump[axis] *= stage.stride[axis]
+        fields.append((size[0], size[1]))
+    return fields
+
+
+def describe_field(
+    protocol: str, field: Extent, shape: Shape, params: Mapping[str, Any]
+) -> Iterator[Measurement]:
+    """Yields `receptive_height` and `receptive_width` of one stage.
+
+    Args:
+      protocol: of the rows.
+      field: as `receptive_fields` returns it.
+      shape: (H, W, C) of an image, which stands in where the field is all of the map.
+      params: of the rows.
+    """
+    for axis, measure in enumerate(("receptive_height", "receptive_width")):
+        pixels = field[axis]
+        yield Measurement(
+            protocol,
+            measure,
+            shape[axis] if pixels is None else pixels,
+            1,
+            params=params,
+            method="whole map" if pixels is None else "r + (k − 1)·j",
+        )
+
+
+def windows(stage: nnx.Module, shape: Shape) -> Extent:
+    """Measures how many rows and columns of a map one result of a stage depends on.
+
+    Rows, then columns, of a random map are changed one at a time, far up and far down,
+    so that a maximum and a rectifier show it too: what changes the result in the middle
+    lies in its window. A 16×16 map does for most stages; where the window is all of it,
+    the borders of a 32×32 map tell a large one from a global one. A stage that takes
+    maps of one size only is measured on that.
+
+    Args:
+      stage: in inference mode.
+      shape: (H, W, C) of its input.
+
+    Returns:
+      k for each axis, from the first row that matters to the last; None for all of the
+      map.
+    """
+    if depends_on_all(stage):
+        return None, None
+    small, large = ((side, side, shape[2]) for side in PROBES)
+    if not accepts(stage, small) or not accepts(stage, large):
+        return spans(stage, shape, range(shape[0]), range(shape[1]))
+    found = spans(stage, small, range(PROBES[0]), range(PROBES[0]))
+    if None in found:
+        borders = (0, PROBES[1] - 1)
+        if None not in spans(stage, large, borders, borders):
+            found = spans(stage, large, range(PROBES[1]), range(PROBES[1]))
+    return found
+
+
+def depends_on_all(stage: nnx.Module) -> bool:
+    """Whether a stage chooses a phase by its score, which is of the whole map.
+
+    A change of one value may leave the choice as it is, so probes would miss it.
+    """
+    parts = [part for _, part in nnx.iter_modules(stage)]
+    return any(isinstance(part, Scored) and not part.fixed for part in parts)
+
+
+def accepts(stage: nnx.Module, shape: Shape) -> bool:
+    """Whether a map of this shape passes through a stage."""
+    try:
+        output_shape(stage, shape)
+    except UserError:
+        return False
+    return True
+
+
+def spans(
+    stage: nnx.Module, shape: Shape, rows: Sequence[int], columns: Sequence[int]
+) -> Extent:
+    """Returns the extent of the rows, and columns, that the middle result depends on.
+
+    Args:
+      stage: in inference mode.
+      shape: of the map that is probed.
+      rows: which to change, in order.
+      columns: likewise.
+
+    Returns:
+      From the first position that matters to the last; None if these are the first and
+      the last of those changed.
+    """
+    random = np.random.default_rng(0)
+    clean = random.normal(size=shape)
+    far = FAR * random.uniform(0.5, 1.5, size=shape)
+    count = len(rows) + len(columns)
+    images = np.repeat(clean[None], 1 + 2 * count, axis=0).astype(np.float32)
+    for sign, first in ((1, 1), (-1, 1 + count)):
+        for probe, row in enumerate(rows, first):
+            images[probe, row] = sign * far[row]
+        for probe, column in enumerate(columns, first + len(rows)):
+            images[probe, :, column] = sign * far[:, column]
+    y = np.asarray(apply(*nnx.split(stage), images))
+    middle = y[:, y.shape[1] // 2, y.shape[2] // 2]
+    matter = np.any(middle[1:] != middle[0], axis=-1).reshape(2, count).any(0)
+    return extent(rows, matter[: len(rows)]), extent(columns, matter[len(rows) :])
+
+
+def extent(places: Sequence[int], matter: np.ndarray) -> int | None:
+    """Returns the length from the first place that matters to the last.
+
+    None if these are the ends; 0 if none matters.
+    """
+    if len(places) > 1 and matter[0] and matter[-1]:
+        return None
+    kept = np.asarray(places)[matter]
+    return int(kept[-1] - kept[0] + 1) if kept.size else 0

@@ -1,0 +1,108 @@
+"""What is kept of answers to all circular shifts, and the measures of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import numpy as np
+from jaxtyping import Float, Int
+
+from research.evals.engine.answers import agree, has_logits, score
+from research.evals.engine.predictor import Stored
+from research.evals.measurement import Measurement
+from research.tasks.metrics import Scores, Values, mac, predictions
+from research.tasks.task import Outputs, Task
+from research.transforms.shifts import Draws
+
+PerShift = Float[np.ndarray, "examples rows columns"]  # of one period
+
+
+class Summary(NamedTuple):
+    """What is measured of the orbits of N images.
+
+    Attributes:
+      agreement: (N, P, Q) with the unshifted answer, over one period of shifts.
+      scores: by measure, (N, P, Q); none without what is right.
+      predictions: (N, P, Q) of logits, else None; so are the others.
+      mac: (N,) mean absolute change of the probability of the unshifted prediction.
+      logits: (N, K) at a given shift of each image.
+    """
+
+    agreement: PerShift
+    scores: dict[str, PerShift]
+    predictions: Int[np.ndarray, "examples rows columns"] | None = None
+    mac: Values | None = None
+    logits: Scores | None = None
+
+
+def summarize_block(
+    task: Task,
+    answer: Callable[[Stored], Outputs],
+    truth: Mapping[str, np.ndarray],
+    at: Draws,
+) -> Summary:
+    """Returns what is measured of the orbits of some images.
+
+    Args:
+      task: of the answers.
+      answer: (B, H, W, C) images → answers (B, P, Q, …).
+      truth: the examples' arrays by name, B rows each.
+      at: (B, 2) a shift for each image.
+    """
+    orbits = answer(truth["image"])
+    count, *period = jax.tree.leaves(orbits)[0].shape[:3]
+    shifts = math.prod(period)
+
+    def flatten(leaf: np.ndarray) -> np.ndarray:
+        return leaf.reshape(-1, *leaf.shape[3:])
+
+    def per_shift(each: np.ndarray) -> np.ndarray:
+        return each.reshape(count, *period)
+
+    offsets = np.tile(np.indices(period, np.int32).reshape(2, -1).T, (count, 1))
+    undone = task.undo(jax.tree.map(flatten, orbits), offsets)
+    unshifted = jax.tree.map(lambda leaf: np.repeat(leaf[:, 0, 0], shifts, 0), orbits)
+    repeated = {k: np.repeat(v, shifts, 0) for k, v in truth.items() if k != "image"}
+    scores = score(task, undone, repeated)
+    found = Summary(
+        per_shift(agree(task, undone, unshifted)),
+        {measure: per_shift(each) for measure, each in scores.items()},
+    )
+    if not has_logits(undone):
+        return found
+    still = np.broadcast_to(orbits[:, :1, :1], orbits.shape)
+    dy, dx = (at % period).T
+    return found._replace(
+        predictions=predictions(orbits),
+        mac=mac(orbits, still).mean((1, 2)),
+        logits=orbits[np.arange(count), dy, dx],
+    )
+
+
+def describe(found: Summary, shape: tuple[int, int], how: str) -> Iterator[Measurement]:
+    """Yields the measures of answers over one period of shifts.
+
+    Args:
+      found: of all images.
+      shape: (H, W), multiples of (P, Q).
+      how: how the answers were computed.
+    """
+    row = partial(Measurement.of_examples, "orbit", method=how)
+    repeats = np.floor_divide(shape, found.agreement.shape[1:])
+    kept = {"map": np.tile(found.agreement.mean(0), repeats)}
+    if found.predictions is not None:
+        kept = {"predictions": found.predictions} | kept
+    yield row("agreement", found.agreement.mean((1, 2)), arrays=kept)
+    yield row("worst_agreement", found.agreement.min((1, 2)))
+    for measure, each in found.scores.items():
+        yield row(measure, each.mean((1, 2)))
+        yield row(f"worst_{measure}", each.min((1, 2)))
+    if found.predictions is not None:
+        distinct = np.array([len(np.unique(one)) for one in found.predictions])
+        most = min(found.logits.shape[-1], math.prod(shape))
+        yield row("distinct", distinct, bounds=(1.0, float(most)))
+        yield row("mac", found.mac)

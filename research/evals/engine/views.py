@@ -1,0 +1,110 @@
+"""Pairs of views of an image under small shifts: the published protocols."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import jax
+import numpy as np
+
+from research.evals.engine.predictor import Perturb
+from research.transforms.shifts import Crop, Draws, circular, draw_offsets, zero
+
+
+@dataclass(frozen=True)
+class View:
+    """One view of every image.
+
+    Attributes:
+      perturb: makes the view from an image and an offset.
+      offsets: an argument of `perturb` for each example.
+      shifts: (dy, dx) by which each image's content moves, pixels.
+    """
+
+    perturb: Perturb
+    offsets: Draws
+    shifts: Draws
+
+
+@dataclass(frozen=True)
+class Views:
+    """Two views of every image, to be compared.
+
+    Attributes:
+      protocol: names the rows.
+      params: of the protocol.
+      first: one view.
+      second: the other; None for the unshifted image.
+    """
+
+    protocol: str
+    params: Mapping[str, Any]
+    first: View
+    second: View | None = None
+
+
+Draw = Callable[[int, int], Draws]  # draw(low, high): new offsets at every call
+Size = tuple[int, int]  # (height, width) of an image
+
+
+def drawing(seed: int, count: int, share: int = 1) -> Draw:
+    """Returns what draws an offset for each example, `share` in a row getting one."""
+    keys = map(partial(jax.random.fold_in, jax.random.key(seed)), itertools.count())
+
+    def draw(low: int, high: int) -> Draws:
+        offsets = draw_offsets(next(keys), -(-count // share), low, high)
+        return np.repeat(offsets, share, 0)[:count]
+
+    return draw
+
+
+def protocols(size: Size, draw: Draw, max_shift: int, pad: int) -> Iterator[Views]:
+    """Yields the pairs of views that every example draws on its own."""
+    m, params = max_shift, {"max_shift": max_shift}
+    yield Views("circular", params, *(rolled(draw(-m, m)) for _ in range(2)))
+    default = pad == 2 * m + 1
+    yield crops("crop", params if default else {"pad": pad}, size, draw, pad)
+    offsets = draw(-m, m)
+    yield Views("zero", params, View(zero, offsets, offsets))
+
+
+def rolled(offsets: Draws) -> View:
+    """Returns images after a circular shift."""
+    return View(circular, offsets, offsets)
+
+
+def crops(
+    protocol: str, params: Mapping[str, Any], size: Size, draw: Draw, pad: int
+) -> Views:
+    """Returns two crops of each image, at offsets uniform on [0, r)²."""
+    perturb, middle = Crop(*size, pad=pad), pad // 2
+    draws = [draw(0, pad - 1) for _ in range(2)]
+    return Views(protocol, params, *(View(perturb, one, middle - one) for one in draws))
+
+
+def aps_cifar(size: Size, draw: Draw, max_shift: int, pad: int) -> Views:
+    """A circular shift on [−m, m)², one for a batch, against the unshifted image."""
+    del size, pad
+    m = max_shift
+    return Views("aps_cifar", {"max_shift": m}, rolled(draw(-m, m - 1)))
+
+
+def aps_imagenet(size: Size, draw: Draw, max_shift: int, pad: int) -> Views:
+    """Two circular shifts on [−m, m)², each one for a batch."""
+    del size, pad
+    m = max_shift
+    views = (rolled(draw(-m, m - 1)) for _ in range(2))
+    return Views("aps_imagenet", {"max_shift": m}, *views)
+
+
+def zhang(size: Size, draw: Draw, max_shift: int, pad: int) -> Views:
+    """Two crops at offsets on [0, r)², each one for a batch."""
+    del max_shift
+    return crops("zhang", {"pad": pad}, size, draw, pad)
+
+
+PUBLISHED = {"aps_cifar": aps_cifar, "aps_imagenet": aps_imagenet, "zhang": zhang}
