@@ -22,7 +22,6 @@ from flax import nnx
 from omegaconf import DictConfig, OmegaConf
 
 from research import config
-from research.claims import rules
 from research.data.source import Dataset
 from research.distributed import hosts
 from research.evals.engine.predictor import Predictor
@@ -113,7 +112,7 @@ def attempted(
     checked(evaluators, network, measured, cfg)
     # What can be wrong is found by now: nothing is half-written for a mistake.
     provenance = describe(cfg, folder, choices=choices, command=command)
-    provenance |= {"overrides": list(overrides), "rules": rules()}
+    provenance |= {"overrides": list(overrides), "fingerprints": dict(cfg.claims)}
     write_text(folder / "config.yaml", OmegaConf.to_yaml(cfg, resolve=True))
     write_json(folder / "provenance.json", provenance)
     network = trained(cfg, network, data, folder, job, total)

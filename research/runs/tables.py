@@ -16,7 +16,8 @@ from research.errors import UserError
 from research.files.lines import read_lines
 from research.runs.rows import Row
 
-RUN = ["run", "path", "seed", "commit", "dirty", "overrides", "rules"]
+RUN = ["run", "path", "seed", "commit", "dirty", "overrides"]
+RUN += ["fingerprints", "rules"]
 DONE = ["steps", "parameters", "seconds"]
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C one is ten times faster
 
@@ -24,10 +25,11 @@ LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C one is ten times
 def read_runs(root: str | Path, done_only: bool = True) -> pd.DataFrame:
     """Returns one line per run folder at or below `root`.
 
-    Columns are `run`, `path`, `seed`, `commit`, `dirty`, `overrides` (a list), `rules`
-    (SHA-256 of the claims' files when it ran: a dict), `done`, `steps`, `parameters`,
-    `seconds` (missing in an unfinished run), `config` (its keys, flat: a dict), and one
-    for each config group with the option chosen.
+    Columns are `run`, `path`, `seed`, `commit`, `dirty`, `overrides` (a list),
+    `fingerprints` (of the claims that it was made for: a dict), `rules` (in their
+    place, of the first edition: SHA-256 of the claims' files when it ran), `done`,
+    `steps`, `parameters`, `seconds` (missing in an unfinished run), `config` (its keys,
+    flat: a dict), and one for each config group with the option chosen.
 
     Args:
       root: a run folder, or any folder above some.

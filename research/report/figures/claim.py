@@ -12,9 +12,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from research import claims
-from research.claims.claim import POINTS, Claim, Contrast, Measure
-from research.claims.estimate import EXACT, Pool
-from research.claims.judge import gather, judge
+from research.claims.claim import Claim
+from research.claims.estimate import EXACT, estimate
+from research.claims.judge import judge
+from research.claims.measure import POINTS, Contrast, Measure
+from research.claims.pool import Compose, Pool, gather
 from research.errors import UserError
 from research.report.figures.style import (
     BLACK,
@@ -47,6 +49,7 @@ def draw(
     metrics: pd.DataFrame,
     *,
     claim: str,
+    compose: Compose,
     width: str = "two",
 ) -> Figure:
     """Draws a panel of the arms' values, then one of the contrasts for each unit.
@@ -56,15 +59,15 @@ def draw(
       rows: as `read_rows` returns them.
       metrics: as `read_metrics` returns them.
       claim: its id, such as `c3`.
+      compose: see `research.claims.pool.gather`.
       width: `one` or `two` columns.
 
     Raises:
       UserError: there are no rows for it.
     """
-    pool, scale = gather(runs, rows, metrics)
-    declared = claims.load()[claim]
-    verdict = judge(claim, declared, pool, scale)
-    primary = next(iter(declared.levels.values()))[0]
+    pool = gather(runs, rows, metrics, compose=compose)
+    declared, verdict = claims.load()[claim], judge(claim, pool)
+    primary = next(iter(declared.contrasts.values()))[0]
     panels = {titled(primary.measure): arms(declared, pool, verdict.n)}
     for one in verdict.details:
         if one["effect"] is not None:
@@ -114,40 +117,21 @@ def titled(measure: Measure) -> str:
 
 def arms(claim: Claim, pool: Pool, seeds: int) -> list[Mark]:
     """Returns the values of the arms whose primary measure is compared, by name."""
-    measure = next(iter(claim.levels.values()))[0].measure
-    levels = [one for level in claim.levels.values() for one in level]
-    named = {
+    measure = next(iter(claim.contrasts.values()))[0].measure
+    primary = [one for level in claim.contrasts.values() for one in level]
+    compared = {
         arm
-        for one in [*levels, *claim.details.values()]
+        for one in [*primary, *claim.details.values()]
         if one.measure == measure
         for arm in one.arms
     }
-    there = sorted(named & pool.values(measure).keys())
     found = []
-    for arm, name in zip(there, shortened(there), strict=True):
-        one = pool.estimate(Contrast({arm: 1.0}, measure))
-        told = name + fewer(one.seeds, seeds, one.interval.how)
-        found.append(Mark(told, one.effect, one.interval.low, one.interval.high))
+    for arm, values in pool.values(claim, measure).items():
+        if arm in compared:
+            one = estimate(Contrast({arm: 1.0}, measure), {arm: values})
+            name = arm + fewer(one.seeds, seeds, one.interval.how)
+            found.append(Mark(name, one.effect, one.interval.low, one.interval.high))
     return found
-
-
-def shortened(points: Sequence[str]) -> list[str]:
-    """Returns points without what all of them share, and options without their group.
-
-    `downsample=max model/head=flatten downsample.stride=3`: `max, flatten, stride=3`.
-    """
-    split = [point.split() for point in points]
-    shared = set.intersection(*map(set, split)) if len(split) > 1 else set()
-    names = []
-    for words in split:
-        pairs = [word.partition("=")[::2] for word in words if word not in shared]
-        names.append(
-            ", ".join(
-                f"{key.rpartition('.')[2]}={value}" if "." in key else value
-                for key, value in sorted(pairs, key=lambda pair: "." in pair[0])
-            )
-        )
-    return names
 
 
 def forest(axes: Axes, marks: Sequence[Mark], margin: float | int | None) -> None:

@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from research.claims.judge import verdicts
+from research.claims.pool import Compose, gather
 from research.claims.verdict import INCONCLUSIVE, REFUTED, SUPPORTED, Verdict
 from research.report.figures.arms import seeds
 from research.report.figures.style import (
@@ -28,8 +29,15 @@ SENTENCE = 62  # characters in a line of the picture
 MANY = 3  # cases in a line of the picture; more are drawn thin
 
 
+def judge_all(
+    runs: pd.DataFrame, rows: pd.DataFrame, metrics: pd.DataFrame, *, compose: Compose
+) -> list[Verdict]:
+    """Returns the verdicts on runs; see `research.claims.pool.gather`."""
+    return verdicts(gather(runs, rows, metrics, compose=compose))
+
+
 def table(
-    runs: pd.DataFrame, rows: pd.DataFrame, metrics: pd.DataFrame
+    runs: pd.DataFrame, rows: pd.DataFrame, metrics: pd.DataFrame, *, compose: Compose
 ) -> pd.DataFrame:
     """Returns a line per claim.
 
@@ -37,16 +45,18 @@ def table(
       runs: as `read_runs` returns them.
       rows: as `read_rows` returns them.
       metrics: as `read_metrics` returns them.
+      compose: see `research.claims.pool.gather`.
 
     Returns:
       `id`, `sentence`, `verdict`, `effect`, `low`, `high`, `margin`, `unit`,
-      `interval`, `n` seeds, `p`, `adjusted`, `cases`, `contrast`, `remarks`, `rule`,
-      `command`; None where unknown. `attrs["caption"]` says how to read it.
+      `interval`, `n` seeds, `p`, `adjusted`, `cases`, `contrast`, `remarks`,
+      `fingerprint`, `command`; None where unknown. `attrs["caption"]` says how to read
+      it.
 
     Raises:
       UserError: there are no runs of the experiments.
     """
-    found = verdicts(runs, rows, metrics)
+    found = judge_all(runs, rows, metrics, compose=compose)
     lines = [{name: getattr(one, name) for name in COLUMNS} for one in found]
     made = pd.DataFrame(lines, columns=COLUMNS)
     made["cases"] = [effects(one) for one in found]
@@ -59,7 +69,7 @@ def table(
 COLUMNS = [
     *("id", "sentence", "verdict", "effect", "low", "high", "margin", "unit"),
     *("interval", "n", "p", "adjusted", "cases"),
-    *("contrast", "remarks", "rule", "command"),
+    *("contrast", "remarks", "fingerprint", "command"),
 ]
 CAPTION = (
     "Supported: the 95 % interval of the primary contrast lies above the margin, and p "
@@ -111,7 +121,12 @@ def number(value: float) -> str:
 
 @styled
 def draw(
-    runs: pd.DataFrame, rows: pd.DataFrame, metrics: pd.DataFrame, *, width: str = "two"
+    runs: pd.DataFrame,
+    rows: pd.DataFrame,
+    metrics: pd.DataFrame,
+    *,
+    compose: Compose,
+    width: str = "two",
 ) -> Figure:
     """Draws all effects with their intervals, in units of the margin.
 
@@ -122,12 +137,13 @@ def draw(
       runs: as `read_runs` returns them.
       rows: as `read_rows` returns them.
       metrics: as `read_metrics` returns them.
+      compose: see `research.claims.pool.gather`.
       width: `one` or `two` columns.
 
     Raises:
       UserError: there are no runs of the experiments.
     """
-    found = verdicts(runs, rows, metrics)
+    found = judge_all(runs, rows, metrics, compose=compose)
     figure, axes = canvas(width, 0.42 * len(found) + 1)
     axes.set_xscale("symlog", linthresh=1)
     for place, one in enumerate(found):

@@ -117,8 +117,10 @@ def numbers(verdict: Verdict) -> str:
     told.append(
         ("Rule", f"supported if the interval lies above {margin}, refuted if below")
     )
-    if verdict.rule:
-        told.append(("Its SHA-256", f"<code>{escape(verdict.rule[:16])}…</code>"))
+    if verdict.fingerprint:
+        told.append(
+            ("Fingerprint", f"<code>{escape(verdict.fingerprint[:16])}…</code>")
+        )
     if verdict.p is not None:
         holm = (
             ""

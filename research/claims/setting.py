@@ -1,0 +1,24 @@
+"""What a setting of `conf/setting/` says, apart from what it is called."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from research.runs import identity
+
+
+def describe_setting(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns what a setting registers: data, training, evaluators, number of seeds.
+
+    Args:
+      config: the setting as composed by itself, nested or flat.
+    """
+    flat = identity.flatten(config)
+    parts = (key.split(".") for key in flat if key.startswith("eval."))
+    evaluators = sorted({part[1] for part in parts if part[2:] == ["_target_"]})
+    return {
+        "training": {k: v for k, v in identity.science(flat).items() if k != "seed"},
+        "evaluators": {one: identity.evaluator_digest(flat, one) for one in evaluators},
+        "seeds": flat.get("seeds"),
+    }
