@@ -161,6 +161,9 @@ def test_a_sweep_over_another_key_multiplies_the_arms():
 def test_mistakes_are_named(names, scale, reason):
     with pytest.raises(UserError, match=reason):
         experiment(*names, scale=scale)
+    for wrong in ("seeds=few", "seeds=0", "seeds=null"):
+        with pytest.raises(UserError, match=f"{wrong.replace('null', 'None')}: takes"):
+            list(experiment("c3", variants=[(wrong,)]).points())
 
 
 def test_a_command_line_that_names_claims_goes_to_their_sweeper(train):

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from research.config import compose_flat
 from research.report.figures import verdicts
 from research.report.tables.table import save
 from research.runs.tables import read_metrics, read_rows, read_runs
@@ -19,7 +20,8 @@ def runs():
 
 def test_the_committed_table_is_that_of_the_committed_rows(runs, tmp_path):
     tables = runs, read_rows(REPORT / "runs"), read_metrics(REPORT / "runs")
-    save(verdicts.table(*tables), tmp_path / "verdicts")
+    made = verdicts.table(*tables, compose=compose_flat)
+    save(made, tmp_path / "verdicts")
     name = "verdicts.md"
     assert (tmp_path / name).read_text() == (REPORT / name).read_text(), (
         "REPORT=only scripts/reproduce.sh cpu draws it anew"

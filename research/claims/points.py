@@ -6,19 +6,18 @@ spelling, is one point for each seed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
 from research import claims
 from research.claims.arms import Overrides
-from research.claims.setting import describe_setting
+from research.claims.setting import Compose, describe_settings
 from research.errors import UserError
 from research.runs import identity
 
 SCALES = ("smoke", "cpu", "full")
-Compose = Callable[..., Mapping[str, Any]]
 LISTS = ("primary", "details")  # what decides, and the rest
 
 
@@ -51,12 +50,7 @@ class Point(NamedTuple):
     def words(self) -> list[str]:
         """What makes the job, as on the command line."""
         made_for = [f"+claims.{name}={one}" for name, one in self.fingerprints.items()]
-        return [
-            *self.arm.overrides,
-            *self.arm.further,
-            f"seed={self.seed}",
-            *made_for,
-        ]
+        return [*self.arm.overrides, *self.arm.further, f"seed={self.seed}", *made_for]
 
 
 class Experiment:
@@ -85,6 +79,7 @@ class Experiment:
         self.scale = require("scale", scale, SCALES)
         self.variants = variants
         self._compose = compose
+        self._fingerprints: dict[tuple[str, Overrides], str] = {}
 
     def points(
         self, lists: Sequence[str] = LISTS, seeds: Sequence[str] | None = None
@@ -147,31 +142,26 @@ class Experiment:
         if key not in self._fingerprints:
             claim = claims.load()[name]
             arms = {arm: (*words, *changes) for arm, words in claim.arms.items()}
-            settings = {
-                one: describe_setting(self._compose(f"setting={self.scale}/{one}"))
-                for one in claim.settings
-            }
+            settings = describe_settings(claim.settings, self.scale, self._compose)
             self._fingerprints[key] = replace(claim, arms=arms).fingerprint(settings)
         return self._fingerprints[key]
-
-    @cached_property
-    def _fingerprints(self) -> dict[tuple[str, Overrides], str]:
-        return {}
 
     def _seeds(self, arm: Arm, seeds: Sequence[str] | None) -> Sequence[str]:
         if seeds is not None:
             return seeds
-        return [str(one) for one in range(self._config(arm)["seeds"])]
+        count = self._config(arm)["seeds"]
+        if not isinstance(count, int) or count < 1:
+            raise UserError(f"seeds={count}: takes how many there are of each arm: 5")
+        return [str(one) for one in range(count)]
 
     def _config(self, arm: Arm) -> Mapping[str, Any]:
         return identity.flatten(self._compose(*arm.overrides, *arm.further))
 
 
 def changes_results(override: str) -> bool:
-    """Whether weights or rows depend on an override; of an unknown key they may."""
-    key = override.partition("=")[0].lstrip("+~").partition("@")[0].replace("/", ".")
+    """Whether weights or rows depend on an override; on an unknown key they may."""
     try:
-        kind = identity.classify(key)
+        kind = identity.classify(identity.key_of(override))
     except identity.Unclassified:
         return True
     return kind in (identity.Kind.SCIENCE, identity.Kind.MEASUREMENT)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -11,12 +11,11 @@ import pandas as pd
 
 from research.claims.claim import Claim
 from research.claims.measure import Measure
-from research.claims.setting import describe_setting
+from research.claims.setting import Compose, describe_settings
 from research.claims.verdict import Verdict
 from research.errors import UserError
 from research.runs import identity
 
-Compose = Callable[..., Mapping[str, Any]]
 Seeds = dict[int, "Value"]
 
 
@@ -68,7 +67,6 @@ class Pool:
         self._rows = {kind: group for kind, group in kinds}
         self._digests: dict[tuple[str, ...], str] = {}
         self._tables: dict[str, dict[str, Seeds]] = {}
-        self._settings: dict[str, Mapping[str, Any]] = {}
 
     def values(self, claim: Claim, measure: Measure) -> dict[str, Seeds]:
         """Returns arm → seed → value, of those arms of a claim that have rows."""
@@ -90,11 +88,8 @@ class Pool:
 
     def fingerprint(self, claim: Claim) -> str:
         """Returns the fingerprint of a claim at the scale of these runs."""
-        for name in claim.settings:
-            if name not in self._settings:
-                config = self._compose(f"setting={self.scale}/{name}")
-                self._settings[name] = describe_setting(config)
-        return claim.fingerprint(self._settings)
+        settings = describe_settings(claim.settings, self.scale, self._compose)
+        return claim.fingerprint(settings)
 
     @cached_property
     def _places(self) -> dict[str, tuple[str, int]]:
@@ -143,7 +138,8 @@ def gather(
       runs: as `read_runs` returns them.
       rows: as `read_rows` returns them.
       metrics: as `read_metrics` returns them.
-      compose: `compose(*overrides)` → the config of an arm: `config.compose_flat`.
+      compose: `compose(*overrides)` → the config of an arm, nested or flat; of many
+        arms `research.config.compose_flat` is the quick one.
 
     Raises:
       UserError: none of the runs has a setting, or they are of several scales.

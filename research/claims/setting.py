@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from research.runs import identity
+
+# `compose(*overrides)` → a config, nested or flat: `research.config.compose_flat`.
+Compose = Callable[..., Mapping[str, Any]]
+
+
+def describe_settings(
+    names: Sequence[str], scale: str, compose: Compose
+) -> dict[str, dict[str, Any]]:
+    """Returns name → what that setting registers at a scale."""
+    return {
+        name: describe_setting(compose(f"setting={scale}/{name}")) for name in names
+    }
 
 
 def describe_setting(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,8 @@ from research.claims.claim import Claim
 from research.claims.estimate import EXACT, estimate
 from research.claims.judge import judge
 from research.claims.measure import POINTS, Contrast, Measure
-from research.claims.pool import Compose, Pool, gather
+from research.claims.pool import Pool, gather
+from research.claims.setting import Compose
 from research.errors import UserError
 from research.report.figures.style import (
     BLACK,

@@ -10,7 +10,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from research.claims.judge import verdicts
-from research.claims.pool import Compose, gather
+from research.claims.pool import gather
+from research.claims.setting import Compose
 from research.claims.verdict import INCONCLUSIVE, REFUTED, SUPPORTED, Verdict
 from research.report.figures.arms import seeds
 from research.report.figures.style import (
