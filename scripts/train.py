@@ -52,7 +52,7 @@ def with_sweeper(words: Sequence[str]) -> list[str]:
     names = given.get("experiment", "").split(",")
     folders = [CONF, *map(Path, config_folders(words))]
     files = [[one / "experiment" / f"{name}.yaml" for one in folders] for name in names]
-    if names == [""] or all(any(map(Path.is_file, each)) for each in files):
+    if names in ([""], ["null"]) or all(any(map(Path.is_file, each)) for each in files):
         return list(words)
     moved = {key: given[key] for key in ("scale", "only") if key in given}
     rest = [

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -185,12 +186,27 @@ def test_an_ordinary_command_line_stays_as_it_is(train, tmp_path):
     for words in (
         ["downsample=max"],
         ["experiment=demo", "seed=1"],
+        ["experiment=null"],
         [],
         ["-m", "experiment=demo,learning_rate"],
         ["--config-dir", str(tmp_path), "experiment=mine", "scale=2"],
         [f"--config-dir={tmp_path}", "experiment=mine"],
     ):
         assert train.with_sweeper(words) == words
+
+
+def test_the_sweeper_reads_the_command_line(train):
+    from hydra_plugins.sweepers.points import Points
+
+    sweeper = Points(claims=["c2"], scale="smoke", only="primary")
+    sweeper.context = SimpleNamespace(config_loader=None)
+    jobs = sweeper.jobs(["seed=range(1,3)", "root=x", "train.epochs=1,2"])
+    assert [one for job in jobs for one in job if one.startswith("seed=")] == (
+        4 * ["seed=1"] + 4 * ["seed=2"]
+    )
+    assert all(job[0] == "setting=smoke/small" and "root=x" in job for job in jobs)
+    epochs = [one for job in jobs for one in job if one.startswith("train.epochs=")]
+    assert epochs == 4 * ["train.epochs=1", "train.epochs=2"]
 
 
 FAST = {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
