@@ -9,17 +9,25 @@ from __future__ import annotations
 import difflib
 import importlib
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import lru_cache, partial
+from copy import deepcopy
+from functools import cache, lru_cache, partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Unpack, get_args, get_origin, get_type_hints
 
 import hydra
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.config_repository import CachingConfigRepository
+from hydra._internal.utils import create_config_search_path
+from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException, InstantiationException, MissingConfigException
+from hydra.plugins.config_source import ConfigResult
+from hydra.types import RunMode
 from hydra.utils import instantiate
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from research.errors import UserError, accepts, describe
@@ -63,6 +71,48 @@ def plainly_composed(config: str, overrides: Sequence[str] = ()) -> DictConfig:
         GlobalHydra.instance().clear()
         if running is not None:
             GlobalHydra.instance().initialize(running)
+
+
+@cache
+def compose_flat(*overrides: str) -> Mapping[str, Any]:
+    """Composes a `train` config by dotted key, for the many arms of an experiment.
+
+    It gives what `compose` gives, and reads each YAML file once a process: .06 s each
+    in place of .11. A running Hydra is left alone.
+
+    Args:
+      *overrides: as on the command line.
+
+    Raises:
+      UserError: as `compose`.
+    """
+    with explained():
+        cfg = _loader(str(CONF)).load_configuration(
+            "train", list(overrides), RunMode.RUN, from_shell=False
+        )
+    with open_dict(cfg):
+        del cfg["hydra"]
+    return MappingProxyType(identity.flatten(cfg))
+
+
+class _Kept(CachingConfigRepository):
+    """What was read from `conf/`: one for all composed configs, each of them a copy."""
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> _Kept:
+        return self
+
+    def load_config(self, config_path: str) -> ConfigResult | None:
+        return deepcopy(super().load_config(config_path))  # composing changes it
+
+    def initialize_sources(self, config_search_path: ConfigSearchPath) -> None:
+        """The sources are those that there were."""
+
+
+@cache
+def _loader(conf: str) -> ConfigLoaderImpl:
+    loader = ConfigLoaderImpl(create_config_search_path(conf))
+    loader.repository = _Kept(loader.repository)
+    return loader
 
 
 @contextmanager

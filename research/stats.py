@@ -9,7 +9,7 @@ point.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -17,6 +17,7 @@ from jaxtyping import Bool, Float, Int
 Values = Float[np.ndarray, " n"] | Int[np.ndarray, " n"] | Bool[np.ndarray, " n"]
 
 LEVEL = 0.95
+ROUNDING = 1e-14  # relative differences up to it are no spread
 CHUNK = 1 << 20  # draws held in memory at once
 
 
@@ -94,17 +95,10 @@ def t_interval(values: Sequence[float] | Values, *, level: float = LEVEL) -> Int
 
     Returns:
       The interval, named `t over seeds`; `NO_INTERVAL` below two values, for non-finite
-      ones, and for equal ones, whose spread says nothing.
+      ones, and for equal ones, or equal but for rounding: their spread says nothing.
     """
-    values = np.asarray(values, np.float64)
-    if values.size < 2 or not np.isfinite(values).all() or np.ptp(values) == 0:
-        return NO_INTERVAL
-    from scipy.special import stdtrit  # slow to import, and training needs no t
-
-    reach = stdtrit(values.size - 1, _tails(level)[1]) * _standard_error(values)
-    return Interval(
-        float(values.mean() - reach), float(values.mean() + reach), "t over seeds"
-    )
+    tested = _t_test(np.asarray(values, np.float64))
+    return NO_INTERVAL if tested is None else _interval(tested, level)
 
 
 class Difference(NamedTuple):
@@ -132,14 +126,11 @@ def paired_difference(
     """
     seeds = sorted(a.keys() & b.keys())
     differences = np.array([a[seed] - b[seed] for seed in seeds], np.float64)
-    interval = t_interval(differences, level=level)
     mean = float(differences.mean()) if seeds else np.nan
-    p = 1.0
-    if interval.how:
-        from scipy.special import stdtr
-
-        p = 2 * float(stdtr(len(seeds) - 1, -abs(mean) / _standard_error(differences)))
-    return Difference(mean, interval, p, len(seeds))
+    tested = _t_test(differences)
+    if tested is None:
+        return Difference(mean, NO_INTERVAL, 1.0, len(seeds))
+    return Difference(mean, _interval(tested, level), float(tested.pvalue), len(seeds))
 
 
 def holm(pvalues: Sequence[float] | Values) -> Float[np.ndarray, " n"]:
@@ -177,5 +168,17 @@ def _tails(level: float) -> tuple[float, float]:
     return (1 - level) / 2, (1 + level) / 2
 
 
-def _standard_error(values: Float[np.ndarray, " n"]) -> float:
-    return float(values.std(ddof=1) / np.sqrt(values.size))
+def _t_test(values: Float[np.ndarray, " n"]) -> Any:
+    """Returns SciPy's test of a mean of 0, or None where the spread says nothing."""
+    if values.size < 2 or not np.isfinite(values).all():
+        return None
+    if np.ptp(values) <= ROUNDING * np.abs(values).max():
+        return None
+    from scipy.stats import ttest_1samp  # slow to import, and training needs no t
+
+    return ttest_1samp(values, 0.0)
+
+
+def _interval(tested: Any, level: float) -> Interval:
+    low, high = tested.confidence_interval(level)
+    return Interval(float(low), float(high), "t over seeds")

@@ -23,11 +23,11 @@ Maker = Callable[..., Any]  # of a figure, a table or a page, from results
 @command("report")
 def main(cfg: DictConfig) -> None:
     """Writes every figure, table and page that is chosen and has rows."""
-    from research.config import compose
+    from research.config import compose_flat
     from research.errors import UserError
     from research.report.results import Results
 
-    results = Results.read(cfg.runs, done_only=cfg.done_only, compose=compose)
+    results = Results.read(cfg.runs, done_only=cfg.done_only, compose=compose_flat)
     written: list[Path] = []
     missing: list[str] = []
     for group, save in SAVERS.items():

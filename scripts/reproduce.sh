@@ -2,13 +2,13 @@
 # Runs every experiment and draws the report: scripts/reproduce.sh [smoke|cpu|full] [key=value …]
 #
 # smoke  minutes, every primary contrast on next to nothing            → outputs/smoke
-# cpu    what outputs/reference/ comes from, some 8 hours on 2 cores   → outputs/reference
+# cpu    what outputs/reference/ comes from, some 8 hours on 2 cores   → outputs/cpu, packed
 # full   as published, for accelerators                                → outputs/full
 #
 # What is done is skipped, what is not goes on: start it as often as needed, anywhere. The
-# primary contrasts of all claims come first, the most awaited before the others. Further
-# words go to scripts/train.py: only=primary, seed=0,1,2, hydra/launcher=…. REPORT=only
-# draws the report of what is there.
+# arms that decide any claim come first, seed by seed, the others after. Further words go to
+# scripts/train.py: only=primary, seed=0,1,2, hydra/launcher=…. REPORT=only draws the report
+# of what is there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 python=${PYTHON:-.venv/bin/python}
@@ -17,7 +17,7 @@ scale=${1:-smoke}
 shift || true
 case $scale in
   smoke) runs=outputs/smoke out=outputs/smoke ;;
-  cpu) runs=outputs/reference/runs out=outputs/reference ;;
+  cpu) runs=outputs/cpu out=outputs/reference ;;
   full) runs=outputs/full out=outputs/full ;;
   *)
     echo "scripts/reproduce.sh $scale: there are smoke, cpu, full" >&2
@@ -31,9 +31,9 @@ elif [ -z "${REPORT:-}" ]; then
   "$python" scripts/prepare.py data=mnist
   "$python" scripts/prepare.py data=cifar10
 fi
-all=c2,c3,c5,c1,c7,c8,c6,c9,b2,b1,c10,c4,b4,b3,b5,b6
+claims=c2,c3,c5,c1,c7,c8,c6,c9,b2,b1,c10,c4,b4,b3,b5,b6
 if [ -z "${REPORT:-}" ]; then
-  "$python" scripts/train.py experiment=$all scale="$scale" "$@"
+  "$python" scripts/train.py experiment=$claims scale="$scale" "$@"
   # What the page explores: the first seed of some, where its checkpoint is at hand.
   for run in "$runs"/downsample=*,model.head={gap,flatten},seed=0,setting="$scale".{mnist,small}; do
     if [ -d "$run/checkpoints" ] && [ ! -e "$run/eval/explorer.jsonl" ]; then

@@ -2,17 +2,21 @@
 
 A run folder is named by its overrides; the same command finds what is done, goes on
 with what is not, and starts what is missing. `experiment=c3,c5 scale=smoke|cpu|full`
-runs whole experiments: every point of them, each once; `only=primary` what decides.
+trains the points that these claims name, each once; `only=primary` what decides.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 
-from command import MISTAKE, command
+from command import command
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
+
+from research.config import CONF
 
 
 @command("train")
@@ -38,38 +42,36 @@ def main(cfg: DictConfig) -> float | None:
     return objective(folder, cfg.objective)
 
 
-def every(words: list[str]) -> int:
-    """Runs a command line, or each part of the experiments it names; the exit status.
+def with_sweeper(words: Sequence[str]) -> list[str]:
+    """Returns a command line whose claims go to the sweeper that knows their points.
 
-    A mistake in one part spares the others.
+    `experiment=c3 scale=cpu only=primary …`: one that names options of
+    `conf/experiment/` alone stays as it is.
     """
-    from research.claims.experiments import commands
-    from research.errors import UserError
-
-    worst = 0
-    try:
-        for part in commands(words):
-            sys.argv[1:] = part
-            try:
-                main()
-            except SystemExit as stop:
-                if stop.code != MISTAKE:
-                    raise
-                worst = MISTAKE
-            forget_programs()
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return MISTAKE
-    return worst
+    given = dict(word.split("=", 1) for word in words if "=" in word)
+    names = given.get("experiment", "").split(",")
+    folders = [CONF, *map(Path, config_folders(words))]
+    files = [[one / "experiment" / f"{name}.yaml" for one in folders] for name in names]
+    if names in ([""], ["null"]) or all(any(map(Path.is_file, each)) for each in files):
+        return list(words)
+    moved = {key: given[key] for key in ("scale", "only") if key in given}
+    rest = [
+        word
+        for word in words
+        if word.partition("=")[0] not in ("experiment", *moved, "-m", "--multirun")
+    ]
+    ours = ["-m", "hydra/sweeper=points", f"hydra.sweeper.claims=[{','.join(names)}]"]
+    return [*ours, *(f"hydra.sweeper.{k}={v}" for k, v in moved.items()), *rest]
 
 
-def forget_programs() -> None:
-    """Frees what was compiled for a part: the next one needs other programs."""
-    if "jax" in sys.modules:
-        import jax
-
-        jax.clear_caches()
+def config_folders(words: Sequence[str]) -> Iterator[str]:
+    """Yields the folders of configs that a command line adds."""
+    for word, following in pairwise([*words, ""]):
+        option, equals, value = word.partition("=")
+        if option in ("--config-dir", "-cd"):
+            yield value if equals else following
 
 
 if __name__ == "__main__":
-    sys.exit(every(sys.argv[1:]))
+    sys.argv[1:] = with_sweeper(sys.argv[1:])
+    main()

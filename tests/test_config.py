@@ -144,7 +144,7 @@ def test_downsample_takes_the_configured_stride_or_the_one_asked_for():
     "override, nearest",
     [
         ("model=cholet", "model=cholet: no such option (did you mean chollet?)"),
-        ("experiment=C3", "experiment=C3: no such option (did you mean c3, b3?)"),
+        ("experiment=Demo", "experiment=Demo: no such option (did you mean demo?)"),
         ("setting=cpu/mnits", "setting/cpu=mnits: no such option"),
         ("downsample=maxx", "did you mean max"),
         ("train.epoch=3", "train.epoch: no such key (did you mean train.epochs"),

@@ -1,160 +1,257 @@
-"""One pool of runs for all claims: what is named twice is trained once."""
+"""Experiments are derived from claims: each point once, what decides first."""
 
 import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
-import yaml
 
 from research import claims, config
-from research.claims import experiments
-from research.claims.experiments import CONF, SCALES, commands, parts, point, points
+from research.claims.points import SCALES, Experiment
 from research.errors import UserError
+from research.runs import identity
 
 ROOT = Path(__file__).parent.parent
 CLAIMS = claims.load()
 
 
-def overrides(name, scale="cpu"):
-    """What the scripts get for a point."""
-    return name.replace("setting=", f"setting={scale}/").split()
+def experiment(*names, scale="smoke", **how):
+    return Experiment(names, scale=scale, compose=config.compose_flat, **how)
+
+
+@pytest.fixture
+def train(monkeypatch):
+    """The script, as a module."""
+    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
+    import train
+
+    return train
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_every_arm_of_every_claim_composes(scale):
+    digests, spellings = {}, {}
+    for claim in CLAIMS.values():
+        for arm in claim.arms:
+            overrides = claim.overrides(arm, scale)
+            digest = identity.arm(config.compose_flat(*overrides))
+            digests.setdefault(digest, set()).add(frozenset(overrides))
+            name = identity.run_name([*overrides, "seed=0"])
+            spellings.setdefault(name, set()).add(digest)
+    # One spelling for a point: so all claims that name it are on record in its run.
+    assert [words for words in digests.values() if len(words) > 1] == []
+    assert [runs for runs in spellings.values() if len(runs) > 1] == []
+    shared = sum(len(claim.arms) for claim in CLAIMS.values())
+    assert len(digests) < 0.7 * shared  # the pool is worth its name
 
 
 @pytest.mark.parametrize("name", CLAIMS)
-def test_every_claim_has_an_experiment_with_its_arms(name):
-    claim = CLAIMS[name]
-    assert claim.arms <= set(points(name))
-    first = {
-        arm for level in claim.levels.values() for one in level for arm in one.arms
-    }
-    decisive = [
-        part
-        for which in commands([f"experiment={name}", "only=primary"])
-        for part in product_of(which)
-    ]
-    assert first <= set(decisive)
-    header = (CONF / "experiment" / f"{name}.yaml").read_text()
-    assert header.startswith(f"# {name.upper()}: ") and "# Supported: " in header
-    assert f"python scripts/train.py experiment={name} scale=cpu" in header
-
-
-def product_of(words):
-    """Returns the points of a command line."""
-    from itertools import product
-
-    split = [word.partition("=")[::2] for word in words if word != "-m"]
-    options = [
-        [f"{key}={one}" for one in ([value] if value[:1] == "[" else value.split(","))]
-        for key, value in split
-    ]
-    return [point(one) for one in product(*options)]
-
-
-def test_equal_points_have_one_folder_and_different_ones_two():
-    every = dict.fromkeys(one for name in CLAIMS for one in points(name))
-    names, digests = {}, {}
-    for one in every:
-        given = overrides(one)
-        digests.setdefault(config.digest(config.compose(*given)), []).append(one)
-        names.setdefault(config.run_name([*given, "seed=0"]), []).append(one)
-    assert [same for same in digests.values() if len(same) > 1] == []
-    assert [same for same in names.values() if len(same) > 1] == []
-    shared = sum(len(points(name)) for name in CLAIMS)
-    assert len(every) < 0.7 * shared  # the pool is worth its name
+def test_every_claim_says_how_it_is_run(name):
+    text = sys.modules[f"research.claims.{name}"].__doc__
+    assert text.startswith(f"{name.upper()}: ")
+    assert f"`python scripts/train.py experiment={name} scale=cpu`" in text
+    assert "\nSupported: " in text
+    assert CLAIMS[name].reason_for_margin
+    assert CLAIMS[name].primary  # those of the contrasts, derived
 
 
 @pytest.mark.parametrize("scale", SCALES)
 def test_every_setting_composes(scale):
-    settings = sorted(path.stem for path in (CONF / "setting" / scale).glob("*.yaml"))
-    assert settings == sorted(p.stem for p in (CONF / "setting/cpu").glob("*.yaml"))
-    used = {part["setting"][0] for name in CLAIMS for part in parts(name)}
+    folder = config.CONF / "setting"
+    settings = sorted(path.stem for path in (folder / scale).glob("*.yaml"))
+    assert settings == sorted(path.stem for path in (folder / "cpu").glob("*.yaml"))
+    used = {setting for claim in CLAIMS.values() for setting in claim.settings}
     assert used == set(settings)
     for setting in settings:
         cfg = config.compose(f"setting={scale}/{setting}")
-        assert cfg.name == {"cpu": "reference/runs"}.get(scale, scale)
+        assert cfg.name == scale and cfg.seeds > 0
         chosen = {name for name, node in cfg.eval.items() if "_target_" in node}
         assert "accuracy" in chosen
-        assert config.flat(cfg)
 
 
-def test_a_point_is_what_runs_of_several_seeds_and_scales_share():
-    assert (
-        point(["setting=cpu/mnist", "seed=3", "downsample=max", "root=/tmp"])
-        == point(["downsample=max", "seed=0", "setting=full/mnist", "name=x"])
-        == "downsample=max setting=mnist"
+def test_composing_many_leaves_nothing_of_one_in_another():
+    words = ["setting=smoke/mnist", "train.epochs=7", "downsample=aps", "+claims.c1=x"]
+    for overrides in (words, words[:1], words, [words[0], "model/head=gap"]):
+        flat = config.compose_flat(*overrides)
+        assert flat == identity.flatten(config.compose(*overrides))
+    with pytest.raises(UserError, match="did you mean"):
+        config.compose_flat("downsample=maxx")
+
+
+def test_what_decides_comes_first_and_seeds_are_outermost():
+    found = list(experiment("c4", "c9", scale="cpu").points())
+    primary = list(experiment("c4", "c9", scale="cpu").points(["primary"]))
+    assert found[: len(primary)] == primary
+    first = ["model=allconv_all", "model=allconv_convpool"]
+    assert [one.arm.overrides[-1] for one in primary[:2]] == first
+    assert [one.seed for one in primary] == [str(s) for s in range(5) for _ in range(4)]
+    arms = [one.arm for one in primary]
+    assert arms == 5 * arms[:4]
+    rest = [one.seed for one in found[len(primary) :]]
+    assert rest == sorted(rest)
+
+
+def test_arms_of_settings_with_fewer_seeds_end_earlier():
+    found = list(experiment("b1", scale="cpu").points(["details"]))  # CIFAR-10: three
+    counts = {one.arm: 0 for one in found}
+    for one in found:
+        counts[one.arm] += 1
+    cifar = {arm: n for arm, n in counts.items() if "cpu/cifar" in arm.overrides[0]}
+    assert set(cifar.values()) == {3} and set(counts.values()) == {3, 5}
+
+
+def test_equal_points_are_trained_once(monkeypatch):
+    every = list(experiment(*CLAIMS).points(seeds=["0"]))
+    digests = [identity.arm(config.compose_flat(*one.arm.overrides)) for one in every]
+    assert len(set(digests)) == len(digests) == 120
+    # What decides one claim and is a detail of another comes with what decides.
+    decisive = experiment(*CLAIMS).arms("primary")
+    assert digests[: len(decisive)] == list(decisive)
+
+    spelt = dict(CLAIMS["c3"].arms)
+    first = next(iter(spelt))
+    spelt["another spelling"] = (*reversed(spelt[first]), "train.dtype=float32")
+    other = CLAIMS["c3"].__class__(**{**vars(CLAIMS["c3"]), "arms": spelt})
+    before = len(list(experiment("c3").points(seeds=["0"])))
+    monkeypatch.setitem(claims.load(), "c3", other)
+    assert len(list(experiment("c3").points(seeds=["0"]))) == before
+
+
+def test_a_run_knows_every_claim_that_names_its_arm():
+    point = next(experiment("c3").points())
+    assert {"c3", "c8", "b1", "b3"} <= point.fingerprints.keys()
+    assert "c10" not in point.fingerprints
+    assert f"+claims.c3={point.fingerprints['c3']}" in point.words
+    cfg = config.compose(*point.words)
+    assert dict(cfg.claims) == point.fingerprints
+    plain = [word for word in point.words if not word.startswith("+claims")]
+    assert identity.run_name(point.words) == identity.run_name(plain)
+    assert identity.training_digest(cfg) == identity.training_digest(
+        config.compose(*plain)
     )
 
 
-def test_primary_parts_come_first_and_other_words_are_passed_on():
-    found = list(
-        commands(["-m", "experiment=c4,c9", "scale=smoke", "seed=0", "root=x"])
+def test_what_is_overridden_is_another_claim_if_results_depend_on_it():
+    known = next(experiment("c3").points()).fingerprints
+    for words, same in [
+        (("root=/elsewhere", "train.checkpoint_seconds=1"), True),
+        (("train.epochs=2",), False),
+        (("eval.shift.examples=5",), False),
+    ]:
+        point = next(experiment("c3", variants=[words]).points())
+        assert point.arm.further == words
+        assert (point.fingerprints == known) is same
+
+
+def test_a_sweep_over_another_key_multiplies_the_arms():
+    rates = [("optim.learning_rate=1",), ("optim.learning_rate=0.5",)]
+    found = list(experiment("c2", variants=rates).points(["primary"], ["0", "1"]))
+    assert len(found) == len(set(one.arm for one in found)) * 2 == 8
+    assert [one.arm.further for one in found[:2]] == rates
+
+
+@pytest.mark.parametrize(
+    "names, scale, reason",
+    [
+        (["C1"], "cpu", "experiment=C1: there are c1, c2"),
+        (["c1"], "large", "scale=large: there are smoke, cpu, full"),
+    ],
+)
+def test_mistakes_are_named(names, scale, reason):
+    with pytest.raises(UserError, match=reason):
+        experiment(*names, scale=scale)
+    for wrong in ("seeds=few", "seeds=0", "seeds=null"):
+        with pytest.raises(UserError, match=f"{wrong.replace('null', 'None')}: takes"):
+            list(experiment("c3", variants=[(wrong,)]).points())
+
+
+def test_a_command_line_that_names_claims_goes_to_their_sweeper(train):
+    words = ["-m", "experiment=c4,c9", "scale=smoke", "seed=0", "root=x"]
+    assert train.with_sweeper(words) == [
+        "-m",
+        "hydra/sweeper=points",
+        "hydra.sweeper.claims=[c4,c9]",
+        "hydra.sweeper.scale=smoke",
+        "seed=0",
+        "root=x",
+    ]
+    assert "hydra.sweeper.claims=[C3]" in train.with_sweeper(["experiment=C3"])
+
+
+def test_an_ordinary_command_line_stays_as_it_is(train, tmp_path):
+    (tmp_path / "experiment").mkdir()
+    (tmp_path / "experiment/mine.yaml").write_text("")
+    for words in (
+        ["downsample=max"],
+        ["experiment=demo", "seed=1"],
+        ["experiment=null"],
+        [],
+        ["-m", "experiment=demo,learning_rate"],
+        ["--config-dir", str(tmp_path), "experiment=mine", "scale=2"],
+        [f"--config-dir={tmp_path}", "experiment=mine"],
+    ):
+        assert train.with_sweeper(words) == words
+
+
+def test_the_sweeper_reads_the_command_line(train):
+    from hydra_plugins.sweepers.points import Points
+
+    sweeper = Points(claims=["c2"], scale="smoke", only="primary")
+    sweeper.context = SimpleNamespace(config_loader=None)
+    jobs = sweeper.jobs(["seed=range(1,3)", "root=x", "train.epochs=1,2"])
+    assert [one for job in jobs for one in job if one.startswith("seed=")] == (
+        4 * ["seed=1"] + 4 * ["seed=2"]
     )
-    assert all(line[0] == "-m" and line[-2:] == ["seed=0", "root=x"] for line in found)
-    assert all("setting=smoke/" in " ".join(line) for line in found)
-    models = [w for line in found for w in line if w.startswith("model=")]
-    assert models[:2] == ["model=allconv_all", "model=allconv_convpool"]
-    settings = [w for line in found for w in line if w.startswith("setting=")]
-    assert settings[:3] == 2 * ["setting=smoke/mnist"] + ["setting=smoke/jumbled"]
-    assert len(found) == len({tuple(line) for line in found})
-    primary = list(commands(["experiment=c4,c9", "scale=smoke", "only=primary"]))
-    assert [line[:-2] for line in found[: len(primary)]] == primary
+    assert all(job[0] == "setting=smoke/small" and "root=x" in job for job in jobs)
+    epochs = [one for job in jobs for one in job if one.startswith("train.epochs=")]
+    assert epochs == 4 * ["train.epochs=1", "train.epochs=2"]
 
 
-def test_an_ordinary_command_line_stays_as_it_is():
-    for words in (["downsample=max"], ["experiment=demo", "seed=1"], []):
-        assert list(commands(words)) == [words]
+FAST = {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
+
+
+def script(name, *words, status=0):
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "scripts" / f"{name}.py"), *words],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=os.environ | FAST,
+    )
+    assert done.returncode == status, done.stderr[-2000:]
+    return done
 
 
 @pytest.mark.parametrize(
     "words, reason",
     [
-        (["experiment=c1,demo"], "experiment=demo"),
-        (["experiment=c1", "scale=large"], "scale=large: there are smoke, cpu, full"),
-        (["experiment=c1", "only=most"], "only=most: there are primary, details"),
+        ("experiment=c99", "experiment=c99: there are c1, c2, c3"),
+        ("experiment=c1,demo", "by itself demo, learning_rate"),
+        ("experiment=c1 scale=large", "scale=large: there are smoke, cpu, full"),
+        ("experiment=c1 only=most", "only=most: there are primary, details"),
+        ("experiment=c3 only=details", "experiment=c3 only=details: nothing there"),
     ],
 )
-def test_mistakes_are_named(words, reason):
-    with pytest.raises(UserError, match=reason):
-        list(commands(words))
-
-
-def test_a_list_of_values_is_tried_and_a_text_is_not(tmp_path, monkeypatch):
-    (tmp_path / "experiment").mkdir()
-    text = {"primary": [{"setting": "a", "x": ["1", None], "y": "[1,2]", "z": 3}]}
-    (tmp_path / "experiment/t.yaml").write_text(yaml.safe_dump(text))
-    monkeypatch.setattr(experiments, "CONF", tmp_path)
-    assert points("t") == [
-        "setting=a x=1 y=[1,2] z=3",
-        "setting=a x=null y=[1,2] z=3",
-    ]
+def test_a_mistake_is_one_line(words, reason):
+    stderr = script("train", *words.split(), status=2).stderr
+    assert stderr.startswith("error: ") and stderr.count("\n") == 1
+    assert reason in stderr
 
 
 def test_the_scripts_run_an_experiment_and_judge_it(tmp_path):
     """The real ones, on the smallest experiment, twice."""
-    fast = {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
     line = ["experiment=c6", "only=primary", "scale=smoke", "seed=0"]
     places = [f"root={tmp_path}", f"data.dir={tmp_path}/data"]
-
-    def run(script, *words):
-        done = subprocess.run(
-            [sys.executable, str(ROOT / "scripts" / f"{script}.py"), *words],
-            capture_output=True,
-            text=True,
-            cwd=ROOT,
-            env=os.environ | fast,
-        )
-        assert done.returncode == 0, done.stderr[-2000:]
-        return done
-
-    run("train", *line, *places)
+    script("train", *line, *places)
     runs = tmp_path / "smoke"
     assert len(list(runs.glob("*/done.json"))) == 4
-    assert run("train", *line, *places).stderr.count("4 done already") == 1
-    run("report", f"runs={runs}", f"out={tmp_path}", "table=verdicts", "page=page")
+    assert script("train", *line, *places).stderr.count("4 done already") == 1
+    script("report", f"runs={runs}", f"out={tmp_path}", "table=verdicts", "page=page")
     page = (tmp_path / "page.html").read_text()
     assert "C6" in page and CLAIMS["c6"].sentence in page
     rows = (tmp_path / "verdicts.csv").read_text()
-    assert "1 of 5 seeds" in rows and "All 4 runs carry the hash of this rule" in rows
+    assert "1 of 5 seeds" in rows
+    assert "All 4 runs carry the fingerprint of this claim" in rows
     assert "experiment=c3 scale=smoke" in rows  # what is missing, and what makes it

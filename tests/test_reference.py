@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from research.config import compose_flat
 from research.report.results import Results
 from research.report.tables.forms import save
 from research.report.tables.verdicts import tabulate
@@ -20,7 +21,7 @@ def runs():
 
 
 def test_the_committed_table_is_that_of_the_committed_rows(tmp_path):
-    save(tabulate(Results.read(REPORT)), tmp_path / "verdicts")
+    save(tabulate(Results.read(REPORT, compose=compose_flat)), tmp_path / "verdicts")
     name = "verdicts.md"
     assert (tmp_path / name).read_text() == (REPORT / name).read_text(), (
         f"scripts/report.py runs={REPORT} table=verdicts draws it anew"

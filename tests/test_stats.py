@@ -88,7 +88,10 @@ def test_t_interval_equals_scipy():
     assert how == "t over seeds"
 
 
-@pytest.mark.parametrize("values", [[], [0.9], [1.0, 1.0, 1.0], [0.9, np.nan]])
+@pytest.mark.parametrize(
+    "values",
+    [[], [0.9], [1.0, 1.0, 1.0], [0.9, np.nan], [0.1 + 0.2, 0.3], [0.0, 0.0]],
+)
 def test_t_interval_needs_spread(values):
     assert t_interval(values) is NO_INTERVAL
 

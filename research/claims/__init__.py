@@ -1,9 +1,14 @@
-"""The sentences of the famous answer, each with a rule fixed before the run."""
+"""The sentences of the famous answer, each with arms and a rule fixed before the run.
+
+A file `c1` … `b6` declares one claim: its arms, its contrasts, its margin. From it the
+points to train (`points`), the verdict (`judge`) and a fingerprint are derived. Only
+scripts and reports import from here.
+"""
 
 from __future__ import annotations
 
-import hashlib
 import importlib
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +21,7 @@ def ids() -> list[str]:
     return sorted(found, key=lambda name: (name[0] != "c", int(name[1:])))
 
 
-def rules() -> dict[str, str]:
-    """Returns the SHA-256 of every claim's file, of `rule.py` and `claim.py`.
-
-    A run keeps them in its provenance: a rule was fixed before the runs that name it.
-    """
-    return {
-        name: hashlib.sha256((HERE / f"{name}.py").read_bytes()).hexdigest()
-        for name in [*ids(), "rule", "claim"]
-    }
-
-
+@cache
 def load() -> dict[str, Any]:
     """Returns the `CLAIM` of every claim's file, by id."""
     return {name: importlib.import_module(f"{__name__}.{name}").CLAIM for name in ids()}

@@ -1,77 +1,56 @@
-"""What a claim declares: whose difference, in what, against which margin."""
+"""What a claim declares: arms, whose difference, in what, against which margin."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from research.claims.experiments import point
+from research.claims import rule, versions
+from research.claims.arms import Overrides
+from research.claims.measure import Contrast
+from research.stats import LEVEL
 
-
-@dataclass(frozen=True)
-class Measure:
-    """A number of each run.
-
-    Attributes:
-      name: in words.
-      unit: of its differences.
-      protocol: of the evaluation row; `training` for the rows of training, of which the
-        best epoch counts.
-      measure: of the row.
-      params: some parameters of the row, which tell it from the others.
-      scale: the value is multiplied by this, 100 for percentage points.
-      offset: added then.
-      log2: its logarithm to base 2 is taken first: differences are doublings.
-      exact: a count, the same for every seed: it needs no interval.
-    """
-
-    name: str
-    unit: str
-    protocol: str
-    measure: str
-    params: Mapping[str, Any] = field(default_factory=dict)
-    scale: float = 1.0
-    offset: float = 0.0
-    log2: bool = False
-    exact: bool = False
-
-
-@dataclass(frozen=True)
-class Contrast:
-    """A weighted sum over arms, seed by seed: max less none is {max: 1, none: −1}.
-
-    Attributes:
-      arms: point (see `research.claims.experiments.point`) → weight.
-      measure: of each.
-    """
-
-    arms: Mapping[str, float]
-    measure: Measure
+NO_OTHER_REASON = (
+    "The smallest effect thought to be of interest; no other reason was registered."
+)
 
 
 @dataclass(frozen=True)
 class Claim:
     """A sentence, and what decides about it.
 
+    The one place of its arms: an experiment trains those named here, and those alone.
+
     Attributes:
       sentence: in the words of the answer.
-      contrast: the primary contrast, in words.
+      setting: the option of `conf/setting/SCALE/` that its arms are relative to.
+      arms: name in words → overrides (see `research.claims.arms`).
+      comparison: the primary contrast, in words.
+      contrasts: level of the factor → primary contrasts, of which the least counts; one
+        level where there is no factor.
       margin: the smallest effect of interest, in the measure's unit.
-      levels: level of the factor → contrasts, of which the least counts; one level
-        where there is no factor.
+      reason_for_margin: why not another.
       factor: what the levels are of.
       no_worse: the sentence says "no worse than", by the margin.
       details: further contrasts, by what they are.
       figures: names of the figures that show it.
       seeds: how many are wanted.
       note: what a reader of the verdict must know.
+
+    Raises:
+      ValueError: a contrast names an arm that is not there.
     """
 
     sentence: str
-    contrast: str
+    setting: str
+    arms: Mapping[str, Overrides]
+    comparison: str
+    contrasts: Mapping[str, tuple[Contrast, ...]]
     margin: float
-    levels: Mapping[str, tuple[Contrast, ...]]
+    reason_for_margin: str
     factor: str = ""
     no_worse: bool = False
     details: Mapping[str, Contrast] = field(default_factory=dict)
@@ -79,74 +58,86 @@ class Claim:
     seeds: int = 5
     note: str = ""
 
+    def __post_init__(self) -> None:
+        compared = [*self._primary_contrasts(), *self.details.values()]
+        named = {arm for contrast in compared for arm in contrast.arms}
+        if unknown := named - self.arms.keys():
+            raise ValueError(
+                f"{self.sentence}: contrasts of {sorted(unknown)}, which are none of "
+                f"its arms {sorted(self.arms)}"
+            )
+
     @property
     def threshold(self) -> float:
         """What the interval must lie above."""
         return -self.margin if self.no_worse else self.margin
 
     @property
-    def arms(self) -> set[str]:
-        """All points that it needs."""
-        primary = [one for level in self.levels.values() for one in level]
-        return {arm for one in [*primary, *self.details.values()] for arm in one.arms}
+    def primary(self) -> tuple[str, ...]:
+        """Names of the arms that decide, in the order of `arms`."""
+        deciding = {arm for one in self._primary_contrasts() for arm in one.arms}
+        return tuple(arm for arm in self.arms if arm in deciding)
 
+    @property
+    def secondary(self) -> tuple[str, ...]:
+        """Names of the other arms, in the order of `arms`."""
+        deciding = self.primary
+        return tuple(arm for arm in self.arms if arm not in deciding)
 
-def less(a: str, b: str, measure: Measure) -> Contrast:
-    """Returns the contrast of a less b."""
-    return Contrast({a: 1.0, b: -1.0}, measure)
+    @property
+    def settings(self) -> tuple[str, ...]:
+        """Names of the settings of its arms, its own first."""
+        found = [self.split(arm)[0] for arm in self.arms]
+        return tuple(dict.fromkeys([self.setting, *found]))
 
+    def split(self, arm: str) -> tuple[str, Overrides]:
+        """Returns the setting of an arm and its other overrides."""
+        first, *others = self.arms[arm] or ("",)
+        if first.startswith("setting="):
+            return first.removeprefix("setting="), tuple(others)
+        return self.setting, tuple(self.arms[arm])
 
-def core(downsample: str, head: str, *more: str, padding: str = "circular") -> str:
-    """A network of the common pool on MNIST."""
-    return point(
-        ["setting=mnist", f"model.padding={padding}", f"model/head={head}"]
-        + [f"downsample={downsample}", *more]
-    )
+    def overrides(self, arm: str, scale: str) -> Overrides:
+        """Returns what composes an arm at a scale, as on the command line."""
+        setting, others = self.split(arm)
+        return (f"setting={scale}/{setting}", *others)
 
+    def fingerprint(self, settings: Mapping[str, Mapping[str, Any]]) -> str:
+        """Returns the SHA-256 of all that the verdict depends on before any run.
 
-def small(downsample: str, head: str, *more: str) -> str:
-    """The book's network, trained on few images of MNIST."""
-    chosen = [f"downsample={downsample}", f"model/head={head}", *more]
-    return point(["setting=small", *chosen])
+        Reasons, notes and other texts do not count, but for the sentence; neither do
+        modules, nor the order of arms and overrides.
 
+        Args:
+          settings: name → content (`describe_setting`) of those
+            of its arms.
+        """
+        arms = {
+            arm: [setting, sorted(others)]
+            for arm, (setting, others) in ((one, self.split(one)) for one in self.arms)
+        }
+        registered = {
+            "sentence": self.sentence,
+            "arms": arms,
+            "settings": {name: settings[name] for name in self.settings},
+            "contrasts": {
+                level: [asdict(one) for one in several]
+                for level, several in self.contrasts.items()
+            },
+            "details": {name: asdict(one) for name, one in self.details.items()},
+            "margin": self.margin,
+            "factor": self.factor,
+            "no worse": self.no_worse,
+            "seeds": self.seeds,
+            "level": rule.LEVEL,
+            "coverage": LEVEL,
+            "estimator": versions.ESTIMATOR,
+            "judgement": versions.JUDGEMENT,
+            "rule": versions.RULE,
+        }
+        text = json.dumps(registered, sort_keys=True, ensure_ascii=False)
+        return hashlib.sha256(text.encode()).hexdigest()
 
-def cifar(*overrides: str) -> str:
-    """A network of the pool on CIFAR-10, ResNet-20 unless another is named."""
-    return point(["setting=cifar", *overrides])
-
-
-HEADS = {"flatten": "flatten", "global pooling": "gap"}
-
-POINTS = {"unit": "percentage points", "scale": 100.0}
-ACCURACY = Measure("accuracy", protocol="accuracy", measure="accuracy", **POINTS)
-GAP = Measure("training less test accuracy", protocol="fit", measure="gap", **POINTS)
-SHIFTED = Measure(
-    "agreement of two circular shifts up to 3 px",
-    protocol="circular",
-    measure="agreement",
-    params={"max_shift": 3},
-    **POINTS,
-)
-CROPPED = Measure(
-    "agreement of two crops at offsets below 7 px",
-    protocol="crop",
-    measure="agreement",
-    **POINTS,
-)
-PARAMETERS = Measure(
-    "parameters",
-    "doublings",
-    "cost",
-    "parameters",
-    {"part": "network"},
-    log2=True,
-    exact=True,
-)
-SPEED = Measure(
-    "training images a second",
-    "doublings",
-    "training",
-    "examples_per_second",
-    log2=True,
-)
-LOSS = Measure("training loss", "nats", "fit", "loss", {"on": "train"})
+    def _primary_contrasts(self) -> Iterator[Contrast]:
+        for several in self.contrasts.values():
+            yield from several

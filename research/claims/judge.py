@@ -1,4 +1,7 @@
-"""The verdicts: every claim held against the rows."""
+"""The verdicts: every claim held against the rows.
+
+Whoever changes which estimates count, or what p is of, raises `versions.JUDGEMENT`.
+"""
 
 from __future__ import annotations
 
@@ -6,96 +9,78 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-import pandas as pd
-
 from research import claims
-from research.claims.claim import Claim, Contrast
-from research.claims.estimate import EXACT, Estimate, Pool
-from research.claims.rule import combine, corrected, decide
+from research.claims.claim import Claim
+from research.claims.estimate import EXACT, Estimate, estimate
+from research.claims.measure import Contrast
+from research.claims.pool import Pool
+from research.claims.remarks import remarks
+from research.claims.rule import combine, correct, decide
 from research.claims.verdict import PRIMARY, Verdict
-from research.errors import UserError
 from research.stats import holm
 
 
-def verdicts(
-    runs: pd.DataFrame, rows: pd.DataFrame, metrics: pd.DataFrame
-) -> list[Verdict]:
-    """Returns a verdict for every claim; one without rows is inconclusive.
-
-    Args:
-      runs: as `read_runs` returns them.
-      rows: as `read_rows` returns them.
-      metrics: as `read_metrics` returns them.
-
-    Raises:
-      UserError: none of the runs is one of an experiment's points, or they are of
-        several scales.
-    """
-    pool, scale = gather(runs, rows, metrics)
-    single = [judge(name, one, pool, scale) for name, one in claims.load().items()]
+def verdicts(pool: Pool) -> list[Verdict]:
+    """Returns a verdict for every claim; one without rows is inconclusive."""
+    single = [judge(name, pool) for name in claims.ids()]
     adjusted = holm([1.0 if one.p is None else one.p for one in single])
     return [
-        settled(one, None if one.p is None else float(p))
+        adjust(one, None if one.p is None else float(p))
         for one, p in zip(single, adjusted, strict=True)
     ]
 
 
-def gather(
-    runs: pd.DataFrame, rows: pd.DataFrame, metrics: pd.DataFrame
-) -> tuple[Pool, str]:
-    """Returns the pool of runs and their scale; arguments and errors as `verdicts`."""
-    pool = Pool(runs, rows, metrics)
-    settings = pool.runs["setting"].dropna() if "setting" in pool.runs else []
-    scales = {str(one).partition("/")[0] for one in settings} - {"None"}
-    if len(scales) != 1:
-        raise UserError(
-            f"verdicts need runs of experiments at one scale, and found "
-            f"{', '.join(sorted(scales)) or 'none'}; make them with "
-            "scripts/train.py experiment=c1,c2 scale=cpu, or choose a folder by runs=…"
-        )
-    return pool, scales.pop()
-
-
-def judge(name: str, claim: Claim, pool: Pool, scale: str) -> Verdict:
+def judge(name: str, pool: Pool) -> Verdict:
     """Returns the verdict on one claim, before the number of claims is corrected for.
+
+    It is reached once for each pool.
+    """
+    if name not in pool.verdicts:
+        pool.verdicts[name] = judge_claim(name, claims.load()[name], pool)
+    return pool.verdicts[name]
+
+
+def judge_claim(name: str, claim: Claim, pool: Pool) -> Verdict:
+    """Returns the verdict on a claim that need not be one of the files here.
 
     Effect and interval are those of the first level, the others stand in the details.
     """
-    command = f"python scripts/train.py experiment={name} scale={scale}"
-    levels = {level: least(pool, claim, given) for level, given in claim.levels.items()}
-    said = {
+    command = f"python scripts/train.py experiment={name} scale={pool.scale}"
+    levels = {
+        level: estimate_weakest(pool, claim, contrasts)
+        for level, contrasts in claim.contrasts.items()
+    }
+    decisions = {
         level: decide(one.interval, claim.threshold) for level, one in levels.items()
     }
     first = next(iter(levels.values()))
     whole = [one.p for one in levels.values()]
-    unit = next(iter(claim.levels.values()))[0].measure.unit
-    known = first.seeds > 0
+    unit = next(iter(claim.contrasts.values()))[0].measure.unit
     ends = first.interval if first.interval.how else None
     return Verdict(
         id=name.upper(),
         sentence=claim.sentence,
-        contrast=claim.contrast,
-        verdict=combine(said, claim.factor),
-        effect=first.effect if known else None,
+        contrast=claim.comparison,
+        verdict=combine(decisions, claim.factor),
+        effect=first.effect if first.seeds else None,
         low=ends.low if ends else None,
         high=ends.high if ends else None,
         margin=claim.threshold,
         unit=unit,
-        interval=worded(first),
+        interval=describe_interval(first),
         n=first.seeds,
         p=None if None in whole else max(whole),
-        remarks=tuple(remarks(name, claim, levels, said, pool, command)),
-        details=tuple(details(claim, levels, said, pool)),
+        remarks=tuple(remarks(name, claim, levels, decisions, pool, command)),
+        details=tuple(details(claim, levels, decisions, pool)),
         figures=("verdicts", name, *claim.figures),
         command=command,
-        rule=claims.rules()[name],
+        fingerprint=pool.fingerprint(claim),
     )
 
 
-def settled(verdict: Verdict, adjusted: float | None) -> Verdict:
+def adjust(verdict: Verdict, adjusted: float | None) -> Verdict:
     """Returns a verdict with its p corrected for the number of claims."""
-    final = corrected(verdict.verdict, adjusted)
+    final = correct(verdict.verdict, adjusted)
     remark = (
         ("Its interval supports it, but not after Holm's rule over all claims.",)
         if final != verdict.verdict
@@ -106,14 +91,19 @@ def settled(verdict: Verdict, adjusted: float | None) -> Verdict:
     )
 
 
-def least(pool: Pool, claim: Claim, contrasts: tuple[Contrast, ...]) -> Estimate:
-    """Returns the contrast that says least for the claim; one without rows if any."""
-    found = [pool.estimate(one, null(claim, one)) for one in contrasts]
+def estimate_weakest(
+    pool: Pool, claim: Claim, contrasts: tuple[Contrast, ...]
+) -> Estimate:
+    """Estimates the contrast that says least for a claim; one without rows if any."""
+    found = [
+        estimate(one, pool.values(claim, one.measure), null_effect(claim, one))
+        for one in contrasts
+    ]
     return min(found, key=lambda one: (bool(one.interval.how), one.interval.low))
 
 
-def null(claim: Claim, contrast: Contrast) -> float:
-    """The effect that p is of: none, or the threshold where there is nothing to none.
+def null_effect(claim: Claim, contrast: Contrast) -> float:
+    """Returns the effect that p is of: 0, or the threshold where 0 means nothing.
 
     That is so for "no worse than", and for the value of an arm by itself.
     """
@@ -124,18 +114,19 @@ def null(claim: Claim, contrast: Contrast) -> float:
 def details(
     claim: Claim,
     levels: Mapping[str, Estimate],
-    said: Mapping[str, str],
+    decisions: Mapping[str, str],
     pool: Pool,
 ) -> Iterator[dict[str, Any]]:
     """Yields the levels of the primary contrast, then the further contrasts."""
     for level, one in levels.items():
-        unit = claim.levels[level][0].measure.unit
-        yield detail(PRIMARY + level, one, unit, said[level])
+        unit = claim.contrasts[level][0].measure.unit
+        yield describe(PRIMARY + level, one, unit, decisions[level])
     for name, contrast in claim.details.items():
-        yield detail(name, pool.estimate(contrast), contrast.measure.unit, "")
+        one = estimate(contrast, pool.values(claim, contrast.measure))
+        yield describe(name, one, contrast.measure.unit, "")
 
 
-def detail(name: str, one: Estimate, unit: str, verdict: str) -> dict[str, Any]:
+def describe(name: str, one: Estimate, unit: str, verdict: str) -> dict[str, Any]:
     """Returns one line of the details; what is unknown is None."""
     known = bool(one.interval.how)
     return {
@@ -144,79 +135,14 @@ def detail(name: str, one: Estimate, unit: str, verdict: str) -> dict[str, Any]:
         "low": one.interval.low if known else None,
         "high": one.interval.high if known else None,
         "unit": unit,
-        "interval": worded(one),
+        "interval": describe_interval(one),
         "n": one.seeds,
         "verdict": verdict,
     }
 
 
-def worded(one: Estimate) -> str:
+def describe_interval(one: Estimate) -> str:
     """Names an interval: `paired t over 5 seeds`."""
     if one.interval.how in ("", EXACT):
         return one.interval.how or "none"
     return one.interval.how.replace("seeds", f"{one.seeds} seeds", 1)
-
-
-def remarks(
-    name: str,
-    claim: Claim,
-    levels: Mapping[str, Estimate],
-    said: Mapping[str, str],
-    pool: Pool,
-    command: str,
-) -> Iterator[str]:
-    """Yields what a reader must know before believing the verdict."""
-    if len(levels) > 1:
-        yield "; ".join(f"{level}: {verdict}" for level, verdict in said.items()) + "."
-    missing = {arm for one in levels.values() for arm in one.missing}
-    if missing:
-        yield (
-            f"No rows of {len(missing)} arms of the primary contrast, such as "
-            f"`{min(missing)}`; run `{command}`."
-        )
-    seeds = min(one.seeds for one in levels.values())
-    exact = all(one.interval.how == EXACT for one in levels.values())
-    if seeds < claim.seeds and not exact:
-        yield f"{seeds} of {claim.seeds} seeds that were wanted."
-    used = pool.runs[pool.runs["point"].isin(claim.arms)]
-    if len(used):
-        yield trained(used)
-        yield precedence(name, used)
-    if claim.note:
-        yield claim.note
-
-
-def trained(used: pd.DataFrame) -> str:
-    """Says on what the networks were trained."""
-    kinds = {
-        tuple(config.get(key) for key in SHOWN)
-        for config in used["config"]
-        if config.get("data.name")
-    }
-    texts = sorted(
-        f"{data}, {'all' if n is None else format(n, ',')} training images, "
-        f"{epochs} epoch{'s' if epochs != 1 else ''}"
-        for data, n, epochs in kinds
-    )
-    return f"Trained on: {'; '.join(texts)}."
-
-
-SHOWN = ("data.name", "data.train_examples", "train.epochs")
-
-
-def precedence(name: str, used: pd.DataFrame) -> str:
-    """Says whether the rule, as it is now, was there before the runs."""
-    now = claims.rules()
-    files = (name, "rule", "claim")
-    same = [
-        isinstance(kept, dict) and all(kept.get(file) == now[file] for file in files)
-        for kept in used["rules"]
-    ]
-    dirty = int(np.sum(used["dirty"].fillna(True).astype(bool)))
-    text = (
-        f"All {len(used)} runs carry the hash of this rule: it was fixed before them"
-        if all(same)
-        else f"{len(used) - sum(same)} of {len(used)} runs carry the hash of another "
-        "text of this rule"
-    )
-    return text + (f"; {dirty} were made from a modified checkout." if dirty else ".")

@@ -1,4 +1,4 @@
-"""How an interval becomes a verdict. Fixed before the runs: they keep this file's hash.
+"""How an interval becomes a verdict; fixed before the runs (`versions.RULE`).
 
 With t = margin, or −margin where the sentence says "no worse than":
 
@@ -33,16 +33,16 @@ def combine(levels: Mapping[str, str], factor: str) -> str:
     """Returns the verdict over the levels of a factor.
 
     Args:
-      levels: level → what it says.
+      levels: level → what its interval says.
       factor: named if they disagree.
     """
-    said = set(levels.values())
-    if {SUPPORTED, REFUTED} <= said:
+    found = set(levels.values())
+    if {SUPPORTED, REFUTED} <= found:
         return f"depends: {factor}"
-    return said.pop() if len(said) == 1 else INCONCLUSIVE
+    return found.pop() if len(found) == 1 else INCONCLUSIVE
 
 
-def corrected(verdict: str, adjusted: float | None) -> str:
+def correct(verdict: str, adjusted: float | None) -> str:
     """Takes a support back that the number of claims alone could have brought."""
     lucky = adjusted is None or not adjusted <= LEVEL
     return INCONCLUSIVE if verdict == SUPPORTED and lucky else verdict

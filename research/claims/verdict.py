@@ -44,7 +44,7 @@ class Verdict:
       details: further numbers, one mapping for each, with the same keys throughout.
       figures: names of the figures that show it, without suffix.
       command: what makes its runs.
-      rule: SHA-256 of the file with the rule.
+      fingerprint: of the claim, with the settings of its scale (`Claim.fingerprint`).
     """
 
     id: str
@@ -64,7 +64,7 @@ class Verdict:
     details: tuple[Mapping[str, Any], ...] = field(default_factory=tuple)
     figures: tuple[str, ...] = ()
     command: str = ""
-    rule: str = ""
+    fingerprint: str = ""
 
     @property
     def cases(self) -> list[Case]:

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from research import claims
-from research.claims.estimate import Pool
-from research.claims.judge import gather, judge, settled
+from research.claims.judge import verdicts
+from research.claims.pool import Pool, gather
+from research.claims.setting import Compose
 from research.claims.verdict import Verdict
 from research.errors import UserError
 from research.report.arms import label_arms
 from research.report.estimates import select_available, select_rows
 from research.runs.rows import read_arrays
 from research.runs.tables import read_metrics, read_rows, read_runs
-from research.stats import holm
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,15 +29,15 @@ class Results:
       runs: as `read_runs` returns them.
       rows: as `read_rows` returns them.
       metrics: as `read_metrics` returns them.
-      compose: `research.config.compose`, by which runs are matched to the arms that
-        claims declare.
+      compose: `research.config.compose_flat`, by which runs are matched to the arms
+        that claims declare; only verdicts need it.
       omitted: a line for each kind of run that `read` left out.
     """
 
     runs: pd.DataFrame
     rows: pd.DataFrame
     metrics: pd.DataFrame
-    compose: Callable[..., Any] | None = None
+    compose: Compose | None = None
     omitted: tuple[str, ...] = ()
 
     @classmethod
@@ -48,7 +46,7 @@ class Results:
         root: str | Path,
         *,
         done_only: bool = True,
-        compose: Callable[..., Any] | None = None,
+        compose: Compose | None = None,
     ) -> Results:
         """Reads the runs at or below a folder that have any rows.
 
@@ -111,35 +109,20 @@ class Results:
         """Returns the arrays behind the rows of one run; see `read_arrays`."""
         return read_arrays(path, evaluator, split)
 
-    @property
+    @cached_property
     def pool(self) -> Pool:
         """The runs of the claims, by arm and seed; raises as `gather`."""
-        return self._gathered[0]
+        if self.compose is None:
+            raise UserError(
+                "verdicts need the configs of the claims' arms: give compose="
+                "research.config.compose_flat to Results"
+            )
+        return gather(self.runs, self.rows, self.metrics, compose=self.compose)
 
-    def judge(self, claim: str) -> Verdict:
-        """Returns the verdict on one claim by itself: p is not corrected for others.
-
-        Args:
-          claim: its id, such as `c3`.
-
-        Raises:
-          UserError: there are no runs of the experiments.
-        """
-        return judge(claim, claims.load()[claim], *self._gathered)
-
-    @cached_property
+    @property
     def verdicts(self) -> list[Verdict]:
-        """The verdict on every claim; raises as `judge`."""
-        single = [self.judge(name) for name in claims.load()]
-        adjusted = holm([1.0 if one.p is None else one.p for one in single])
-        return [
-            settled(one, None if one.p is None else float(p))
-            for one, p in zip(single, adjusted, strict=True)
-        ]
-
-    @cached_property
-    def _gathered(self) -> tuple[Pool, str]:
-        return gather(self.runs, self.rows, self.metrics)
+        """The verdict on every claim; raises as `gather`."""
+        return verdicts(self.pool)
 
 
 def _describe(paths: pd.Series, why: str) -> Iterator[str]:

@@ -19,6 +19,7 @@ from research.nn.layers import count_parameters
 from research.progress import bar
 from research.runs.journal import Journal, Progress
 from research.runs.measure import Evaluators, check_all, measure_all
+from research.runs.outcome import own_split
 from research.tasks import task as tasks
 from research.tasks.task import Task
 from research.training.checkpoint import Checkpoints
@@ -114,8 +115,9 @@ class Experiment:
         self, network: nnx.Module, folder: Path, provenance: Mapping[str, Any]
     ) -> None:
         """Runs the evaluators on the trained network; each leaves its rows."""
+        own = own_split(folder, self.cfg.split)
         measure_all(
-            self.evaluators, network, self.measured, folder, provenance, self.cfg
+            self.evaluators, network, self.measured, folder, provenance, self.cfg, own
         )
 
 

@@ -12,7 +12,8 @@ from research.data.split import Split
 from research.errors import UserError
 from research.evals.evaluator import Evaluator
 from research.progress import say
-from research.runs.rows import Row, named, write_measurements
+from research.runs.outcome import file_name
+from research.runs.rows import Row, write_measurements
 
 Evaluators = Mapping[str, Evaluator]  # by name
 
@@ -69,7 +70,7 @@ def measure_all(
     """
     shown = {}
     for name, evaluator in evaluators.items():
-        files = named(name, cfg.split, own or cfg.split)
+        files = file_name(name, cfg.split, own or cfg.split)
         found = evaluator(predict, split)
         rows = write_measurements(folder, files, found, provenance, cfg.split)
         shown |= headline(rows)

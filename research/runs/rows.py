@@ -67,7 +67,7 @@ def write_measurements(
 
     Args:
       run_dir: the run folder.
-      name: of the evaluator; see `named` for another split than the run's own.
+      name: of the files; see `research.runs.outcome.file_name`.
       measurements: what it yields; taken to the end before anything is written.
       provenance: of the run; its `run`, `seed` and `commit` go into each row.
       split: which examples were measured.
@@ -96,17 +96,6 @@ def write_measurements(
     write_bytes(folder / f"{name}.npz", packed.getvalue())
     write_rows(folder / f"{name}.jsonl", rows.values())
     return list(rows.values())
-
-
-def named(name: str, split: str, own: str) -> str:
-    """Returns what the files of an evaluator are called: rows of two splits have two.
-
-    Args:
-      name: of the evaluator.
-      split: which examples are measured.
-      own: the split that the run itself measured, or measures, after training.
-    """
-    return name if split == own else f"{name}.{split}"
 
 
 def read_arrays(

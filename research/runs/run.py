@@ -22,7 +22,6 @@ from flax import nnx
 from omegaconf import DictConfig, OmegaConf
 
 from research import config
-from research.claims import rules
 from research.distributed import hosts
 from research.files.atomic import write_json, write_text
 from research.jobs import status
@@ -72,7 +71,7 @@ def run(
     if not hosts.agreed(is_done(folder, cfg)):
         with lead_or_follow(folder) as job:
             if not hosts.agreed(is_done(folder, cfg)):  # nobody else was faster
-                facts = {"overrides": list(overrides), "rules": rules()}
+                facts = {"overrides": list(overrides), "fingerprints": dict(cfg.claims)}
                 facts |= describe(cfg, folder, choices=choices, command=command)
                 return complete(cfg, folder, job, provenance=facts)
     say(f"{folder}: done already")

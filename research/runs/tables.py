@@ -16,7 +16,8 @@ from research.runs import identity
 from research.runs.folders import FIELDS, Folder, find
 from research.runs.store import Columns, Run, Store, concatenated
 
-RUN = ["run", "path", "seed", "commit", "dirty", "overrides", "rules"]
+RUN = ["run", "path", "seed", "commit", "dirty", "overrides"]
+RUN += ["fingerprints", "rules"]
 DONE = ["steps", "parameters", "seconds"]
 METRICS = ["path", "seed", "step", "epoch", "split", "loss", "accuracy"]
 
@@ -24,10 +25,11 @@ METRICS = ["path", "seed", "step", "epoch", "split", "loss", "accuracy"]
 def read_runs(root: str | Path, done_only: bool = True) -> pd.DataFrame:
     """Returns one line per run at or below `root`.
 
-    Columns are `run`, `path`, `seed`, `commit`, `dirty`, `overrides` (a list), `rules`
-    (fingerprints of the claims when it ran: a dict), `done`, `steps`, `parameters`,
-    `seconds` (missing in an unfinished run), `config` (its keys, flat: a dict), and one
-    for each config group with the option chosen.
+    Columns are `run`, `path`, `seed`, `commit`, `dirty`, `overrides` (a list),
+    `fingerprints` (of the claims that it was made for: a dict), `rules` (in their
+    place, of the first edition: SHA-256 of the claims' files when it ran), `done`,
+    `steps`, `parameters`, `seconds` (missing in an unfinished run), `config` (its keys,
+    flat: a dict), and one for each config group with the option chosen.
 
     Args:
       root: a run folder, a packed store, or any folder above some of either. Of a store

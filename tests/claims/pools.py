@@ -4,12 +4,31 @@ import json
 
 import numpy as np
 import pandas as pd
+import yaml
 
-from research import claims
+from research.claims.pool import gather
 from research.files.atomic import write_json
 from research.files.lines import write_lines
 
 SEEDS = range(5)
+TRAINED = {"data.name": "mnist", "data.train_examples": 10, "train.epochs": 1}
+COLUMNS = {
+    "runs": ["path", "seed", "overrides", "fingerprints", "rules", "dirty"]
+    + ["config", "setting"],
+    "rows": ["path", "split", "protocol", "measure", "params", "value", "low", "high"],
+    "metrics": ["path", "split", "examples_per_second"],
+}
+
+
+def compose(*overrides):
+    """Stands in for Hydra: a config that is another for other overrides."""
+    words = " ".join(sorted(one for one in overrides if not one.startswith("seed=")))
+    return TRAINED | {"model.words": words, "seeds": 5}
+
+
+def pool(*made):
+    """Returns the pool of some tables."""
+    return gather(*made, compose=compose)
 
 
 def solved(wanted):
@@ -37,15 +56,16 @@ def solved(wanted):
     }
 
 
-def tables(wanted, *, spread=1e-3, seeds=SEEDS, without=(), rules=None):
-    """Returns runs, rows and metrics with those effects.
+def tables(claim, wanted, *, spread=1e-3, seeds=SEEDS, without=(), **known):
+    """Returns runs, rows and metrics with those effects, at scale cpu.
 
     Args:
+      claim: whose arms the contrasts are of.
       wanted: pairs of a contrast and its effect.
       spread: how much an arm differs from seed to seed.
       seeds: of every arm.
       without: arms that were not run.
-      rules: hashes that the runs carry; None: those of today.
+      **known: columns of all runs.
     """
     rng = np.random.default_rng(0)
     runs, rows, metrics = {}, [], []
@@ -54,7 +74,7 @@ def tables(wanted, *, spread=1e-3, seeds=SEEDS, without=(), rules=None):
             continue
         for seed in seeds:
             path = f"{arm}/{seed}"
-            runs[path] = run(path, arm, seed, rules)
+            runs[path] = run(path, claim.overrides(arm, "cpu"), seed) | known
             noise = 0.0 if measure.exact else spread * rng.normal()
             raw = (value + noise - measure.offset) / measure.scale
             raw = 2.0**raw if measure.log2 else raw
@@ -62,23 +82,20 @@ def tables(wanted, *, spread=1e-3, seeds=SEEDS, without=(), rules=None):
                 metrics.append({"path": path, "split": "train", measure.measure: raw})
             else:
                 rows.append(row(path, measure, raw))
-    columns = ["path", "split", "protocol", "measure"]
-    columns += ["params", "value", "low", "high"]
-    return (
-        pd.DataFrame(list(runs.values())),
-        pd.DataFrame(rows, columns=columns),
-        pd.DataFrame(metrics, columns=["path", "split", "examples_per_second"]),
-    )
+    found = {"runs": list(runs.values()), "rows": rows, "metrics": metrics}
+    return tuple(pd.DataFrame(found[one], columns=COLUMNS[one]) for one in COLUMNS)
 
 
-def run(path, arm, seed, rules):
+def run(path, overrides, seed):
+    """Returns the line of a run."""
     return {
         "path": path,
         "seed": seed,
-        "overrides": [*arm.replace("setting=", "setting=cpu/").split(), f"seed={seed}"],
-        "rules": claims.rules() if rules is None else rules,
+        "overrides": [*overrides, f"seed={seed}"],
+        "fingerprints": None,
+        "rules": None,
         "dirty": False,
-        "config": {"data.name": "mnist", "data.train_examples": 10, "train.epochs": 1},
+        "config": dict(compose(*overrides)) | {"seed": seed},
         "setting": "cpu/mnist",
     }
 
@@ -98,12 +115,22 @@ def row(path, measure, raw):
 
 def levels(claim, *effects):
     """Pairs each primary contrast with the effect of its level, in order."""
-    effects = effects * len(claim.levels) if len(effects) == 1 else effects
+    effects = effects * len(claim.contrasts) if len(effects) == 1 else effects
     return [
         (one, effect)
-        for given, effect in zip(claim.levels.values(), effects, strict=False)
+        for given, effect in zip(claim.contrasts.values(), effects, strict=False)
         for one in given
     ]
+
+
+def above(claim):
+    """An effect that supports a claim."""
+    return claim.threshold + claim.margin
+
+
+def below(claim):
+    """An effect that refutes it."""
+    return claim.threshold - claim.margin
 
 
 def on_disk(root, made):
@@ -119,12 +146,10 @@ def on_disk(root, made):
             "dirty": False,
             "choices": {"setting": one["setting"]},
             "overrides": one["overrides"],
-            "rules": one["rules"],
+            "fingerprints": one["fingerprints"],
         }
         write_json(folder / "provenance.json", provenance)
-        (folder / "config.yaml").write_text(
-            "data: {name: mnist, train_examples: 10}\ntrain: {epochs: 1}\n"
-        )
+        (folder / "config.yaml").write_text(yaml.safe_dump(one["config"]))
         kept = {"n": 10, "interval": "", "method": "", "run": ""}
         facts = kept | {"seed": one["seed"], "commit": ""}
         write_lines(

@@ -10,7 +10,8 @@ from fake_runs import fake_run, fake_sweep
 from research.evals.measurement import Measurement
 from research.files.lines import write_lines
 from research.runs import read_metrics, read_predictions, read_rows, read_runs
-from research.runs.rows import named, write_measurements
+from research.runs.outcome import file_name
+from research.runs.rows import write_measurements
 
 READERS = (read_runs, read_rows, read_metrics, read_predictions)
 TABLES = ("runs", "rows", "metrics", "predictions")
@@ -33,7 +34,7 @@ def various_runs(root):
     )
     measure(odd, "orbit", float("nan"), map=np.zeros((2, 3, 3)), none=np.zeros((0, 4)))
     for number, split in enumerate(["validation", "dev"]):
-        file = named("orbit", split, "test")
+        file = file_name("orbit", split, "test")
         measure(odd, file, number, split, map=np.full((2, 3, 3), number))
     logged = [{"step": 1, "extra": None}, {"step": 2, "extra": 3, "note": "ä"}]
     write_lines(odd / "metrics.jsonl", logged)

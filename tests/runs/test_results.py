@@ -8,7 +8,8 @@ from fake_runs import fake_run, fake_sweep
 from research.errors import UserError
 from research.evals.measurement import Measurement
 from research.runs import read_metrics, read_predictions, read_rows, read_runs
-from research.runs.rows import Row, named, read_arrays, write_measurements
+from research.runs.outcome import file_name
+from research.runs.rows import Row, read_arrays, write_measurements
 from research.stats import bootstrap_mean
 
 PROVENANCE = {"run": "max", "seed": 3, "commit": "abc", "device": "cpu"}
@@ -73,7 +74,7 @@ def test_rows_of_two_splits_lie_side_by_side(tmp_path):
     before = read_rows(folder)
     for split, value in {"test": 0.1, "validation": 0.2}.items():
         one = Measurement("zero", "mac", value, 5, arrays={"of": np.array(value)})
-        name = named("mac", split, own="test")
+        name = file_name("mac", split, own="test")
         write_measurements(folder, name, [one], PROVENANCE, split)
     rows = read_rows(folder)
     assert len(rows) == len(before) + 2

@@ -11,8 +11,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from research import claims
-from research.claims.claim import POINTS, Claim, Contrast, Measure
-from research.claims.estimate import EXACT, Pool
+from research.claims.claim import Claim
+from research.claims.estimate import EXACT, estimate
+from research.claims.judge import judge
+from research.claims.measure import POINTS, Contrast, Measure
+from research.claims.pool import Pool
 from research.claims.verdict import Verdict
 from research.errors import UserError
 from research.report.figures.style import (
@@ -48,12 +51,13 @@ def draw(results: Results, *, claim: str, width: Width = "two") -> Figure:
     Args:
       results: with runs of the experiments.
       claim: its id, such as `c3`.
+      compose: see `research.claims.pool.gather`.
       width: `one` or `two` columns.
 
     Raises:
       UserError: there are no rows for it.
     """
-    declared, verdict = claims.load()[claim], results.judge(claim)
+    declared, verdict = claims.load()[claim], judge(claim, results.pool)
     panels = collect_panels(declared, verdict, results.pool)
     if not panels:
         raise UserError(f"no rows of {claim}; run `{verdict.command}`")
@@ -78,7 +82,7 @@ def draw(results: Results, *, claim: str, width: Width = "two") -> Figure:
 
 def collect_panels(claim: Claim, verdict: Verdict, pool: Pool) -> dict[str, list[Mark]]:
     """Returns what there is to draw, by title: values, then differences by unit."""
-    primary = next(iter(claim.levels.values()))[0]
+    primary = next(iter(claim.contrasts.values()))[0]
     panels = {title_measure(primary.measure): measure_arms(claim, pool, verdict.n)}
     for one in verdict.details:
         if one["effect"] is not None:
@@ -109,40 +113,21 @@ def title_measure(measure: Measure) -> str:
 
 def measure_arms(claim: Claim, pool: Pool, seeds: int) -> list[Mark]:
     """Returns the values of the arms whose primary measure is compared, by name."""
-    measure = next(iter(claim.levels.values()))[0].measure
-    levels = [one for level in claim.levels.values() for one in level]
+    measure = next(iter(claim.contrasts.values()))[0].measure
+    primary = [one for level in claim.contrasts.values() for one in level]
     compared = {
         arm
-        for one in [*levels, *claim.details.values()]
+        for one in [*primary, *claim.details.values()]
         if one.measure == measure
         for arm in one.arms
     }
-    there = sorted(compared & pool.values(measure).keys())
     found = []
-    for arm, name in zip(there, shorten_points(there), strict=True):
-        one = pool.estimate(Contrast({arm: 1.0}, measure))
-        label = name + note_seeds(one.seeds, seeds, one.interval.how)
-        found.append(Mark(label, one.effect, one.interval.low, one.interval.high))
+    for arm, values in pool.values(claim, measure).items():
+        if arm in compared:
+            one = estimate(Contrast({arm: 1.0}, measure), {arm: values})
+            label = arm + note_seeds(one.seeds, seeds, one.interval.how)
+            found.append(Mark(label, one.effect, one.interval.low, one.interval.high))
     return found
-
-
-def shorten_points(points: Sequence[str]) -> list[str]:
-    """Returns points without what all of them share, and options without their group.
-
-    `downsample=max model/head=flatten downsample.stride=3`: `max, flatten, stride=3`.
-    """
-    split = [point.split() for point in points]
-    shared = set.intersection(*map(set, split)) if len(split) > 1 else set()
-    names = []
-    for words in split:
-        pairs = [word.partition("=")[::2] for word in words if word not in shared]
-        names.append(
-            ", ".join(
-                f"{key.rpartition('.')[2]}={value}" if "." in key else value
-                for key, value in sorted(pairs, key=lambda pair: "." in pair[0])
-            )
-        )
-    return names
 
 
 def draw_forest(axes: Axes, marks: Sequence[Mark], margin: float | int | None) -> None:

@@ -11,7 +11,7 @@ from research.report.results import Results
 COLUMNS = [
     *("id", "sentence", "verdict", "effect", "low", "high", "margin", "unit"),
     *("interval", "n", "p", "adjusted", "cases"),
-    *("contrast", "remarks", "rule", "command"),
+    *("contrast", "remarks", "fingerprint", "command"),
 ]
 CAPTION = (
     "Supported: the 95 % interval of the primary contrast lies above the margin, and p "
@@ -31,7 +31,8 @@ def tabulate(results: Results) -> pd.DataFrame:
 
     Returns:
       `id`, `sentence`, `verdict`, `effect`, `low`, `high`, `margin`, `unit`,
-      `interval`, `n` seeds, `p`, `adjusted`, `cases`, `contrast`, `remarks`, `rule`,
+      `interval`, `n` seeds, `p`, `adjusted`, `cases`, `contrast`, `remarks`,
+      `fingerprint`,
       `command`; None where unknown. `attrs["caption"]` says how to read it, and
       `attrs["text"]` is what people read.
 

@@ -4,7 +4,8 @@ import numpy as np
 from fake_runs import fake_run
 
 from research.evals.measurement import Measurement
-from research.runs.rows import named, write_measurements
+from research.runs.outcome import file_name
+from research.runs.rows import write_measurements
 
 ARMS = ("decimate", "aps")
 PARTS = ("Conv", "Downsample", "Conv")
@@ -95,6 +96,6 @@ def measured_runs(root, **choices):
             for kind, measure in KINDS.items():
                 write_measurements(folder, kind, measure(rng), facts, "test")
                 if kind in PICTURES:
-                    other = named(kind, "validation", own="test")
+                    other = file_name(kind, "validation", own="test")
                     write_measurements(folder, other, measure(rng), facts, "validation")
     return root

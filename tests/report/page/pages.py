@@ -110,7 +110,7 @@ def verdict(id="C1", verdict="supported", **given):
             "details": ({"arm": "max", "agreement": 0.93, "seeds": 5},),
             "figures": ("all", "tradeoff"),
             "command": "python scripts/train.py -m experiment=c1",
-            "rule": "ab" * 32,
+            "fingerprint": "ab" * 32,
         }
         | given
     )
