@@ -20,6 +20,10 @@ from research.types import Edges, Map, Padding, Stride
 Initializer = Callable[..., Array]
 
 
+class Undecayed(nnx.Param):
+    """A parameter that takes no weight decay, whatever its shape."""
+
+
 def count_parameters(module: nnx.Module) -> int:
     """Returns how many trainable numbers a module has; batch statistics are none.
 

@@ -21,6 +21,7 @@ import numpy as np
 from research.evals.measurement import Measurement
 from research.files.atomic import write_bytes
 from research.files.lines import write_lines
+from research.runs.outcome import file_name
 from research.runs.store import around
 
 
@@ -115,7 +116,7 @@ def read_arrays(
       FileNotFoundError: no arrays were kept.
       UserError: a file of the store is damaged.
     """
-    files = (named(name, split, own=""), name)
+    files = (file_name(name, split, own=""), name)
     folder = Path(run_dir) / "eval"
     for file in files:
         if (folder / f"{file}.npz").is_file():

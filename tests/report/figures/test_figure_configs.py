@@ -5,7 +5,7 @@ from fake_runs import fake_run
 from matplotlib.figure import Figure
 from measured import measured_runs
 
-from research.config import CONF, build, compose
+from research.config import CONF, build, compose, compose_flat
 from research.errors import UserError
 from research.report.results import Results
 
@@ -24,7 +24,7 @@ def makers(option):
 def results(tmp_path_factory):
     root = tmp_path_factory.mktemp("runs")
     measured_runs(root, setting="smoke/mnist")
-    return Results.read(root)
+    return Results.read(root, compose=compose_flat)
 
 
 @pytest.mark.parametrize("option", [one for one in OPTIONS if one not in ELSEWHERE])
@@ -58,7 +58,7 @@ def test_a_value_that_does_not_fit_is_a_mistake(override, takes):
 @pytest.mark.parametrize("option", OPTIONS)
 def test_without_rows_the_reason_is_one_line(tmp_path, option):
     (fake_run(tmp_path, "one", epochs=0) / "eval/shift.jsonl").write_text(OTHER)
-    results = Results.read(tmp_path)
+    results = Results.read(tmp_path, compose=compose_flat)
     for draw in makers(option).values():
         with pytest.raises(UserError) as error:
             draw(results)

@@ -19,6 +19,7 @@ from pages import (
     verdict,
 )
 
+from research.config import compose_flat
 from research.errors import UserError
 from research.report.page import write
 from research.report.page.build import STYLES, describe_scale
@@ -196,7 +197,7 @@ def test_what_all_verdicts_show_is_shown_once(page):
 def test_why_there_are_no_verdicts_is_stated(tmp_path):
     plane_run(tmp_path, "max", "none", "first")
     with pytest.raises(UserError, match="eval=explorer; verdicts need runs of"):
-        write(Results.read(tmp_path), out=tmp_path / "page.html")
+        write(Results.read(tmp_path, compose=compose_flat), out=tmp_path / "page.html")
 
 
 def test_a_foreign_classifier_has_orbits_and_no_stages(tmp_path):
