@@ -26,7 +26,8 @@ from research.jobs.job import stop_with_launcher
 from research.jobs.lock import Held
 
 MISTAKE = 2  # exit status
-PATHS = ("hydra.run.dir", "run_dir", "runs", "out", "data.dir", "data.manual_dir")
+PATHS = ("hydra.run.dir", "run_dir", "runs", "out", "store")
+PATHS += ("data.dir", "data.manual_dir")
 UNWRITABLE = {
     errno.ENOSPC,
     errno.EDQUOT,

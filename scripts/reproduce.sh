@@ -28,6 +28,7 @@ if [ "$scale" = smoke ]; then
   export JAX_DISABLE_MOST_OPTIMIZATIONS=1 # compiling is all the work there is
   set -- only=primary "$@"
 elif [ -z "${REPORT:-}" ]; then
+  if [ -e $out/store.json ]; then set -- "store=$out" "$@"; fi
   "$python" scripts/prepare.py data=mnist
   "$python" scripts/prepare.py data=cifar10
 fi

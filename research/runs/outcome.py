@@ -73,7 +73,7 @@ def unmeasured(folder: Path, config: Any) -> list[str]:
     there = measured(folder)
     return [
         name
-        for name, (file, digest) in wanted(folder, config).items()
+        for name, (file, digest) in _wanted_of(folder, config).items()
         if there.get(file) != digest
         or not any((folder / "eval").glob(f"{file}.jsonl*"))
     ]
@@ -84,16 +84,43 @@ def is_done(folder: Path, config: Any) -> bool:
     return is_trained(folder, config) and not unmeasured(folder, config)
 
 
-def wanted(folder: Path, config: Any) -> dict[str, tuple[str, str]]:
+def find_stored(config: Any) -> str | None:
+    """Returns where the packed store that a config names holds its run, complete.
+
+    So experiments go on over machines: what one has packed, the others skip. A search
+    reads its objective from run folders, and looks into no store.
+
+    Returns:
+      `STORE/NAME`; None if the store lacks the training or the rows of an evaluator.
+
+    Raises:
+      UserError: `store` is no store, or a damaged one.
+    """
+    flat = identity.flatten(config)
+    if flat.get("store") is None or flat.get("objective") is not None:
+        return None
+    from research.runs import store  # reads Parquet, which most runs need not
+
+    index = Path(flat["store"]) / "store.json"
+    changed = index.stat().st_mtime_ns if index.is_file() else 0
+    trained, measured_there = store.read_digests(flat["store"], changed)
+    run = trained.get(identity.training_digest(flat))
+    if run is None:
+        return None
+    files = dict(wanted(flat, run.config.get("split", "test")).values())
+    return run.path if files.items() <= measured_there[run.path].items() else None
+
+
+def wanted(config: Any, own: str) -> dict[str, tuple[str, str]]:
     """Returns by evaluator the name of its file of rows, and its digest.
 
     Args:
-      folder: the run folder; rows of another split than its own get files of theirs.
       config: whose `eval` and `split` count.
+      own: the split whose rows have the plain names.
     """
     flat = identity.flatten(config)
     chosen = [key.split(".")[1] for key in flat if EVALUATOR.fullmatch(key)]
-    split, own = flat.get("split"), own_split(folder, flat.get("split"))
+    split = flat.get("split", own)
     return {
         name: (file_name(name, split, own), identity.evaluator_digest(flat, name))
         for name in chosen
@@ -146,7 +173,7 @@ def record(folder: Path, config: Any) -> None:
     """
     done = status.done(folder)
     if done is not None:
-        digests = dict(measured(folder)) | dict(wanted(folder, config).values())
+        digests = dict(measured(folder)) | dict(_wanted_of(folder, config).values())
         write_json(folder / "done.json", done | {"evaluators": digests})
 
 
@@ -163,8 +190,13 @@ def finish(folder: Path, config: Any, **facts: Any) -> dict[str, Any]:
     """
     done = (status.done(folder) or {}) | facts
     done |= {"training": identity.training_digest(config)}
-    digests = dict(measured(folder)) | dict(wanted(folder, config).values())
+    digests = dict(measured(folder)) | dict(_wanted_of(folder, config).values())
     done |= {"evaluators": digests}
     done.pop("config_sha256", None)  # of the first edition
     write_json(folder / "done.json", done)
     return done
+
+
+def _wanted_of(folder: Path, config: Any) -> dict[str, tuple[str, str]]:
+    split = identity.flatten(config).get("split", "test")
+    return wanted(config, own_split(folder, split))

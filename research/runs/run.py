@@ -30,6 +30,7 @@ from research.progress import say
 from research.runs.experiment import build
 from research.runs.journal import Progress
 from research.runs.outcome import (
+    find_stored,
     finish,
     is_done,
     is_trained,
@@ -60,7 +61,7 @@ def run(
       overrides: of the config, which name the run.
 
     Returns:
-      The content of `done.json`.
+      The content of `done.json`; nothing where a store holds the run.
 
     Raises:
       UserError: the folder holds a run of another config, or a part of this one is
@@ -68,6 +69,9 @@ def run(
       Held: another process runs it.
       Interrupted: a signal came; the run is saved and the same command goes on with it.
     """
+    if hosts.agreed((stored := find_stored(cfg)) is not None):
+        say(f"{folder}: done already, in {stored}")
+        return {}
     if not hosts.agreed(is_done(folder, cfg)):
         with lead_or_follow(folder) as job:
             if not hosts.agreed(is_done(folder, cfg)):  # nobody else was faster

@@ -19,6 +19,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -202,6 +203,20 @@ def evaluators_in(store: str | Path) -> dict[str, dict[str, str]]:
         }
         for run in whole.runs()
     }
+
+
+@lru_cache(maxsize=4)
+def read_digests(
+    store: str, changed: int
+) -> tuple[dict[str, Run], dict[str, dict[str, str]]]:
+    """Returns `done_in` and `evaluators_in` of a store, read once while it stays as is.
+
+    Args:
+      store: its folder.
+      changed: when its index was written, so that a newer one is read again.
+    """
+    del changed
+    return done_in(store), evaluators_in(store)
 
 
 def digests(run: Run) -> dict[str, str]:

@@ -30,7 +30,7 @@ from research.jobs.lock import holder
 from research.jobs.objective import objective
 from research.progress import say
 from research.runs.identity import Kind, classify, key_of
-from research.runs.outcome import is_done, is_trained
+from research.runs.outcome import find_stored, is_done, is_trained
 
 POLL = 1.0  # seconds between two looks at jobs that others run
 RETRY = ("all", "failed", "none")
@@ -54,8 +54,8 @@ class Plan:
 
     @property
     def done(self) -> bool:
-        """Whether its result is there."""
-        return is_done(self.folder, self.cfg)
+        """Whether its result is there, in its folder or in the store."""
+        return is_done(self.folder, self.cfg) or find_stored(self.cfg) is not None
 
     @property
     def decision(self) -> str:

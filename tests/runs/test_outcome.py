@@ -1,0 +1,138 @@
+"""What counts as done: old folders, moved code, changed evaluators, packed stores."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from research import config
+from research.errors import UserError
+from research.jobs import status
+from research.runs import identity, outcome
+from research.runs.outcome import find_stored, is_done, is_trained, unmeasured
+from research.runs.pack import pack
+from research.runs.run import run
+from research.runs.tables import read_metrics, read_rows
+
+FIRST = Path(__file__).parents[1] / "data" / "first_edition_run"
+TINY = ["model=tiny", "data.train_examples=64", "train.epochs=1"]
+TINY += ["train.batch_size=32"]
+
+
+def made_with(folder, *more):
+    """The config of a run folder, composed by today's code from its overrides."""
+    overrides = json.loads((folder / "provenance.json").read_text())["overrides"]
+    return config.compose(*overrides, *more)
+
+
+@pytest.fixture
+def first(tmp_path):
+    return Path(shutil.copytree(FIRST, tmp_path / "first"))
+
+
+def test_a_run_of_the_first_edition_is_found_done(first):
+    cfg = made_with(first)
+    assert is_done(first, cfg)
+    done = json.loads((first / "done.json").read_text())
+    assert "training" not in done and len(done["config_sha256"]) == 64
+    outcome.finish(first, cfg)
+    assert is_done(first, cfg), "by the digests of today"
+    assert "config_sha256" not in json.loads((first / "done.json").read_text())
+
+
+def test_it_is_found_done_after_modules_moved_and_a_default_was_added(
+    first, monkeypatch
+):
+    text = (first / "config.yaml").read_text()
+    assert "research.losses" in text, "the fixture is of code that has moved since"
+    (first / "config.yaml").write_text(text.replace("research.", "research.attic."))
+    cfg = made_with(first, "+optim.nesterov=false")
+    assert not is_trained(first, cfg)
+    monkeypatch.setitem(identity.ABSENT, "optim.nesterov", False)
+    assert is_done(first, cfg)
+    assert not is_trained(first, made_with(first, "+optim.nesterov=true"))
+
+
+def test_another_training_is_refused_by_its_key(first):
+    cfg = made_with(first, "train.epochs=7")
+    assert not is_trained(first, cfg)
+    with pytest.raises(UserError, match="train.epochs was 8 and is 7"):
+        outcome.require_same_training(first, cfg)
+
+
+def test_a_changed_evaluator_is_all_that_is_left(first):
+    assert unmeasured(first, made_with(first)) == []
+    cfg = made_with(first, "eval.receptive.examples=7")
+    assert is_trained(first, cfg) and unmeasured(first, cfg) == ["receptive"]
+    (first / "eval" / "cost.jsonl").unlink()
+    assert unmeasured(first, made_with(first)) == ["cost"]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A finished run, and the words that made it."""
+    root = tmp_path_factory.mktemp("outcome")
+    words = [*TINY, f"data.dir={root / 'data'}", "eval=accuracy"]
+    folder = root / "runs" / "run"
+    run(config.compose(*words), folder, choices={}, command="", overrides=words)
+    return folder, words
+
+
+def test_a_finished_run_is_measured_anew_and_not_trained(trained, tmp_path, capsys):
+    folder, words = trained
+    folder = Path(shutil.copytree(folder, tmp_path / "run"))
+    before = (folder / "metrics.jsonl").read_bytes(), status.done(folder)
+    kept = (folder / "eval" / "accuracy.jsonl").stat().st_mtime_ns
+    more = [*words, "eval=[accuracy,shift]", "eval.shift.examples=8"]
+    run(config.compose(*more), folder, choices={}, command="", overrides=more)
+    after = (folder / "metrics.jsonl").read_bytes(), status.done(folder)
+    assert after[0] == before[0] and after[1]["seconds"] == before[1]["seconds"]
+    assert set(after[1]["evaluators"]) == {"accuracy", "shift"}
+    assert (folder / "eval" / "accuracy.jsonl").stat().st_mtime_ns == kept
+    assert set(read_rows(folder)["protocol"]) >= {"accuracy", "circular"}
+    capsys.readouterr()
+    run(config.compose(*more), folder, choices={}, command="", overrides=more)
+    assert "done already" in capsys.readouterr().err
+
+
+def test_without_a_checkpoint_it_is_trained_again_to_the_same_weights(
+    trained, tmp_path
+):
+    folder, words = trained
+    folder = Path(shutil.copytree(folder, tmp_path / "run"))
+    rows, losses = read_rows(folder), read_metrics(folder)["loss"].tolist()
+    shutil.rmtree(folder / "checkpoints")
+    more = [*words, "eval=[accuracy,shift]", "eval.shift.examples=8"]
+    run(config.compose(*more), folder, choices={}, command="", overrides=more)
+    again = read_rows(folder)
+    again = again[again["protocol"] == "accuracy"]
+    assert again["value"].tolist() == rows["value"].tolist()
+    assert read_metrics(folder)["loss"].tolist() == losses
+
+
+def test_what_a_store_holds_is_done_elsewhere(trained, tmp_path, capsys):
+    folder, words = trained
+    pack(folder.parent, tmp_path / "store")
+    here = [*words, f"store={tmp_path / 'store'}"]
+    assert find_stored(config.compose(*here)) == str(tmp_path / "store" / "run")
+    elsewhere = tmp_path / "elsewhere"
+    run(config.compose(*here), elsewhere, choices={}, command="", overrides=here)
+    assert "done already, in" in capsys.readouterr().err and not elsewhere.exists()
+    assert find_stored(config.compose(*here, "seed=1")) is None
+    assert find_stored(config.compose(*here, "eval=[accuracy,orbit]")) is None
+    assert find_stored(config.compose(*here, "split=validation")) is None
+    assert find_stored(config.compose(*words)) is None
+
+
+def test_a_store_that_is_none_is_a_mistake(tmp_path):
+    with pytest.raises(UserError, match=str(tmp_path)):
+        find_stored(config.compose(f"store={tmp_path}"))
+
+
+@pytest.mark.parametrize("content", ["", "- a list", "a: [unclosed"])
+def test_a_damaged_config_is_one_line(first, content):
+    (first / "config.yaml").write_text(content)
+    with pytest.raises(UserError, match="config.yaml is damaged") as caught:
+        is_trained(first, config.compose())
+    assert "\n" not in str(caught.value)
