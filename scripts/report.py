@@ -23,17 +23,21 @@ Maker = Callable[..., Any]  # of a figure, a table or a page, from results
 @command("report")
 def main(cfg: DictConfig) -> None:
     """Writes every figure, table and page that is chosen and has rows."""
-    from research.config import compose_flat
+    from research.config import compose, compose_flat
     from research.errors import UserError
     from research.report.results import Results
+    from research.runs.folders import find_home
 
     results = Results.read(cfg.runs, done_only=cfg.done_only, compose=compose_flat)
+    out = Path(cfg.out or find_home(cfg.runs))
+    if results.of_claims and not given() & SAVERS.keys():
+        cfg = compose(*OF_CLAIMS, config="report")
     written: list[Path] = []
     missing: list[str] = []
     for group, save in SAVERS.items():
         for name, make in chosen(cfg, group):
             try:
-                written += save(results, make, Path(cfg.out) / name)
+                written += save(results, make, out / name)
             except UserError as error:
                 missing.append(f"{name}: {error}")
     missing += results.omitted
@@ -67,16 +71,21 @@ def save_page(results: Results, make: Maker, path: Path) -> list[Path]:
     return [make(results, out=path.with_name(f"{path.name}.html"))]
 
 
+OF_CLAIMS = ("table=verdicts", "figure=[verdicts,claims]", "page=page")
 # The page last: it shows the figures.
 SAVERS = {"table": save_table, "figure": save_figure, "page": save_page}
+
+
+def given() -> set[str]:
+    """Returns the keys that the command line sets."""
+    return {line.partition("=")[0] for line in HydraConfig.get().overrides.task}
 
 
 def chosen(cfg: DictConfig, group: str) -> Iterator[tuple[str, Maker]]:
     """Yields a group's makers, unless the command line chooses from others only."""
     from research.config import build
 
-    overridden = {line.partition("=")[0] for line in HydraConfig.get().overrides.task}
-    if group in overridden or not overridden & SAVERS.keys():
+    if group in given() or not given() & SAVERS.keys():
         for name, node in cfg[group].items():
             yield name, build(node)
 

@@ -46,4 +46,4 @@ if [ "$scale" = cpu ] && [ -z "${REPORT:-}" ]; then # what is published is packe
   "$python" scripts/pack.py runs=$runs out=$out
 fi
 if [ "$scale" = cpu ]; then runs=$out; fi
-"$python" scripts/report.py runs=$runs out=$out table=verdicts figure=[verdicts,claims] page=page
+"$python" scripts/report.py runs=$runs

@@ -24,7 +24,7 @@ def test_the_committed_table_is_that_of_the_committed_rows(tmp_path):
     save(tabulate(Results.read(REPORT, compose=compose_flat)), tmp_path / "verdicts")
     name = "verdicts.md"
     assert (tmp_path / name).read_text() == (REPORT / name).read_text(), (
-        f"scripts/report.py runs={REPORT} table=verdicts draws it anew"
+        "scripts/report.py runs=outputs/reference draws it anew"
     )
 
 

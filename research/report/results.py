@@ -109,6 +109,12 @@ class Results:
         """Returns the arrays behind the rows of one run; see `read_arrays`."""
         return read_arrays(path, evaluator, split)
 
+    @property
+    def of_claims(self) -> bool:
+        """Whether there are runs of experiments: their setting names a scale."""
+        settings = self.runs["setting"] if "setting" in self.runs else []
+        return any("/" in str(setting) for setting in settings)
+
     @cached_property
     def pool(self) -> Pool:
         """The runs of the claims, by arm and seed; raises as `gather`."""

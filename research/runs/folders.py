@@ -108,6 +108,19 @@ def find(
     )
 
 
+def find_home(root: str | Path) -> Path:
+    """Returns where what is made of `root` belongs: `root`, or the only store below it.
+
+    Raises:
+      UserError: there is nothing of that name.
+    """
+    match find(root, False):
+        case [Store() as store]:
+            return store.folder
+        case _:
+            return Path(root)
+
+
 def _below(
     root: Path, done_only: bool, without: Path | None
 ) -> Iterator[Folder | Store]:
