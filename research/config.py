@@ -222,7 +222,7 @@ def shared(node: DictConfig) -> Any:
     return _shared(str(node._key()), OmegaConf.to_yaml(node, resolve=True))
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=256)
 def _shared(key: str, node: str) -> Any:
     return build(OmegaConf.create({key: OmegaConf.create(node)})[key])
 
@@ -269,7 +269,7 @@ def optimizer(cfg: DictConfig) -> Callable[..., Any]:
     return partial(_chain, shared(cfg.optim))
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=256)
 def _chain(factory: Callable[..., Any], **length: int) -> Any:
     return factory(**length)
 

@@ -126,7 +126,7 @@ class Trainer:
         return network
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=64)
 def compile_step(
     places: Sequence[Any], structure: Any, **static: Any
 ) -> Callable[..., Any]:

@@ -11,7 +11,7 @@ from hydra_plugins.launchers._sweep import Plan, SweepLauncher
 
 from research.runs.identity import arm
 
-ARMS = 8  # whose compiled programs are kept in memory at a time
+ARMS = 64  # whose compiled programs are kept: seeds come outermost, so each recurs
 
 
 class Serial(SweepLauncher):
