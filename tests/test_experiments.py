@@ -248,6 +248,12 @@ def test_the_scripts_run_an_experiment_and_judge_it(tmp_path):
     runs = tmp_path / "smoke"
     assert len(list(runs.glob("*/done.json"))) == 4
     assert script("train", *line, *places).stderr.count("4 done already") == 1
+    # One broke, and is got through with options that decide nothing of its weights.
+    (next(runs.glob("*/done.json"))).unlink()
+    help_it = ["train.shard_state=true", "train.checkpoint_seconds=5", "retry=all"]
+    again = script("train", *line, *places, *help_it).stderr
+    assert "3 done already, 1 resumed" in again
+    assert "4 done already" in script("train", *line, *places, "retry=failed").stderr
     script("report", f"runs={runs}", f"out={tmp_path}", "table=verdicts", "page=page")
     page = (tmp_path / "page.html").read_text()
     assert "C6" in page and CLAIMS["c6"].sentence in page
