@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import json
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -21,7 +20,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from research.errors import UserError
-from research.files.atomic import write_json
+from research.files.atomic import read_json, write_json
 
 INDEX = "arrays.json"
 
@@ -121,9 +120,9 @@ def read_index(folder: Path, *, remedy: str) -> dict[str, Any]:
     """
     path = folder / INDEX
     try:
-        return json.loads(path.read_text())
-    except (FileNotFoundError, ValueError) as error:
-        raise UserError(f"{path} is damaged or missing; {remedy}") from error
+        return read_json(path, remedy=remedy)
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing; {remedy}") from None
 
 
 def read(folder: Path, *, remedy: str, verify: bool = True) -> dict[str, np.ndarray]:

@@ -73,7 +73,11 @@ class Stream:
         Raises:
           UserError: always.
         """
-        raise UserError(
+        raise self.refusal()
+
+    def refusal(self) -> UserError:
+        """Returns the error for an evaluator that asks for arrays."""
+        return UserError(
             f"split={self.records.split}: the training images of {self.records.name} "
             "are streamed, and evaluators take arrays: choose split=test or "
             "split=validation, leave fit out of eval, or take data/stream=none"
@@ -82,17 +86,17 @@ class Stream:
     @property
     def images(self) -> NoReturn:
         """As `Split.images`; raises UserError."""
-        return self["image"]
+        raise self.refusal()
 
     @property
     def labels(self) -> NoReturn:
         """As `Split.labels`; raises UserError."""
-        return self["label"]
+        raise self.refusal()
 
     def first(self, examples: int | None, name: str = "") -> NoReturn:
         """As `Split.first`; raises UserError."""
         del examples, name
-        return self["image"]
+        raise self.refusal()
 
     def batches(self, plan: Plan, start: int, rows: slice) -> Iterator[Batch]:
         """Yields the given rows of the batch of each step from `start` on."""

@@ -148,7 +148,7 @@ class Checkpoints:
 
     def _find_good(self) -> tuple[int, list[int]]:
         """Returns the newest step that matches its manifest, or 0; and newer ones."""
-        damaged = []
+        damaged: list[int] = []
         for step in reversed(self.steps()):
             text = self._manifest(step).read_text(errors="replace")
             if manifest.matches(text, self.folder / str(step)):
