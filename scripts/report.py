@@ -31,7 +31,7 @@ def main(cfg: DictConfig) -> None:
     written: list[Path] = []
     missing: list[str] = []
     for group, save in SAVERS.items():
-        for name, make in build_chosen(cfg, group):
+        for name, make in chosen(cfg, group):
             try:
                 written += save(results, make, Path(cfg.out) / name)
             except UserError as error:
@@ -71,7 +71,7 @@ def save_page(results: Results, make: Maker, path: Path) -> list[Path]:
 SAVERS = {"table": save_table, "figure": save_figure, "page": save_page}
 
 
-def build_chosen(cfg: DictConfig, group: str) -> Iterator[tuple[str, Maker]]:
+def chosen(cfg: DictConfig, group: str) -> Iterator[tuple[str, Maker]]:
     """Yields a group's makers, unless the command line chooses from others only."""
     from research.config import build
 
