@@ -8,7 +8,6 @@ FOLDER/arrays.json  the arrays with their SHA-256, and statistics of the images
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -21,6 +20,7 @@ from jaxtyping import UInt8
 
 from research.errors import UserError
 from research.files.atomic import read_json, write_json
+from research.files.digest import hash_file
 
 INDEX = "arrays.json"
 
@@ -70,7 +70,7 @@ def write(
                 name: {
                     "dtype": str(column.dtype),
                     "shape": column.shape[1:],
-                    "sha256": sha256(temporary / f"{name}.npy"),
+                    "sha256": hash_file(temporary / f"{name}.npy"),
                 }
                 for name, column in columns.items()
             },
@@ -145,7 +145,7 @@ def read(folder: Path, *, remedy: str, verify: bool = True) -> dict[str, np.ndar
         path = folder / f"{name}.npy"
         if not path.is_file():
             raise UserError(f"{path} is missing; {remedy}")
-        if verify and sha256(path) != recorded["sha256"]:
+        if verify and hash_file(path) != recorded["sha256"]:
             raise UserError(
                 f"{path} is damaged: its SHA-256 is not the recorded one; {remedy}"
             )
@@ -154,12 +154,6 @@ def read(folder: Path, *, remedy: str, verify: bool = True) -> dict[str, np.ndar
         except ValueError as error:
             raise UserError(f"{path} is truncated; {remedy}") from error
     return found
-
-
-def sha256(path: Path) -> str:
-    """Returns the SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """A training split that does not fit: read, decoded and cropped as it is needed.
 
-What a step gets is a function of seed, epoch and example. So a stream has no state that
-a checkpoint must hold, can go on from any step, and does not depend on how many
+A cropped example is a function of seed, epoch and its number. So a stream has no state
+that a checkpoint must hold, can go on from any step, and does not depend on how many
 threads, worker processes or hosts share the work. Grain runs these ahead of training.
 """
 
@@ -160,7 +160,7 @@ class Steps:
 
 
 def end_with_parent(index: int, count: int) -> None:
-    """Has a worker process end soon after its parent, which a kill −9 can strike."""
+    """Ends a worker process soon after its parent, even one that kill −9 has ended."""
     del index, count
     parent = os.getppid()
 

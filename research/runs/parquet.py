@@ -22,6 +22,7 @@ from pyarrow import compute
 
 from research.errors import UserError
 from research.files.atomic import read_json, unwritable, write_bytes, write_json
+from research.files.digest import hash_file
 
 INDEX = "store.json"
 FORMAT = 1
@@ -162,7 +163,7 @@ def index(folder: Path) -> dict[str, Any]:
 @lru_cache(maxsize=64)
 def digest(path: Path, size: int, changed: int) -> str:
     """Returns the SHA-256 of a file, computed once for each size and time of change."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return hash_file(path)
 
 
 def store_error(path: Path, fault: str) -> UserError:
