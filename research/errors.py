@@ -48,7 +48,7 @@ def accepts(hint: Any, value: Any) -> bool:
     options = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
     if isinstance(value, bool):
         return bool({bool, Any, object} & set(options))
-    forms = (value,)
+    forms: tuple[Any, ...] = (value,)
     if isinstance(value, list):
         if any(isinstance(one, bool) for one in value):
             return False

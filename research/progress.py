@@ -41,8 +41,9 @@ def bar(title: str, total: int) -> Iterator[Callable[[int, str], None]]:
         task = progress.add_task(title, total=total, text="")
 
         def show(step: int, text: str) -> None:
-            fields = {"text": text} if text else {}
-            progress.update(task, completed=step, **fields)
+            progress.update(task, completed=step)
+            if text:
+                progress.update(task, text=text)
 
         yield show
 

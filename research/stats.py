@@ -141,7 +141,7 @@ def holm(pvalues: Sequence[float] | Values) -> Float[np.ndarray, " n"]:
 
     Returns:
       (n,) adjusted values in the order given. Rejecting those at or below α keeps the
-      chance of any false rejection at or below α, whatever their dependence.
+      chance of any false rejection at or below α, however they depend on one another.
     """
     pvalues = np.asarray(pvalues, np.float64)
     order = np.argsort(pvalues, kind="stable")

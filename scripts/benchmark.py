@@ -9,7 +9,7 @@ from command import command
 from omegaconf import DictConfig
 
 
-def spelled(words: list[str]) -> list[str]:
+def join_names(words: list[str]) -> list[str]:
     """Turns names of benchmarks into an override, and leaves overrides alone."""
     names = [word for word in words if word.isidentifier()]
     rest = [word for word in words if not word.isidentifier()]
@@ -36,5 +36,5 @@ def main(cfg: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    sys.argv[1:] = spelled(sys.argv[1:])
+    sys.argv[1:] = join_names(sys.argv[1:])
     main()

@@ -139,11 +139,11 @@ def test_a_case_is_a_line_and_a_subject_a_column(tmp_path):
 
 
 def test_names_are_words_and_overrides_stay():
-    assert benchmark.spelled(["step", "data", "rounds=3"]) == [
+    assert benchmark.join_names(["step", "data", "rounds=3"]) == [
         "which=[step,data]",
         "rounds=3",
     ]
-    assert benchmark.spelled(["rounds=3"]) == ["rounds=3"]
+    assert benchmark.join_names(["rounds=3"]) == ["rounds=3"]
 
 
 @pytest.fixture

@@ -236,17 +236,6 @@ def test_a_wrong_value_is_named_with_its_key(answers, words):
     assert answers[words].startswith(WRONG[words])
 
 
-def test_a_predict_function_is_found_by_name():
-    assert config.located("research.tasks.metrics:correct").__name__ == "correct"
-    for wrong in (
-        "no.such:thing",
-        "research.tasks.metrics:nothing",
-        "research.tasks.metrics",
-    ):
-        with pytest.raises(UserError, match="predict="):
-            config.located(wrong)
-
-
 def test_what_a_setting_says_of_other_evaluators_is_passed_over():
     cfg = config.compose("setting=smoke/mnist", "eval=accuracy")
     assert set(cfg.eval) > {"accuracy"} and list(config.evals(cfg)) == ["accuracy"]

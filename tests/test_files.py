@@ -7,7 +7,7 @@ import pytest
 
 from research.errors import UserError
 from research.files import atomic
-from research.files.atomic import write_json
+from research.files.atomic import read_json, write_json
 from research.files.lines import MetricsFile, read_lines
 
 
@@ -97,3 +97,23 @@ def test_a_bad_line_is_named(tmp_path):
     (tmp_path / "a.jsonl").write_text('{"a": 1}\noops\n{"a": 2}\n')
     with pytest.raises(UserError, match=r"a\.jsonl, line 2: .*oops"):
         read_lines(tmp_path / "a.jsonl")
+
+
+def test_json_comes_back(tmp_path):
+    write_json(tmp_path / "a.json", {"values": np.arange(3), "none": float("nan")})
+    assert read_json(tmp_path / "a.json") == {"values": [0, 1, 2], "none": None}
+    with pytest.raises(FileNotFoundError):
+        read_json(tmp_path / "b.json")
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[1]", b"null", b"\xff\x00"])
+def test_damaged_json_is_one_line_with_the_file_and_a_remedy(tmp_path, content):
+    path = tmp_path / "a.json"
+    path.write_bytes(content)
+    with pytest.raises(UserError) as error:
+        read_json(path)
+    line = str(error.value)
+    assert line.startswith(f"{path} is damaged: ") and "\n" not in line
+    assert f"remove {tmp_path} and run its command again" in line
+    with pytest.raises(UserError, match="; do this$"):
+        read_json(path, remedy="do this")

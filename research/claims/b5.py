@@ -6,6 +6,9 @@ Supported: over the plane of 3 reduces × 2 low passes × 2 samplers the phase o
 energy agrees with itself under shifts at least a point more often than the first phase.
 """
 
+from collections.abc import Mapping
+from math import prod
+
 from research.claims.arms import core
 from research.claims.claim import NO_OTHER_REASON, Claim
 from research.claims.measure import ACCURACY, SHIFTED, Contrast, Measure
@@ -26,6 +29,8 @@ PLANE = {  # (reduce, lowpass, sample) → arm; where there is a preset, by its 
     ("average", 1, 1): core("average", "gap", FILTERED, PHASED),
 }
 
+Signs = Mapping[str | int, int]  # level of a factor → +1, −1; 0 or absent: left out
+
 
 def cell(reduce: str, lowpass: int, sample: int) -> str:
     """Names an arm by its place: `max, binomial, highest energy`."""
@@ -33,30 +38,27 @@ def cell(reduce: str, lowpass: int, sample: int) -> str:
     return f"{reduce}, {filtered}, {('first phase', 'highest energy')[sample]}"
 
 
-def effect(measure: Measure, **signs: dict) -> Contrast:
+def effect(measure: Measure, **signs: Signs) -> Contrast:
     """A coefficient of the linear model over the plane, which is balanced.
 
     Args:
       measure: of the cells.
-      **signs: of `reduce`, `lowpass`, `sample`: level → +1, −1 (or 0: left out). For
-        one factor this is the mean at + less that at −; for two the difference of
-        such differences.
+      **signs: of `reduce`, `lowpass`, `sample`. For one factor this is the mean at +
+        less that at −; for two the difference of such differences.
     """
-    names = ("reduce", "lowpass", "sample")
     weights = {}
-    for place in PLANE:
-        weight = 1.0
-        for name, level in zip(names, place, strict=True):
-            weight *= signs.get(name, {}).get(level, 0 if name in signs else 1)
-        if weight:
-            weights[cell(*place)] = weight
+    for reduce, lowpass, sample in PLANE:
+        levels: dict[str, str | int] = {"reduce": reduce}
+        levels |= {"lowpass": lowpass, "sample": sample}
+        if weight := prod(own.get(levels[name], 0) for name, own in signs.items()):
+            weights[cell(reduce, lowpass, sample)] = weight
     positive = sum(weight > 0 for weight in weights.values())
     scale = 2 ** (len(signs) - 1) / positive
     return Contrast({arm: w * scale for arm, w in weights.items()}, measure)
 
 
-TWO = {1: 1, 0: -1}
-EFFECTS = {
+TWO: Signs = {1: 1, 0: -1}
+EFFECTS: dict[str, dict[str, Signs]] = {
     "sample: energy less first": {"sample": TWO},
     "lowpass: binomial less none": {"lowpass": TWO},
     "reduce: max less identity": {"reduce": {"max": 1, "identity": -1}},

@@ -9,7 +9,7 @@ an unseen rotation; if not at all of them, it depends on the test.
 
 from research.claims.arms import Overrides
 from research.claims.claim import NO_OTHER_REASON, Claim
-from research.claims.measure import ACCURACY, PARAMETERS, POINTS, Measure, less
+from research.claims.measure import ACCURACY, PARAMETERS, less, proportion
 
 STILL, MOVED = "augment.shift=0", "augment.shift=6"
 CROP = "augment=crop"  # of the image on an empty ground: a shift
@@ -27,20 +27,10 @@ def network(*more: str) -> Overrides:
 
 
 LONG = "train.epochs=30"  # about the seconds that the capsules take
-SHIFTED = Measure(
-    "accuracy at zero-filled shifts up to 6 px",
-    protocol="zero",
-    measure="accuracy",
-    params={"max_shift": 6},
-    **POINTS,
+SHIFTED = proportion(
+    "accuracy at zero-filled shifts up to 6 px", "zero", "accuracy", max_shift=6
 )
-TURNED = Measure(
-    "accuracy, turned by 15°",
-    protocol="rotation",
-    measure="accuracy",
-    params={"amount": 15},
-    **POINTS,
-)
+TURNED = proportion("accuracy, turned by 15°", "rotation", "accuracy", amount=15)
 CAPSULES, CAPSULES_MOVED = "capsules", "capsules, trained on shifts"
 CNN, CNN_MOVED = "CNN of equal time", "CNN of equal time, trained on shifts"
 SHORT = "CNN of equal epochs"

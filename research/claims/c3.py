@@ -9,13 +9,12 @@ pooling; if under one of them only, it depends on the head.
 
 from research.claims.arms import HEADS, core, cross, name
 from research.claims.claim import NO_OTHER_REASON, Claim
-from research.claims.measure import ACCURACY, POINTS, SHIFTED, Measure, less
+from research.claims.measure import ACCURACY, SHIFTED, Measure, less, proportion
 
-WORST = Measure(
+WORST = proportion(
     "images with one prediction over all 784 circular shifts",
-    protocol="orbit",
-    measure="worst_agreement",
-    **POINTS,
+    "orbit",
+    "worst_agreement",
 )
 CHANGES = {
     "rotated by 15°": ("rotation", 15),
@@ -27,13 +26,8 @@ CHANGES = {
 
 def changed(protocol: str, amount: float | int) -> Measure:
     """Returns agreement under a small change that is no shift."""
-    return Measure(
-        f"agreement, {protocol} {amount}",
-        protocol=protocol,
-        measure="agreement",
-        params={"amount": amount},
-        **POINTS,
-    )
+    name = f"agreement, {protocol} {amount}"
+    return proportion(name, protocol, "agreement", amount=amount)
 
 
 CLAIM = Claim(

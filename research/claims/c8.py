@@ -9,7 +9,7 @@ heads.
 
 from research.claims.arms import HEADS, core, cross, name
 from research.claims.claim import NO_OTHER_REASON, Claim
-from research.claims.measure import POINTS, Measure, less
+from research.claims.measure import Measure, less, proportion
 
 LAST = 4  # of the five stages: convolution, downsampler, twice, and a convolution
 PLACE = Measure(
@@ -19,12 +19,12 @@ PLACE = Measure(
     "r2",
     {"index": LAST, "weights": "trained", "objects": 1},
 )
-STAGE = Measure(
+STAGE = proportion(
     "agreement, the second downsampler's map scrambled in blocks of 4 px",
-    protocol="stage",
-    measure="agreement",
-    params={"index": 3, "pixels": [4, 4]},
-    **POINTS,
+    "stage",
+    "agreement",
+    index=3,
+    pixels=[4, 4],
 )
 BOTH = ["flatten", "gap"]
 

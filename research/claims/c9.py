@@ -8,29 +8,24 @@ jumbled, where chance is 50 %, under both heads.
 
 from research.claims.arms import HEADS, Overrides, core, cross, in_setting, name
 from research.claims.claim import Claim
-from research.claims.measure import POINTS, Contrast, Measure, less
+from research.claims.measure import POINTS, Contrast, Measure, less, proportion
 
 ERROR = Measure(
     "errors on intact or jumbled",
-    "percentage points",
+    POINTS,
     "accuracy",
     "accuracy",
     scale=-100.0,
     offset=100.0,
 )
-JUMBLED = Measure(
-    "accuracy on who it is, parts jumbled",
-    protocol="part",
-    measure="accuracy",
-    params={"jumbled": True},
-    **POINTS,
+JUMBLED = proportion(
+    "accuracy on who it is, parts jumbled", "part", "accuracy", jumbled=True
 )
-PATCHES = Measure(
+PATCHES = proportion(
     "accuracy on MNIST cut into 4×4 patches (7×7 px) and permuted",
-    protocol="patch",
-    measure="accuracy",
-    params={"grid": [4, 4]},
-    **POINTS,
+    "patch",
+    "accuracy",
+    grid=[4, 4],
 )
 
 

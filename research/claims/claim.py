@@ -109,8 +109,7 @@ class Claim:
         modules, nor the order of arms and overrides.
 
         Args:
-          settings: name → content (`describe_setting`) of those
-            of its arms.
+          settings: of its arms, by name, as `describe_setting` returns them.
         """
         arms = {
             arm: [setting, sorted(others)]

@@ -1,6 +1,6 @@
 """From the values of arms to the effect of a contrast and its interval.
 
-Whoever changes what comes out for the same values raises `versions.ESTIMATOR`.
+A change of the results for the same values raises `versions.ESTIMATOR`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Values = Mapping[str, Mapping[int, Value]]  # arm → seed → value
 
 
 class Estimate(NamedTuple):
-    """Of a contrast.
+    """What the data say of a contrast.
 
     Attributes:
       effect: mean over seeds; NaN where there are none.
@@ -86,11 +86,10 @@ def estimate_over_examples(
     down = up = 0.0
     for arm, weight in contrast.arms.items():
         known = [values[arm][seed] for seed in seeds]
-        reach = [
-            np.mean([one.value - one.low for one in known]),
-            np.mean([one.high - one.value for one in known]),
-        ]
-        below, above = reach if weight > 0 else reach[::-1]
+        below = float(np.mean([one.value - one.low for one in known]))
+        above = float(np.mean([one.high - one.value for one in known]))
+        if weight < 0:
+            below, above = above, below
         down, up = down + (weight * below) ** 2, up + (weight * above) ** 2
     if not np.isfinite(down + up):
         return NO_INTERVAL, None

@@ -1,6 +1,6 @@
-"""The verdicts: every claim held against the rows.
+"""The verdicts: every claim judged by the rows.
 
-Whoever changes which estimates count, or what p is of, raises `versions.JUDGEMENT`.
+A change of which estimates count, or of what p is about, raises `versions.JUDGEMENT`.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def judge_claim(name: str, claim: Claim, pool: Pool) -> Verdict:
         level: decide(one.interval, claim.threshold) for level, one in levels.items()
     }
     first = next(iter(levels.values()))
-    whole = [one.p for one in levels.values()]
+    known = [one.p for one in levels.values() if one.p is not None]
     unit = next(iter(claim.contrasts.values()))[0].measure.unit
     ends = first.interval if first.interval.how else None
     return Verdict(
@@ -69,7 +69,7 @@ def judge_claim(name: str, claim: Claim, pool: Pool) -> Verdict:
         unit=unit,
         interval=describe_interval(first),
         n=first.seeds,
-        p=None if None in whole else max(whole),
+        p=max(known) if len(known) == len(levels) else None,
         remarks=tuple(remarks(name, claim, levels, decisions, pool, command)),
         details=tuple(details(claim, levels, decisions, pool)),
         figures=("verdicts", name, *claim.figures),

@@ -53,21 +53,21 @@ def less(a: str, b: str, measure: Measure) -> Contrast:
     return Contrast({a: 1.0, b: -1.0}, measure)
 
 
-POINTS = {"unit": "percentage points", "scale": 100.0}
-ACCURACY = Measure("accuracy", protocol="accuracy", measure="accuracy", **POINTS)
-GAP = Measure("training less test accuracy", protocol="fit", measure="gap", **POINTS)
-SHIFTED = Measure(
-    "agreement of two circular shifts up to 3 px",
-    protocol="circular",
-    measure="agreement",
-    params={"max_shift": 3},
-    **POINTS,
+POINTS = "percentage points"
+
+
+def proportion(name: str, protocol: str, measure: str, **params: Any) -> Measure:
+    """Returns the measure of a proportion, in percentage points; see `Measure`."""
+    return Measure(name, POINTS, protocol, measure, params, scale=100.0)
+
+
+ACCURACY = proportion("accuracy", "accuracy", "accuracy")
+GAP = proportion("training less test accuracy", "fit", "gap")
+SHIFTED = proportion(
+    "agreement of two circular shifts up to 3 px", "circular", "agreement", max_shift=3
 )
-CROPPED = Measure(
-    "agreement of two crops at offsets below 7 px",
-    protocol="crop",
-    measure="agreement",
-    **POINTS,
+CROPPED = proportion(
+    "agreement of two crops at offsets below 7 px", "crop", "agreement"
 )
 PARAMETERS = Measure(
     "parameters",

@@ -56,7 +56,7 @@ class Pool:
         scale: str,
         compose: Compose,
     ):
-        known = trained(runs)
+        known = select_trained(runs)
         self.runs = known.assign(arm=[identity.arm(one) for one in known["config"]])
         self.scale = scale
         self.verdicts: dict[str, Verdict] = {}
@@ -144,7 +144,7 @@ def gather(
     Raises:
       UserError: none of the runs has a setting, or they are of several scales.
     """
-    known = trained(runs)
+    known = select_trained(runs)
     settings = known["setting"].dropna() if "setting" in known else []
     scales = {str(one).partition("/")[0] for one in settings} - {"None"}
     if len(scales) != 1:
@@ -156,7 +156,7 @@ def gather(
     return Pool(runs, rows, metrics, scale=scales.pop(), compose=compose)
 
 
-def trained(runs: pd.DataFrame) -> pd.DataFrame:
+def select_trained(runs: pd.DataFrame) -> pd.DataFrame:
     """Returns the runs that were trained here: their overrides are on record."""
     return runs[runs["overrides"].notna()]
 

@@ -52,7 +52,7 @@ def remarks(
 
 
 def describe_training(used: pd.DataFrame) -> str:
-    """Says on what the networks were trained."""
+    """States the data and epochs that the networks were trained on."""
     kinds = {
         tuple(config.get(key) for key in TRAINED_ON)
         for config in used["config"]
@@ -67,7 +67,7 @@ def describe_training(used: pd.DataFrame) -> str:
 
 
 def describe_registration(name: str, used: pd.DataFrame, fingerprint: str) -> str:
-    """Says whether the claim, as it is now, was there before the runs.
+    """States whether the claim, as it is now, was registered before the runs.
 
     Args:
       name: of the claim.
@@ -75,29 +75,33 @@ def describe_registration(name: str, used: pd.DataFrame, fingerprint: str) -> st
       fingerprint: of it now.
     """
     kinds = [
-        registration(name, run, fingerprint)
+        classify_registration(name, run, fingerprint)
         for run in used[["fingerprints", "rules"]].to_dict("records")
     ]
     same, first = kinds.count("same"), kinds.count("first edition")
     parts = []
     if same:
         parts.append(
-            f"{count(same, used)} carry the fingerprint of this claim: it was "
+            f"{count_runs(same, used)} carry the fingerprint of this claim: it was "
             "registered before them"
         )
     if first:
         parts.append(
-            f"{count(first, used)} are of the first edition: registered by the hash "
-            "of the rule's text"
+            f"{count_runs(first, used)} are of the first edition: registered by the "
+            "hash of the rule's text"
         )
     if other := len(used) - same - first:
-        parts.append(f"{count(other, used)} carry another fingerprint of it, or none")
+        parts.append(
+            f"{count_runs(other, used)} carry another fingerprint of it, or none"
+        )
     if dirty := int(used["dirty"].ne(False).sum()):  # unknown counts as dirty
         parts.append(f"{dirty} were made from a modified checkout")
     return "; ".join(parts) + "."
 
 
-def registration(name: str, run: Mapping[str, object], fingerprint: str) -> str:
+def classify_registration(
+    name: str, run: Mapping[str, object], fingerprint: str
+) -> str:
     """Returns `same`, `first edition` or `other`: what a run knew of a claim."""
     known, rules = run["fingerprints"], run["rules"]
     if isinstance(known, Mapping) and known:
@@ -105,6 +109,6 @@ def registration(name: str, run: Mapping[str, object], fingerprint: str) -> str:
     return "first edition" if isinstance(rules, Mapping) and name in rules else "other"
 
 
-def count(some: int, used: pd.DataFrame) -> str:
+def count_runs(some: int, used: pd.DataFrame) -> str:
     """Returns `All 10 runs` or `3 of 10 runs`."""
     return f"All {some} runs" if some == len(used) else f"{some} of {len(used)} runs"

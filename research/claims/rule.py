@@ -43,6 +43,6 @@ def combine(levels: Mapping[str, str], factor: str) -> str:
 
 
 def correct(verdict: str, adjusted: float | None) -> str:
-    """Takes a support back that the number of claims alone could have brought."""
+    """Takes back a support that may owe to the number of claims alone."""
     lucky = adjusted is None or not adjusted <= LEVEL
     return INCONCLUSIVE if verdict == SUPPORTED and lucky else verdict

@@ -27,10 +27,8 @@ def describe_setting(config: Mapping[str, Any]) -> dict[str, Any]:
       config: the setting as composed by itself, nested or flat.
     """
     flat = identity.flatten(config)
-    parts = (key.split(".") for key in flat if key.startswith("eval."))
-    evaluators = sorted({part[1] for part in parts if part[2:] == ["_target_"]})
     return {
         "training": {k: v for k, v in identity.science(flat).items() if k != "seed"},
-        "evaluators": {one: identity.evaluator_digest(flat, one) for one in evaluators},
+        "evaluators": identity.evaluator_digests(flat),
         "seeds": flat.get("seeds"),
     }

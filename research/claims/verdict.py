@@ -1,4 +1,4 @@
-"""What a claim comes to: its sentence, an effect, an interval, a verdict."""
+"""The outcome of a claim: its sentence, an effect, an interval, a verdict."""
 
 from __future__ import annotations
 
@@ -78,7 +78,11 @@ class Verdict:
             return [Case("", self.effect, self.low, self.high, self.interval)]
         return [
             Case(
-                line["contrast"].removeprefix(PRIMARY), *map(line.get, Case._fields[1:])
+                line["contrast"].removeprefix(PRIMARY),
+                line.get("effect"),
+                line.get("low"),
+                line.get("high"),
+                line.get("interval", ""),
             )
             for line in levels
         ]

@@ -1,8 +1,7 @@
 """Versions of how a claim is decided; they are part of every claim's fingerprint.
 
-Raise one when numbers come out otherwise for the same rows, and not for the sake of a
-text, a name or a place in the code: verdicts of before and after then tell themselves
-apart.
+Raise one when the same rows give other numbers, so that verdicts from before and after
+can be told apart; not for a new text, name or place in the code.
 """
 
 ESTIMATOR = "1"  # from rows to effects, intervals and p: `estimate`, `research.stats`

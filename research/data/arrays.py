@@ -8,8 +8,6 @@ FOLDER/arrays.json  the arrays with their SHA-256, and statistics of the images
 from __future__ import annotations
 
 import errno
-import hashlib
-import json
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -21,7 +19,8 @@ import numpy as np
 from jaxtyping import UInt8
 
 from research.errors import UserError
-from research.files.atomic import write_json
+from research.files.atomic import read_json, write_json
+from research.files.digest import hash_file
 
 INDEX = "arrays.json"
 
@@ -71,7 +70,7 @@ def write(
                 name: {
                     "dtype": str(column.dtype),
                     "shape": column.shape[1:],
-                    "sha256": sha256(temporary / f"{name}.npy"),
+                    "sha256": hash_file(temporary / f"{name}.npy"),
                 }
                 for name, column in columns.items()
             },
@@ -121,9 +120,9 @@ def read_index(folder: Path, *, remedy: str) -> dict[str, Any]:
     """
     path = folder / INDEX
     try:
-        return json.loads(path.read_text())
-    except (FileNotFoundError, ValueError) as error:
-        raise UserError(f"{path} is damaged or missing; {remedy}") from error
+        return read_json(path, remedy=remedy)
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing; {remedy}") from None
 
 
 def read(folder: Path, *, remedy: str, verify: bool = True) -> dict[str, np.ndarray]:
@@ -146,7 +145,7 @@ def read(folder: Path, *, remedy: str, verify: bool = True) -> dict[str, np.ndar
         path = folder / f"{name}.npy"
         if not path.is_file():
             raise UserError(f"{path} is missing; {remedy}")
-        if verify and sha256(path) != recorded["sha256"]:
+        if verify and hash_file(path) != recorded["sha256"]:
             raise UserError(
                 f"{path} is damaged: its SHA-256 is not the recorded one; {remedy}"
             )
@@ -155,12 +154,6 @@ def read(folder: Path, *, remedy: str, verify: bool = True) -> dict[str, np.ndar
         except ValueError as error:
             raise UserError(f"{path} is truncated; {remedy}") from error
     return found
-
-
-def sha256(path: Path) -> str:
-    """Returns the SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager

@@ -71,8 +71,9 @@ def draw_box(
     ratio is within bounds.
     """
     width, height = size
+    least, most = area
     for _ in range(ATTEMPTS):
-        pixels = rng.uniform(*area) * width * height
+        pixels = rng.uniform(least, most) * width * height
         aspect = exp(rng.uniform(log(ratio[0]), log(ratio[1])))
         w, h = round(sqrt(pixels * aspect)), round(sqrt(pixels / aspect))
         if 0 < w <= width and 0 < h <= height:

@@ -11,7 +11,7 @@ from PIL import ExifTags, Image, ImageOps
 
 MODES = {1: "L", 3: "RGB"}  # by number of channels
 STORABLE = {"JPEG", "PNG"}  # the formats that every reader of TFDS decodes
-TURNS = {  # what puts an image upright, by its EXIF orientation
+TURNS = {  # what puts an image upright, by its EXIF orientation; 1 is upright
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -60,7 +60,7 @@ def find_turn(opened: Image.Image) -> Image.Transpose | None:
     It does not read the pixels of a JPEG.
     """
     try:
-        return TURNS.get(opened.getexif().get(ExifTags.Base.Orientation))
+        return TURNS.get(opened.getexif().get(ExifTags.Base.Orientation, 1))
     except (*UNREADABLE, struct.error):  # broken pixels raise when they are read
         return None
 

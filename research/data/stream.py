@@ -1,7 +1,7 @@
 """A training split that does not fit: read, decoded and cropped as it is needed.
 
-What a step gets is a function of seed, epoch and example. So a stream has no state that
-a checkpoint must hold, can go on from any step, and does not depend on how many
+A cropped example is a function of seed, epoch and its number. So a stream has no state
+that a checkpoint must hold, can go on from any step, and does not depend on how many
 threads, worker processes or hosts share the work. Grain runs these ahead of training.
 """
 
@@ -73,7 +73,11 @@ class Stream:
         Raises:
           UserError: always.
         """
-        raise UserError(
+        raise self.refusal()
+
+    def refusal(self) -> UserError:
+        """Returns the error for an evaluator that asks for arrays."""
+        return UserError(
             f"split={self.records.split}: the training images of {self.records.name} "
             "are streamed, and evaluators take arrays: choose split=test or "
             "split=validation, leave fit out of eval, or take data/stream=none"
@@ -82,17 +86,17 @@ class Stream:
     @property
     def images(self) -> NoReturn:
         """As `Split.images`; raises UserError."""
-        return self["image"]
+        raise self.refusal()
 
     @property
     def labels(self) -> NoReturn:
         """As `Split.labels`; raises UserError."""
-        return self["label"]
+        raise self.refusal()
 
     def first(self, examples: int | None, name: str = "") -> NoReturn:
         """As `Split.first`; raises UserError."""
         del examples, name
-        return self["image"]
+        raise self.refusal()
 
     def batches(self, plan: Plan, start: int, rows: slice) -> Iterator[Batch]:
         """Yields the given rows of the batch of each step from `start` on."""
@@ -156,7 +160,7 @@ class Steps:
 
 
 def end_with_parent(index: int, count: int) -> None:
-    """Has a worker process end soon after its parent, which a kill −9 can strike."""
+    """Ends a worker process soon after its parent, even one that kill −9 has ended."""
     del index, count
     parent = os.getppid()
 

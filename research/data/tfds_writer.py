@@ -16,6 +16,7 @@ from typing import Any
 
 import requests
 import tensorflow_datasets as tfds
+from tensorflow_datasets.core import registered
 from tensorflow_datasets.core.download.download_manager import NonMatchingChecksumError
 from tensorflow_datasets.core.download.extractor import ExtractError
 from tensorflow_datasets.core.download.util import DownloadError
@@ -66,27 +67,29 @@ def image_builder(
     label = tfds.features.ClassLabel(**kind)
     image = tfds.features.Image(shape=shape)
 
-    class Images(tfds.core.GeneratorBasedBuilder, skip_registration=True):
-        VERSION = tfds.core.Version(str(spec.version))
+    with registered.skip_registration():
 
-        def _info(self) -> tfds.core.DatasetInfo:
-            return tfds.core.DatasetInfo(
-                builder=self,
-                description=description,
-                features=tfds.features.FeaturesDict(
-                    {"image": image, "label": label, **features}
-                ),
-                supervised_keys=("image", "label"),
-                homepage=homepage,
-            )
+        class Images(tfds.core.GeneratorBasedBuilder):
+            VERSION = tfds.core.Version(str(spec.version))
 
-        def _split_generators(
-            self, dl_manager: tfds.download.DownloadManager
-        ) -> Mapping[str, Examples]:
-            return splits(Path(dl_manager.download_dir))
+            def _info(self) -> tfds.core.DatasetInfo:
+                return tfds.core.DatasetInfo(
+                    builder=self,
+                    description=description,
+                    features=tfds.features.FeaturesDict(
+                        {"image": image, "label": label, **features}
+                    ),
+                    supervised_keys=("image", "label"),
+                    homepage=homepage,
+                )
 
-        def _generate_examples(self) -> Examples:
-            raise NotImplementedError("the splits are generators already")
+            def _split_generators(
+                self, dl_manager: tfds.download.DownloadManager
+            ) -> Mapping[str, Examples]:
+                return splits(Path(dl_manager.download_dir))
+
+            def _generate_examples(self) -> Examples:
+                raise NotImplementedError("the splits are generators already")
 
     Images.name = spec.name
     return Images(data_dir=str(spec.dir), file_format=FORMAT)

@@ -39,13 +39,11 @@ def join(
     """
     if coordinator is None or jax.distributed.is_initialized():
         return
-    told = {
-        "coordinator_address": coordinator,
-        "num_processes": processes,
-        "process_id": process,
-    }
     try:
-        jax.distributed.initialize(**({} if coordinator == "auto" else told))
+        if coordinator == "auto":
+            jax.distributed.initialize()
+        else:
+            jax.distributed.initialize(coordinator, processes, process)
     except (ValueError, RuntimeError) as error:
         raise UserError(
             f"distributed.coordinator={coordinator}: {error}; give "

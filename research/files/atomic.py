@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all.
+"""Files that are written whole or not at all, and JSON read back from them.
 
 JSON here is strict: a number that is not finite is written as null.
 """
@@ -54,6 +54,33 @@ def write_json(path: str | Path, value: Any) -> None:
     write_bytes(path, text.encode() + b"\n")
 
 
+def read_json(path: str | Path, *, remedy: str = "") -> dict[str, Any]:
+    """Returns the JSON object that a file holds.
+
+    Args:
+      path: the file.
+      remedy: what to do about a damaged one; by default, to run again what wrote it.
+
+    Raises:
+      FileNotFoundError: there is no such file.
+      UserError: it holds no JSON object.
+    """
+    path = Path(path)
+    try:
+        value = json.loads(path.read_bytes())
+    except ValueError:
+        value = None
+    if isinstance(value, dict):
+        return value
+    raise damaged(path, "it holds no JSON object", remedy)
+
+
+def damaged(path: Path, fault: str, remedy: str = "") -> UserError:
+    """Returns the error for a file that cannot be read; arguments as `read_json`."""
+    again = f"bring it back, or remove {path.parent} and run its command again"
+    return UserError(f"{path} is damaged: {fault}; {remedy or again}")
+
+
 def plain(value: Any) -> Any:
     """Returns a value in strict JSON's types; arrays of any library become lists."""
     if isinstance(value, Mapping):
@@ -70,7 +97,7 @@ def plain(value: Any) -> Any:
 
 
 def unwritable(path: Path, error: OSError) -> UserError:
-    """Returns what to tell of a path that cannot be written."""
+    """Returns the error for a path that cannot be written."""
     return UserError(
         f"cannot write {path}: {error.strerror}; make room there or choose another "
         "folder with root=… (of a report, out=…)"

@@ -85,9 +85,7 @@ def read_lines(path: str | Path) -> list[dict[str, Any]]:
     Raises:
       UserError: another line is not JSON.
     """
-    *lines, _ = (
-        Path(path).read_bytes().split(b"\n")
-    )  # after the last newline: unfinished
+    *lines, _ = Path(path).read_bytes().split(b"\n")  # the rest is unfinished
     rows = []
     for number, text in enumerate(lines, 1):
         try:

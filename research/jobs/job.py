@@ -1,7 +1,7 @@
 """A job of a sweep as the command that a person would type for it.
 
-Launchers differ only in where they run it. What goes over to another process or machine
-is this command, nothing else: there is no state of a launcher for a job to depend on.
+Launchers differ only in where they run it. Only this command goes to another process or
+machine, so no job depends on the state of a launcher.
 """
 
 from __future__ import annotations

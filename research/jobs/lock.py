@@ -20,10 +20,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from research.errors import UserError
-from research.files.atomic import unwritable, write_json
+from research.files.atomic import read_json, unwritable, write_json
 from research.jobs.owner import SILENCE, Owner
 
 BEAT = 15.0  # seconds between two heartbeats
@@ -67,7 +66,7 @@ class Lock:
         """Makes sure that the lock is still ours; cheap, for every step.
 
         Raises:
-          Lost: another has taken it.
+          Lost: another process has taken it.
         """
         if time.time() - self._beaten < SILENCE / 2:
             return
@@ -108,7 +107,7 @@ class Lock:
                 Path(name).unlink(missing_ok=True)
             if max(numbers(self.folder), default=0) == last + 1:
                 return last + 1
-            # What we had seen was out of date: others have come and gone since.
+            # The listing above was out of date: others have come and gone since.
             (self.folder / str(last + 1)).unlink(missing_ok=True)
 
     def _beat(self) -> None:
@@ -153,7 +152,7 @@ def holder(folder: str | Path) -> Owner | None:
 def release_dead(folder: str | Path, job: str) -> None:
     """Releases a lock whose holder is known to be dead: its Slurm job has ended.
 
-    From another machine that cannot be seen; only its heartbeat would tell, and late.
+    Another machine cannot see that, except by the missing heartbeat, and late.
 
     Args:
       folder: the run folder.
@@ -162,16 +161,16 @@ def release_dead(folder: str | Path, job: str) -> None:
     place = Path(folder) / "lock"
     path = place / str(max(numbers(place), default=0))
     if path.is_file():
-        found = json.loads(path.read_text())
+        found = read_json(path)
         if found["job"] == job:
             write_json(path, found | {"released": True})
 
 
 def living_owner(path: Path, now: float) -> Owner | None:
-    """Returns who made a lock file, unless dead or released."""
+    """Returns the process that made a lock file; None if it died or released it."""
     try:
         age = now - path.stat().st_mtime
-        found: dict[str, Any] = json.loads(path.read_text())
+        found = read_json(path)
     except FileNotFoundError:  # released and removed, or taken over, while we looked
         return None
     released = found.pop("released", False)

@@ -1,4 +1,4 @@
-"""The number that a search over settings is after."""
+"""The number that a search over settings improves."""
 
 from __future__ import annotations
 

@@ -71,12 +71,12 @@ def summary(lines: Sequence[Line]) -> str:
     """Returns one line about a whole sweep."""
     counts = Counter(line.status.state for line in lines)
     parts = ", ".join(f"{n} {state}" for state, n in sorted(counts.items()))
-    seconds = remaining(lines)
-    left = "" if seconds is None else f"; about {duration(seconds)} left"
+    seconds = estimate_remaining(lines)
+    left = "" if seconds is None else f"; about {format_duration(seconds)} left"
     return f"{len(lines)} jobs: {parts}{left}"
 
 
-def remaining(lines: Sequence[Line]) -> float | None:
+def estimate_remaining(lines: Sequence[Line]) -> float | None:
     """Returns the seconds that a sweep will take, judged by its jobs that are done."""
     running = [line for line in lines if line.status.state == RUNNING]
     waiting = [line for line in lines if line.status.state == QUEUED]
@@ -94,7 +94,7 @@ def remaining(lines: Sequence[Line]) -> float | None:
 
 def table(lines: Sequence[Line]) -> Group:
     """Returns the jobs as a table, those that are running or failed first."""
-    names, common = shortened([line.name for line in lines])
+    names, common = shorten_names([line.name for line in lines])
     made = Table("job", "state", *NUMBERS, Column("by, or last error", overflow="fold"))
     order = [RUNNING, FAILED, PREEMPTED, QUEUED, DONE]
     pairs = zip(lines, names, strict=True)
@@ -105,14 +105,14 @@ def table(lines: Sequence[Line]) -> Group:
             Text(known.state, COLORS.get(known.state, "")),
             f"{known.step}/{known.total}" if known.total else "",
             f"{known.examples_per_second:,.0f}" if known.examples_per_second else "",
-            "" if line.left is None else duration(line.left),
+            "" if line.left is None else format_duration(line.left),
             str(known.attempts or ""),
             Text(known.error or (known.owner if known.state == RUNNING else "")),
         )
     return Group(made, Text(f"all: {common}" if common else ""))
 
 
-def shortened(names: Sequence[str]) -> tuple[list[str], str]:
+def shorten_names(names: Sequence[str]) -> tuple[list[str], str]:
     """Returns jobs' names without the overrides that all have, and those."""
     parts = [name.split(",") for name in names]
     same = set.intersection(*map(set, parts)) if len(parts) > 1 else set()
@@ -120,7 +120,7 @@ def shortened(names: Sequence[str]) -> tuple[list[str], str]:
     return short, ",".join(p for p in parts[0] if p in same)
 
 
-def duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """Returns a duration for people: 45 s, 12 min, 3.5 h."""
     if seconds < 90:
         return f"{seconds:.0f} s"

@@ -64,7 +64,7 @@ class Owner:
 
 
 def start_time(pid: int) -> str:
-    """Returns when a process started, or "" if it is dead, be it unburied."""
+    """Returns when a process started, or "" if it is dead or a zombie."""
     if not Path("/proc/self/stat").exists():  # no Linux
         line = ["ps", "-o", "stat=,lstart=", "-p", str(pid)]
         found = subprocess.run(line, capture_output=True, text=True, check=False)

@@ -1,4 +1,4 @@
-"""Signals as something to ask about, rather than something that strikes.
+"""Signals held back, to be asked for between two steps of the work.
 
 SIGTERM and SIGINT; and in a Slurm job SIGUSR2, by which Slurm and submitit announce
 that the job's time is up or its place wanted.

@@ -1,14 +1,13 @@
 """How each job of a sweep stands, in `status.json` in its run folder.
 
 Schedulers forget, and Slurm takes a job whose Python raised for a completed one; this
-is our own word. It is written by the job itself, so what it says of a job that was
-killed is out of date: `observe` looks at who holds the lock before it believes it.
+is our own record. The job itself writes it, so that of a job that was killed is out of
+date: `observe` checks who holds the lock before it believes it.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import json
 import time
 import traceback
 from collections.abc import Iterator
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from research.errors import Interrupted, UserError
-from research.files.atomic import write_json
+from research.files.atomic import read_json, write_json
 from research.jobs.lock import Lock, Lost, holder
 
 QUEUED, RUNNING, DONE = "queued", "running", "done"
@@ -67,7 +66,7 @@ class Status:
 def read(folder: str | Path) -> Status | None:
     """Returns what `status.json` says, or None if there is none."""
     try:
-        return Status(**json.loads((Path(folder) / "status.json").read_text()))
+        return Status(**read_json(Path(folder) / "status.json"))
     except FileNotFoundError:
         return None
 
@@ -75,14 +74,14 @@ def read(folder: str | Path) -> Status | None:
 def done(folder: str | Path) -> dict[str, Any] | None:
     """Returns what `done.json` says, or None: the job is not done."""
     try:
-        return json.loads((Path(folder) / "done.json").read_text())
+        return read_json(Path(folder) / "done.json")
     except FileNotFoundError:
         return None
 
 
-def write(folder: str | Path, status: Status, **changes: object) -> Status:
-    """Writes a status with some changes, atomically, and returns it."""
-    status = dataclasses.replace(status, **changes, updated=time.time())
+def write(folder: str | Path, status: Status) -> Status:
+    """Writes a status, atomically, and returns it with the time in `updated`."""
+    status = dataclasses.replace(status, updated=time.time())
     write_json(Path(folder) / "status.json", dataclasses.asdict(status))
     return status
 
@@ -106,12 +105,18 @@ def observe(folder: str | Path) -> Status | None:
 def queue(folder: str | Path) -> None:
     """Notes that a job is planned, unless somebody runs it."""
     if holder(folder) is None:
-        before = read(folder) or Status()
-        write(folder, before, state=QUEUED, queued=time.time(), error="", traceback="")
+        planned = dataclasses.replace(
+            read(folder) or Status(),
+            state=QUEUED,
+            queued=time.time(),
+            error="",
+            traceback="",
+        )
+        write(folder, planned)
 
 
 class Attempt:
-    """One attempt at a job, which is told of its progress.
+    """One attempt at a job; it keeps the status up to date.
 
     Args:
       folder: the run folder.
@@ -121,8 +126,7 @@ class Attempt:
     def __init__(self, folder: Path, lock: Lock):
         self.folder, self.lock = folder, lock
         before = read(folder) or Status()
-        self.status = write(
-            folder,
+        running = dataclasses.replace(
             before,
             state=RUNNING,
             owner=str(lock.owner),
@@ -132,6 +136,7 @@ class Attempt:
             error="",
             traceback="",
         )
+        self.status = write(folder, running)
         self._first: tuple[int, float] | None = None
 
     def progress(self, step: int, total: int, batch_size: int) -> None:
@@ -147,20 +152,22 @@ class Attempt:
         if now - self.status.updated < EVERY and step != first and not ends:
             return
         rate = (step - first) * batch_size / (now - since) if step > first else 0.0
-        self.status = write(
-            self.folder,
+        running = dataclasses.replace(
             self.status,
             step=step,
             total=total,
             batch=batch_size,
             examples_per_second=rate,
         )
+        self.status = write(self.folder, running)
 
     def end(self, state: str, error: BaseException | None = None) -> None:
         """Notes how it ended."""
-        self.status = write(
-            self.folder, self.status, state=state, **describe_error(error)
+        text, trace = describe_error(error)
+        ended = dataclasses.replace(
+            self.status, state=state, error=text, traceback=trace
         )
+        self.status = write(self.folder, ended)
 
 
 @contextmanager
@@ -174,7 +181,7 @@ def attempt(folder: str | Path) -> Iterator[Attempt]:
       folder: the run folder.
 
     Yields:
-      What to tell of progress.
+      The attempt, to which the job reports its progress.
 
     Raises:
       Held: another process runs the job.
@@ -207,14 +214,14 @@ def attempt(folder: str | Path) -> Iterator[Attempt]:
     lock.remove()
 
 
-def describe_error(error: BaseException | None) -> dict[str, str]:
-    """Returns the fields that tell of an exception."""
+def describe_error(error: BaseException | None) -> tuple[str, str]:
+    """Returns an exception in one line, and its traceback if it is a bug."""
     if error is None:
-        return {}
+        return "", ""
     text = " ".join(str(error).split()) or type(error).__name__
     if isinstance(error, UserError | Interrupted):
-        return {"error": text}
+        return text, ""
     if not isinstance(error, Exception):
-        return {"error": f"stopped: {type(error).__name__} {text}"}
+        return f"stopped: {type(error).__name__} {text}", ""
     trace = "".join(traceback.format_exception(error))
-    return {"error": f"{type(error).__name__}: {text}", "traceback": trace}
+    return f"{type(error).__name__}: {text}", trace

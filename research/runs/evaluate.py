@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -13,10 +12,11 @@ from flax import nnx
 from omegaconf import DictConfig, OmegaConf
 
 from research import config
-from research.files.atomic import write_json, write_text
+from research.files.atomic import read_json, write_json, write_text
 from research.jobs.following import lead_or_follow
 from research.jobs.lock import held
 from research.nn.layers import count_parameters
+from research.runs.foreign import find_function
 from research.runs.measure import check_all, measure_all
 from research.runs.outcome import read_config, record
 from research.runs.provenance import describe, find_commit
@@ -44,7 +44,7 @@ def evaluate_run(
     own = trained.split
     with lead_or_follow(folder, held):
         network = load(folder)[1]
-        provenance = json.loads((folder / "provenance.json").read_text())
+        provenance = read_json(folder / "provenance.json")
         if has_moved(provenance.get("overrides", ()), overrides):
             trained.data.dir = cfg.data.dir
         # Of the evaluation count its evaluators and its split; the rest is the run's.
@@ -85,7 +85,7 @@ def evaluate_foreign(
     cfg: DictConfig, folder: Path, *, choices: Mapping[str, str], command: str
 ) -> None:
     """Evaluates `predict=module:function`, any images → logits, on the data."""
-    predict = config.located(cfg.predict)
+    predict = find_function(cfg.predict)
     evaluate_new(cfg, predict, folder, choices=choices, command=command)
 
 
@@ -106,7 +106,8 @@ def evaluate_new(
         write_text(folder / "config.yaml", OmegaConf.to_yaml(cfg, resolve=True))
         write_json(folder / "provenance.json", provenance)
         measure_all(evaluators, predict, split, folder, provenance, cfg)
-        own = isinstance(predict, nnx.Module)
-        done = {"parameters": count_parameters(predict)} if own else {}
+        done: dict[str, Any] = {}
+        if isinstance(predict, nnx.Module):
+            done["parameters"] = count_parameters(predict)
         done["seconds"] = round(time.monotonic() - started, 2)
         write_json(folder / "done.json", done)

@@ -7,7 +7,6 @@ Nothing here knows JAX.
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -16,10 +15,20 @@ from typing import Any
 import numpy as np
 
 from research.errors import UserError
+from research.files.atomic import read_json
 from research.files.lines import read_lines
+from research.jobs import status
 from research.runs.outcome import read_config
 from research.runs.rows import Row
-from research.runs.store import Array, Columns, Run, Store, around, as_columns, is_store
+from research.runs.store import (
+    Array,
+    Columns,
+    Run,
+    Store,
+    find_around,
+    is_store,
+    to_columns,
+)
 
 FIELDS = [field.name for field in dataclasses.fields(Row)]
 
@@ -39,8 +48,8 @@ class Folder:
         return [
             Run(
                 str(self.path),
-                _json(self.path / "provenance.json"),
-                _json(self.path / "done.json"),
+                read_json(self.path / "provenance.json"),
+                status.done(self.path) or {},
                 self._config(),
             )
         ]
@@ -52,13 +61,13 @@ class Folder:
             for file in self._row_files()
             for row in read_lines(file)
         ]
-        return as_columns(rows, ["path", "file", *FIELDS])
+        return to_columns(rows, ["path", "file", *FIELDS])
 
     def metrics(self) -> Columns:
         """Returns what `metrics.jsonl` holds, with `path`."""
         file = self.path / "metrics.jsonl"
         rows = read_lines(file) if file.is_file() else []
-        return as_columns([{"path": str(self.path)} | row for row in rows])
+        return to_columns([{"path": str(self.path)} | row for row in rows])
 
     def arrays(self, files: Collection[str] | None = None) -> Iterator[Array]:
         """Yields the arrays behind the rows, in the order of their keys.
@@ -92,7 +101,7 @@ def find(
     Args:
       root: a run folder, a store, a folder above some of either, or `STORE/NAME`.
       done_only: leave out folders without `done.json`; a store has no others.
-      without: a folder that is not looked into.
+      without: a folder that is skipped.
 
     Raises:
       UserError: there is nothing of that name.
@@ -100,7 +109,7 @@ def find(
     root = Path(root)
     if root.is_dir():
         return list(_below(root, done_only, without))
-    if (store := around(root)) is not None:
+    if (store := find_around(root)) is not None:
         return [store]
     raise UserError(
         f"runs={root}: no such folder; give one that scripts/train.py made, such as "
@@ -136,7 +145,3 @@ def _below(
             below.clear()  # nothing of ours lies inside a run, but checkpoints do
             if "done.json" in files or not done_only:
                 yield Folder(folder)
-
-
-def _json(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_text()) if path.is_file() else {}

@@ -1,8 +1,8 @@
 """What a run is: which config keys decide its weights, its rows, or nothing at all.
 
-Whoever asks "is this the same run?" asks here: the name of a run folder, a repeated
-sweep, a resumed training, an evaluation on top of a finished one, the arm of a claim,
-the label in a figure. Everything is derived from one table of key classes.
+Everything that asks "is this the same run?" asks here: the name of a run folder, a
+repeated sweep, a resumed training, a later evaluation, the arm of a claim, the label in
+a figure. All of it is derived from one table of key classes.
 
 A digest is of option names and values. An object counts by its bare name, never by the
 module that it lives in, so modules can move; and a value that equals what older code
@@ -18,6 +18,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+EVALUATOR = re.compile(r"eval\.[^.]+\._target_")  # the key of one that is chosen
 LONGEST_NAME = 120  # characters of a folder's name; file systems take 255
 
 
@@ -142,10 +143,10 @@ def flatten(config: Any, prefix: str = "") -> dict[str, Any]:
 def science(config: Any) -> dict[str, Any]:
     """Returns what decides the trained weights, in a form that code may move under.
 
-    Args:
-      config: of a run, as composed or as read back from any age of run folder.
-
     A key in no class, which a user has added by `+key=`, counts: it may decide.
+
+    Args:
+      config: of a run, as composed or as read back from a run folder of any age.
     """
     flat = flatten(config)
     chosen = {k: v for k, v in flat.items() if _decides(k)}
@@ -176,10 +177,17 @@ def evaluator_digest(config: Any, name: str) -> str:
     flat, prefix = flatten(config), f"eval.{name}."
     own = {k.removeprefix(prefix): v for k, v in flat.items() if k.startswith(prefix)}
     own = {k: v for k, v in own.items() if k.partition(".")[0] not in COPIED}
-    # What it is called says which evaluator it is, whatever class implements it.
+    # An evaluator goes by its name, whatever class implements it.
     named = {k: v for k, v in _named(own) if k}
     around = {"split": flat.get("split"), "test": flat.get("data.test_split", "test")}
     return digest({"name": name} | around | {f"own.{k}": v for k, v in named.items()})
+
+
+def evaluator_digests(config: Any) -> dict[str, str]:
+    """Returns `evaluator_digest` of each evaluator that a config chooses, by name."""
+    flat = flatten(config)
+    names = [key.split(".")[1] for key in flat if EVALUATOR.fullmatch(key)]
+    return {name: evaluator_digest(flat, name) for name in names}
 
 
 def digest(values: Mapping[str, Any]) -> str:
@@ -201,8 +209,8 @@ def run_name(overrides: Sequence[str]) -> str:
     """Names a run folder after the overrides that decide its weights, in any order.
 
     Args:
-      overrides: as on the command line. Those of which no more than rows, time or
-        place depend leave the name; bundles of values, such as `setting=`, stay.
+      overrides: as on the command line. Those that change only rows, time or place are
+        left out of the name; bundles of values, such as `setting=`, stay.
     """
     chosen = sorted(one for one in overrides if _decides(key_of(one)))
     name = ",".join(chosen).replace("/", ".") or "default"

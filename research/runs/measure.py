@@ -1,4 +1,4 @@
-"""Evaluators on a split: all are asked whether they can measure, then they do."""
+"""Evaluators on a split: all check that they can measure it, and then measure."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from research.data.split import Split
+from research.data.stream import Stream
 from research.errors import UserError
 from research.evals.evaluator import Evaluator
 from research.progress import say
@@ -21,7 +22,7 @@ Evaluators = Mapping[str, Evaluator]  # by name
 def check_all(
     evaluators: Evaluators,
     predict: Callable[..., Any],
-    split: Any,
+    split: Split | Stream,
     cfg: DictConfig,
 ) -> None:
     """Has every evaluator refuse what it cannot measure; nothing is measured.
@@ -43,15 +44,15 @@ def check_all(
             f"split={cfg.split} has no examples with data.validation_examples="
             f"{held_out}; give data.validation_examples=100, say, or split=test"
         )
-    _ = split.images  # a stream has none, and says so
+    examples = require_arrays(split)
     for evaluator in evaluators.values():
-        evaluator.check(predict, split)
+        evaluator.check(predict, examples)
 
 
 def measure_all(
     evaluators: Evaluators,
     predict: Callable[..., Any],
-    split: Split,
+    split: Split | Stream,
     folder: Path,
     provenance: Mapping[str, Any],
     cfg: DictConfig,
@@ -62,26 +63,35 @@ def measure_all(
     Args:
       evaluators: by name.
       predict: what they evaluate.
-      split: the examples of `cfg.split`.
+      split: the examples of `cfg.split`; a stream where there is no evaluator.
       folder: the run folder.
       provenance: of the rows.
       cfg: whose `split` names the examples.
       own: the split whose rows have the plain names; None: this one.
     """
-    shown = {}
+    shown: dict[str, float | int] = {}
     for name, evaluator in evaluators.items():
         files = file_name(name, cfg.split, own or cfg.split)
-        found = evaluator(predict, split)
+        found = evaluator(predict, require_arrays(split))
         rows = write_measurements(folder, files, found, provenance, cfg.split)
         shown |= headline(rows)
     values = "  ".join(f"{name} {value:.2%}" for name, value in shown.items())
     say(f"{folder}: {values or ', '.join(evaluators)}")
 
 
-def headline(rows: Iterable[Row]) -> dict[str, float]:
+def require_arrays(split: Split | Stream) -> Split:
+    """Returns examples in memory; raises UserError for a stream."""
+    if isinstance(split, Stream):
+        raise split.refusal()
+    return split
+
+
+def headline(rows: Iterable[Row]) -> dict[str, float | int]:
     """Returns the accuracy, and the agreement of each shift protocol, of some rows."""
-    shown = {}
+    shown: dict[str, float | int] = {}
     for row in rows:
+        if row.value is None:
+            continue
         if row.measure == "accuracy" and row.protocol == "accuracy":
             shown["accuracy"] = row.value
         elif row.measure == "agreement" and "max_shift" in row.params:

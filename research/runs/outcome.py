@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from research.errors import UserError
-from research.files.atomic import write_json
+from research.files.atomic import damaged, write_json
 from research.jobs import status
 from research.runs import identity
 
@@ -31,16 +31,16 @@ def read_config(folder: Path) -> dict[str, Any]:
     """
     path = folder / "config.yaml"
     try:
-        config = yaml.load(path.read_text(), LOADER)
+        config = yaml.load(path.read_bytes(), LOADER)
     except FileNotFoundError:
         raise UserError(
             f"run_dir={folder} is no run folder: it has no config.yaml; give one that "
             "scripts/train.py made, such as run_dir=outputs/runs/default"
         ) from None
     except yaml.YAMLError as error:
-        raise UserError(f"{path} is damaged: {' '.join(str(error).split())}") from None
+        raise damaged(path, " ".join(str(error).split())) from None
     if not isinstance(config, dict):
-        raise UserError(f"{path} is damaged: it holds no config; remove {folder}")
+        raise damaged(path, "it holds no config")
     return config
 
 
@@ -156,12 +156,7 @@ def measured(folder: Path) -> Mapping[str, str]:
         return {}
     if "evaluators" in done:
         return done["evaluators"]
-    config = read_config(folder)
-    return {
-        name: identity.evaluator_digest(config, name)
-        for name, node in (config.get("eval") or {}).items()
-        if "_target_" in node
-    }
+    return identity.evaluator_digests(read_config(folder))
 
 
 def record(folder: Path, config: Any) -> None:

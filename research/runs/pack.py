@@ -20,7 +20,7 @@ from research.errors import UserError
 from research.jobs.lock import held
 from research.runs import identity, parquet
 from research.runs.folders import FIELDS, Folder, find
-from research.runs.store import Array, Run, Store, as_columns, digests, is_store
+from research.runs.store import Array, Run, Store, digests, is_store, to_columns
 
 TEXT, NUMBER, COUNT = pa.string(), pa.float64(), pa.int64()
 KINDS = {"seed": COUNT, "n": COUNT, "value": NUMBER, "low": NUMBER, "high": NUMBER}
@@ -70,16 +70,16 @@ def pack(runs: str | Path, out: str | Path, arrays: Sequence[str] = ("*",)) -> s
             f"out={out} is the folder of the runs: a store there would be read in "
             "their place; choose another, such as out=outputs/packed"
         )
-    new = records(find(runs, without=out), runs, arrays)
+    new = collect_records(find(runs, without=out), runs, arrays)
     if not new:
         raise UserError(
             f"runs={runs}: no finished run there; finish one with scripts/train.py"
         )
     with held(out):
         parquet.finish(out)
-        old = records([Store(out)], out) if is_store(out) else {}
+        old = collect_records([Store(out)], out) if is_store(out) else {}
         merged = old | {
-            name: united(old[name], record) if name in old else record
+            name: merge_records(old[name], record) if name in old else record
             for name, record in new.items()
         }
         counts = write(out, [merged[name] for name in sorted(merged, key=places)])
@@ -88,7 +88,7 @@ def pack(runs: str | Path, out: str | Path, arrays: Sequence[str] = ("*",)) -> s
     return f"{out}: {counted}; packed {len(new):,} runs, {replaced:,} of them again"
 
 
-def records(
+def collect_records(
     sources: Iterable[Folder | Store], root: Path, arrays: Sequence[str] = ("*",)
 ) -> dict[str, Record]:
     """Returns what folders and stores hold of each run, by its name below `root`."""
@@ -96,11 +96,11 @@ def records(
     for source in sources:
         runs = source.runs()
         rows, metrics, kept = (
-            grouped(part)
+            group_by_path(part)
             for part in (
-                lines(source.rows()),
-                lines(source.metrics()),
-                (one._asdict() for one in source.arrays() if wanted(one, arrays)),
+                iterate_rows(source.rows()),
+                iterate_rows(source.metrics()),
+                (one._asdict() for one in source.arrays() if is_kept(one, arrays)),
             )
         )
         for run in runs:
@@ -116,13 +116,13 @@ def records(
     return found
 
 
-def lines(columns: Mapping[str, list[Any]]) -> Iterable[dict[str, Any]]:
+def iterate_rows(columns: Mapping[str, list[Any]]) -> Iterable[dict[str, Any]]:
     """Yields the rows of a table of columns."""
     for values in zip(*columns.values(), strict=True):
         yield dict(zip(columns, values, strict=True))
 
 
-def grouped(rows: Iterable[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+def group_by_path(rows: Iterable[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
     """Returns rows by their `path`."""
     found: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
@@ -130,13 +130,13 @@ def grouped(rows: Iterable[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
     return found
 
 
-def wanted(array: Array, patterns: Sequence[str]) -> bool:
+def is_kept(array: Array, patterns: Sequence[str]) -> bool:
     """Whether an array is to be kept; see `pack`."""
     name = f"{array.file}/{array.key}"
     return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
 
 
-def united(old: Record, new: Record) -> Record:
+def merge_records(old: Record, new: Record) -> Record:
     """Returns what a store keeps of a run that it holds and that is packed again."""
     trainings = {identity.training_digest(one.run.config) for one in (old, new)}
     if len(trainings) > 1:
@@ -167,9 +167,9 @@ def write(out: Path, found: Sequence[Record]) -> dict[str, int]:
     arrays = [array for record in found for array in record.arrays]
     arrays.sort(key=lambda array: (array.file, places(array.path), array.key))
     tables = {
-        "runs": [described(record.run) for record in found],
+        "runs": [encode_run(record.run) for record in found],
         "rows": [
-            row | {"params": compact(row["params"])}
+            row | {"params": to_json(row["params"])}
             for record in found
             for row in record.rows
         ],
@@ -177,14 +177,14 @@ def write(out: Path, found: Sequence[Record]) -> dict[str, int]:
         "predictions": [
             array._asdict()
             | {"dtype": array.values.dtype.str, "shape": list(array.values.shape)}
-            | {"values": parquet.shuffled(array.values)}
+            | {"values": parquet.shuffle_bytes(array.values)}
             for array in arrays
         ],
     }
     sizes = {"predictions": [array.values.nbytes for array in arrays]}
     files = {
-        f"{name}.parquet": parquet.encoded(
-            table_of(name, rows, SCHEMAS.get(name)), sizes.get(name)
+        f"{name}.parquet": parquet.encode(
+            to_table(name, rows, SCHEMAS.get(name)), sizes.get(name)
         )
         for name, rows in tables.items()
     }
@@ -193,19 +193,19 @@ def write(out: Path, found: Sequence[Record]) -> dict[str, int]:
     return counts
 
 
-def described(run: Run) -> dict[str, str]:
+def encode_run(run: Run) -> dict[str, str]:
     """Returns a run as a row of text."""
     return {"path": run.path} | {
-        name: compact(getattr(run, name)) for name in ("provenance", "done", "config")
+        name: to_json(getattr(run, name)) for name in ("provenance", "done", "config")
     }
 
 
-def compact(value: Any) -> str:
+def to_json(value: Any) -> str:
     """Returns JSON, its keys in their own order."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def table_of(
+def to_table(
     name: str, rows: Sequence[Mapping[str, Any]], schema: pa.Schema | None
 ) -> pa.Table:
     """Returns rows as an Arrow table.
@@ -213,7 +213,7 @@ def table_of(
     Raises:
       UserError: a column holds values that cannot stand in one.
     """
-    columns = as_columns(rows, schema.names if schema is not None else None)
+    columns = to_columns(rows, schema.names if schema is not None else None)
     if schema is None:  # in an order that does not depend on that of the runs
         columns = {"path": columns.pop("path", [])} | dict(sorted(columns.items()))
     arrays = {}

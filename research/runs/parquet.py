@@ -8,7 +8,6 @@ kill in between, `finish` puts the rest in place. Nothing here knows what a run 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,7 +21,8 @@ import pyarrow.parquet as pq
 from pyarrow import compute
 
 from research.errors import UserError
-from research.files.atomic import unwritable, write_bytes, write_json
+from research.files.atomic import read_json, unwritable, write_bytes, write_json
+from research.files.digest import hash_file
 
 INDEX = "store.json"
 FORMAT = 1
@@ -32,7 +32,7 @@ GROUP_BYTES = 1 << 21  # of a row group, before compression
 LEVEL = 19  # of zstd: packing is rare, reading as fast as at any other level
 
 
-def encoded(table: pa.Table, sizes: Sequence[int] | None = None) -> bytes:
+def encode(table: pa.Table, sizes: Sequence[int] | None = None) -> bytes:
     """Returns a table as a Parquet file, the same bytes for the same table.
 
     Args:
@@ -49,12 +49,12 @@ def encoded(table: pa.Table, sizes: Sequence[int] | None = None) -> bytes:
         use_dictionary=texts,
         store_schema=False,
     ) as writer:
-        for start, stop in groups(sizes or [1] * len(table)):
+        for start, stop in split_rows(sizes or [1] * len(table)):
             writer.write_table(table.slice(start, stop - start))
     return sink.getvalue().to_pybytes()
 
 
-def groups(sizes: Sequence[int]) -> Iterator[tuple[int, int]]:
+def split_rows(sizes: Sequence[int]) -> Iterator[tuple[int, int]]:
     """Yields where row groups of about `GROUP_BYTES` begin and end; at least one."""
     start = total = 0
     for row, size in enumerate(sizes):
@@ -130,9 +130,9 @@ def read(
     try:
         facts = path.stat()
     except FileNotFoundError:
-        raise damaged(path, "is missing") from None
+        raise store_error(path, "is missing") from None
     if digest(path, facts.st_size, facts.st_mtime_ns) != wanted:
-        raise damaged(path, f"is not the file that {folder / INDEX} names")
+        raise store_error(path, f"is not the file that {folder / INDEX} names")
     rows = None
     for column, values in (chosen or {}).items():
         if values is not None:
@@ -149,11 +149,9 @@ def index(folder: Path) -> dict[str, Any]:
     """
     path = folder / INDEX
     try:
-        found = json.loads(path.read_text())
+        found = read_json(path, remedy=describe_remedy(path))
     except FileNotFoundError:
-        raise damaged(path, "is missing") from None
-    except ValueError:
-        raise damaged(path, "is not JSON") from None
+        raise store_error(path, "is missing") from None
     if found.get("format") != FORMAT:
         raise UserError(
             f"{path}: format={found.get('format')}: this code reads {FORMAT}; use the "
@@ -165,18 +163,23 @@ def index(folder: Path) -> dict[str, Any]:
 @lru_cache(maxsize=64)
 def digest(path: Path, size: int, changed: int) -> str:
     """Returns the SHA-256 of a file, computed once for each size and time of change."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return hash_file(path)
 
 
-def damaged(path: Path, fault: str) -> UserError:
-    """Returns what to say of a file of a store that cannot be read."""
-    return UserError(
-        f"{path} {fault}: bring it back with `git checkout {path}`, or pack the runs "
-        f"again: scripts/pack.py runs=… out={path.parent}"
+def store_error(path: Path, fault: str) -> UserError:
+    """Returns the error for a file of a store that cannot be read."""
+    return UserError(f"{path} {fault}: {describe_remedy(path)}")
+
+
+def describe_remedy(path: Path) -> str:
+    """Returns what to do about a damaged file of a store."""
+    return (
+        f"bring it back with `git checkout {path}`, or pack the runs again: "
+        f"scripts/pack.py runs=… out={path.parent}"
     )
 
 
-def shuffled(array: np.ndarray) -> bytes:
+def shuffle_bytes(array: np.ndarray) -> bytes:
     """Returns an array's bytes, the first of each value, then the second, and so on.
 
     Compressed, they take less room: of small integers most bytes are 0.
@@ -185,7 +188,9 @@ def shuffled(array: np.ndarray) -> bytes:
     return flat.view(np.uint8).reshape(flat.size, flat.itemsize).T.tobytes()
 
 
-def unshuffled(content: bytes, dtype: np.dtype, shape: Sequence[int]) -> np.ndarray:
-    """Returns the array of a shape and type that `shuffled` made `content` of."""
+def unshuffle_bytes(
+    content: bytes, dtype: np.dtype, shape: Sequence[int]
+) -> np.ndarray:
+    """Returns the array of a shape and type that `shuffle_bytes` encoded."""
     planes = np.frombuffer(content, np.uint8).reshape(dtype.itemsize, -1)
     return np.ascontiguousarray(planes.T).reshape(-1).view(dtype).reshape(shape)

@@ -50,10 +50,10 @@ def read_predictions(
     """
     sources = find(root, done_only)
     rows = rows_in(sources, runs_in(sources))
-    kept = chosen(rows, "evaluator", evaluators) & chosen(rows, "measure", measures)
+    kept = select(rows, "evaluator", evaluators) & select(rows, "measure", measures)
     found = [
         (row, name, array)
-        for row, name, array in behind(rows, sources, {*rows["file"][kept]})
+        for row, name, array in match_arrays(rows, sources, {*rows["file"][kept]})
         if kept[row] and (names is None or name in names)
     ]
     found.sort(key=lambda one: one[:2])
@@ -66,7 +66,7 @@ def read_predictions(
     return pd.concat([own, choices], axis=1)
 
 
-def behind(
+def match_arrays(
     rows: pd.DataFrame, sources: Sequence[Folder | Store], files: Collection[str]
 ) -> Iterator[tuple[int, str, np.ndarray]]:
     """Yields arrays with the number of the row that each belongs to, and their names.
@@ -79,16 +79,16 @@ def behind(
     Raises:
       UserError: an array belongs to no row.
     """
-    places = numbered(rows)
+    places = number_rows(rows)
     for source in sources:
         for one in source.arrays(files):
             key, _, name = one.key.rpartition("/")
             if (one.path, one.file, key) not in places:
-                raise orphaned(one)
+                raise orphan_error(one)
             yield places[one.path, one.file, key], name, one.values
 
 
-def numbered(rows: pd.DataFrame) -> Mapping[tuple[str, str, str], int]:
+def number_rows(rows: pd.DataFrame) -> Mapping[tuple[str, str, str], int]:
     """Returns the number of each row by its run, file and key of measurement."""
     columns = ("path", "file", "protocol", "measure", "params")
     lines = zip(*(rows[column] for column in columns), strict=True)
@@ -98,17 +98,17 @@ def numbered(rows: pd.DataFrame) -> Mapping[tuple[str, str, str], int]:
     }
 
 
-def chosen(
+def select(
     rows: pd.DataFrame, column: str, values: Collection[str] | None
 ) -> np.ndarray:
-    """Returns of each row whether its value is one of `values`, or True for None."""
+    """Returns for each row whether its value is among `values`; None: all are."""
     if values is None:
         return np.ones(len(rows), bool)
     return rows[column].isin(list(values)).to_numpy(bool)
 
 
-def orphaned(one: Array) -> UserError:
-    """Returns what to say of an array that belongs to no row."""
+def orphan_error(one: Array) -> UserError:
+    """Returns the error for an array that belongs to no row."""
     return UserError(
         f"{one.path}: the array {one.key} of {one.file} belongs to none of its rows; "
         f"measure it anew: scripts/evaluate.py run_dir={one.path} eval={one.file}"

@@ -1,9 +1,9 @@
-"""Results are data: what evaluators yield, and the rows on disk.
+"""Results are data: rows on disk, made from what evaluators yield.
 
 A run folder holds `config.yaml`, `provenance.json`, `metrics.jsonl`, and for each
 evaluator `eval/<name>.jsonl`, a `Row` per measurement, and `eval/<name>.npz`, the
 per-example values behind them; what is measured later on another split than the run's
-own stands in `eval/<name>.<split>.jsonl` and `.npz`. `done.json` is written last.
+own is in `eval/<name>.<split>.jsonl` and `.npz`. `done.json` is written last.
 `research.runs.tables` reads them back. Nothing here knows JAX.
 """
 
@@ -22,7 +22,7 @@ from research.evals.measurement import Measurement
 from research.files.atomic import write_bytes
 from research.files.lines import write_lines
 from research.runs.outcome import file_name
-from research.runs.store import around
+from research.runs.store import find_around
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,7 +93,7 @@ def write_measurements(
             arrays[f"{one.key}/{label}"] = np.asarray(array)
     folder = Path(run_dir) / "eval"
     packed = io.BytesIO()
-    np.savez_compressed(packed, **arrays)
+    np.savez_compressed(packed, allow_pickle=False, **arrays)
     write_bytes(folder / f"{name}.npz", packed.getvalue())
     write_rows(folder / f"{name}.jsonl", rows.values())
     return list(rows.values())
@@ -122,7 +122,7 @@ def read_arrays(
         if (folder / f"{file}.npz").is_file():
             with np.load(folder / f"{file}.npz") as arrays:
                 return dict(arrays)
-    if (store := around(run_dir)) is not None:
+    if (store := find_around(run_dir)) is not None:
         arrays = list(store.arrays(files))
         for file in files:
             if found := {one.key: one.values for one in arrays if one.file == file}:

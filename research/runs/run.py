@@ -12,7 +12,6 @@ done.json         written last: a folder without it is unfinished
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -23,7 +22,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from research import config
 from research.distributed import hosts
-from research.files.atomic import write_json, write_text
+from research.files.atomic import read_json, write_json, write_text
 from research.jobs import status
 from research.jobs.following import lead_or_follow
 from research.progress import say
@@ -99,7 +98,7 @@ def complete(
     experiment = build(cfg)
     if kept:
         experiment = experiment.limit_to(unmeasured(folder, cfg))
-        trained = json.loads((folder / "provenance.json").read_text())
+        trained = read_json(folder / "provenance.json")
         provenance = trained | {"commit": find_commit()}
     experiment.check()
     # What can be wrong is found by now: nothing is half-written for a mistake.
@@ -109,7 +108,8 @@ def complete(
         write_json(folder / "provenance.json", provenance)
     network = experiment.train(folder, job)
     experiment.measure(network, folder, provenance)
-    facts = {"steps": experiment.steps, "parameters": experiment.parameters}
+    facts: dict[str, Any] = {"steps": experiment.steps}
+    facts |= {"parameters": experiment.parameters}
     facts |= {"seconds": round(time.monotonic() - started, 2)}
     return finish(folder, cfg, **({} if kept else facts))
 

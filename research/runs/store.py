@@ -120,7 +120,7 @@ class Store:
             for name, file, key, dtype, shape, values in zip(
                 *batch.to_pydict().values(), strict=True
             ):
-                array = parquet.unshuffled(values, np.dtype(dtype), shape)
+                array = parquet.unshuffle_bytes(values, np.dtype(dtype), shape)
                 yield Array(str(self.folder / name), file, key, array)
 
     def _names(self) -> list[str] | None:
@@ -152,7 +152,7 @@ def is_store(folder: Path) -> bool:
     return any((folder / name).is_file() for name in (parquet.INDEX, "runs.parquet"))
 
 
-def around(path: str | Path) -> Store | None:
+def find_around(path: str | Path) -> Store | None:
     """Returns the store that a run's path lies in, reduced to this run, or None."""
     path = Path(path)
     for folder in path.parents:
@@ -223,14 +223,10 @@ def digests(run: Run) -> dict[str, str]:
     """Returns the digest of parameters behind each file of rows that a run made."""
     if "evaluators" in run.done:
         return run.done["evaluators"]
-    return {
-        name: identity.evaluator_digest(run.config, name)
-        for name, node in (run.config.get("eval") or {}).items()
-        if "_target_" in node
-    }
+    return identity.evaluator_digests(run.config)
 
 
-def as_columns(
+def to_columns(
     rows: Sequence[Mapping[str, Any]], names: Iterable[str] | None = None
 ) -> Columns:
     """Returns rows as columns; a value that a row lacks is None.
@@ -244,7 +240,7 @@ def as_columns(
     return {name: [row.get(name) for row in rows] for name in names}
 
 
-def concatenated(parts: Iterable[Columns]) -> Columns:
+def concatenate(parts: Iterable[Columns]) -> Columns:
     """Returns tables below one another; a column that one lacks is None there."""
     whole: Columns = {}
     length = 0

@@ -14,10 +14,9 @@ import pandas as pd
 
 from research.runs import identity
 from research.runs.folders import FIELDS, Folder, find
-from research.runs.store import Columns, Run, Store, concatenated
+from research.runs.store import Columns, Run, Store, concatenate
 
-RUN = ["run", "path", "seed", "commit", "dirty", "overrides"]
-RUN += ["fingerprints", "rules"]
+RUN = ["run", "path", "seed", "commit", "dirty", "overrides", "fingerprints", "rules"]
 DONE = ["steps", "parameters", "seconds"]
 METRICS = ["path", "seed", "step", "epoch", "split", "loss", "accuracy"]
 
@@ -68,7 +67,7 @@ def read_metrics(root: str | Path, done_only: bool = True) -> pd.DataFrame:
     sources = find(root, done_only)
     runs = runs_in(sources)
     seeds = {run.path: run.provenance.get("seed") for run in runs}
-    table = concatenated(source.metrics() for source in sources)
+    table = concatenate(source.metrics() for source in sources)
     table["seed"] = [seeds[path] for path in table.get("path", [])]
     metrics = _with_choices(table, METRICS, runs)
     return metrics.astype(dict.fromkeys(("loss", "accuracy"), float))
@@ -76,7 +75,7 @@ def read_metrics(root: str | Path, done_only: bool = True) -> pd.DataFrame:
 
 def rows_in(sources: Sequence[Folder | Store], runs: Sequence[Run]) -> pd.DataFrame:
     """Returns the rows as `read_rows` does, with their `file`."""
-    table = concatenated(source.rows() for source in sources)
+    table = concatenate(source.rows() for source in sources)
     table["evaluator"] = [
         file.removesuffix(f".{split}")
         for file, split in zip(

@@ -7,7 +7,7 @@ arrays with as many rows. Nothing outside `research.tasks` looks into either.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any, Protocol, runtime_checkable
 
 import jax
@@ -21,7 +21,7 @@ PerExample = Float[Any, " batch"]
 
 
 @runtime_checkable
-class Task(Protocol):
+class Task(Hashable, Protocol):
     """What is minimised, what is right, and what a shift should do to an answer.
 
     `loss` is traced by JAX. The others take JAX's arrays and NumPy's alike. Tasks are

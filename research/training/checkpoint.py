@@ -1,9 +1,9 @@
 """Checkpoints that are never half-written and never silently wrong.
 
 Orbax writes each step into a folder of its own, which appears whole or not at all, in a
-thread beside the training. It restores flipped bytes without a word, so each folder has
-our own manifest beside it, the SHA-256 of every file: it is written last, and a step
-without one counts as absent. Nothing is ever overwritten in place.
+thread beside the training. It restores flipped bytes without a word, so beside each
+folder lies a manifest of our own, the SHA-256 of every file: it is written last, and a
+step without one counts as absent. Nothing is ever overwritten in place.
 
 This is Orbax's `AsyncCheckpointer` rather than its `CheckpointManager`. The manager
 removes the oldest step before our manifest of the newest is written; and it removes
@@ -148,7 +148,7 @@ class Checkpoints:
 
     def _find_good(self) -> tuple[int, list[int]]:
         """Returns the newest step that matches its manifest, or 0; and newer ones."""
-        damaged = []
+        damaged: list[int] = []
         for step in reversed(self.steps()):
             text = self._manifest(step).read_text(errors="replace")
             if manifest.matches(text, self.folder / str(step)):
@@ -181,7 +181,7 @@ class Checkpoints:
         return f"renamed {aside.name}"
 
     def _remove_unfinished(self) -> None:
-        """Removes what a kill left of saves that never came to count."""
+        """Removes what a kill left of saves that were never finished."""
         good = set(self.steps())
         for folder in self.folder.iterdir():
             name, _, rest = folder.name.partition(".")
@@ -190,7 +190,7 @@ class Checkpoints:
                 shutil.rmtree(folder)
 
     def _require_room(self, size: int) -> None:
-        """Refuses in time: Orbax fails on a full disk with pages of threads' errors."""
+        """Refuses early: Orbax fails on a full disk with pages of errors of threads."""
         self.folder.mkdir(parents=True, exist_ok=True)
         free, wanted = shutil.disk_usage(self.folder).free, 2 * size + 2**20
         if free < wanted:

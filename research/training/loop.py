@@ -97,9 +97,9 @@ def fit(
             place = {"step": step, "epoch": -(-step // plan.per_epoch)}
             ends = step % plan.per_epoch == 0
             waits = ends or step % SYNC_STEPS == 0
-            stop = caught() or 0
-            due = stop > 0 or time.monotonic() - saved > training.checkpoint_seconds
-            stop, due = hosts.largest(stop, due, now=waits)
+            late = time.monotonic() - saved > training.checkpoint_seconds
+            signalled = caught() or 0
+            stop, due = hosts.largest(signalled, bool(signalled) or late, now=waits)
             means = summarize(state, checkpoints) if waits or due else {}
             observer.advance(step, place | means)
             if ends:
@@ -154,7 +154,8 @@ def restore_network(
       UserError: there is no good checkpoint.
     """
     network.eval()
-    graph, params, rest = nnx.split(network, nnx.Param, ...)
+    graph, *states = nnx.split(network, nnx.Param, ...)
+    params, rest = states
     like = {"params": params, "rest": nnx.as_pure(rest)}
     step, state, notes = checkpoints.restore(like)
     if not step:

@@ -6,6 +6,8 @@ import hashlib
 import re
 from pathlib import Path
 
+from research.files.digest import hash_file
+
 FIRST_EDITION = re.compile(r"[0-9a-f]{64}")  # one sum over all files, until 2026
 
 
@@ -34,12 +36,6 @@ def matches(text: str, folder: Path) -> bool:
     return bool(files) and all(
         path.is_file() and hash_file(path) == wanted for path, wanted in files.items()
     )
-
-
-def hash_file(path: Path) -> str:
-    """Returns the SHA-256 of a file's content."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def hash_folder(folder: Path) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from numbers import Real
@@ -45,7 +45,7 @@ class Training:
           UserError: a value is wrong, or a key unknown; names the key, its value and
             what it takes.
         """
-        parsers = {
+        parsers: dict[str, Callable[[str, Any], Any]] = {
             "epochs": partial(parse_integer, least=1),
             "batch_size": partial(parse_integer, least=1),
             "dtype": lambda key, value: parse_dtype(value).name,

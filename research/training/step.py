@@ -79,7 +79,8 @@ class Trainer:
         shard_state: bool = False,
     ):
         network.train()
-        self.graph, params, rest = nnx.split(network, nnx.Param, ...)
+        self.graph, *states = nnx.split(network, nnx.Param, ...)
+        params, rest = states
         self.mesh = mesh
         self.scores = task.scores
         initial = State(
@@ -170,8 +171,9 @@ def train_step(
     """
     key = jax.random.fold_in(jax.random.wrap_key_data(key_data), state.step)
     examples = len(batch["image"])
-    batch = augment(batch | {"image": batch["image"].astype(jnp.float32) / 255}, key)
-    batch = {**batch, "image": batch["image"].astype(dtype)}
+    scaled = batch | {"image": batch["image"].astype(jnp.float32) / 255}
+    augmented = augment(scaled, key)
+    batch = {**augmented, "image": augmented["image"].astype(dtype)}
 
     def objective(params: Any) -> tuple[Array, tuple[Any, Any]]:
         cast = jax.tree.map(lambda p: p.astype(dtype), nnx.as_pure(params))

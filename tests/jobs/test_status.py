@@ -133,7 +133,9 @@ def test_the_table_tells_what_runs_what_is_left_and_what_went_wrong(tmp_path):
     states = {one.name: one.status.state for one in lines}
     assert list(states.values()) == ["done", "failed", "queued", "running"]
     assert lines[3].left == 90 * 10 / 50
-    assert 195 < overview.remaining(lines) < 205  # 100 s for what waits, 100 for x=4
+    assert (
+        195 < overview.estimate_remaining(lines) < 205
+    )  # 100 s for what waits, 100 for x=4
     for word in ("4 jobs: 1 done, 1 failed", "3 min left", "10/100", "[oh]", "18 s"):
         assert word in shown, shown
     assert "x=2" in shown and "a,x=2" not in shown  # what all have is said once

@@ -11,6 +11,7 @@ from research.files.lines import read_lines
 from research.jobs.lock import Held, Lock
 from research.runs import evaluate
 from research.runs.evaluate import evaluate_run, has_moved
+from research.runs.foreign import find_function
 from research.runs.outcome import measured
 from research.runs.rows import read_arrays
 from research.runs.run import run
@@ -157,3 +158,16 @@ def test_asking_beforehand_changes_no_result(place, trained, tmp_path, monkeypat
     name = "accuracy/loss/examples"
     ours, theirs = (read_arrays(f, "accuracy")[name] for f in (trained, tmp_path))
     np.testing.assert_array_equal(ours, theirs)
+
+
+def test_a_foreign_classifier_is_found_by_name():
+    assert find_function("research.tasks.metrics:correct").__name__ == "correct"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    ["no.such:thing", "research.tasks.metrics:nothing", "research.tasks.metrics"],
+)
+def test_a_foreign_classifier_that_is_not_there_is_named(wrong):
+    with pytest.raises(UserError, match=f"predict={wrong}"):
+        find_function(wrong)

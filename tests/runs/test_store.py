@@ -169,6 +169,18 @@ def test_an_array_without_its_row_is_named(tmp_path):
         read_predictions(tmp_path)
 
 
+@pytest.mark.parametrize("name", ["provenance.json", "done.json", "config.yaml"])
+@pytest.mark.parametrize("content", [b"{", b"a: [", b"", b"\xff\x00"])
+def test_a_damaged_run_folder_is_one_line_that_names_the_file(tmp_path, name, content):
+    folder = fake_run(tmp_path, "one")
+    (folder / name).write_bytes(content)
+    with pytest.raises(UserError) as error:
+        read_runs(tmp_path)
+    line = str(error.value)
+    assert line.startswith(f"{folder / name} is damaged: ") and "\n" not in line
+    assert f"remove {folder} and run its command again" in line
+
+
 @pytest.mark.parametrize("name", [f"{t}.parquet" for t in TABLES])
 @pytest.mark.parametrize("fault", ["missing", "short", "empty"])
 def test_a_damaged_store_is_one_line_that_names_the_file(tmp_path, name, fault):

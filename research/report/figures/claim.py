@@ -51,7 +51,6 @@ def draw(results: Results, *, claim: str, width: Width = "two") -> Figure:
     Args:
       results: with runs of the experiments.
       claim: its id, such as `c3`.
-      compose: see `research.claims.pool.gather`.
       width: `one` or `two` columns.
 
     Raises:
@@ -107,7 +106,7 @@ def title_measure(measure: Measure) -> str:
     """Names a measure by what is drawn of it: `agreement less 100, in %`."""
     log2 = "log2 of " if measure.log2 else ""
     less = f" less {-measure.offset:g}" if measure.offset < 0 else ""
-    percent = ", in %" if measure.unit == POINTS["unit"] else ""
+    percent = ", in %" if measure.unit == POINTS else ""
     return log2 + measure.name + less + percent
 
 

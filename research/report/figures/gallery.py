@@ -28,7 +28,7 @@ def draw(maps: Mapping[str, Mapping[str, Plane]], *, columns: int = 3) -> Figure
     """
     lines = -(-len(maps) // columns)
     figure = Figure(figsize=(WIDTHS["two"], 0.3 + 0.82 * lines))
-    groups = np.atleast_1d(figure.subfigures(lines, columns)).reshape(lines, columns)
+    groups = figure.subfigures(lines, columns, squeeze=False)
     for (preset, panels), group in zip(maps.items(), groups.flat, strict=False):
         largest = max(float(np.abs(panels[name]).max()) for name in PANELS)
         sizes = [np.linalg.norm(panels[name]) for name in ("difference", "output")]

@@ -210,9 +210,8 @@ def save(figure: Figure, path: str | Path) -> list[Path]:
     }
     figure.draw_without_rendering()
     figure.set_layout_engine("none")  # laid out now: not again for each format
-    for (
-        axes
-    ) in figure.axes:  # the solver's last digits vary, and SVG names clips by them
+    # The solver's last digits vary, and SVG names clips by them.
+    for axes in figure.axes:
         axes.set_position(np.round(axes.get_position(original=True).bounds, 6).tolist())
     written = []
     for kind, facts in metadata.items():

@@ -32,9 +32,8 @@ def tabulate(results: Results) -> pd.DataFrame:
     Returns:
       `id`, `sentence`, `verdict`, `effect`, `low`, `high`, `margin`, `unit`,
       `interval`, `n` seeds, `p`, `adjusted`, `cases`, `contrast`, `remarks`,
-      `fingerprint`,
-      `command`; None where unknown. `attrs["caption"]` says how to read it, and
-      `attrs["text"]` is what people read.
+      `fingerprint`, `command`; None where unknown. `attrs["caption"]` says how to read
+      it, and `attrs["text"]` is what people read.
 
     Raises:
       UserError: there are no runs of the experiments.

@@ -208,7 +208,8 @@ def record_end(folder: Path, how: str) -> None:
     if known is None or known.ended or holder(folder) is not None:
         return
     if how:
-        status.write(folder, known, state=status.FAILED, error=how)
+        failed = dataclasses.replace(known, state=status.FAILED, error=how)
+        status.write(folder, failed)
     elif known.state == status.QUEUED:  # a script that keeps no status
         (folder / "status.json").unlink()
 

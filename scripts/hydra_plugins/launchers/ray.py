@@ -14,7 +14,6 @@ from hydra_plugins.launchers._sweep import (
     describe_end,
     describe_exit,
 )
-from omegaconf import DictConfig, OmegaConf
 
 from research.errors import UserError
 from research.jobs.job import Job
@@ -33,15 +32,16 @@ class Ray(SweepLauncher):
       UserError: Ray is not there.
     """
 
-    def __init__(self, address: str | None, init: DictConfig, remote: DictConfig):
+    def __init__(
+        self, address: str | None, init: Mapping[str, Any], remote: Mapping[str, Any]
+    ):
         if importlib.util.find_spec("ray") is None:
             raise UserError(
                 "hydra/launcher=ray needs Ray: "
                 "pip install -c constraints.txt -e '.[ray]'"
             )
-        own: dict[str, Any] = OmegaConf.to_container(init)
-        self.init = own if address is None else {"address": address}
-        self.remote: dict[str, Any] = OmegaConf.to_container(remote)
+        self.init = init if address is None else {"address": address}
+        self.remote = remote
 
     def execute(self, jobs: Sequence[Plan]) -> Mapping[Path, str]:
         """Runs jobs; a job that Ray gives up costs no other."""

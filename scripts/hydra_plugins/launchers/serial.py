@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from hydra._internal.core_plugins.basic_launcher import BasicLauncher
+from hydra.core.utils import JobReturn
 from hydra_plugins.launchers._sweep import Plan, SweepLauncher
 
 from research.runs.identity import arm
@@ -23,7 +24,7 @@ class Serial(SweepLauncher):
         launcher.setup(
             hydra_context=self.context, task_function=self.task, config=self.config
         )
-        made = []
+        made: list[JobReturn] = []
         for part in by_arms(jobs):
             overrides = [job.overrides for job in part]
             made += launcher.launch(overrides, part[0].number)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import getpass
 import importlib.util
-import json
 import shutil
 import subprocess
 import time
@@ -18,10 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from hydra_plugins.launchers._sweep import Plan, SweepLauncher
-from omegaconf import OmegaConf
 
 from research.errors import UserError
-from research.files.atomic import write_json
+from research.files.atomic import read_json, write_json
 from research.jobs import status
 from research.jobs.lock import release_dead
 from research.progress import say
@@ -84,23 +82,25 @@ class Slurm(SweepLauncher):
             "slurm_array_parallelism": parallel,
             "slurm_signal_delay_s": notice_seconds,
             "slurm_setup": list(setup) or None,
-            "slurm_additional_parameters": plain(sbatch),
+            "slurm_additional_parameters": sbatch,
         }
         self.parameters = {k: v for k, v in wanted.items() if v is not None}
 
     def may_run(self, job: Plan) -> bool:
         """Also those that run already, submitted by a launch that has ended since."""
-        return super().may_run(job) or submitted(job.folder) in (queued() or set())
+        return super().may_run(job) or read_submitted(job.folder) in (
+            list_queued() or set()
+        )
 
     def execute(self, jobs: Sequence[Plan]) -> Mapping[Path, str]:
         """Submits jobs that are not in the queue yet; waits until none is there."""
-        queue = queued() or set()
-        new = [job for job in jobs if submitted(job.folder) not in queue]
+        before = list_queued() or set()
+        new = [job for job in jobs if read_submitted(job.folder) not in before]
         if new:
             self.submit(new)
-        ids = {job.folder: submitted(job.folder) for job in jobs}
+        ids = {job.folder: read_submitted(job.folder) for job in jobs}
         say(f"{self.sweep}: {len(new)} jobs submitted, {len(jobs) - len(new)} queued")
-        while (queue := queued()) is None or queue & set(ids.values()):
+        while (queue := list_queued()) is None or queue & set(ids.values()):
             if queue is None:
                 say("squeue: no answer from Slurm; asked again")
             time.sleep(self.poll)
@@ -129,19 +129,14 @@ class Slurm(SweepLauncher):
             write_json(job.folder / NOTE, {"job": task.job_id})
 
 
-def queued() -> set[str] | None:
+def list_queued() -> set[str] | None:
     """Returns the ids of this user's jobs, or None where the controller is silent."""
     line = ["squeue", "--noheader", "--array", "--format=%i", "-u", getpass.getuser()]
     found = subprocess.run(line, capture_output=True, text=True, check=False)
     return None if found.returncode else set(found.stdout.split())
 
 
-def submitted(folder: Path) -> str:
+def read_submitted(folder: Path) -> str:
     """Returns the Slurm job as which a run was submitted last, or ""."""
     path = folder / NOTE
-    return json.loads(path.read_text())["job"] if path.is_file() else ""
-
-
-def plain(node: Any) -> Any:
-    """Returns a config node as Python's own types."""
-    return OmegaConf.to_container(node) if OmegaConf.is_config(node) else node
+    return read_json(path)["job"] if path.is_file() else ""

@@ -36,6 +36,8 @@ class Points(Sweeper):
       params: of Hydra's own sweeper; not taken.
     """
 
+    config: DictConfig  # from `setup`, as Hydra calls it first
+
     def __init__(
         self,
         *,
@@ -66,9 +68,7 @@ class Points(Sweeper):
           UserError: there is no such claim, scale or list, or nothing in the list.
         """
         jobs = self.jobs(arguments)
-        with open_dict(
-            self.config
-        ):  # so that the launcher's folder is that of the jobs
+        with open_dict(self.config):  # the launcher's folder is that of the jobs
             self.config.name = compose_flat(*jobs[0])["name"]
         launcher = Plugins.instance().instantiate_launcher(
             hydra_context=self.context, task_function=self.task, config=self.config

@@ -9,14 +9,16 @@ SQLAlchemy.)
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import IntervalSweep, Override
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn
+from hydra.plugins.launcher import Launcher
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
@@ -46,12 +48,14 @@ class Search(Sweeper):
       UserError: Optuna is not there, or no objective is configured.
     """
 
+    launcher: Launcher  # from `setup`, as Hydra calls it first
+
     def __init__(
         self,
         *,
-        sampler: DictConfig,
+        sampler: Callable[..., Any],
         seed: int,
-        direction: str,
+        direction: Literal["minimize", "maximize"],
         trials: int,
         parallel: int,
         params: DictConfig | None,
@@ -63,7 +67,7 @@ class Search(Sweeper):
             )
         self.sampler, self.seed, self.direction = sampler, seed, direction
         self.trials, self.parallel = trials, parallel
-        self.params = dict(params or {})
+        self.params = {str(key): value for key, value in (params or {}).items()}
 
     def setup(
         self,
@@ -97,7 +101,9 @@ class Search(Sweeper):
             for key, one in chosen.items()
             if not one.is_sweep_override()
         ]
-        space = {k: drawn(o) for k, o in chosen.items() if o.is_sweep_override()}
+        space = {
+            k: to_distribution(o) for k, o in chosen.items() if o.is_sweep_override()
+        }
         study = optuna.create_study(
             direction=self.direction, sampler=self.sampler(seed=self.seed)
         )
@@ -139,15 +145,14 @@ class Search(Sweeper):
         return found
 
 
-def drawn(override: Override) -> Any:
+def to_distribution(override: Override) -> Any:
     """Returns the distribution of a swept key."""
     from optuna import distributions
 
-    if not override.is_interval_sweep():
-        return distributions.CategoricalDistribution(
-            list(override.sweep_string_iterator())
-        )
     value = override.value()
+    if not isinstance(value, IntervalSweep):
+        options = list(override.sweep_string_iterator())
+        return distributions.CategoricalDistribution(options)
     integer = isinstance(value.start, int) and isinstance(value.end, int)
     kind = "IntDistribution" if integer else "FloatDistribution"
     make = partial(getattr(distributions, kind), log="log" in value.tags)
