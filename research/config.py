@@ -56,7 +56,7 @@ def compose(*overrides: str, config: str = "train") -> DictConfig:
       UserError: an override names something that does not exist; the error names the
         nearest that does.
     """
-    with explained(config):
+    with explain_errors(config):
         return compose_plainly(config, overrides)
 
 
@@ -79,7 +79,7 @@ def compose_flat(*overrides: str) -> Mapping[str, Any]:
 
     As `compose`, but each YAML file is read once a process: .06 s in place of .11.
     """
-    with explained():
+    with explain_errors():
         cfg = _loader(str(CONF)).load_configuration(
             "train", list(overrides), RunMode.RUN, from_shell=False
         )
@@ -110,7 +110,7 @@ def _loader(conf: str) -> ConfigLoaderImpl:
 
 
 @contextmanager
-def explained(config: str = "train") -> Iterator[None]:
+def explain_errors(config: str = "train") -> Iterator[None]:
     """Turns errors of Hydra and OmegaConf about a config into one line of our own.
 
     Args:
@@ -209,7 +209,7 @@ def parameters(target: Callable[..., Any]) -> dict[str, Any]:
     return hints
 
 
-def shared(node: DictConfig) -> Any:
+def build_shared(node: DictConfig) -> Any:
     """Builds a pure function; equal nodes share one object.
 
     So the programs that JAX has compiled for one job of a process serve the next.
@@ -239,7 +239,7 @@ def downsample(
 
 def network(cfg: DictConfig, *, rngs: Any) -> Any:
     """Builds the configured network for the images of the configured data."""
-    return shared(cfg.model)(
+    return build_shared(cfg.model)(
         tuple(cfg.data.shape),
         cfg.data.classes,
         downsample=build(cfg.downsample),
@@ -256,12 +256,12 @@ def data(cfg: DictConfig) -> Any:
 
 def task(cfg: DictConfig) -> Any:
     """Returns the configured task; equal nodes share one, see `shared`."""
-    return shared(cfg.task)
+    return build_shared(cfg.task)
 
 
 def optimizer(cfg: DictConfig) -> Callable[..., Any]:
     """Returns the factory `optimizer(steps_per_epoch=…, epochs=…)` of the chain."""
-    return partial(_chain, shared(cfg.optim))
+    return partial(_chain, build_shared(cfg.optim))
 
 
 @lru_cache(maxsize=256)

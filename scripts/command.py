@@ -20,14 +20,14 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from research.config import CONF, explained
+from research.config import CONF, explain_errors
 from research.errors import Interrupted, UserError
 from research.jobs.job import stop_with_launcher
 from research.jobs.lock import Held
 
 MISTAKE = 2  # exit status
-PATHS = ("hydra.run.dir", "run_dir", "runs", "out", "store")
-PATHS += ("data.dir", "data.manual_dir")
+PATHS = {"hydra.run.dir", "run_dir", "runs", "out", "store"}
+PATHS |= {"data.dir", "data.manual_dir"}
 UNWRITABLE = {
     errno.ENOSPC,
     errno.EDQUOT,
@@ -50,14 +50,16 @@ def command(
     def decorate(task: Callable[[DictConfig], Any]) -> Callable[[], None]:
         def main() -> None:
             os.environ["HYDRA_FULL_ERROR"] = "1"  # raise, rather than print and exit
-            sys.argv[1:] = map(quoted, sys.argv[1:])
+            sys.argv[1:] = map(quote, sys.argv[1:])
             mistakes: list[str] = []
             if signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
                 signal.signal(signal.SIGTERM, terminate)
             stop_with_launcher()
 
             def job(cfg: DictConfig) -> Any:
-                with noted(mistakes):  # each job by itself: the others still run
+                with note_mistakes(
+                    mistakes
+                ):  # each job by itself: the others still run
                     try:
                         return task(cfg)
                     except Held:
@@ -69,7 +71,7 @@ def command(
                 version_base="1.3", config_path=str(CONF), config_name=config
             )
             try:
-                with noted(mistakes), explained(config):
+                with note_mistakes(mistakes), explain_errors(config):
                     wrap(job)()
             except Interrupted as stop:
                 print(stop.message, file=sys.stderr)
@@ -110,7 +112,7 @@ def pass_on(number: signal.Signals) -> None:
         signal.raise_signal(number)
 
 
-def quoted(override: str) -> str:
+def quote(override: str) -> str:
     """Quotes a path for Hydra's grammar: run folders' names have `=` and `,`."""
     key, equals, value = override.partition("=")
     if key not in PATHS or not equals or value[:1] in {"'", '"'}:
@@ -120,7 +122,7 @@ def quoted(override: str) -> str:
 
 
 @contextmanager
-def noted(mistakes: list[str]) -> Iterator[None]:
+def note_mistakes(mistakes: list[str]) -> Iterator[None]:
     """Prints a mistake as one line and remembers it for the exit status."""
     try:
         yield

@@ -30,12 +30,12 @@ def main(cfg: DictConfig) -> None:
 
     results = Results.read(cfg.runs, done_only=cfg.done_only, compose=compose_flat)
     out = Path(cfg.out or find_home(cfg.runs))
-    if results.of_claims and not given() & SAVERS.keys():
+    if results.of_claims and not overridden() & SAVERS.keys():
         cfg = compose(*OF_CLAIMS, config="report")
     written: list[Path] = []
     missing: list[str] = []
     for group, save in SAVERS.items():
-        for name, make in chosen(cfg, group):
+        for name, make in choose_makers(cfg, group):
             try:
                 written += save(results, make, out / name)
             except UserError as error:
@@ -76,16 +76,16 @@ OF_CLAIMS = ("table=verdicts", "figure=[verdicts,claims]", "page=page")
 SAVERS = {"table": save_table, "figure": save_figure, "page": save_page}
 
 
-def given() -> set[str]:
+def overridden() -> set[str]:
     """Returns the keys that the command line sets."""
     return {line.partition("=")[0] for line in HydraConfig.get().overrides.task}
 
 
-def chosen(cfg: DictConfig, group: str) -> Iterator[tuple[str, Maker]]:
+def choose_makers(cfg: DictConfig, group: str) -> Iterator[tuple[str, Maker]]:
     """Yields a group's makers, unless the command line chooses from others only."""
     from research.config import build
 
-    if group in given() or not given() & SAVERS.keys():
+    if group in overridden() or not overridden() & SAVERS.keys():
         for name, node in cfg[group].items():
             yield name, build(node)
 

@@ -36,7 +36,7 @@ def training_step(cfg: DictConfig, batch: int) -> Subject:
         config.network(cfg, rngs=nnx.Rngs(0)),
         task=config.task(cfg),
         optimizer=config.optimizer(cfg)(steps_per_epoch=100, epochs=100),
-        augment=config.shared(cfg.augment),
+        augment=config.build_shared(cfg.augment),
         dtype=cfg.train.dtype,
         seed=0,
         mesh=mesh,

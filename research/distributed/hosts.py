@@ -60,14 +60,14 @@ def leads() -> bool:
     return jax.process_index() == 0
 
 
-def agreed(value: int) -> int:
+def agree_on(value: int) -> int:
     """Returns the value that the first process gives, in all of them."""
     if jax.process_count() == 1:
         return value
     return int(multihost_utils.broadcast_one_to_all(np.int32(value)))
 
 
-def largest(*values: int, now: bool) -> list[int]:
+def reduce_max(*values: int, now: bool) -> list[int]:
     """Returns the largest that any process gives of each value, in all of them.
 
     Args:

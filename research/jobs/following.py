@@ -28,7 +28,7 @@ def lead_or_follow(
 
     Args:
       folder: the run folder.
-      take: `attempt`, or `held` where there is no progress to report.
+      take: `attempt`, or `hold` where there is no progress to report.
 
     Yields:
       What `take` yields, such as an `Attempt`; in other processes a `Follower`.
@@ -37,7 +37,7 @@ def lead_or_follow(
       Held: as `take`, in all processes.
     """
     if not hosts.leads():
-        if not hosts.agreed(False):
+        if not hosts.agree_on(False):
             raise Held(f"{folder}: the first process did not get this job")
         yield Follower()
     else:
@@ -45,9 +45,9 @@ def lead_or_follow(
         try:
             with take(folder) as job:
                 taken = True
-                hosts.agreed(True)
+                hosts.agree_on(True)
                 yield job
         finally:
             if not taken:
-                hosts.agreed(False)
+                hosts.agree_on(False)
     hosts.barrier("done")  # for all to see that it is

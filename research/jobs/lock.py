@@ -120,7 +120,7 @@ class Lock:
 
 
 @contextmanager
-def held(folder: str | Path) -> Iterator[Lock]:
+def hold(folder: str | Path) -> Iterator[Lock]:
     """Holds the lock of a folder for a while, and leaves nothing of it.
 
     Args:

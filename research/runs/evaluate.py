@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from research import config
 from research.files.atomic import read_json, write_json, write_text
 from research.jobs.following import lead_or_follow
-from research.jobs.lock import held
+from research.jobs.lock import hold
 from research.nn.layers import count_parameters
 from research.runs.foreign import find_function
 from research.runs.measure import check_all, measure_all
@@ -42,7 +42,7 @@ def evaluate_run(
     """
     trained = OmegaConf.create(read_config(folder))
     own = trained.split
-    with lead_or_follow(folder, held):
+    with lead_or_follow(folder, hold):
         network = load(folder)[1]
         provenance = read_json(folder / "provenance.json")
         if has_moved(provenance.get("overrides", ()), overrides):
@@ -99,7 +99,7 @@ def evaluate_new(
 ) -> None:
     """Makes a folder with the rows of something that was not trained here."""
     started = time.monotonic()
-    with lead_or_follow(folder, held):
+    with lead_or_follow(folder, hold):
         evaluators, split = config.evals(cfg), config.data(cfg).split(cfg.split)
         check_all(evaluators, predict, split, cfg)
         provenance = describe(cfg, folder, choices=choices, command=command)

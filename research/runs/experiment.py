@@ -139,7 +139,7 @@ def build(cfg: DictConfig) -> Experiment:
         optimizer=config.optimizer(cfg)(
             steps_per_epoch=plan.per_epoch, epochs=training.epochs
         ),
-        augment=config.shared(cfg.augment),
+        augment=config.build_shared(cfg.augment),
         training=training,
         steps=len(plan),
         parameters=count_parameters(network),

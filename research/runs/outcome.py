@@ -7,7 +7,6 @@ asked for other evaluators, and only these are run. Nothing here needs JAX.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,6 @@ from research.files.atomic import damaged, write_json
 from research.jobs import status
 from research.runs import identity
 
-EVALUATOR = re.compile(r"eval\.[^.]+\._target_")
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C one is ten times faster
 
 
@@ -70,10 +68,10 @@ def is_trained(folder: Path, config: Any) -> bool:
 
 def unmeasured(folder: Path, config: Any) -> list[str]:
     """Returns the configured evaluators without rows of just these parameters."""
-    there = measured(folder)
+    there = read_digests(folder)
     return [
         name
-        for name, (file, digest) in _wanted_of(folder, config).items()
+        for name, (file, digest) in _plan_for(folder, config).items()
         if there.get(file) != digest
         or not any((folder / "eval").glob(f"{file}.jsonl*"))
     ]
@@ -107,11 +105,11 @@ def find_stored(config: Any) -> str | None:
     run = trained.get(identity.training_digest(flat))
     if run is None:
         return None
-    files = dict(wanted(flat, run.config.get("split", "test")).values())
+    files = dict(plan_rows(flat, run.config.get("split", "test")).values())
     return run.path if files.items() <= measured_there[run.path].items() else None
 
 
-def wanted(config: Any, own: str) -> dict[str, tuple[str, str]]:
+def plan_rows(config: Any, own: str) -> dict[str, tuple[str, str]]:
     """Returns by evaluator the name of its file of rows, and its digest.
 
     Args:
@@ -119,11 +117,10 @@ def wanted(config: Any, own: str) -> dict[str, tuple[str, str]]:
       own: the split whose rows have the plain names.
     """
     flat = identity.flatten(config)
-    chosen = [key.split(".")[1] for key in flat if EVALUATOR.fullmatch(key)]
     split = flat.get("split", own)
     return {
-        name: (file_name(name, split, own), identity.evaluator_digest(flat, name))
-        for name in chosen
+        name: (file_name(name, split, own), digest)
+        for name, digest in identity.evaluator_digests(flat).items()
     }
 
 
@@ -145,7 +142,7 @@ def file_name(evaluator: str, split: str, own: str) -> str:
     return evaluator if split == own else f"{evaluator}.{split}"
 
 
-def measured(folder: Path) -> Mapping[str, str]:
+def read_digests(folder: Path) -> Mapping[str, str]:
     """Returns the digest behind each file of rows of a finished run.
 
     A run of the first edition kept none: there the config says with which parameters
@@ -168,7 +165,7 @@ def record(folder: Path, config: Any) -> None:
     """
     done = status.done(folder)
     if done is not None:
-        digests = dict(measured(folder)) | dict(_wanted_of(folder, config).values())
+        digests = dict(read_digests(folder)) | dict(_plan_for(folder, config).values())
         write_json(folder / "done.json", done | {"evaluators": digests})
 
 
@@ -185,13 +182,13 @@ def finish(folder: Path, config: Any, **facts: Any) -> dict[str, Any]:
     """
     done = (status.done(folder) or {}) | facts
     done |= {"training": identity.training_digest(config)}
-    digests = dict(measured(folder)) | dict(_wanted_of(folder, config).values())
+    digests = dict(read_digests(folder)) | dict(_plan_for(folder, config).values())
     done |= {"evaluators": digests}
     done.pop("config_sha256", None)  # of the first edition
     write_json(folder / "done.json", done)
     return done
 
 
-def _wanted_of(folder: Path, config: Any) -> dict[str, tuple[str, str]]:
+def _plan_for(folder: Path, config: Any) -> dict[str, tuple[str, str]]:
     split = identity.flatten(config).get("split", "test")
-    return wanted(config, own_split(folder, split))
+    return plan_rows(config, own_split(folder, split))

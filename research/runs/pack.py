@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from research.errors import UserError
-from research.jobs.lock import held
+from research.jobs.lock import hold
 from research.runs import identity, parquet
 from research.runs.folders import FIELDS, Folder, find
 from research.runs.store import Array, Run, Store, digests, is_store, to_columns
@@ -75,7 +75,7 @@ def pack(runs: str | Path, out: str | Path, arrays: Sequence[str] = ("*",)) -> s
         raise UserError(
             f"runs={runs}: no finished run there; finish one with scripts/train.py"
         )
-    with held(out):
+    with hold(out):
         parquet.finish(out)
         old = collect_records([Store(out)], out) if is_store(out) else {}
         merged = old | {

@@ -68,12 +68,12 @@ def run(
       Held: another process runs it.
       Interrupted: a signal came; the run is saved and the same command goes on with it.
     """
-    if hosts.agreed((stored := find_stored(cfg)) is not None):
+    if hosts.agree_on((stored := find_stored(cfg)) is not None):
         say(f"{folder}: done already, in {stored}")
         return {}
-    if not hosts.agreed(is_done(folder, cfg)):
+    if not hosts.agree_on(is_done(folder, cfg)):
         with lead_or_follow(folder) as job:
-            if not hosts.agreed(is_done(folder, cfg)):  # nobody else was faster
+            if not hosts.agree_on(is_done(folder, cfg)):  # nobody else was faster
                 facts = {"overrides": list(overrides), "fingerprints": dict(cfg.claims)}
                 facts |= describe(cfg, folder, choices=choices, command=command)
                 return complete(cfg, folder, job, provenance=facts)

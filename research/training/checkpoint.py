@@ -87,7 +87,7 @@ class Checkpoints:
           UserError: the disk has no room for it; nothing is written.
         """
         self.wait()
-        if hosts.agreed(step in self.steps()):
+        if hosts.agree_on(step in self.steps()):
             return
         self._require_room(sum(leaf.nbytes for leaf in jax.tree.leaves(state)))
         if hosts.leads():
@@ -157,7 +157,7 @@ class Checkpoints:
         return 0, damaged
 
     def _read(self, step: int, like: Any) -> tuple[int, Any]:
-        step = hosts.agreed(step)
+        step = hosts.agree_on(step)
         if not step:
             return 0, like
         abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, like)

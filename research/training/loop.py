@@ -99,7 +99,7 @@ def fit(
             waits = ends or step % SYNC_STEPS == 0
             late = time.monotonic() - saved > training.checkpoint_seconds
             signalled = caught() or 0
-            stop, due = hosts.largest(signalled, bool(signalled) or late, now=waits)
+            stop, due = hosts.reduce_max(signalled, bool(signalled) or late, now=waits)
             means = summarize(state, checkpoints) if waits or due else {}
             observer.advance(step, place | means)
             if ends:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from research.jobs import owner
-from research.jobs.lock import Held, Lock, Lost, held, holder, numbers, release_dead
+from research.jobs.lock import Held, Lock, Lost, hold, holder, numbers, release_dead
 from research.jobs.owner import SILENCE, Owner
 
 HOLD = """
@@ -69,13 +69,13 @@ def test_one_holds_it_and_is_named(tmp_path):
 
 
 def test_held_for_a_while_it_leaves_nothing_and_takes_nothing_of_others(tmp_path):
-    with pytest.raises(ZeroDivisionError), held(tmp_path):
-        with pytest.raises(Held, match=f"pid {os.getpid()}"), held(tmp_path):
+    with pytest.raises(ZeroDivisionError), hold(tmp_path):
+        with pytest.raises(Held, match=f"pid {os.getpid()}"), hold(tmp_path):
             pass
         assert numbers(tmp_path / "lock") == [1]
         raise ZeroDivisionError
     assert not list(tmp_path.iterdir())
-    with held(tmp_path) as lock:
+    with hold(tmp_path) as lock:
         lock.path.rename(lock.path.with_name("2"))  # as if another had taken it
     assert numbers(tmp_path / "lock") == [2]
 

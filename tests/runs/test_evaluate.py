@@ -12,7 +12,7 @@ from research.jobs.lock import Held, Lock
 from research.runs import evaluate
 from research.runs.evaluate import evaluate_run, has_moved
 from research.runs.foreign import find_function
-from research.runs.outcome import measured
+from research.runs.outcome import read_digests
 from research.runs.rows import read_arrays
 from research.runs.run import run
 from research.runs.tables import read_rows
@@ -57,7 +57,7 @@ def test_another_split_has_files_of_its_own(trained):
     added = {str(path.relative_to(trained)) for path in after.keys() - before.keys()}
     assert added == {f"eval/accuracy.validation.{kind}" for kind in ("jsonl", "npz")}
 
-    assert set(measured(trained)) == {"accuracy", "accuracy.validation"}
+    assert set(read_digests(trained)) == {"accuracy", "accuracy.validation"}
 
     rows = read_rows(trained)
     counts = rows[rows["measure"] == "accuracy"].set_index("split")["n"]

@@ -181,7 +181,7 @@ def test_seeds_of_one_sweep_share_a_compiled_step(split, head):
             config.network(cfg, rngs=nnx.Rngs(0)),
             task=config.task(cfg),
             optimizer=config.optimizer(cfg)(steps_per_epoch=4, epochs=2),
-            augment=config.shared(cfg.augment),
+            augment=config.build_shared(cfg.augment),
             seed=seed,
             mesh=devices.mesh(16),
         )
