@@ -7,6 +7,7 @@ from jaxtyping import Array, Float, Int, UInt8
 
 Padding = Literal["valid", "zero", "reflect", "circular"]
 Stride = tuple[int, int]  # (height, width), each ≥ 1
+Shape = tuple[int, int, int]  # (height, width, channels) of an image or a map
 Edges = tuple[tuple[int, int], tuple[int, int]]  # ((above, below), (left, right))
 
 Images = Float[Array, "batch height width channels"]  # in [0, 1]

@@ -16,7 +16,8 @@ from flax import nnx
 from omegaconf import OmegaConf
 
 from research import config
-from research.benchmarks import orbit, peer_downsamplers, peers, subjects, sweep, timing
+from research.benchmarks import orbit, subjects, sweep, timing
+from research.benchmarks.peers import library, networks
 from research.benchmarks.report import report
 from research.evals.engine.closed_form import ClosedForm
 from research.nn import layers
@@ -230,8 +231,8 @@ def test_a_peer_is_the_same_network(name):
         return list, list
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(peers, "trained", keep)
-        getattr(peers, name)(1)
+        patch.setattr(networks, "make_subjects", keep)
+        getattr(networks, name)(1)
     assert sum(p.numel() for p in built[0].parameters()) == sum(
         p.size for p in jax.tree.leaves(parameters)
     )
@@ -285,7 +286,7 @@ def test_the_other_peers_run_both_ways():
     cases = config.compose(config="benchmark").benchmarks.downsample.cases
     for preset in set(cases) - set(SAME.split()):
         for way in config.build(cases[preset])(8):
-            peer_downsamplers.both_ways(way, (2, 8, 8, 8))()
+            library.both_ways(way, (2, 8, 8, 8))()
 
 
 def test_every_preset_has_a_peer():

@@ -16,7 +16,6 @@ from research.evals.engine.inside import require_network
 from research.evals.engine.modules import in_inference
 from research.evals.engine.operations import (
     Operations,
-    Shape,
     count_operations,
     xla_flops,
 )
@@ -25,6 +24,7 @@ from research.evals.evaluator import Evaluator
 from research.evals.measurement import Measurement
 from research.models.network import Network, fuse
 from research.nn.layers import count_parameters
+from research.types import Shape
 
 
 @dataclass(frozen=True)
@@ -76,10 +76,9 @@ class Cost(Evaluator):
         shapes = network.map_shapes(shape)
         fields = receptive_fields(network, shape)
         last = len(network.stages) - 1
+        parts: list[Callable[..., Any]] = [*network.stages, network.readout]
         costs = part_costs(network, shapes)
-        for index, (part, cost) in enumerate(
-            zip([*network.stages, network.readout], costs, strict=True)
-        ):
+        for index, (part, cost) in enumerate(zip(parts, costs, strict=True)):
             if not self.parts and index < last:
                 continue
             named = "readout" if index > last else type(part).__name__

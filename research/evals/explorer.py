@@ -18,7 +18,7 @@ from research.errors import UserError
 from research.evals.engine.dependence import receptive_masks
 from research.evals.engine.inside import Inside
 from research.evals.engine.orbits import choose_method
-from research.evals.engine.predictor import Predictor, Stored, prepared
+from research.evals.engine.predictor import Predictor, Stored, prepare
 from research.evals.engine.receptive import describe_field, receptive_fields
 from research.evals.evaluator import Evaluator
 from research.evals.measurement import Measurement
@@ -139,7 +139,7 @@ def explore_stages(
     """Yields the receptive fields after each stage; see `Explorer`."""
     shape = images.shape[1:]
     inside = Inside(network, name="explorer", batch=len(images))
-    maps = inside.features(prepared(None, devices.shard(images, inside.mesh)))
+    maps = inside.features(prepare(None, devices.shard(images, inside.mesh)))
     theory = receptive_fields(inside.network, shape)
     masks = receptive_masks(inside.network, shape)
     for index, (rows, columns) in enumerate(masks):

@@ -15,7 +15,7 @@ from jaxtyping import Array, Float, Int, Shaped
 from research.data.split import Split
 from research.evals.engine.canvas import Canvas, draw_places, fit_object
 from research.evals.engine.inside import Inside, require_network
-from research.evals.engine.predictor import prepared
+from research.evals.engine.predictor import prepare
 from research.evals.engine.ridge import fit_ridge
 from research.evals.engine.untrained import reinitialize
 from research.evals.evaluator import Evaluator
@@ -164,7 +164,7 @@ def compose(
     strength: Float[Array, ""],
 ) -> Images:
     """Puts an object and another of less ink on a canvas; the brighter one shows."""
-    second = strength * canvas(prepared(None, others), other_places)
+    second = strength * canvas(prepare(None, others), other_places)
     return jnp.maximum(canvas(images, places), second)
 
 

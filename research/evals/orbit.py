@@ -91,9 +91,9 @@ class Orbit(Evaluator):
         at = draw_offsets(jax.random.key(self.seed), len(split), 0, last)
         found = self.summarize(answer, split, at)
         yield from describe(found, (height, width), how)
-        if how != BRUTE:
+        if how != BRUTE and found.logits is not None:
             direct = predictor.logits(split.images, circular, at)
-            error = np.abs(found.logits - direct).max(1) / (direct.std() or 1)
+            error = np.abs(found.logits.chosen - direct).max(1) / (direct.std() or 1)
             yield Measurement(
                 "orbit",
                 "closed_form_error",

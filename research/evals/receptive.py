@@ -21,7 +21,7 @@ from research.data.split import Split
 from research.distributed import devices
 from research.evals.engine.inside import Inside, require_network
 from research.evals.engine.modules import apply
-from research.evals.engine.predictor import prepared
+from research.evals.engine.predictor import prepare
 from research.evals.evaluator import Evaluator
 from research.evals.measurement import Measurement
 from research.types import Map
@@ -91,7 +91,7 @@ def fields(inside: Inside, images: np.ndarray) -> Iterator[Field]:
     The gradient is walked back stage by stage from Python: each stage compiles once,
     for all the fields that pass through it.
     """
-    maps = inside.features(prepared(None, devices.shard(images, inside.mesh)))
+    maps = inside.features(prepare(None, devices.shard(images, inside.mesh)))
     for index, y in enumerate(maps[1:]):
         yield field(inside, maps, index, (y.shape[1] // 2, y.shape[2] // 2))
 

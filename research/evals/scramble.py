@@ -166,19 +166,17 @@ def scramble_stages(
                     "pixels": list(pixels),
                     "moved": blocks * prod(block) / (shape[0] * shape[1]),
                 }
-                cases.append((params, block))
+                cases.append((index, block, params))
 
     def logits(images: Images, seeds: Seeds) -> list[Logits]:
         maps = inside.features(images)[1:]
         return [
-            inside.logits_from(
-                permute(maps[at["index"]], seeds, block), at["index"] + 1
-            )
-            for at, block in cases
+            inside.logits_from(permute(maps[index], seeds, block), index + 1)
+            for index, block, _ in cases
         ]
 
     found = inside.map(logits, split.images, seeds)
-    for (params, _), one in zip(cases, found, strict=True):
+    for (*_, params), one in zip(cases, found, strict=True):
         yield params, one
 
 

@@ -20,7 +20,7 @@ from research.evals.engine.inside import Inside, require_network
 from research.evals.evaluator import Evaluator
 from research.evals.measurement import Measurement
 from research.nn.signal import pad, windows
-from research.types import Images, Map
+from research.types import Images, Map, Stride
 
 
 @dataclass(frozen=True)
@@ -118,21 +118,21 @@ def moments(graph: nnx.GraphDef, state: Any, x: Map) -> Float[Array, "batch 6"]:
     ‖x‖², ‖x at the switches‖²; ⟨x, s⟩ and ‖s‖² of the spread values s; and of s with
     zeros at the switches.
     """
-    kept, spread = unpooled(nnx.merge(graph, state), x)
+    stage = nnx.merge(graph, state)
+    kept, spread = unpool(stage.reduce, stage.stride, x)
     around = jnp.where(kept != 0, 0, spread)
-    products = (x * x, kept * kept)
-    products += (x * spread, spread**2, x * around, around**2)
+    products = [x * x, kept * kept]
+    products += [x * spread, spread**2, x * around, around**2]
     return jnp.stack([p.sum((1, 2, 3)) for p in products], -1)
 
 
-def unpooled(stage: Downsample, x: Map) -> tuple[Map, Map]:
+def unpool(reduce: Max, stride: Stride, x: Map) -> tuple[Map, Map]:
     """Returns the map rebuilt from its pooled values, with switches and spread evenly.
 
     Both come from the transposes of the pooling, so that any window, stride and padding
     will do: the gradient of a maximum is where it came from, that of a sum is the
     window. Equal maxima of one window all count as its switch.
     """
-    reduce, stride = stage.reduce, stage.stride
     pooled, back = jax.vjp(lambda x: reduce(x, stride), x)
     (switches,) = back(jnp.ones_like(pooled))
 

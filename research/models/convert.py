@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -19,7 +20,9 @@ from flax import nnx
 
 from research.errors import UserError
 from research.models.network import Network
-from research.nn.layers import BatchNorm, Conv, Dense
+from research.models.readout import Head
+from research.models.residual import Residual
+from research.nn.layers import BatchNorm, Conv, ConvNormAct, Dense
 
 State = Mapping[str, np.ndarray]
 
@@ -120,8 +123,8 @@ def unchanged(tensor: np.ndarray) -> np.ndarray:
 def resnet_parts(network: Network) -> dict[str, Part]:
     """Names the parts of a `resnet` as torchvision does."""
     stem, *stages = network.stages
-    parts: dict[str, Part] = {"conv1": stem.conv, "bn1": stem.norm}
-    blocks = [stage for stage in stages if hasattr(stage, "shortcut")]
+    parts = named_pair(stem, "conv1", "bn1")
+    blocks = [stage for stage in stages if isinstance(stage, Residual)]
     layer, index = 0, 0
     for position, block in enumerate(blocks):
         # A new layer begins where the channels, and so the shortcut, change.
@@ -129,23 +132,52 @@ def resnet_parts(network: Network) -> dict[str, Part]:
             layer, index = layer + 1, 0
         name = f"layer{layer}.{index}"
         for number, conv in enumerate((*block.before, block.dense, block.after), 1):
-            parts[f"{name}.conv{number}"] = conv.conv
-            parts[f"{name}.bn{number}"] = conv.norm
+            parts |= named_pair(conv, f"{name}.conv{number}", f"{name}.bn{number}")
         if block.shortcut is not None:
-            parts[f"{name}.downsample.0"] = block.shortcut.conv
-            parts[f"{name}.downsample.1"] = block.shortcut.norm
+            place = f"{name}.downsample"
+            parts |= named_pair(block.shortcut, f"{place}.0", f"{place}.1")
         index += 1
-    parts["fc"] = network.readout.logits
+    parts["fc"] = dense_head(network).logits
     return parts
+
+
+def named_pair(stage: Callable[..., Any], conv: str, norm: str) -> dict[str, Part]:
+    """Names the convolution of a stage and its batch norm.
+
+    Raises:
+      UserError: it has not got both, so that no twin in PyTorch has its weights.
+    """
+    if not isinstance(stage, ConvNormAct) or not isinstance(stage.norm, BatchNorm):
+        raise UserError(
+            f"model.weights: {conv} is a {type(stage).__name__} here, and in PyTorch "
+            "a convolution with a batch norm; a resnet takes model/shortcut=project"
+        )
+    return {conv: stage.conv, norm: stage.norm}
+
+
+def dense_head(network: Network) -> Head:
+    """Returns the readout, which must end in dense layers.
+
+    Raises:
+      UserError: it is another.
+    """
+    if not isinstance(network.readout, Head):
+        raise UserError(
+            f"model.weights: the readout is {type(network.readout).__name__}, and "
+            "PyTorch's networks end in a dense layer; use model/head=gap"
+        )
+    return network.readout
 
 
 def vgg_parts(network: Network) -> dict[str, Part]:
     """Names the parts of a `vgg` as torchvision does, numbered without gaps."""
     features: list[Part] = []
     for stage in network.stages:
-        if hasattr(stage, "conv"):
-            features += [stage.conv] if stage.norm is None else [stage.conv, stage.norm]
-    head = network.readout
+        if isinstance(stage, ConvNormAct):
+            features.append(stage.conv)
+            if isinstance(stage.norm, BatchNorm):
+                features.append(stage.norm)
+    head = dense_head(network)
     dense: list[Part] = [*head.hidden, head.logits]
     channels = [part for part in features if isinstance(part, Conv)][-1].kernel.shape[3]
     if head.hidden:

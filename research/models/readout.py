@@ -13,7 +13,7 @@ from jaxtyping import Array, Float
 
 from research.nn.layers import Conv, Dense
 from research.nn.signal import at_least_one
-from research.types import Logits, Map
+from research.types import Logits, Map, Shape
 
 
 def flatten(x: Map) -> Float[Array, "batch features"]:
@@ -69,7 +69,7 @@ class Head(nnx.Module):
 
     def __init__(
         self,
-        shape: tuple[int, int, int],
+        shape: Shape,
         classes: int,
         *,
         pool: Callable[[Map], Array] = flatten,
@@ -125,7 +125,7 @@ class ClassMaps(nnx.Module):
       arXiv:1412.6806, table 1.
     """
 
-    def __init__(self, shape: tuple[int, int, int], classes: int, *, rngs: nnx.Rngs):
+    def __init__(self, shape: Shape, classes: int, *, rngs: nnx.Rngs):
         self.conv = Conv(shape[-1], classes, 1, rngs=rngs)
 
     def __call__(self, x: Map) -> Logits:

@@ -13,10 +13,10 @@ from jaxtyping import Array, Float
 
 from research.downsample import Downsample
 from research.errors import UserError
-from research.models.network import Network, output_shape
+from research.models.network import Network, Readout, Stage, output_shape
 from research.nn.layers import Conv, Dense, Undecayed, glorot_uniform
 from research.nn.signal import at_least_one
-from research.types import Map, Padding, Stride
+from research.types import Map, Padding, Shape, Stride
 
 Tokens = Float[Array, "batch tokens width"]
 
@@ -33,8 +33,8 @@ class Learned(nnx.Module):
 
     stride: Stride = (1, 1)
 
-    def __init__(self, shape: tuple[int, int, int], *, rngs: nnx.Rngs):
-        self.vectors = Undecayed(small_normal(rngs.params(), tuple(shape)))
+    def __init__(self, shape: Shape, *, rngs: nnx.Rngs):
+        self.vectors = Undecayed(small_normal(rngs.params(), shape))
 
     def __call__(self, x: Map) -> Map:
         """Returns the map plus the vectors."""
@@ -60,7 +60,7 @@ class Sinusoidal(nnx.Module):
 
     stride: Stride = (1, 1)
 
-    def __init__(self, shape: tuple[int, int, int], *, rngs: nnx.Rngs):
+    def __init__(self, shape: Shape, *, rngs: nnx.Rngs):
         del rngs
         if shape[-1] % 4:
             raise UserError(
@@ -89,7 +89,7 @@ class Unplaced(nnx.Module):
 
     stride: Stride = (1, 1)
 
-    def __init__(self, shape: tuple[int, int, int], *, rngs: nnx.Rngs):
+    def __init__(self, shape: Shape, *, rngs: nnx.Rngs):
         del shape, rngs
 
     def __call__(self, x: Map) -> Map:
@@ -218,12 +218,12 @@ class Block(nnx.Module):
 
 
 def vit(
-    shape: tuple[int, int, int],
+    shape: Shape,
     classes: int,
     *,
     downsample: Callable[..., Downsample],
-    head: Callable[..., nnx.Module],
-    position: Callable[..., nnx.Module] = Learned,
+    head: Callable[..., Readout],
+    position: Callable[..., Stage] = Learned,
     padding: Padding = "valid",
     patch: int = 4,
     width: int = 64,
@@ -270,8 +270,8 @@ def vit(
         shape[-1], width, patch, padding=padding, init=glorot_uniform, rngs=rngs
     )
     down = downsample(width, stride=patch, rngs=rngs)
-    size = output_shape(down, output_shape(embed, tuple(shape)))
-    stages = [embed, down, position(size, rngs=rngs)]
+    size = output_shape(down, output_shape(embed, shape))
+    stages: list[Stage] = [embed, down, position(size, rngs=rngs)]
     stages += [AddToken(width, rngs=rngs)] if class_token else []
     stages += [Block(width, heads, hidden, rngs=rngs) for _ in range(depth)]
     stages += [TakeToken()] if class_token else []

@@ -7,6 +7,7 @@ operation would differ from the dense one decimated.
 
 from collections.abc import Sequence
 from math import comb
+from typing import Literal
 
 import jax.numpy as jnp
 import numpy as np
@@ -17,7 +18,11 @@ from research.types import Edges, Map, Padding, Stride
 
 Size = int | Sequence[int]  # once for both axes, or (height, width)
 
-MODES = {"zero": "constant", "reflect": "reflect", "circular": "wrap"}
+MODES: dict[str, Literal["constant", "reflect", "wrap"]] = {
+    "zero": "constant",
+    "reflect": "reflect",
+    "circular": "wrap",
+}
 
 
 def pair(value: Size, name: str = "size") -> tuple[int, int]:
@@ -93,8 +98,8 @@ def bordered(
     """Pads a map as `pad` does, but returns zero padding as amounts.
 
     Returns:
-      The map, and how many zeros each side still wants. A convolution adds them itself,
-      and saves a copy of the map.
+      The map, and how many zeros each side still needs. A convolution adds them
+      itself, which saves a copy of the map.
 
     Raises:
       UserError: as `pad`.

@@ -1,8 +1,8 @@
 """Perturbations: pure functions of images and an argument per example; their draws.
 
 A perturbation is `perturb(images, arguments) → images`, jittable, with one row of the
-argument for each example, so that what an example goes through never depends on the
-batch it stands in. Offsets are (dy, dx) in pixels; content moves down and right for
+argument for each example, so that what an example goes through never depends on its
+batch. Offsets are (dy, dx) in pixels; content moves down and right for
 d > 0.
 """
 
@@ -95,8 +95,8 @@ def draw_offsets(key: PRNGKeyArray, examples: int, low: Size, high: Size) -> Dra
       low: least offset, for both axes or (dy, dx), pixels.
       high: largest offset.
     """
-    low, high = np.array(low), np.array(high)
-    return np.asarray(jax.random.randint(key, (examples, 2), low, high + 1))
+    least, most = np.array(low), np.array(high)
+    return np.asarray(jax.random.randint(key, (examples, 2), least, most + 1))
 
 
 def draw_ring(key: PRNGKeyArray, examples: int, distance: int) -> Draws:

@@ -10,7 +10,7 @@ from research.downsample import Downsample
 from research.errors import UserError
 from research.models.mlp import LocallyConnected, local, mlp
 from research.models.readout import ClassMaps, Head, cells, grid
-from research.models.resnet import PadChannels, basic
+from research.models.residual import PadChannels, basic
 from research.models.stages import Permute
 from research.nn.layers import Conv
 

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from math import prod
+from math import nan, prod
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from research.nn.cpu import convolution, onednn
-
-Shape = tuple[int, int, int]
+from research.types import Shape
 
 
 @dataclass(frozen=True)
@@ -99,8 +98,10 @@ def xla_flops(network: Callable[..., Any], shape: Shape) -> float:
     """Returns XLA's own count of floating-point operations, two to a multiply-add.
 
     It leaves out the products with zeros around a map, and adds what is elementwise.
+    NaN where the backend has no such count.
     """
     x = jax.ShapeDtypeStruct((1, *shape), jnp.float32)
     with convolution.enabled(False):
         lowered = jax.jit(lambda x: network(x)).lower(x)
-    return float(lowered.cost_analysis()["flops"])
+    analysis = lowered.cost_analysis()
+    return nan if analysis is None else float(analysis["flops"])

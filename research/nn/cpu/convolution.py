@@ -93,7 +93,7 @@ def _backward(
     ours = partial(onednn.kernel_gradient, window=window, stride=stride, edges=edges)
     theirs = partial(plain_gradient, kernel.shape, stride, edges)
     return (
-        input_gradient(gradient, kernel, x.shape[1:3], stride, edges),
+        input_gradient(gradient, kernel, (x.shape[1], x.shape[2]), stride, edges),
         with_vmap_fallback(ours, theirs)(x, gradient),
     )
 
@@ -126,9 +126,9 @@ def input_gradient(
         if not turned.size:
             return jnp.zeros((batch, *grid, inputs), gradient.dtype)
         none = (0, 0, 0)
-        cut = [tuple(min(0, edge) for edge in axis) + (0,) for axis in around]
+        cut = [(min(0, before), min(0, after), 0) for before, after in around]
         seen = lax.pad(gradient, jnp.zeros((), gradient.dtype), (none, *cut, none))
-        zeros = tuple(tuple(max(0, edge) for edge in axis) for axis in around)
+        zeros = tuple((max(0, before), max(0, after)) for before, after in around)
         return fast(seen, turned, (1, 1), zeros)
 
     rows = [[phase(p, q) for q in range(stride[1])] for p in range(stride[0])]
