@@ -70,7 +70,7 @@ def test_operations_are_counted():
     height, width, channels = cfg.data.shape
     least = 2 * 9 * channels * 4 * (height - 2) * (width - 2)
     assert least <= subjects.operations(cfg) <= 20 * least
-    assert subjects.share_of(100.0, 50.0)(1.0).startswith("50%")
+    assert subjects.note_share(100.0, 50.0)(1.0).startswith("50%")
 
 
 on_x86 = pytest.mark.skipif(
@@ -85,7 +85,7 @@ def test_a_step_trains_and_plain_xla_is_plain(monkeypatch):
     assert int(step()) == before + 1
     monkeypatch.setattr(convolution, "WORTH", 0)
     x, kernel = jnp.ones((1, 4, 4, 1)), jnp.ones((3, 3, 1, 1))
-    pays = partial(convolution.pays, x, kernel, (1, 1), ((0, 0), (0, 0)))
+    pays = partial(convolution.onednn_is_faster, x, kernel, (1, 1), ((0, 0), (0, 0)))
     with convolution.enabled(True):
         assert pays()
         with convolution.enabled(False):
@@ -108,7 +108,9 @@ def test_a_step_of_plain_xla_stays_so(monkeypatch):
     monkeypatch.setattr(convolution, "WORTH", 0)
     with convolution.enabled(False):
         step = subjects.training_step(config.compose(*TINY), batch=4)
-    monkeypatch.setattr(convolution, "fast", None)  # whoever calls it fails
+    monkeypatch.setattr(
+        convolution, "onednn_convolution", None
+    )  # whoever calls it fails
     with convolution.enabled(True):
         step()
 

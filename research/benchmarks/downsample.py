@@ -49,11 +49,11 @@ def downsample(
         if peers:
             shape = (batch, channels, size, size)
             ways = [library.both_ways(way, shape) for way in peer(channels)]
-            racers["PyTorch"] = min(ways, key=quickest)
+            racers["PyTorch"] = min(ways, key=least_seconds)
         yield from race(name, racers, rounds=rounds)
 
 
-def quickest(work: Subject) -> float:
+def least_seconds(work: Subject) -> float:
     """Returns the least of a few times, in seconds, the first left out."""
     return min([seconds(work)[0] for _ in range(4)][1:])
 

@@ -41,7 +41,7 @@ def step(
             racers = make_ours(partial(make, cfg, batch))
             if peer is not None:
                 racers["PyTorch"] = peer
-            share = subjects.share_of(peak, passes * operations)
+            share = subjects.note_share(peak, passes * operations)
             notes = {racer: share for racer in racers}
             yield from race(f"{name} {kind}", racers, rounds=rounds, notes=notes)
 

@@ -1,4 +1,4 @@
-"""What is timed of ours: a training step, a forward pass, and the physical limit."""
+"""Our subjects: a training step, a forward pass; and a matrix product as the limit."""
 
 from __future__ import annotations
 
@@ -84,6 +84,6 @@ def matrix_product(size: int = 1024) -> tuple[Subject, float]:
     return lambda: product(pair, pair), 2.0 * mesh.size * size**3
 
 
-def share_of(peak: float, work: float) -> Callable[[float], str]:
+def note_share(peak: float, work: float) -> Callable[[float], str]:
     """Returns a function from seconds to a note: the share of the peak they reach."""
     return lambda seconds: f"{work / seconds / peak:.0%} of a matrix product's speed"

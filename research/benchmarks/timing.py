@@ -130,25 +130,25 @@ def peak_memory(work: Subject) -> float:
     jax.block_until_ready(work())
     gc.collect()
     ctypes.CDLL(None).malloc_trim(0)
-    before, done = resident(), threading.Event()
+    before, done = resident_bytes(), threading.Event()
     peaks = [before]
 
     def watch() -> None:
         while not done.wait(0.001):
-            peaks.append(resident())
+            peaks.append(resident_bytes())
 
     watcher = threading.Thread(target=watch)
     watcher.start()
     try:
         jax.block_until_ready(work())
-        peaks.append(resident())
+        peaks.append(resident_bytes())
     finally:
         done.set()
         watcher.join()
     return (max(peaks) - before) / 2**20
 
 
-def resident() -> int:
+def resident_bytes() -> int:
     """Returns the bytes of this process that are in memory."""
     return int(STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 

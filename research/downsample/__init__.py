@@ -91,7 +91,7 @@ class Downsample(nnx.Module):
         Raises:
           UserError: the map is smaller than the stride, or the companion does not fit.
         """
-        return self.after(decimate_to, x, z)
+        return self.after(decimate, x, z)
 
     @overload
     def after(self, dense: Dense, x: Map, z: None = None) -> Map: ...
@@ -161,8 +161,3 @@ def keep(
     """A downsampler that does not: stride 1 whatever the model asks (preset `none`)."""
     del stride
     return Downsample(features, 1, reduce, lowpass, sample, rngs=rngs)
-
-
-def decimate_to(x: Map, stride: Stride = (1, 1)) -> Map:
-    """The identity as a dense part."""
-    return decimate(x, stride)

@@ -103,11 +103,11 @@ class Binomial(Lowpass):
     def __call__(self, x: Map, stride: Stride = (1, 1)) -> Map:
         """Returns the blurred map, at the kept positions."""
         row, name = binomial(self.taps), "lowpass binomial"
-        if convolution.banded(x):
+        if convolution.matrices_are_faster(x):
             check(x, (self.taps, self.taps), self.padding, name)
             sizes = zip(x.shape[1:3], stride, strict=True)
             matrices = [filter_matrix(row, *size, self.padding) for size in sizes]
-            return convolution.along_both(widen(x), *matrices).astype(x.dtype)
+            return convolution.multiply_axes(widen(x), *matrices).astype(x.dtype)
         y = widen(pad(x, self.taps, self.padding, name=name))
         for axis in (1, 2):
             parts = slide(y, self.taps, stride[axis - 1], axis)

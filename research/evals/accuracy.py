@@ -29,7 +29,7 @@ class Accuracy(Evaluator):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.at_least(1, batch=self.batch)
+        self.require_at_least(1, batch=self.batch)
 
     def check(self, predict: Callable[..., Any], split: Split) -> None:
         """Refuses examples without labels."""

@@ -1,4 +1,4 @@
-"""What a network costs: parameters, multiply-adds, activations, receptive field, maps.
+"""The cost of a network: parameters, multiply-adds, activations, receptive fields.
 
 All of it is derived from the computation itself, an image of one shape through the
 network in inference mode.

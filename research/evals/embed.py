@@ -66,8 +66,8 @@ class Embed(Evaluator):
         colours = np.atleast_1d(self.background)
         if not len(colours) or colours.min() < 0 or colours.max() > 1:
             raise self.refusal("background", self.background, "0 to 1")
-        self.at_least(0, seed=self.seed)
-        self.at_least(1, steps=self.steps, batch=self.batch)
+        self.require_at_least(0, seed=self.seed)
+        self.require_at_least(1, steps=self.steps, batch=self.batch)
 
     def check(self, predict: Callable[..., Any], split: Split) -> None:
         """Refuses objects that do not fit, and paths too long for their room."""

@@ -43,7 +43,9 @@ class Fragile(Evaluator):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.at_least(1, keep=self.keep, examples=self.examples, batch=self.batch)
+        self.require_at_least(
+            1, keep=self.keep, examples=self.examples, batch=self.batch
+        )
 
     def check(self, predict: Callable[..., Any], split: Split) -> None:
         """Refuses examples without labels, which the kept images are shown with."""

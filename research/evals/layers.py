@@ -50,7 +50,7 @@ class Layers(Evaluator):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.at_least(1, examples=self.examples, batch=self.batch)
+        self.require_at_least(1, examples=self.examples, batch=self.batch)
         for d in self.shifts:
             if not isinstance(d, int) and len(d) != 2:
                 raise self.refusal(

@@ -1,4 +1,4 @@
-"""What max pooling throws away by not saying where each maximum came from."""
+"""How much max pooling loses by not keeping where each maximum came from."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Switches(Evaluator):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.at_least(1, examples=self.examples, batch=self.batch)
+        self.require_at_least(1, examples=self.examples, batch=self.batch)
 
     def check(self, predict: Callable[..., Any], split: Split) -> None:
         """Refuses other classifiers."""

@@ -44,8 +44,8 @@ class Worst(Evaluator):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.at_least(0, max_shift=self.max_shift)
-        self.at_least(1, batch=self.batch)
+        self.require_at_least(0, max_shift=self.max_shift)
+        self.require_at_least(1, batch=self.batch)
 
     def __call__(
         self, predict: Callable[..., Any], split: Split

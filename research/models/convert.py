@@ -1,4 +1,4 @@
-"""Weights from PyTorch: a state dict into the networks that have PyTorch twins.
+"""Weights from PyTorch: state dicts for the networks that have PyTorch twins.
 
 The names are torchvision's. Those of the anti-aliased networks of Zhang 2019 differ by
 blur buffers and by the numbers that they take up in a `Sequential`; both are normalised
@@ -51,13 +51,13 @@ def load(parts: Mapping[str, Part], path: str | Path) -> None:
       UserError: the file cannot be read, or does not fit the network.
     """
     try:
-        assign(parts, canonical(read(Path(path))))
+        assign(parts, canonicalize(read(Path(path))))
     except UserError as error:
         raise UserError(f"model.weights={path}: {error}") from None
 
 
 def assign(parts: Mapping[str, Part], state: State) -> None:
-    """Sets the weights of parts; every tensor must find its place, and the reverse.
+    """Sets the weights of parts, one tensor for each; none may be left over.
 
     Raises:
       UserError: names the first tensor that is missing, unknown or of another shape.
@@ -89,10 +89,10 @@ def tensors(
 ) -> Iterator[tuple[str, tuple[nnx.Variable, Callable[[np.ndarray], np.ndarray]]]]:
     """Yields (PyTorch suffix, (our variable, how the tensor is rearranged))."""
     if isinstance(part, BatchNorm):
-        yield "weight", (part.scale, unchanged)
-        yield "bias", (part.bias, unchanged)
-        yield "running_mean", (part.mean, unchanged)
-        yield "running_var", (part.var, unchanged)
+        yield "weight", (part.scale, keep)
+        yield "bias", (part.bias, keep)
+        yield "running_mean", (part.mean, keep)
+        yield "running_var", (part.var, keep)
         return
     if isinstance(part, Conv):
         yield "weight", (part.kernel, lambda w: w.transpose(2, 3, 1, 0))
@@ -112,11 +112,11 @@ def tensors(
         yield "weight", (part.kernel, np.transpose)
         bias = part.bias
     if bias is not None:
-        yield "bias", (bias, unchanged)
+        yield "bias", (bias, keep)
 
 
-def unchanged(tensor: np.ndarray) -> np.ndarray:
-    """A vector is a vector in either library."""
+def keep(tensor: np.ndarray) -> np.ndarray:
+    """Returns a tensor as it is: a vector has the same layout in both libraries."""
     return tensor
 
 
@@ -187,8 +187,8 @@ def vgg_parts(network: Network) -> dict[str, Part]:
     }
 
 
-def canonical(state: State) -> dict[str, np.ndarray]:
-    """Drops what is no weight, and numbers the children of each part without gaps.
+def canonicalize(state: State) -> dict[str, np.ndarray]:
+    """Drops all but weights, and numbers the children of each part without gaps.
 
     So `features.0, .1, .3` become `features.0, .1, .2`, and a convolution that follows
     a blur in a `Sequential` (`layer2.0.conv2.1`) is called as one that does not.
@@ -220,7 +220,11 @@ def read(path: Path) -> dict[str, np.ndarray]:
       UserError: no such file, an unknown format, a damaged file, or one with anything
         in it but tensors; or the package that reads it is not installed.
     """
-    readers = {".safetensors": _safetensors, ".pth": _torch, ".pt": _torch}
+    readers = {
+        ".safetensors": _read_safetensors,
+        ".pth": _read_torch,
+        ".pt": _read_torch,
+    }
     if path.suffix not in readers:
         raise UserError(f"not one of {', '.join(readers)}")
     if not path.is_file():
@@ -233,7 +237,7 @@ def read(path: Path) -> dict[str, np.ndarray]:
         ) from None
 
 
-def _safetensors(path: Path) -> dict[str, np.ndarray]:
+def _read_safetensors(path: Path) -> dict[str, np.ndarray]:
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
@@ -243,7 +247,7 @@ def _safetensors(path: Path) -> dict[str, np.ndarray]:
         raise UserError(f"not a readable safetensors file ({error})") from None
 
 
-def _torch(path: Path) -> dict[str, np.ndarray]:
+def _read_torch(path: Path) -> dict[str, np.ndarray]:
     import torch
 
     try:

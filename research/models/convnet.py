@@ -1,4 +1,4 @@
-"""The small convolutional network of the question that started it all."""
+"""The small convolutional network in which to ask what pooling does."""
 
 from __future__ import annotations
 

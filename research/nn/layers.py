@@ -15,7 +15,7 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from research.nn.cpu import convolution
-from research.nn.signal import bordered, pair, widen
+from research.nn.signal import pad_for_convolution, pair, widen
 from research.types import Edges, Map, Padding, Stride
 
 Initializer = Callable[..., Array]
@@ -44,16 +44,17 @@ def convolve(
     stride: Stride,
     edges: Edges = ((0, 0), (0, 0)),
 ) -> Map:
-    """Cross-correlates a map, with zeros at its edges, with a kernel at kept positions.
+    """Cross-correlates a map, padded by zeros, with a kernel at the kept positions.
 
-    The one convolution of this codebase: XLA's; oneDNN's on a CPU where `pays` says so.
+    The one convolution of this codebase: XLA's, or oneDNN's on a CPU where that is
+    faster.
     """
-    if convolution.pays(x, kernel, stride, edges):
-        return convolution.fast(x, kernel, stride, edges)
-    return convolution.plain(x, kernel, stride, edges)
+    if convolution.onednn_is_faster(x, kernel, stride, edges):
+        return convolution.onednn_convolution(x, kernel, stride, edges)
+    return convolution.xla_convolution(x, kernel, stride, edges)
 
 
-def dilated(kernel: Array, dilation: int) -> Array:
+def dilate(kernel: Array, dilation: int) -> Array:
     """Returns a kernel with `dilation` − 1 zeros between neighbours."""
     if dilation == 1:
         return kernel
@@ -109,8 +110,8 @@ class Conv(nnx.Module):
         """Returns the convolution at the kept positions."""
         kernel = self.kernel[...]
         x = x.astype(kernel.dtype)
-        x, edges = bordered(x, self.window, self.padding, name="convolution")
-        y = convolve(x, dilated(kernel, self.dilation), stride, edges)
+        x, edges = pad_for_convolution(x, self.window, self.padding, name="convolution")
+        y = convolve(x, dilate(kernel, self.dilation), stride, edges)
         return y if self.bias is None else y + self.bias[...]
 
 

@@ -15,7 +15,7 @@ def median(values: list[Map]) -> Map:
     Its derivative is that of the values that equal a middle one, found by comparison:
     that through the minima and maxima takes 16 times as long for nine values.
     """
-    held = middles(values)
+    held = middle_values(values)
     return sum(held[1:], held[0]) / len(held)
 
 
@@ -24,7 +24,7 @@ def _median_jvp(
     primals: tuple[list[Map]], tangents: tuple[list[Map]]
 ) -> tuple[Map, Map]:
     ((values,), (slopes,)) = primals, tangents
-    held = middles(values)
+    held = middle_values(values)
     slope = jnp.zeros_like(held[0])
     for middle in held:
         hits = [value == middle for value in values]
@@ -34,7 +34,7 @@ def _median_jvp(
     return sum(held[1:], held[0]) / len(held), slope / len(held)
 
 
-def middles(values: list[Map]) -> list[Map]:
+def middle_values(values: list[Map]) -> list[Map]:
     """Returns, elementwise, the one or two middle ones of the values.
 
     The extremes of any ⌊n/2⌋+2 of n values are neither of the middle ones: drop them,
@@ -43,12 +43,12 @@ def middles(values: list[Map]) -> list[Map]:
     start = len(values) // 2 + 2
     held, waiting = values[:start], values[start:]
     while len(held) > 2:
-        held = without_extremes(held) + waiting[:1]
+        held = drop_extremes(held) + waiting[:1]
         waiting = waiting[1:]
     return held
 
 
-def without_extremes(values: list[Map]) -> list[Map]:
+def drop_extremes(values: list[Map]) -> list[Map]:
     """Returns, elementwise, all values but one smallest and one largest."""
     rest = []
     low = values[0]

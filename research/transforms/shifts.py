@@ -41,14 +41,14 @@ def zero(images: Images, offsets: Offsets) -> Images:
       offsets: (dy, dx) of each example; from H or W on nothing is left.
     """
     height, width = images.shape[1:3]
-    rows = from_inside(offsets[:, 0], height)
-    columns = from_inside(offsets[:, 1], width)
+    rows = is_inside(offsets[:, 0], height)
+    columns = is_inside(offsets[:, 1], width)
     inside = rows[:, :, None] & columns[:, None, :]
     return jnp.where(inside[..., None], shift(images, offsets), 0)
 
 
-def from_inside(offsets: Int[Array, " batch"], size: int) -> Bool[Array, "batch size"]:
-    """Whether position i of a translated axis shows something: 0 ≤ i − d < size."""
+def is_inside(offsets: Int[Array, " batch"], size: int) -> Bool[Array, "batch size"]:
+    """Whether position i of a translated axis shows the image: 0 ≤ i − d < size."""
     source = jnp.arange(size) - offsets[:, None]
     return (source >= 0) & (source < size)
 

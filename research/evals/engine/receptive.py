@@ -37,7 +37,7 @@ def receptive_fields(network: Network, shape: Shape) -> list[Extent]:
     jump = [1, 1]
     shapes = network.map_shapes(shape)
     for stage, at in zip(network.stages, shapes[:-1], strict=True):
-        for axis, window in enumerate(windows(stage, at)):
+        for axis, window in enumerate(stage_windows(stage, at)):
             before = size[axis]
             size[axis] = (
                 None
@@ -72,7 +72,7 @@ def describe_field(
         )
 
 
-def windows(stage: Stage, shape: Shape) -> Extent:
+def stage_windows(stage: Stage, shape: Shape) -> Extent:
     """Measures how many rows and columns of a map one result of a stage depends on.
 
     Rows, then columns, of a random map are changed one at a time, far up and far down,

@@ -1,4 +1,4 @@
-"""What is kept of answers to all circular shifts, and the measures of it."""
+"""Summaries of the answers to all circular shifts, and their measures."""
 
 from __future__ import annotations
 

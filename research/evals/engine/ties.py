@@ -34,12 +34,14 @@ def margins(
     Returns:
       (N,), or None if nothing in `predict` chooses a phase.
     """
-    if not isinstance(predict, nnx.Module) or not adaptive(in_inference(predict)):
+    if not isinstance(predict, nnx.Module) or not adaptive_downsamplers(
+        in_inference(predict)
+    ):
         return None
     return Predictor(Margins(predict), batch=batch).logits(images)[:, 0]
 
 
-def adaptive(module: nnx.Module) -> list[Downsample]:
+def adaptive_downsamplers(module: nnx.Module) -> list[Downsample]:
     """Returns the downsamplers whose sampler chooses its phase by the map."""
     parts = [part for _, part in nnx.iter_modules(module)]
     return [p for p in parts if isinstance(p, Downsample) and not p.sample.fixed]
@@ -58,7 +60,7 @@ class Margins(nnx.Module):
     def __call__(self, images: Images) -> Float[Array, "batch 1"]:
         """Returns the margins."""
         found: list[Array] = []
-        for down in adaptive(self.network):
+        for down in adaptive_downsamplers(self.network):
             down.sample = Recorder(down.sample, found.append)
         self.network(images)
         return jnp.stack(found, 1).min(1, keepdims=True)
