@@ -24,7 +24,7 @@ class Adaptive(Lowpass):
 
     conv k×k → norm → softmax over the k² taps of each group. (The published code takes
     one softmax over all groups·k² channels, so its kernels do not sum to 1; these do.)
-    It blurs where there is aliasing to fear and keeps edges elsewhere. k²·C·(groups·k²)
+    It can blur where a map would alias and keep edges elsewhere. k²·C·(groups·k²)
     weights and multiply-adds a kept position for the prediction, k² a value for the
     filter. In training the norm's statistics are those of the positions that are
     filtered.

@@ -114,7 +114,7 @@ class Separable(Window):
 class Max(Separable):
     """max over the window: the pooling of most networks up to VGG. `zero` means −∞.
 
-    It keeps that a feature is present and drops where. 2(k−1) comparisons a value.
+    It keeps the presence of a feature and drops its place. 2(k−1) comparisons a value.
 
     References:
       D. Scherer, A. Müller, S. Behnke, Evaluation of Pooling Operations in

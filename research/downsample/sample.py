@@ -84,8 +84,8 @@ class First(Sampler):
 class All(Sampler):
     """Space-to-depth: every phase, stacked into channels, then a 1×1 convolution to C.
 
-    Drops nothing before the network has had a say; it commutes with shifts by multiples
-    of the stride only. s_h·s_w·C² + C parameters, and as many multiply-adds a kept
+    The convolution decides what is dropped; it commutes with shifts by multiples of the
+    stride only. s_h·s_w·C² + C parameters, and as many multiply-adds a kept
     position. A companion has no convolution of its own and takes the mean of its
     phases.
 

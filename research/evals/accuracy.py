@@ -17,8 +17,8 @@ from research.tasks.metrics import confidence, correct, cross_entropy, predictio
 class Accuracy(Evaluator):
     """Yields `accuracy`, and `loss`: the cross-entropy in nats.
 
-    Beside the accuracy stand the predictions and the probability of each. It takes any
-    `images → logits`, and labels.
+    The predictions and the probability of each are kept beside the accuracy. It takes
+    any `images → logits`, and labels.
 
     Attributes:
       batch: examples a call.

@@ -31,11 +31,11 @@ from research.types import Shape
 class Cost(Evaluator):
     """Yields the cost of a network of ours: of each stage, of its readout, and of all.
 
-    A decimation that fuses into the convolution before is counted as it runs: there.
+    A decimation that fuses into the convolution before it is counted there, as it runs.
 
     Rows have `part` and `index` among their parameters: `parameters`, `multiply_adds`
-    and `activation_bytes` of each part and of the `network`, whose `xla_flops` stands
-    beside; `height`, `width`, `channels`, `receptive_height` and `receptive_width`
+    and `activation_bytes` of each part and of the `network`, with `xla_flops` of the
+    latter; `height`, `width`, `channels`, `receptive_height` and `receptive_width`
     (pixels) of the map after each stage.
 
     Attributes:

@@ -30,12 +30,12 @@ from research.tasks.task import Task
 class Embed(Evaluator):
     """Moves each object along a path of 1-pixel steps from a random place.
 
-    The place is uniform over all that hold the object whole, the axis of the path is
+    The place is uniform over all where the whole object fits, the axis of the path is
     drawn, and the path leads towards the farther border.
 
-    Yields `accuracy` at the first place, where labels say it; of the first step `flip`,
-    one less the agreement (of classes its mean is P(top-1 changes)), and of logits
-    `mac` (|Δp| of the first prediction); of the path `jaggedness`, the flips added up:
+    Yields `accuracy` at the first place, where there are labels; of the first step
+    `flip`, one less the agreement (of classes its mean is P(top-1 changes)), and of
+    logits `mac` (|Δp| of the first prediction); of the path `jaggedness`, the flips added up:
     the number of steps at which the prediction changes.
 
     Attributes:

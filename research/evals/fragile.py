@@ -25,7 +25,7 @@ class Fragile(Evaluator):
 
     Yields `agreement` with the unshifted prediction, mean of the eight; beside it, of
     k ≤ `keep` images, `images` (k, H, W, C), `index` in the split, `labels`, the
-    `offsets` (k, 2) that take most, the class predicted of the `unshifted` and of the
+    `offsets` (k, 2) that cost most, the class predicted of the `unshifted` and of the
     `shifted` image, and each one's probability, `p_unshifted` and `p_shifted`. Then
     `worst_agreement`, 1 for images that keep their class under all eight.
 

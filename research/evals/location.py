@@ -30,13 +30,13 @@ FEWEST = 16
 class Location(Evaluator):
     """Probes every stage for the place of objects put at random on an empty canvas.
 
-    One object: its (y, x). Two, the second at half the ink: where it stands from the
-    first, which no linear probe reads from pixels, only from features that tell bright
-    from dim. Each stage's map goes through a Gaussian random projection to the same
+    Of one object it is (y, x). Of two, the second at half the ink, it is the offset
+    from the first, which no linear probe reads from pixels, only from features that
+    tell bright from dim. Each stage's map goes through a Gaussian random projection to the same
     number of features, is standardised, and ridge regression is fitted in closed form
     on the first half of the examples; its penalty is chosen on the next quarter, and
-    the last quarter is reported. Controls: the pixels through the same, and the network
-    with its parameters drawn anew.
+    the last quarter is reported. The controls are the pixels through the same
+    steps, and the network with its parameters drawn anew.
 
     Yields per stage, number of objects and `weights` (`trained`, `untrained`; `none`
     for the pixels, at index −1) on held-out data `r2`, the mean of R² along y and x,

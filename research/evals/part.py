@@ -46,7 +46,7 @@ class Part(Evaluator):
         self.require_at_least(1, examples=self.examples, batch=self.batch)
 
     def check(self, predict: Callable[..., Any], split: Split) -> None:
-        """Refuses images among which the first intact object is not."""
+        """Refuses images that lack the first intact object."""
         known = self.pairs(1)[0][0].tobytes()
         if not any(image.tobytes() == known for image in split.images):
             raise UserError(

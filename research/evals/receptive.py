@@ -40,7 +40,7 @@ class Receptive(Evaluator):
     gradient through the phase that it chose.
 
     Yields per stage, in pixels: `size`, √(number of pixels above 4.55 % of the peak),
-    beside which stands the field itself, `map` (H, W); `extent`, √(height·width) of the
+    with the field itself, `map` (H, W), beside it; `extent`, √(height·width) of the
     box of all pixels that matter at all; `sigma_y` and `sigma_x` of the Gaussian that
     fits best in least squares, and its `fit`, R². A field that is zero everywhere has
     size and extent 0 and no Gaussian (NaN).

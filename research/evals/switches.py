@@ -29,14 +29,14 @@ class Switches(Evaluator):
 
     `spread` without switches: each value fills its window, times the one factor that is
     best in least squares over all examples; values of overlapping windows are averaged.
-    With the arg-max positions ("switches") each value goes back to where it was, and
-    elsewhere stand zeros (`zero`, Zeiler's unpooling), or the value times a factor of
-    its own (`spread`). The two that spread differ by the positions alone. A lowpass or
+    With the arg-max positions ("switches") each value goes back to where it was;
+    everything else is zero (`zero`, Zeiler's unpooling), or the value times a factor of
+    its own (`spread`). The two spread forms differ by the positions alone. A lowpass or
     another phase after the maximum is not considered.
 
     Yields per max pooling `error` = ‖x̂ − x‖ / ‖x‖ and `cosine`, with the parameters
     `switches` (true or false) and `elsewhere` (`spread` or `zero`), over examples whose
-    map is not all zero; beside the errors stands the `factor`. A network without max
+    map is not all zero; the `factor` is kept beside the errors. A network without max
     pooling has no rows.
 
     Attributes:

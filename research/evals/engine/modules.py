@@ -1,4 +1,4 @@
-"""A module in inference mode, taken apart, and the one jitted call that applies it."""
+"""Modules in inference mode, taken apart, and the one jitted call that applies them."""
 
 from __future__ import annotations
 
