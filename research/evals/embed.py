@@ -35,8 +35,8 @@ class Embed(Evaluator):
 
     Yields `accuracy` at the first place, where there are labels; of the first step
     `flip`, one less the agreement (of classes its mean is P(top-1 changes)), and of
-    logits `mac` (|Δp| of the first prediction); of the path `jaggedness`, the flips added up:
-    the number of steps at which the prediction changes.
+    logits `mac` (|Δp| of the first prediction); of the path `jaggedness`, the flips
+    added up: the number of steps at which the prediction changes.
 
     Attributes:
       size: of the object, as a fraction of the canvas, which is as large as an image.

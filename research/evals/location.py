@@ -32,11 +32,11 @@ class Location(Evaluator):
 
     Of one object it is (y, x). Of two, the second at half the ink, it is the offset
     from the first, which no linear probe reads from pixels, only from features that
-    tell bright from dim. Each stage's map goes through a Gaussian random projection to the same
-    number of features, is standardised, and ridge regression is fitted in closed form
-    on the first half of the examples; its penalty is chosen on the next quarter, and
-    the last quarter is reported. The controls are the pixels through the same
-    steps, and the network with its parameters drawn anew.
+    tell bright from dim. Each stage's map goes through a Gaussian random projection to
+    the same number of features, is standardised, and ridge regression is fitted in
+    closed form on the first half of the examples; its penalty is chosen on the next
+    quarter, and the last quarter is reported. The controls are the pixels through the
+    same steps, and the network with its parameters drawn anew.
 
     Yields per stage, number of objects and `weights` (`trained`, `untrained`; `none`
     for the pixels, at index −1) on held-out data `r2`, the mean of R² along y and x,

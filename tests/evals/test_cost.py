@@ -14,6 +14,7 @@ from research.errors import UserError
 from research.evals.cost import Cost
 from research.evals.engine.modules import in_inference
 from research.evals.engine.operations import count_operations
+from research.evals.engine.receptive import stage_windows
 from research.models.stages import Permute
 from research.nn.cpu import convolution
 from research.nn.layers import Conv

@@ -11,6 +11,7 @@ from research.data.split import Split
 from research.evals.engine.inside import Inside
 from research.evals.receptive import (
     Receptive,
+    effective_fields,
     extent,
     fit_gaussian,
     size,
