@@ -16,7 +16,8 @@ from flax import nnx
 from omegaconf import OmegaConf
 
 from research import config
-from research.benchmarks import orbit, peer_downsamplers, peers, subjects, sweep, timing
+from research.benchmarks import orbit, subjects, sweep, timing
+from research.benchmarks.peers import library, networks
 from research.benchmarks.report import report
 from research.evals.engine.closed_form import ClosedForm
 from research.nn import layers
@@ -69,7 +70,7 @@ def test_operations_are_counted():
     height, width, channels = cfg.data.shape
     least = 2 * 9 * channels * 4 * (height - 2) * (width - 2)
     assert least <= subjects.operations(cfg) <= 20 * least
-    assert subjects.share_of(100.0, 50.0)(1.0).startswith("50%")
+    assert subjects.note_share(100.0, 50.0)(1.0).startswith("50%")
 
 
 on_x86 = pytest.mark.skipif(
@@ -84,7 +85,7 @@ def test_a_step_trains_and_plain_xla_is_plain(monkeypatch):
     assert int(step()) == before + 1
     monkeypatch.setattr(convolution, "WORTH", 0)
     x, kernel = jnp.ones((1, 4, 4, 1)), jnp.ones((3, 3, 1, 1))
-    pays = partial(convolution.pays, x, kernel, (1, 1), ((0, 0), (0, 0)))
+    pays = partial(convolution.onednn_is_faster, x, kernel, (1, 1), ((0, 0), (0, 0)))
     with convolution.enabled(True):
         assert pays()
         with convolution.enabled(False):
@@ -107,7 +108,9 @@ def test_a_step_of_plain_xla_stays_so(monkeypatch):
     monkeypatch.setattr(convolution, "WORTH", 0)
     with convolution.enabled(False):
         step = subjects.training_step(config.compose(*TINY), batch=4)
-    monkeypatch.setattr(convolution, "fast", None)  # whoever calls it fails
+    monkeypatch.setattr(
+        convolution, "onednn_convolution", None
+    )  # whoever calls it fails
     with convolution.enabled(True):
         step()
 
@@ -230,8 +233,8 @@ def test_a_peer_is_the_same_network(name):
         return list, list
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(peers, "trained", keep)
-        getattr(peers, name)(1)
+        patch.setattr(networks, "make_subjects", keep)
+        getattr(networks, name)(1)
     assert sum(p.numel() for p in built[0].parameters()) == sum(
         p.size for p in jax.tree.leaves(parameters)
     )
@@ -285,7 +288,7 @@ def test_the_other_peers_run_both_ways():
     cases = config.compose(config="benchmark").benchmarks.downsample.cases
     for preset in set(cases) - set(SAME.split()):
         for way in config.build(cases[preset])(8):
-            peer_downsamplers.both_ways(way, (2, 8, 8, 8))()
+            library.both_ways(way, (2, 8, 8, 8))()
 
 
 def test_every_preset_has_a_peer():

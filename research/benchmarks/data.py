@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from omegaconf import DictConfig
+
 from research import config
 from research.benchmarks.timing import Row, race
 
@@ -24,7 +26,7 @@ def data(*, cases: Sequence[Sequence[str]], rounds: int, peers: bool) -> Iterato
         cfg = config.compose(*overrides)
         images = len(config.data(cfg).split("train"))
 
-        def read(cfg: object = cfg) -> float:
+        def read(cfg: DictConfig = cfg) -> float:
             return config.data(cfg).split("train").images.sum()
 
         case = f"{' '.join(overrides)}: {images:,} images read and summed"

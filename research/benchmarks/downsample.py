@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import jax
@@ -10,8 +11,8 @@ import numpy as np
 from flax import nnx
 
 from research import config
-from research.benchmarks import peer_downsamplers as pytorch
-from research.benchmarks.step import two_of_ours
+from research.benchmarks.peers import library
+from research.benchmarks.step import make_ours
 from research.benchmarks.timing import Row, Subject, race, seconds
 from research.distributed import devices
 
@@ -44,15 +45,15 @@ def downsample(
         own = further.get(name, ())
         cfg = config.compose(*overrides, f"downsample={name}", *own)
         shape = (batch, size, size, channels)
-        racers = two_of_ours(lambda cfg=cfg, shape=shape: both_ways(cfg, shape))
+        racers = make_ours(partial(both_ways, cfg, shape))
         if peers:
             shape = (batch, channels, size, size)
-            ways = [pytorch.both_ways(way, shape) for way in peer(channels)]
-            racers["PyTorch"] = min(ways, key=quickest)
+            ways = [library.both_ways(way, shape) for way in peer(channels)]
+            racers["PyTorch"] = min(ways, key=least_seconds)
         yield from race(name, racers, rounds=rounds)
 
 
-def quickest(work: Subject) -> float:
+def least_seconds(work: Subject) -> float:
     """Returns the least of a few times, in seconds, the first left out."""
     return min([seconds(work)[0] for _ in range(4)][1:])
 

@@ -13,12 +13,13 @@ from flax import nnx
 from omegaconf import DictConfig
 
 from research import config
-from research.benchmarks import peers as pytorch
 from research.benchmarks import subjects
+from research.benchmarks.peers.library import pytorch
 from research.benchmarks.timing import Row, Subject, race
 from research.evals.engine.closed_form import ClosedForm
 from research.evals.engine.operations import count_operations
 from research.models.network import Network
+from research.types import Shape
 
 
 def orbit(
@@ -54,14 +55,14 @@ def orbit(
         noise = subjects.make_noise(cfg, images)["image"]
         closed = ClosedForm(network, noise)
         batch = images * calls
-        racers = {
+        racers: dict[str, Subject] = {
             "ours": partial(closed.logits, noise),
-            "our loop": brute(cfg, batch, shifts),
+            "our loop": our_loop(cfg, batch, shifts),
         }
         if peers:
-            racers["PyTorch"] = looped(peer(), (batch, 3, side, side), shifts)
+            racers["PyTorch"] = pytorch_loop(peer(), (batch, 3, side, side), shifts)
         each = 1 / calls / shifts
-        passes = work(closed, network, noise.shape[1:])
+        passes = work(closed, network, (side, side, 3))
         for what, count in (("shifts", side * side), ("phases", prod(closed.period))):
             loops = {"our loop": each * count, "PyTorch": each * count}
             yield from race(
@@ -70,13 +71,17 @@ def orbit(
                 rounds=rounds,
                 reference="PyTorch" if peers else "our loop",
                 scales=loops,
-                notes={
-                    "ours": lambda _, most=count / passes: f"ceiling {most:.4g}",
-                },
+                notes={"ours": partial(note_ceiling, count / passes)},
             )
 
 
-def work(closed: ClosedForm, network: Network, shape: tuple[int, int, int]) -> float:
+def note_ceiling(most: float, seconds: float) -> str:
+    """Returns the note of how many times as fast as a loop the orbit can be."""
+    del seconds
+    return f"ceiling {most:.4g}"
+
+
+def work(closed: ClosedForm, network: Network, shape: Shape) -> float:
     """Returns the multiply-adds of an orbit, in forward passes of one image.
 
     A step runs for all rolls before it and of its own, and it runs on whole maps.
@@ -90,15 +95,15 @@ def work(closed: ClosedForm, network: Network, shape: tuple[int, int, int]) -> f
     return whole / count_operations(network, shape).multiply_adds
 
 
-def brute(cfg: DictConfig, batch: int, shifts: int) -> Subject:
-    """Returns our own forward pass at a few shifts, as brute force does it."""
+def our_loop(cfg: DictConfig, batch: int, shifts: int) -> Subject:
+    """Returns our forward pass at a few shifts, as brute force takes it."""
     forward = subjects.forward_pass(cfg, batch)
     return lambda: [forward() for _ in range(shifts)]
 
 
-def looped(network: Any, shape: tuple[int, ...], shifts: int) -> Subject:
+def pytorch_loop(network: Any, shape: tuple[int, ...], shifts: int) -> Subject:
     """Returns what published code does: roll the images, and classify them again."""
-    torch = pytorch.pytorch()
+    torch = pytorch()
     network = network.to(memory_format=torch.channels_last)
     network.eval()
     images = torch.rand(shape).to(memory_format=torch.channels_last)

@@ -32,7 +32,7 @@ def startup(*, overrides: Sequence[str], rounds: int, peers: bool) -> Iterator[R
     fresh, second = [], []
     with TemporaryDirectory() as root:
         for launch in range(rounds + 1):
-            folders, seconds = launched(root, launch, overrides)
+            folders, seconds = launch_pair(root, launch, overrides)
             ends = [json.loads((at / "done.json").read_text()) for at in folders]
             fresh.append(seconds - ends[1]["seconds"])
             second.append(ends[1]["seconds"])
@@ -52,7 +52,7 @@ def startup(*, overrides: Sequence[str], rounds: int, peers: bool) -> Iterator[R
         )
 
 
-def launched(
+def launch_pair(
     root: str, launch: int, overrides: Sequence[str]
 ) -> tuple[list[Path], float]:
     """Runs a multirun of two seeds; returns its run folders in order, and seconds."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from research import config
 from research.benchmarks import subjects
-from research.benchmarks.timing import Row, race, seconds
+from research.benchmarks.timing import Row, Subject, race, seconds
 from research.nn.cpu import convolution
 
 
@@ -37,15 +38,15 @@ def step(
         kinds = zip(("step", "forward"), makers, theirs, (3, 1), strict=True)
         operations = batch * subjects.operations(cfg)
         for kind, make, peer, passes in kinds:
-            racers = two_of_ours(lambda make=make, cfg=cfg: make(cfg, batch))
+            racers = make_ours(partial(make, cfg, batch))
             if peer is not None:
                 racers["PyTorch"] = peer
-            share = subjects.share_of(peak, passes * operations)
+            share = subjects.note_share(peak, passes * operations)
             notes = {racer: share for racer in racers}
             yield from race(f"{name} {kind}", racers, rounds=rounds, notes=notes)
 
 
-def two_of_ours(make: Callable[[], Callable[[], Any]]) -> dict[str, Callable[[], Any]]:
+def make_ours(make: Callable[[], Subject]) -> dict[str, Subject]:
     """Makes a subject as it is, and once more with XLA's convolutions."""
     ours = make()
     with convolution.enabled(False):

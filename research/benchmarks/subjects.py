@@ -1,4 +1,4 @@
-"""What is timed of ours: a training step, a forward pass, and the physical limit."""
+"""Our subjects: a training step, a forward pass; and a matrix product as the limit."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from omegaconf import DictConfig
 from research import config
 from research.benchmarks.timing import Subject
 from research.distributed import devices
+from research.evals.engine.operations import xla_flops
 from research.nn.cpu import convolution
 from research.training.step import Trainer
 
 
 def make_noise(cfg: DictConfig, count: int) -> dict[str, np.ndarray]:
-    """Returns a batch of so many uint8 images of noise, labelled at random.
+    """Returns a batch of uint8 images of noise, labelled at random.
 
     They have the shape and the classes of the configured data.
     """
@@ -63,8 +64,8 @@ def forward_pass(cfg: DictConfig, batch: int) -> Subject:
     state = devices.replicate(nnx.as_pure(state), mesh)
     images = make_noise(cfg, batch)["image"].astype(np.float32) / 255
     images = devices.shard(images, mesh)
-    compiled = jax.jit(lambda state, x: nnx.merge(graph, state)(x))
-    compiled = compiled.lower(state, images).compile()
+    apply = jax.jit(lambda state, x: nnx.merge(graph, state)(x))
+    compiled = apply.lower(state, images).compile()
     return lambda: compiled(state, images)
 
 
@@ -72,11 +73,7 @@ def operations(cfg: DictConfig) -> float:
     """Returns the floating-point operations of a forward pass, an image."""
     network = config.network(cfg, rngs=nnx.Rngs(0))
     network.eval()
-    graph, state = nnx.split(network)
-    images = jax.ShapeDtypeStruct((1, *cfg.data.shape), jnp.float32)
-    with convolution.enabled(False):
-        lowered = jax.jit(lambda s, x: nnx.merge(graph, s)(x)).lower(state, images)
-    return float(lowered.cost_analysis()["flops"])
+    return xla_flops(network, tuple(cfg.data.shape))
 
 
 def matrix_product(size: int = 1024) -> tuple[Subject, float]:
@@ -87,6 +84,6 @@ def matrix_product(size: int = 1024) -> tuple[Subject, float]:
     return lambda: product(pair, pair), 2.0 * mesh.size * size**3
 
 
-def share_of(peak: float, work: float) -> Callable[[float], str]:
-    """Returns what notes the share of the peak, given the operations of the work."""
+def note_share(peak: float, work: float) -> Callable[[float], str]:
+    """Returns a function from seconds to a note: the share of the peak they reach."""
     return lambda seconds: f"{work / seconds / peak:.0%} of a matrix product's speed"

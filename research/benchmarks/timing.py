@@ -66,7 +66,7 @@ def race(
     In its turn each works twice, and the second time counts: the first has its data in
     the caches again, and sees the end of the threads of the one before, which spin for
     a while when their work is done (those of PyTorch do). Every other round goes
-    backwards, so that it is not always the same one that follows them.
+    backwards, so that the same one does not always follow them.
 
     Args:
       case: what they do.
@@ -82,7 +82,7 @@ def race(
     scales, notes = scales or {}, notes or {}
     for work in subjects.values():
         jax.block_until_ready(work())
-    times = {name: [] for name in subjects}
+    times: dict[str, list[tuple[float, float]]] = {name: [] for name in subjects}
     for turn in range(rounds):
         order = list(subjects.items())
         for name, work in order if turn % 2 == 0 else reversed(order):
@@ -122,33 +122,33 @@ def seconds(work: Subject) -> tuple[float, float]:
 def peak_memory(work: Subject) -> float:
     """Returns by how much the process grows at most while a subject works, in MiB.
 
-    Memory that was freed is given back before, so that it is not used again unseen.
-    NaN where the system does not tell (it does on Linux).
+    Freed memory is returned to the system first: its reuse would go unseen.
+    NaN where the system does not say (Linux does).
     """
     if not STATM.exists():
         return math.nan
     jax.block_until_ready(work())
     gc.collect()
     ctypes.CDLL(None).malloc_trim(0)
-    before, done = resident(), threading.Event()
+    before, done = resident_bytes(), threading.Event()
     peaks = [before]
 
     def watch() -> None:
         while not done.wait(0.001):
-            peaks.append(resident())
+            peaks.append(resident_bytes())
 
     watcher = threading.Thread(target=watch)
     watcher.start()
     try:
         jax.block_until_ready(work())
-        peaks.append(resident())
+        peaks.append(resident_bytes())
     finally:
         done.set()
         watcher.join()
     return (max(peaks) - before) / 2**20
 
 
-def resident() -> int:
+def resident_bytes() -> int:
     """Returns the bytes of this process that are in memory."""
     return int(STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 

@@ -16,18 +16,19 @@ of the networks. A **sampler** is `sample(reduced, lowpass) → (sampled, follow
 """
 
 from collections.abc import Callable
+from typing import overload
 
 from flax import nnx
 from jaxtyping import Array, Float
 
-from research.downsample.lowpass import Identity
-from research.downsample.sample import First
+from research.downsample.lowpass import Identity, Lowpass
+from research.downsample.reduce import Reduce
+from research.downsample.sample import First, Sampler
 from research.errors import UserError
 from research.nn.signal import Size, decimate, pair
 from research.types import Map, Stride
 
 Dense = Callable[..., Map]  # dense(x, stride=(1, 1)) → map
-Factory = Callable[..., nnx.Module]  # part(features, stride, *, rngs) → module
 
 
 class Downsample(nnx.Module):
@@ -50,9 +51,9 @@ class Downsample(nnx.Module):
         self,
         features: int,
         stride: Size = 2,
-        reduce: Factory = Identity,
-        lowpass: Factory = Identity,
-        sample: Factory = First,
+        reduce: Callable[..., Reduce] = Identity,
+        lowpass: Callable[..., Lowpass] = Identity,
+        sample: Callable[..., Sampler] = First,
         *,
         rngs: nnx.Rngs,
     ):
@@ -71,6 +72,10 @@ class Downsample(nnx.Module):
     def _keeps_first_phase(self) -> bool:
         return self.sample.fixed and isinstance(self.lowpass, Identity)
 
+    @overload
+    def __call__(self, x: Map, z: None = None) -> Map: ...
+    @overload
+    def __call__(self, x: Map, z: Map) -> tuple[Map, Map]: ...
     def __call__(self, x: Map, z: Map | None = None) -> Map | tuple[Map, Map]:
         """Downsamples a map, and a companion with the same filter and phase.
 
@@ -86,12 +91,16 @@ class Downsample(nnx.Module):
         Raises:
           UserError: the map is smaller than the stride, or the companion does not fit.
         """
-        return self.after(decimate_to, x, z)
+        return self.after(decimate, x, z)
 
+    @overload
+    def after(self, dense: Dense, x: Map, z: None = None) -> Map: ...
+    @overload
+    def after(self, dense: Dense, x: Map, z: Map) -> tuple[Map, Map]: ...
     def after(
         self, dense: Dense, x: Map, z: Map | None = None
     ) -> Map | tuple[Map, Map]:
-        """`self(dense(x), z)`, computing only what is kept where nothing looks at more.
+        """`self(dense(x), z)`, computing only what is kept where that is enough.
 
         Under plain decimation this is the strided convolution of the literature.
         """
@@ -140,12 +149,15 @@ class Downsample(nnx.Module):
         return f"Downsample({names}; stride {self.stride[0]}×{self.stride[1]})"
 
 
-def keep(features: int, stride: Size = 1, **parts: Factory) -> Downsample:
+def keep(
+    features: int,
+    stride: Size = 1,
+    reduce: Callable[..., Reduce] = Identity,
+    lowpass: Callable[..., Lowpass] = Identity,
+    sample: Callable[..., Sampler] = First,
+    *,
+    rngs: nnx.Rngs,
+) -> Downsample:
     """A downsampler that does not: stride 1 whatever the model asks (preset `none`)."""
     del stride
-    return Downsample(features, 1, **parts)
-
-
-def decimate_to(x: Map, stride: Stride = (1, 1)) -> Map:
-    """The identity as a dense part."""
-    return decimate(x, stride)
+    return Downsample(features, 1, reduce, lowpass, sample, rngs=rngs)

@@ -76,10 +76,9 @@ class Learned(Scored):
         source = filtered if self.after_lowpass else reduced
         phases = widen(polyphase(source, self.stride))
         x = phases.reshape(-1, *phases.shape[2:])
-        first, bias, second = (
-            widen(param[...])
-            for param in (self.first.kernel, self.first.bias, self.second.kernel)
-        )
+        first, second = widen(self.first.kernel[...]), widen(self.second.kernel[...])
+        assert self.first.bias is not None  # it was built with one
+        bias = widen(self.first.bias[...])
         with jax.default_matmul_precision("highest"):
             x = convolve(pad(x, 3, "circular"), first, (1, 1)) + bias
             means = jax.nn.relu(x).mean((1, 2))

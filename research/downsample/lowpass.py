@@ -15,13 +15,10 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 from flax import nnx
-from jaxtyping import Array, Float
 
 from research.errors import UserError, one_of
 from research.nn.cpu import convolution
-from research.nn.layers import BatchNorm, Conv
 from research.nn.signal import (
-    at_least_one,
     band,
     binomial,
     check,
@@ -35,7 +32,6 @@ from research.nn.signal import (
 from research.types import Map, Padding, Stride
 
 Filter = Callable[[Map], Map]
-Kernels = Float[Array, "batch rows columns groups taps"]
 
 
 class Lowpass(nnx.Module):
@@ -107,11 +103,11 @@ class Binomial(Lowpass):
     def __call__(self, x: Map, stride: Stride = (1, 1)) -> Map:
         """Returns the blurred map, at the kept positions."""
         row, name = binomial(self.taps), "lowpass binomial"
-        if convolution.banded(x):
+        if convolution.matrices_are_faster(x):
             check(x, (self.taps, self.taps), self.padding, name)
             sizes = zip(x.shape[1:3], stride, strict=True)
             matrices = [filter_matrix(row, *size, self.padding) for size in sizes]
-            return convolution.along_both(widen(x), *matrices).astype(x.dtype)
+            return convolution.multiply_axes(widen(x), *matrices).astype(x.dtype)
         y = widen(pad(x, self.taps, self.padding, name=name))
         for axis in (1, 2):
             parts = slide(y, self.taps, stride[axis - 1], axis)
@@ -223,88 +219,4 @@ class Ideal(Lowpass):
                 f"{x.shape[1]}×{x.shape[2]} map is no multiple of {need[0]}×{need[1]}; "
                 "use such image sizes with model.padding=circular|zero, fewer "
                 "poolings, or downsample/lowpass=binomial"
-            )
-
-
-class Adaptive(Lowpass):
-    """A k×k kernel per position and channel group, predicted from the map itself.
-
-    conv k×k → norm → softmax over the k² taps of each group. (The published code takes
-    one softmax over all groups·k² channels, so its kernels do not sum to 1; these do.)
-    It blurs where there is aliasing to fear and keeps edges elsewhere. k²·C·(groups·k²)
-    weights and multiply-adds a kept position for the prediction, k² a value for the
-    filter. In training the norm's statistics are those of the positions that are
-    filtered.
-
-    Args:
-      features: channels C of the map.
-      stride: unused.
-      taps: k.
-      groups: a divisor of C; channels of a group share their kernels. A companion map
-        is cut into as many groups.
-      padding: of the prediction and of the filter.
-      norm: factory `norm(channels, *, rngs)`.
-      rngs: initialises the prediction.
-
-    Raises:
-      UserError: taps or groups below 1, or groups that do not divide the channels of
-        the map, or of a companion.
-
-    References:
-      X. Zou, F. Xiao, Z. Yu, Y. J. Lee, Delving Deeper into Anti-aliasing in ConvNets,
-      BMVC 2020, arXiv:2008.09604.
-    """
-
-    def __init__(
-        self,
-        features: int,
-        stride: Stride,
-        *,
-        taps: int = 3,
-        groups: int = 8,
-        padding: Padding = "reflect",
-        norm: Callable[..., nnx.Module] = BatchNorm,
-        rngs: nnx.Rngs,
-    ):
-        del stride
-        self.taps = at_least_one(taps, "downsample.lowpass.taps")
-        self.groups = at_least_one(groups, "downsample.lowpass.groups")
-        self.padding = padding
-        self._check(features, "map")
-        outputs = groups * taps**2
-        self.conv = Conv(
-            features, outputs, taps, padding=padding, bias=False, rngs=rngs
-        )
-        self.norm = norm(outputs, rngs=rngs)
-
-    def __call__(self, x: Map, stride: Stride = (1, 1)) -> Map:
-        """Returns the map through its own filter, at the kept positions."""
-        return self.adapt(x, stride)(x)
-
-    def adapt(self, x: Map, stride: Stride = (1, 1)) -> Filter:
-        """Predicts the kernels from `x`, at the kept positions."""
-        return partial(self._filter, self.kernels(x, stride), stride)
-
-    def kernels(self, x: Map, stride: Stride = (1, 1)) -> Kernels:
-        """Returns the k² taps of each group at each kept position, which sum to 1."""
-        logits = widen(self.norm(self.conv(x, stride)))
-        logits = logits.reshape(*logits.shape[:3], self.groups, self.taps**2)
-        return jax.nn.softmax(logits)
-
-    def _filter(self, kernels: Kernels, stride: Stride, x: Map) -> Map:
-        self._check(x.shape[-1], "companion")
-        y = widen(pad(x, self.taps, self.padding, name="lowpass adaptive"))
-        parts = windows(y, (self.taps, self.taps), stride)
-        shape = parts[0].shape
-        total = sum(
-            kernels[..., tap, None] * part.reshape(*shape[:3], self.groups, -1)
-            for tap, part in enumerate(parts)
-        )
-        return jnp.asarray(total, x.dtype).reshape(shape)
-
-    def _check(self, channels: int, which: str) -> None:
-        if channels % self.groups:
-            raise UserError(
-                f"lowpass adaptive: groups={self.groups} do not divide the {channels} "
-                f"channels of the {which}; set downsample.lowpass.groups to a divisor"
             )

@@ -79,7 +79,7 @@ class Stochastic(Window):
 class Mixed(nnx.Module):
     """a·max + (1−a)·average, a = sigmoid of one learned scalar that starts at 0.
 
-    It learns where between the two a layer wants to be; 1 parameter, the cost of both.
+    It learns which mixture serves a layer; 1 parameter, the cost of both.
     `zero` padding is −∞ to the maximum and 0 to the average.
 
     Args:

@@ -1,4 +1,4 @@
-"""Where the random parts of a downsampler draw from."""
+"""The source of random keys for the parts of a downsampler."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ A new reduce is a `Window` with one method, `summary`.
 from __future__ import annotations
 
 from functools import reduce as fold
+from typing import Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -18,12 +19,30 @@ from flax import nnx
 
 from research.errors import UserError
 from research.nn.layers import Conv
+from research.nn.median import median
 from research.nn.signal import Size, pad, pair, slide, widen, windows
 from research.types import Map, Padding, Stride
 
 
+@runtime_checkable
+class Reduce(Protocol):
+    """A dense part that summarises neighbourhoods."""
+
+    @property
+    def repeats(self) -> bool:
+        """Whether neighbouring windows can return one and the same value of the map.
+
+        The largest value of all phases may then be the same.
+        """
+        ...
+
+    def __call__(self, x: Map, stride: Stride = (1, 1)) -> Map:
+        """Returns the summaries, at the kept positions."""
+        ...
+
+
 class Window(nnx.Module):
-    """What the window reduces share.
+    """Base of the reduces over a window.
 
     Args:
       features: channels of the map (unused: every channel is reduced alike).
@@ -34,12 +53,11 @@ class Window(nnx.Module):
 
     Attributes:
       fill: what `zero` padding means.
-      repeats: whether neighbouring windows can return one and the same value of the
-        map, so that the largest value of all phases may be the same.
+      copies: whether a summary is one of the values, not a mixture of them.
     """
 
     fill = 0.0
-    copies = False  # whether a summary is one of the values, not a mixture of them
+    copies = False
 
     def __init__(
         self,
@@ -75,7 +93,7 @@ class Window(nnx.Module):
 
     @property
     def repeats(self) -> bool:
-        """Whether neighbouring windows can return one and the same value."""
+        """Whether a value of the map can be the summary of several windows."""
         return self.copies and self.window != (1, 1)
 
 
@@ -96,7 +114,7 @@ class Separable(Window):
 class Max(Separable):
     """max over the window: the pooling of most networks up to VGG. `zero` means −∞.
 
-    It keeps that a feature is present and drops where. 2(k−1) comparisons a value.
+    It keeps the presence of a feature and drops its place. 2(k−1) comparisons a value.
 
     References:
       D. Scherer, A. Müller, S. Behnke, Evaluation of Pooling Operations in
@@ -144,61 +162,6 @@ class Median(Window):
     def summary(self, values: list[Map]) -> Map:
         """Returns the middle; equal values share the gradient."""
         return median(values)
-
-
-@jax.custom_jvp
-def median(values: list[Map]) -> Map:
-    """Returns the elementwise median of maps, the mean of the two middle ones if even.
-
-    Its derivative is that of the values that equal a middle one, found by comparison:
-    that through the minima and maxima takes 16 times as long for nine values.
-    """
-    held = middles(values)
-    return sum(held[1:], held[0]) / len(held)
-
-
-@median.defjvp
-def _median_jvp(
-    primals: tuple[list[Map]], tangents: tuple[list[Map]]
-) -> tuple[Map, Map]:
-    ((values,), (slopes,)) = primals, tangents
-    held = middles(values)
-    slope = jnp.zeros_like(held[0])
-    for middle in held:
-        hits = [value == middle for value in values]
-        count = sum(hit.astype(slope.dtype) for hit in hits)
-        moved = [jnp.where(hit, d, 0) for hit, d in zip(hits, slopes, strict=True)]
-        slope += sum(moved[1:], moved[0]) / count
-    return sum(held[1:], held[0]) / len(held), slope / len(held)
-
-
-def middles(values: list[Map]) -> list[Map]:
-    """Returns, elementwise, the one or two middle ones of the values.
-
-    The extremes of any ⌊n/2⌋+2 of n values are neither of the middle ones: drop them,
-    take in the next value, and so on until only the middle is left.
-    """
-    start = len(values) // 2 + 2
-    held, waiting = values[:start], values[start:]
-    while len(held) > 2:
-        held = without_extremes(held) + waiting[:1]
-        waiting = waiting[1:]
-    return held
-
-
-def without_extremes(values: list[Map]) -> list[Map]:
-    """Returns, elementwise, all values but one smallest and one largest."""
-    rest = []
-    low = values[0]
-    for value in values[1:]:
-        rest.append(jnp.maximum(low, value))
-        low = jnp.minimum(low, value)
-    kept = []
-    high = rest[0]
-    for value in rest[1:]:
-        kept.append(jnp.minimum(high, value))
-        high = jnp.maximum(high, value)
-    return kept
 
 
 def largest(sizes: list[Map]) -> Map:

@@ -1,4 +1,4 @@
-"""What a shift of the input by one pixel does to a downsampler's output."""
+"""A downsampler's outputs of an image and of its shift by one pixel."""
 
 from __future__ import annotations
 

@@ -20,6 +20,7 @@ from jaxtyping import Array, Float, Int
 
 from research.downsample.lowpass import Lowpass
 from research.downsample.noise import Noise
+from research.downsample.reduce import Reduce
 from research.errors import UserError
 from research.nn.layers import Conv
 from research.nn.signal import polyphase, space_to_depth, widen
@@ -31,7 +32,7 @@ Scores = Float[Array, "batch phases"]
 
 
 class Sampler(nnx.Module):
-    """What all samplers share.
+    """Base of all samplers.
 
     Args:
       features: channels of the map.
@@ -48,7 +49,7 @@ class Sampler(nnx.Module):
         """Whether phase (0, 0) is kept whatever the map: the rest is not computed."""
         return self.stride == (1, 1)
 
-    def check(self, reduce: nnx.Module) -> None:
+    def check(self, reduce: Reduce) -> None:
         """Raises UserError if the choice cannot follow shifts after this reduce."""
 
     def __call__(self, reduced: Map, lowpass: Lowpass) -> tuple[Map, Follow]:
@@ -59,7 +60,7 @@ class Sampler(nnx.Module):
         """How clearly a phase won: (first − second) / |first| of each example's scores.
 
         Near 0 two phases tie, and rounding may decide: equivariance holds above about
-        1e-6. A sampler that looks at nothing cannot tie: 1.
+        1e-6. A sampler that chooses without the map cannot tie, and returns 1.
         """
         del lowpass
         return jnp.ones(reduced.shape[0])
@@ -83,8 +84,8 @@ class First(Sampler):
 class All(Sampler):
     """Space-to-depth: every phase, stacked into channels, then a 1×1 convolution to C.
 
-    Drops nothing before the network has had a say; it commutes with shifts by multiples
-    of the stride only. s_h·s_w·C² + C parameters, and as many multiply-adds a kept
+    The convolution decides what is dropped; it commutes with shifts by multiples of the
+    stride only. s_h·s_w·C² + C parameters, and as many multiply-adds a kept
     position. A companion has no convolution of its own and takes the mean of its
     phases.
 
@@ -143,7 +144,7 @@ class OnePhase(Sampler):
 class Random(OnePhase):
     """A uniformly drawn phase per example in training, the first when evaluating.
 
-    The control for adaptive samplers: phases vary, and nothing is looked at.
+    The control for adaptive samplers: phases vary, whatever the map.
 
     Args:
       features: unused.
@@ -230,7 +231,7 @@ class Energy(Scored):
             )
         self.norm = int(norm) if float(norm).is_integer() else norm
 
-    def check(self, reduce: nnx.Module) -> None:
+    def check(self, reduce: Reduce) -> None:
         """Refuses ℓ∞ where neighbouring windows return the same largest value."""
         if self.norm == jnp.inf and self.stride != (1, 1) and reduce.repeats:
             raise UserError(

@@ -17,8 +17,8 @@ from research.tasks.metrics import confidence, correct, cross_entropy, predictio
 class Accuracy(Evaluator):
     """Yields `accuracy`, and `loss`: the cross-entropy in nats.
 
-    Beside the accuracy stand the predictions and the probability of each. It takes any
-    `images → logits`, and labels.
+    The predictions and the probability of each are kept beside the accuracy. It takes
+    any `images → logits`, and labels.
 
     Attributes:
       batch: examples a call.
@@ -29,7 +29,7 @@ class Accuracy(Evaluator):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.at_least(1, batch=self.batch)
+        self.require_at_least(1, batch=self.batch)
 
     def check(self, predict: Callable[..., Any], split: Split) -> None:
         """Refuses examples without labels."""

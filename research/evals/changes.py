@@ -11,7 +11,7 @@ import numpy as np
 from research.data.split import Split
 from research.evals.engine.answers import compare_answers, score
 from research.evals.engine.predictor import Perturb, Predictor
-from research.evals.evaluator import Evaluator, plain
+from research.evals.evaluator import Evaluator, freeze
 from research.evals.measurement import Measurement
 from research.tasks.classification import CLASSIFICATION
 from research.tasks.task import Task
@@ -31,7 +31,7 @@ class Change:
     amounts: Sequence[float | int]
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "amounts", plain(self.amounts))
+        object.__setattr__(self, "amounts", freeze(self.amounts))
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,8 @@ class Changes(Evaluator):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.at_least(0, seed=self.seed)
-        self.at_least(1, examples=self.examples, batch=self.batch)
+        self.require_at_least(0, seed=self.seed)
+        self.require_at_least(1, examples=self.examples, batch=self.batch)
         for kind, change in self.changes.items():
             if not len(change.amounts):
                 raise self.refusal(f"changes.{kind}.amounts", (), "one number or more")

@@ -1,4 +1,4 @@
-"""What a network costs: parameters, multiply-adds, activations, receptive field, maps.
+"""The cost of a network: parameters, multiply-adds, activations, receptive fields.
 
 All of it is derived from the computation itself, an image of one shape through the
 network in inference mode.
@@ -16,7 +16,6 @@ from research.evals.engine.inside import require_network
 from research.evals.engine.modules import in_inference
 from research.evals.engine.operations import (
     Operations,
-    Shape,
     count_operations,
     xla_flops,
 )
@@ -25,17 +24,18 @@ from research.evals.evaluator import Evaluator
 from research.evals.measurement import Measurement
 from research.models.network import Network, fuse
 from research.nn.layers import count_parameters
+from research.types import Shape
 
 
 @dataclass(frozen=True)
 class Cost(Evaluator):
     """Yields the cost of a network of ours: of each stage, of its readout, and of all.
 
-    A decimation that fuses into the convolution before is counted as it runs: there.
+    A decimation that fuses into the convolution before it is counted there, as it runs.
 
     Rows have `part` and `index` among their parameters: `parameters`, `multiply_adds`
-    and `activation_bytes` of each part and of the `network`, whose `xla_flops` stands
-    beside; `height`, `width`, `channels`, `receptive_height` and `receptive_width`
+    and `activation_bytes` of each part and of the `network`, with `xla_flops` of the
+    latter; `height`, `width`, `channels`, `receptive_height` and `receptive_width`
     (pixels) of the map after each stage.
 
     Attributes:
@@ -76,10 +76,9 @@ class Cost(Evaluator):
         shapes = network.map_shapes(shape)
         fields = receptive_fields(network, shape)
         last = len(network.stages) - 1
+        parts: list[Callable[..., Any]] = [*network.stages, network.readout]
         costs = part_costs(network, shapes)
-        for index, (part, cost) in enumerate(
-            zip([*network.stages, network.readout], costs, strict=True)
-        ):
+        for index, (part, cost) in enumerate(zip(parts, costs, strict=True)):
             if not self.parts and index < last:
                 continue
             named = "readout" if index > last else type(part).__name__

@@ -30,13 +30,13 @@ from research.tasks.task import Task
 class Embed(Evaluator):
     """Moves each object along a path of 1-pixel steps from a random place.
 
-    The place is uniform over all that hold the object whole, the axis of the path is
+    The place is uniform over all where the whole object fits, the axis of the path is
     drawn, and the path leads towards the farther border.
 
-    Yields `accuracy` at the first place, where labels say it; of the first step `flip`,
-    one less the agreement (of classes its mean is P(top-1 changes)), and of logits
-    `mac` (|Δp| of the first prediction); of the path `jaggedness`, the flips added up:
-    the number of steps at which the prediction changes.
+    Yields `accuracy` at the first place, where there are labels; of the first step
+    `flip`, one less the agreement (of classes its mean is P(top-1 changes)), and of
+    logits `mac` (|Δp| of the first prediction); of the path `jaggedness`, the flips
+    added up: the number of steps at which the prediction changes.
 
     Attributes:
       size: of the object, as a fraction of the canvas, which is as large as an image.
@@ -66,8 +66,8 @@ class Embed(Evaluator):
         colours = np.atleast_1d(self.background)
         if not len(colours) or colours.min() < 0 or colours.max() > 1:
             raise self.refusal("background", self.background, "0 to 1")
-        self.at_least(0, seed=self.seed)
-        self.at_least(1, steps=self.steps, batch=self.batch)
+        self.require_at_least(0, seed=self.seed)
+        self.require_at_least(1, steps=self.steps, batch=self.batch)
 
     def check(self, predict: Callable[..., Any], split: Split) -> None:
         """Refuses objects that do not fit, and paths too long for their room."""

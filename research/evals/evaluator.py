@@ -1,4 +1,4 @@
-"""What an evaluator is: frozen parameters, a check before training, measurements."""
+"""The base of evaluators: frozen parameters, a check before training, measurements."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class Evaluator:
 
     The fields of a subclass are its parameters, one for each key of its YAML. It checks
     their values in `__post_init__`, so that a wrong one is refused when the config is
-    built; what depends on the network or the examples it refuses in `check`, which
-    computes nothing and which a run calls before it trains.
+    built, and in `check`, which computes nothing and which a run calls before it
+    trains, what depends on the network or the examples.
 
     Attributes:
       name: in `conf/eval/`, for errors: `eval.NAME.batch=0`.
@@ -29,7 +29,7 @@ class Evaluator:
     def __post_init__(self) -> None:
         """Takes lists of a config as tuples and its mappings as dicts."""
         for field in fields(self):
-            object.__setattr__(self, field.name, plain(getattr(self, field.name)))
+            object.__setattr__(self, field.name, freeze(getattr(self, field.name)))
 
     def check(self, predict: Callable[..., Any], split: Split) -> None:
         """Refuses what it cannot measure.
@@ -48,7 +48,7 @@ class Evaluator:
         """Yields measurements, one at a time; computes when they are asked for."""
         raise NotImplementedError
 
-    def at_least(self, least: int, **values: float | int | None) -> None:
+    def require_at_least(self, least: int, **values: float | int | None) -> None:
         """Refuses parameters below `least`; None, where a field allows it, passes.
 
         Raises:
@@ -76,10 +76,10 @@ class Evaluator:
         return UserError(f"eval.{self.name}.{key}={shown}: takes {accepted}")
 
 
-def plain(value: Any) -> Any:
+def freeze(value: Any) -> Any:
     """Returns sequences as tuples and mappings as dicts, all the way down."""
     if isinstance(value, Mapping):
-        return {key: plain(one) for key, one in value.items()}
+        return {key: freeze(one) for key, one in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return tuple(map(plain, value))
+        return tuple(map(freeze, value))
     return value

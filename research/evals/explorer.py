@@ -18,11 +18,11 @@ from research.errors import UserError
 from research.evals.engine.dependence import receptive_masks
 from research.evals.engine.inside import Inside
 from research.evals.engine.orbits import choose_method
-from research.evals.engine.predictor import Predictor, Stored, prepared
+from research.evals.engine.predictor import Predictor, Stored, prepare
 from research.evals.engine.receptive import describe_field, receptive_fields
 from research.evals.evaluator import Evaluator
 from research.evals.measurement import Measurement
-from research.evals.receptive import field, size
+from research.evals.receptive import effective_field, size
 from research.models.network import Network
 from research.tasks import metrics
 from research.tasks.metrics import Classes, Scores
@@ -66,8 +66,12 @@ class Explorer(Evaluator):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.at_least(1, images=self.images, classes=self.classes, grid=self.grid)
-        self.at_least(1, examples=self.examples, memory=self.memory, batch=self.batch)
+        self.require_at_least(
+            1, images=self.images, classes=self.classes, grid=self.grid
+        )
+        self.require_at_least(
+            1, examples=self.examples, memory=self.memory, batch=self.batch
+        )
 
     def check(self, predict: Callable[..., Any], split: Split) -> None:
         """Refuses examples without labels, by which the shown images are chosen."""
@@ -88,7 +92,7 @@ class Explorer(Evaluator):
                 "returns no logits: leave explorer out of eval"
             )
         tops = metrics.predictions(logits)
-        kept, probabilities = likeliest(logits, self.classes)
+        kept, probabilities = likeliest_classes(logits, self.classes)
         yield Measurement.of_examples(
             "explorer",
             "agreement",
@@ -99,7 +103,7 @@ class Explorer(Evaluator):
                 "labels": labels,
                 "predictions": tops.astype(np.uint16),
                 "classes": kept.astype(np.uint16),
-                "probabilities": in_bytes(probabilities),
+                "probabilities": to_bytes(probabilities),
             },
         )
         if isinstance(predict, Network):
@@ -113,7 +117,7 @@ def first_of_classes(labels: Classes, most: int) -> Int[np.ndarray, " chosen"]:
     return places[:most]
 
 
-def likeliest(
+def likeliest_classes(
     logits: Scores, most: int
 ) -> tuple[
     Int[np.ndarray, "examples kept"], Float[np.ndarray, "examples rows columns kept"]
@@ -139,15 +143,20 @@ def explore_stages(
     """Yields the receptive fields after each stage; see `Explorer`."""
     shape = images.shape[1:]
     inside = Inside(network, name="explorer", batch=len(images))
-    maps = inside.features(prepared(None, devices.shard(images, inside.mesh)))
+    maps = inside.features(prepare(None, devices.shard(images, inside.mesh)))
     theory = receptive_fields(inside.network, shape)
     masks = receptive_masks(inside.network, shape)
     for index, (rows, columns) in enumerate(masks):
         params = {"index": index, "part": inside.parts[index]}
         yield from describe_field("explorer", theory[index], shape, params)
-        ys, xs = (coarse(len(positions), grid) for positions in (rows, columns))
+        ys, xs = (
+            choose_positions(len(positions), grid) for positions in (rows, columns)
+        )
         fields = np.array(
-            [[field(inside, maps, index, (int(y), int(x))) for x in xs] for y in ys]
+            [
+                [effective_field(inside, maps, index, (int(y), int(x))) for x in xs]
+                for y in ys
+            ]
         )
         peaks = np.maximum(fields.max((2, 3), keepdims=True), np.finfo("f4").tiny)
         sizes = np.array([[size(one) for one in line] for line in fields])
@@ -163,13 +172,13 @@ def explore_stages(
                 "columns": columns,
                 "ys": ys,
                 "xs": xs,
-                "fields": in_bytes(np.sqrt(fields / peaks)),
+                "fields": to_bytes(np.sqrt(fields / peaks)),
                 "sizes": sizes.astype(np.float32),
             },
         )
 
 
-def coarse(length: int, most: int) -> Int[np.ndarray, " chosen"]:
+def choose_positions(length: int, most: int) -> Int[np.ndarray, " chosen"]:
     """Returns up to `most` positions at equal distances, the middle one ⌊length/2⌋."""
     count = min(length, most)
     if count == 1:
@@ -177,6 +186,6 @@ def coarse(length: int, most: int) -> Int[np.ndarray, " chosen"]:
     return np.floor(np.linspace(0, length - 1, count) + 0.5).astype(int)
 
 
-def in_bytes(proportions: np.ndarray) -> Bytes:
-    """Returns numbers in [0, 1] in 255ths."""
+def to_bytes(proportions: np.ndarray) -> Bytes:
+    """Rounds numbers in [0, 1] to 255ths."""
     return np.rint(255 * proportions).astype(np.uint8)

@@ -36,7 +36,7 @@ class Fit(Evaluator):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.at_least(1, examples=self.examples, batch=self.batch)
+        self.require_at_least(1, examples=self.examples, batch=self.batch)
 
     def check(self, predict: Callable[..., Any], split: Split) -> None:
         """Refuses training images that are streamed, and examples without labels."""

@@ -59,8 +59,8 @@ class Fractional(Evaluator):
                 self.upsampling,
                 f"integers u from 1 to {FINEST}, for shifts by multiples of 1/u pixel",
             )
-        self.at_least(0, seed=self.seed)
-        self.at_least(1, max_shift=self.max_shift, batch=self.batch)
+        self.require_at_least(0, seed=self.seed)
+        self.require_at_least(1, max_shift=self.max_shift, batch=self.batch)
 
     def __call__(
         self, predict: Callable[..., Any], split: Split

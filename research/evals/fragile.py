@@ -25,7 +25,7 @@ class Fragile(Evaluator):
 
     Yields `agreement` with the unshifted prediction, mean of the eight; beside it, of
     k ≤ `keep` images, `images` (k, H, W, C), `index` in the split, `labels`, the
-    `offsets` (k, 2) that take most, the class predicted of the `unshifted` and of the
+    `offsets` (k, 2) that cost most, the class predicted of the `unshifted` and of the
     `shifted` image, and each one's probability, `p_unshifted` and `p_shifted`. Then
     `worst_agreement`, 1 for images that keep their class under all eight.
 
@@ -43,7 +43,9 @@ class Fragile(Evaluator):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.at_least(1, keep=self.keep, examples=self.examples, batch=self.batch)
+        self.require_at_least(
+            1, keep=self.keep, examples=self.examples, batch=self.batch
+        )
 
     def check(self, predict: Callable[..., Any], split: Split) -> None:
         """Refuses examples without labels, which the kept images are shown with."""

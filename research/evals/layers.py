@@ -31,7 +31,7 @@ class Layers(Evaluator):
     T_d is circular. Let j be the cumulative stride of the stage. Where d ≡ 0 mod j
     (`grid` is `on`) the map should move by d/j; elsewhere no shift of the map is due,
     and it is compared after the roll that fits best (`off`): the two are different
-    questions and stand in different rows.
+    questions and have different rows.
 
     Yields per stage and shift `error` = ‖T F(x) − F(T_d x)‖ / ‖F(x)‖ and `cosine`. Of
     all-zero maps the error is 0 and the cosine 1 where both are zero, 1 and 0 where
@@ -50,7 +50,7 @@ class Layers(Evaluator):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.at_least(1, examples=self.examples, batch=self.batch)
+        self.require_at_least(1, examples=self.examples, batch=self.batch)
         for d in self.shifts:
             if not isinstance(d, int) and len(d) != 2:
                 raise self.refusal(

@@ -15,7 +15,7 @@ from jaxtyping import Array, Float, Int, Shaped
 from research.data.split import Split
 from research.evals.engine.canvas import Canvas, draw_places, fit_object
 from research.evals.engine.inside import Inside, require_network
-from research.evals.engine.predictor import prepared
+from research.evals.engine.predictor import prepare
 from research.evals.engine.ridge import fit_ridge
 from research.evals.engine.untrained import reinitialize
 from research.evals.evaluator import Evaluator
@@ -30,13 +30,13 @@ FEWEST = 16
 class Location(Evaluator):
     """Probes every stage for the place of objects put at random on an empty canvas.
 
-    One object: its (y, x). Two, the second at half the ink: where it stands from the
-    first, which no linear probe reads from pixels, only from features that tell bright
-    from dim. Each stage's map goes through a Gaussian random projection to the same
-    number of features, is standardised, and ridge regression is fitted in closed form
-    on the first half of the examples; its penalty is chosen on the next quarter, and
-    the last quarter is reported. Controls: the pixels through the same, and the network
-    with its parameters drawn anew.
+    Of one object it is (y, x). Of two, the second at half the ink, it is the offset
+    from the first, which no linear probe reads from pixels, only from features that
+    tell bright from dim. Each stage's map goes through a Gaussian random projection to
+    the same number of features, is standardised, and ridge regression is fitted in
+    closed form on the first half of the examples; its penalty is chosen on the next
+    quarter, and the last quarter is reported. The controls are the pixels through the
+    same steps, and the network with its parameters drawn anew.
 
     Yields per stage, number of objects and `weights` (`trained`, `untrained`; `none`
     for the pixels, at index −1) on held-out data `r2`, the mean of R² along y and x,
@@ -65,9 +65,11 @@ class Location(Evaluator):
             raise self.refusal("size", self.size, "a fraction between 0 and 1")
         if not self.objects or not set(self.objects) <= STRENGTHS.keys():
             raise self.refusal("objects", self.objects, "1, 2 or both")
-        self.at_least(FEWEST, examples=self.examples)  # to fit, choose and report on
-        self.at_least(0, seed=self.seed)
-        self.at_least(1, features=self.features, batch=self.batch)
+        self.require_at_least(
+            FEWEST, examples=self.examples
+        )  # to fit, choose and report on
+        self.require_at_least(0, seed=self.seed)
+        self.require_at_least(1, features=self.features, batch=self.batch)
 
     def check(self, predict: Callable[..., Any], split: Split) -> None:
         """Refuses other classifiers, too few examples, objects that do not fit."""
@@ -164,7 +166,7 @@ def compose(
     strength: Float[Array, ""],
 ) -> Images:
     """Puts an object and another of less ink on a canvas; the brighter one shows."""
-    second = strength * canvas(prepared(None, others), other_places)
+    second = strength * canvas(prepare(None, others), other_places)
     return jnp.maximum(canvas(images, places), second)
 
 

@@ -1,4 +1,4 @@
-"""What an evaluator yields: one value, its interval, and the values behind it."""
+"""A measurement: one value, its interval, and the values behind it."""
 
 from __future__ import annotations
 

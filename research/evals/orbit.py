@@ -1,4 +1,4 @@
-"""All circular shifts of every image: what a network makes of the whole orbit."""
+"""All circular shifts of every image: a network's answers over the whole orbit."""
 
 from __future__ import annotations
 
@@ -29,20 +29,21 @@ TIE = 1e-6  # relative margin below which rounding may choose the phase
 
 @dataclass(frozen=True)
 class Orbit(Evaluator):
-    """Yields what the answer does over all H·W circular shifts of each image.
+    """Compares the answers to all H·W circular shifts of each image.
 
-    `agreement` with the unshifted answer, the shift undone, and beside it the agreement
+    Yields `agreement` with the unshifted answer, the shift undone, and beside it that
     at every shift, `map` (H, W); `worst_agreement`, the least over all shifts; where
     there are labels `accuracy` over all shifts and `worst_accuracy`, 1 for images that
     are right at every shift. Of logits all predictions, (N, P, Q) over one period, are
     kept, and there are `distinct`, the number of predictions for an image, and `mac`.
     `method` says `closed form` with the period, or `brute force`.
 
-    The closed form is of logits that a task lets be when an image shifts; other answers
-    take brute force. It is compared with the network at one random shift of each image:
-    `closed_form_error` is the largest difference, as a fraction of the logits' standard
-    deviation. Adaptive samplers may tie, and rounding then decides the phase: `ties` is
-    the proportion of images where two phases come closer than 10⁻⁶ of the score.
+    The closed form needs logits that, by the task, stay as they are when an image
+    shifts; other answers take brute force. It is compared with the network at one
+    random shift of each image: `closed_form_error` is the largest difference, as a
+    fraction of the logits' standard deviation. Adaptive samplers may tie, and rounding
+    then decides the phase: `ties` is the proportion of images where two phases come
+    closer than 10⁻⁶ of the score.
 
     Attributes:
       method: `auto`: closed form where shifts share anything; `brute`: never; `closed`:
@@ -67,9 +68,9 @@ class Orbit(Evaluator):
     def __post_init__(self) -> None:
         super().__post_init__()
         one_of(METHODS, self.method, "eval.orbit.method")
-        self.at_least(0, seed=self.seed)
-        self.at_least(1, examples=self.examples, block=self.block)
-        self.at_least(1, memory=self.memory, batch=self.batch)
+        self.require_at_least(0, seed=self.seed)
+        self.require_at_least(1, examples=self.examples, block=self.block)
+        self.require_at_least(1, memory=self.memory, batch=self.batch)
 
     def __call__(
         self, predict: Callable[..., Any], split: Split
@@ -91,9 +92,9 @@ class Orbit(Evaluator):
         at = draw_offsets(jax.random.key(self.seed), len(split), 0, last)
         found = self.summarize(answer, split, at)
         yield from describe(found, (height, width), how)
-        if how != BRUTE:
+        if how != BRUTE and found.logits is not None:
             direct = predictor.logits(split.images, circular, at)
-            error = np.abs(found.logits - direct).max(1) / (direct.std() or 1)
+            error = np.abs(found.logits.chosen - direct).max(1) / (direct.std() or 1)
             yield Measurement(
                 "orbit",
                 "closed_form_error",

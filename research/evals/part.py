@@ -43,10 +43,10 @@ class Part(Evaluator):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.at_least(1, examples=self.examples, batch=self.batch)
+        self.require_at_least(1, examples=self.examples, batch=self.batch)
 
     def check(self, predict: Callable[..., Any], split: Split) -> None:
-        """Refuses images among which the first intact object is not."""
+        """Refuses images that lack the first intact object."""
         known = self.pairs(1)[0][0].tobytes()
         if not any(image.tobytes() == known for image in split.images):
             raise UserError(

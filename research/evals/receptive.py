@@ -21,7 +21,7 @@ from research.data.split import Split
 from research.distributed import devices
 from research.evals.engine.inside import Inside, require_network
 from research.evals.engine.modules import apply
-from research.evals.engine.predictor import prepared
+from research.evals.engine.predictor import prepare
 from research.evals.evaluator import Evaluator
 from research.evals.measurement import Measurement
 from research.types import Map
@@ -40,7 +40,7 @@ class Receptive(Evaluator):
     gradient through the phase that it chose.
 
     Yields per stage, in pixels: `size`, √(number of pixels above 4.55 % of the peak),
-    beside which stands the field itself, `map` (H, W); `extent`, √(height·width) of the
+    with the field itself, `map` (H, W), beside it; `extent`, √(height·width) of the
     box of all pixels that matter at all; `sigma_y` and `sigma_x` of the Gaussian that
     fits best in least squares, and its `fit`, R². A field that is zero everywhere has
     size and extent 0 and no Gaussian (NaN).
@@ -58,7 +58,7 @@ class Receptive(Evaluator):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.at_least(1, examples=self.examples)
+        self.require_at_least(1, examples=self.examples)
 
     def check(self, predict: Callable[..., Any], split: Split) -> None:
         """Refuses other classifiers."""
@@ -70,7 +70,7 @@ class Receptive(Evaluator):
         """Yields the measurements, stage by stage."""
         images = split.first(self.examples).images
         inside = Inside(predict, name=self.name, batch=len(images))
-        for index, field in enumerate(fields(inside, images)):
+        for index, field in enumerate(effective_fields(inside, images)):
             measures = {"size": size(field), "extent": extent(field)}
             measures |= fit_gaussian(field)._asdict()
             params = {"index": index, "part": inside.parts[index]}
@@ -85,18 +85,18 @@ class Receptive(Evaluator):
                 )
 
 
-def fields(inside: Inside, images: np.ndarray) -> Iterator[Field]:
+def effective_fields(inside: Inside, images: np.ndarray) -> Iterator[Field]:
     """Yields the effective receptive field of the middle of the map after each stage.
 
     The gradient is walked back stage by stage from Python: each stage compiles once,
     for all the fields that pass through it.
     """
-    maps = inside.features(prepared(None, devices.shard(images, inside.mesh)))
+    maps = inside.features(prepare(None, devices.shard(images, inside.mesh)))
     for index, y in enumerate(maps[1:]):
-        yield field(inside, maps, index, (y.shape[1] // 2, y.shape[2] // 2))
+        yield effective_field(inside, maps, index, (y.shape[1] // 2, y.shape[2] // 2))
 
 
-def field(
+def effective_field(
     inside: Inside, maps: Sequence[Map], index: int, position: tuple[int, int]
 ) -> Field:
     """Returns the effective receptive field of one position after a stage.
@@ -159,14 +159,14 @@ def fit_gaussian(field: Field) -> Gaussian:
         ]
     )
 
-    def misses(values: np.ndarray) -> np.ndarray:
+    def residuals(values: np.ndarray) -> np.ndarray:
         top, y0, x0, wide, broad = values
         power = ((y - y0) / wide) ** 2 + ((x - x0) / broad) ** 2
         return (top * np.exp(-power / 2) - target).ravel()
 
     least = 0.1  # below, a Gaussian is one pixel whatever its σ
     found = least_squares(
-        misses,
+        residuals,
         [1.0, *middle, *np.maximum(spread, 2 * least)],
         bounds=(
             [0, -1, -1, least, least],

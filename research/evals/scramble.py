@@ -23,7 +23,7 @@ from research.transforms.scrambles import (
     Patches,
     PixelsWithin,
     Seeds,
-    counts,
+    count_blocks,
     draw_orders,
     draw_seeds,
     permute_blocks,
@@ -66,15 +66,15 @@ class Scramble(Evaluator):
                 pair(size, f"eval.scramble.{key}")
         if any(size < 1 for size in self.sizes):
             raise self.refusal("sizes", self.sizes, "integers of at least 1")
-        self.at_least(0, seed=self.seed)
-        self.at_least(1, examples=self.examples, batch=self.batch)
+        self.require_at_least(0, seed=self.seed)
+        self.require_at_least(1, examples=self.examples, batch=self.batch)
 
     def check(self, predict: Callable[..., Any], split: Split) -> None:
         """Refuses grids, or blocks, of which none divides the images."""
         self.require_labels(split)
         for key in ("grids", "blocks"):
             sizes = getattr(self, key)
-            if sizes and not dividing(split, sizes):
+            if sizes and not keep_divisors(split, sizes):
                 height, width = split.images.shape[1:3]
                 raise self.refusal(
                     key, sizes, f"divisors of images of {height}×{width}"
@@ -90,10 +90,10 @@ class Scramble(Evaluator):
         whole = predictor.logits(split.images)
         row = partial(score_scramble, whole=whole, split=split)
         yield from row("patch", whole, {"grid": [1, 1]})
-        for grid in dividing(split, self.grids):
+        for grid in keep_divisors(split, self.grids):
             logits = predictor.logits(split.images, Patches(*grid), seeds)
             yield from row("patch", logits, {"grid": list(grid)})
-        for block in dividing(split, self.blocks):
+        for block in keep_divisors(split, self.blocks):
             logits = predictor.logits(split.images, PixelsWithin(*block), seeds)
             yield from row("pixel", logits, {"block": list(block)})
         if isinstance(predict, Network):
@@ -131,7 +131,7 @@ def score_scramble(
     yield row("agreement", same)
 
 
-def dividing(
+def keep_divisors(
     split: Split, sizes: Sequence[int | Sequence[int]]
 ) -> list[tuple[int, int]]:
     """Returns the sizes, as pairs, that divide the images."""
@@ -158,7 +158,7 @@ def scramble_stages(
             zip(shapes, inside.strides, strict=True)
         ):
             block = (pixels[0] // stride[0], pixels[1] // stride[1])
-            blocks = prod(counts(shape, block))
+            blocks = prod(count_blocks(shape, block))
             if blocks > 1:
                 params = {
                     "index": index,
@@ -166,24 +166,22 @@ def scramble_stages(
                     "pixels": list(pixels),
                     "moved": blocks * prod(block) / (shape[0] * shape[1]),
                 }
-                cases.append((params, block))
+                cases.append((index, block, params))
 
     def logits(images: Images, seeds: Seeds) -> list[Logits]:
         maps = inside.features(images)[1:]
         return [
-            inside.logits_from(
-                permute(maps[at["index"]], seeds, block), at["index"] + 1
-            )
-            for at, block in cases
+            inside.logits_from(permute(maps[index], seeds, block), index + 1)
+            for index, block, _ in cases
         ]
 
     found = inside.map(logits, split.images, seeds)
-    for (params, _), one in zip(cases, found, strict=True):
+    for (*_, params), one in zip(cases, found, strict=True):
         yield params, one
 
 
 @partial(jax.jit, static_argnums=2)
 def permute(x: Map, seeds: Seeds, block: tuple[int, int]) -> Map:
     """Permutes the whole blocks of a map, one permutation per example."""
-    blocks = prod(counts(x.shape[1:], block))
+    blocks = prod(count_blocks(x.shape[1:], block))
     return permute_blocks(x, draw_orders(seeds, 1, blocks)[:, 0], block)

@@ -1,4 +1,4 @@
-"""What a shift of a few pixels does: the published protocols, and by distance."""
+"""Agreement under shifts of a few pixels: the published protocols, and by distance."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 from research.data.split import Split
 from research.evals.engine.answers import agree, compare_answers
 from research.evals.engine.predictor import Predictor
-from research.evals.engine.views import PUBLISHED, View, Views, drawing, protocols
+from research.evals.engine.views import PUBLISHED, View, Views, make_draw, protocols
 from research.evals.evaluator import Evaluator
 from research.evals.measurement import Measurement
 from research.tasks.classification import CLASSIFICATION
@@ -23,14 +23,14 @@ from research.transforms.shifts import circular, draw_ring, zero
 
 @dataclass(frozen=True)
 class Shift(Evaluator):
-    """Yields what small shifts change, each example shifted on its own.
+    """Measures what small shifts change, each example shifted on its own.
 
-    Protocols: `circular`, two independent circular shifts; `crop`, two independent
-    crops of an image that zeros enlarge; `zero`, a translation filled with zeros
-    against the unshifted image. Measures: `agreement` of the two answers, with their
-    shifts undone; and of the first view its `accuracy`, where there are labels, and of
-    logits `mac` and `relative_logit_distance` to the unshifted image. The predictions
-    and offsets of both views are kept.
+    The protocols are `circular`, two independent circular shifts; `crop`, two
+    independent crops of an image that zeros enlarge; and `zero`, a translation filled
+    with zeros against the unshifted image. The measures are `agreement` of the two
+    answers, with their shifts undone; and of the first view its `accuracy`, where there
+    are labels, and of logits `mac` and `relative_logit_distance` to the unshifted
+    image. The predictions and offsets of both views are kept.
 
     Then `agreement` against distance: `circular` and `zero` with a parameter `distance`
     compare an image whose offset has this ∞-norm with the unshifted one. Distances
@@ -67,9 +67,9 @@ class Shift(Evaluator):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.at_least(0, distances=self.distances, seed=self.seed)
-        self.at_least(1, max_shift=self.max_shift, pad=self.pad)
-        self.at_least(1, examples=self.examples, batch=self.batch)
+        self.require_at_least(0, distances=self.distances, seed=self.seed)
+        self.require_at_least(1, max_shift=self.max_shift, pad=self.pad)
+        self.require_at_least(1, examples=self.examples, batch=self.batch)
         if self.compat is not None and self.compat not in PUBLISHED:
             loops = ", ".join(PUBLISHED)
             raise self.refusal("compat", self.compat, f"{loops} or null")
@@ -95,9 +95,9 @@ class Shift(Evaluator):
         compare = partial(self.compare, predictor, split, unshifted)
         m, count, size = self.max_shift, len(split), split.images.shape[1:3]
         pad = 2 * m + 1 if self.pad is None else self.pad
-        pairs = [*protocols(size, drawing(self.seed, count), m, pad)]
+        pairs = [*protocols(size, make_draw(self.seed, count), m, pad)]
         if self.compat is not None:
-            shared = drawing(self.seed, count, share=self.batch)
+            shared = make_draw(self.seed, count, share=self.batch)
             views = PUBLISHED[self.compat](size, shared, m, pad)
             params = {**views.params, "batch": self.batch}
             for one in compare(replace(views, params=params)):

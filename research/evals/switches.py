@@ -1,4 +1,4 @@
-"""What max pooling throws away by not saying where each maximum came from."""
+"""How much max pooling loses by not keeping where each maximum came from."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from research.evals.engine.inside import Inside, require_network
 from research.evals.evaluator import Evaluator
 from research.evals.measurement import Measurement
 from research.nn.signal import pad, windows
-from research.types import Images, Map
+from research.types import Images, Map, Stride
 
 
 @dataclass(frozen=True)
@@ -29,14 +29,14 @@ class Switches(Evaluator):
 
     `spread` without switches: each value fills its window, times the one factor that is
     best in least squares over all examples; values of overlapping windows are averaged.
-    With the arg-max positions ("switches") each value goes back to where it was, and
-    elsewhere stand zeros (`zero`, Zeiler's unpooling), or the value times a factor of
-    its own (`spread`). The two that spread differ by the positions alone. A lowpass or
+    With the arg-max positions ("switches") each value goes back to where it was;
+    everything else is zero (`zero`, Zeiler's unpooling), or the value times a factor of
+    its own (`spread`). The two spread forms differ by the positions alone. A lowpass or
     another phase after the maximum is not considered.
 
     Yields per max pooling `error` = ‖x̂ − x‖ / ‖x‖ and `cosine`, with the parameters
     `switches` (true or false) and `elsewhere` (`spread` or `zero`), over examples whose
-    map is not all zero; beside the errors stands the `factor`. A network without max
+    map is not all zero; the `factor` is kept beside the errors. A network without max
     pooling has no rows.
 
     Attributes:
@@ -54,7 +54,7 @@ class Switches(Evaluator):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.at_least(1, examples=self.examples, batch=self.batch)
+        self.require_at_least(1, examples=self.examples, batch=self.batch)
 
     def check(self, predict: Callable[..., Any], split: Split) -> None:
         """Refuses other classifiers."""
@@ -118,21 +118,21 @@ def moments(graph: nnx.GraphDef, state: Any, x: Map) -> Float[Array, "batch 6"]:
     ‖x‖², ‖x at the switches‖²; ⟨x, s⟩ and ‖s‖² of the spread values s; and of s with
     zeros at the switches.
     """
-    kept, spread = unpooled(nnx.merge(graph, state), x)
+    stage = nnx.merge(graph, state)
+    kept, spread = unpool(stage.reduce, stage.stride, x)
     around = jnp.where(kept != 0, 0, spread)
-    products = (x * x, kept * kept)
-    products += (x * spread, spread**2, x * around, around**2)
+    products = [x * x, kept * kept]
+    products += [x * spread, spread**2, x * around, around**2]
     return jnp.stack([p.sum((1, 2, 3)) for p in products], -1)
 
 
-def unpooled(stage: Downsample, x: Map) -> tuple[Map, Map]:
+def unpool(reduce: Max, stride: Stride, x: Map) -> tuple[Map, Map]:
     """Returns the map rebuilt from its pooled values, with switches and spread evenly.
 
     Both come from the transposes of the pooling, so that any window, stride and padding
     will do: the gradient of a maximum is where it came from, that of a sum is the
     window. Equal maxima of one window all count as its switch.
     """
-    reduce, stride = stage.reduce, stage.stride
     pooled, back = jax.vjp(lambda x: reduce(x, stride), x)
     (switches,) = back(jnp.ones_like(pooled))
 

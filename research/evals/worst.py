@@ -1,4 +1,4 @@
-"""The adversarial grid: is the network right wherever the image may stand?"""
+"""The adversarial grid: is the network right at every shift of an image?"""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class Worst(Evaluator):
 
     Yields per border `worst_agreement` (the unshifted answer at every shift: the least
     agreement); and where there are labels `worst_accuracy` (right at every shift) and
-    `accuracy`, the mean over all shifts. Beside the worst stand the means over examples
-    at each (dy, dx), `map` (2m + 1, 2m + 1).
+    `accuracy`, the mean over all shifts. The means over examples at each (dy, dx),
+    `map` (2m + 1, 2m + 1), are kept beside the worst.
 
     Attributes:
       shifts: by border, `perturb(images, offsets)`: of `research.transforms.shifts`.
@@ -44,8 +44,8 @@ class Worst(Evaluator):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.at_least(0, max_shift=self.max_shift)
-        self.at_least(1, batch=self.batch)
+        self.require_at_least(0, max_shift=self.max_shift)
+        self.require_at_least(1, batch=self.batch)
 
     def __call__(
         self, predict: Callable[..., Any], split: Split

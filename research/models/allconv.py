@@ -8,18 +8,18 @@ from functools import partial
 from flax import nnx
 
 from research.downsample import Downsample
-from research.models.network import Network
+from research.models.network import Network, Readout, Stage
 from research.models.stages import Dropout
 from research.nn.layers import ConvNormAct
-from research.types import Padding
+from research.types import Padding, Shape
 
 
 def allconv(
-    shape: tuple[int, int, int],
+    shape: Shape,
     classes: int,
     *,
     downsample: Callable[..., Downsample],
-    head: Callable[..., nnx.Module],
+    head: Callable[..., Readout],
     padding: Padding = "zero",
     last_padding: Padding | None = None,
     widths: Sequence[int] = (96, 192),
@@ -58,7 +58,7 @@ def allconv(
       J. T. Springenberg et al., Striving for Simplicity: The All Convolutional Net,
       ICLR workshop 2015, arXiv:1412.6806, tables 1 to 3.
     """
-    stages: list[nnx.Module] = [Dropout(input_dropout, rngs=rngs)]
+    stages: list[Stage] = [Dropout(input_dropout, rngs=rngs)]
     inputs = shape[-1]
     for width in widths:
         for _ in range(depth):

@@ -13,12 +13,12 @@ from jaxtyping import Array, Float
 
 from research.downsample import Downsample
 from research.errors import UserError
-from research.models.network import Network
+from research.models.network import Network, Stage
 from research.nn.layers import Conv, ConvNormAct, Dense
 from research.nn.signal import at_least_one
 from research.tasks.losses import margin
 from research.tasks.task import Batch
-from research.types import Labels, Logits, Map, Padding, Stride
+from research.types import Labels, Logits, Map, Padding, Shape, Stride
 
 Capsules = Float[Array, "batch classes units"]
 Votes = Float[Array, "batch inputs classes units"]
@@ -118,13 +118,13 @@ class DigitCapsules(nnx.Module):
 
     def __init__(
         self,
-        shape: tuple[int, int, int],
+        shape: Shape,
         classes: int,
         *,
         inputs: int,
         units: int,
         iterations: int,
-        image: tuple[int, int, int],
+        image: Shape,
         decoder: Sequence[int] | None,
         rngs: nnx.Rngs,
     ):
@@ -207,7 +207,7 @@ def loss(
 
 
 def capsnet(
-    shape: tuple[int, int, int],
+    shape: Shape,
     classes: int,
     *,
     downsample: Callable[..., Downsample],
@@ -249,7 +249,7 @@ def capsnet(
       arXiv:1710.09829, section 4.
     """
     at_least_one(window, "model.window")
-    stages = [
+    stages: list[Stage] = [
         ConvNormAct(shape[-1], width, window, padding=padding, rngs=rngs),
         PrimaryCapsules(
             width,

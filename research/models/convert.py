@@ -1,4 +1,4 @@
-"""Weights from PyTorch: a state dict into the networks that have PyTorch twins.
+"""Weights from PyTorch: state dicts for the networks that have PyTorch twins.
 
 The names are torchvision's. Those of the anti-aliased networks of Zhang 2019 differ by
 blur buffers and by the numbers that they take up in a `Sequential`; both are normalised
@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -19,7 +20,9 @@ from flax import nnx
 
 from research.errors import UserError
 from research.models.network import Network
-from research.nn.layers import BatchNorm, Conv, Dense
+from research.models.readout import Head
+from research.models.residual import Residual
+from research.nn.layers import BatchNorm, Conv, ConvNormAct, Dense
 
 State = Mapping[str, np.ndarray]
 
@@ -48,13 +51,13 @@ def load(parts: Mapping[str, Part], path: str | Path) -> None:
       UserError: the file cannot be read, or does not fit the network.
     """
     try:
-        assign(parts, canonical(read(Path(path))))
+        assign(parts, canonicalize(read(Path(path))))
     except UserError as error:
         raise UserError(f"model.weights={path}: {error}") from None
 
 
 def assign(parts: Mapping[str, Part], state: State) -> None:
-    """Sets the weights of parts; every tensor must find its place, and the reverse.
+    """Sets the weights of parts, one tensor for each; none may be left over.
 
     Raises:
       UserError: names the first tensor that is missing, unknown or of another shape.
@@ -86,10 +89,10 @@ def tensors(
 ) -> Iterator[tuple[str, tuple[nnx.Variable, Callable[[np.ndarray], np.ndarray]]]]:
     """Yields (PyTorch suffix, (our variable, how the tensor is rearranged))."""
     if isinstance(part, BatchNorm):
-        yield "weight", (part.scale, unchanged)
-        yield "bias", (part.bias, unchanged)
-        yield "running_mean", (part.mean, unchanged)
-        yield "running_var", (part.var, unchanged)
+        yield "weight", (part.scale, keep)
+        yield "bias", (part.bias, keep)
+        yield "running_mean", (part.mean, keep)
+        yield "running_var", (part.var, keep)
         return
     if isinstance(part, Conv):
         yield "weight", (part.kernel, lambda w: w.transpose(2, 3, 1, 0))
@@ -109,19 +112,19 @@ def tensors(
         yield "weight", (part.kernel, np.transpose)
         bias = part.bias
     if bias is not None:
-        yield "bias", (bias, unchanged)
+        yield "bias", (bias, keep)
 
 
-def unchanged(tensor: np.ndarray) -> np.ndarray:
-    """A vector is a vector in either library."""
+def keep(tensor: np.ndarray) -> np.ndarray:
+    """Returns a tensor as it is: a vector has the same layout in both libraries."""
     return tensor
 
 
 def resnet_parts(network: Network) -> dict[str, Part]:
     """Names the parts of a `resnet` as torchvision does."""
     stem, *stages = network.stages
-    parts: dict[str, Part] = {"conv1": stem.conv, "bn1": stem.norm}
-    blocks = [stage for stage in stages if hasattr(stage, "shortcut")]
+    parts = named_pair(stem, "conv1", "bn1")
+    blocks = [stage for stage in stages if isinstance(stage, Residual)]
     layer, index = 0, 0
     for position, block in enumerate(blocks):
         # A new layer begins where the channels, and so the shortcut, change.
@@ -129,23 +132,52 @@ def resnet_parts(network: Network) -> dict[str, Part]:
             layer, index = layer + 1, 0
         name = f"layer{layer}.{index}"
         for number, conv in enumerate((*block.before, block.dense, block.after), 1):
-            parts[f"{name}.conv{number}"] = conv.conv
-            parts[f"{name}.bn{number}"] = conv.norm
+            parts |= named_pair(conv, f"{name}.conv{number}", f"{name}.bn{number}")
         if block.shortcut is not None:
-            parts[f"{name}.downsample.0"] = block.shortcut.conv
-            parts[f"{name}.downsample.1"] = block.shortcut.norm
+            place = f"{name}.downsample"
+            parts |= named_pair(block.shortcut, f"{place}.0", f"{place}.1")
         index += 1
-    parts["fc"] = network.readout.logits
+    parts["fc"] = dense_head(network).logits
     return parts
+
+
+def named_pair(stage: Callable[..., Any], conv: str, norm: str) -> dict[str, Part]:
+    """Names the convolution of a stage and its batch norm.
+
+    Raises:
+      UserError: it has not got both, so that no twin in PyTorch has its weights.
+    """
+    if not isinstance(stage, ConvNormAct) or not isinstance(stage.norm, BatchNorm):
+        raise UserError(
+            f"model.weights: {conv} is a {type(stage).__name__} here, and in PyTorch "
+            "a convolution with a batch norm; a resnet takes model/shortcut=project"
+        )
+    return {conv: stage.conv, norm: stage.norm}
+
+
+def dense_head(network: Network) -> Head:
+    """Returns the readout, which must end in dense layers.
+
+    Raises:
+      UserError: it is another.
+    """
+    if not isinstance(network.readout, Head):
+        raise UserError(
+            f"model.weights: the readout is {type(network.readout).__name__}, and "
+            "PyTorch's networks end in a dense layer; use model/head=gap"
+        )
+    return network.readout
 
 
 def vgg_parts(network: Network) -> dict[str, Part]:
     """Names the parts of a `vgg` as torchvision does, numbered without gaps."""
     features: list[Part] = []
     for stage in network.stages:
-        if hasattr(stage, "conv"):
-            features += [stage.conv] if stage.norm is None else [stage.conv, stage.norm]
-    head = network.readout
+        if isinstance(stage, ConvNormAct):
+            features.append(stage.conv)
+            if isinstance(stage.norm, BatchNorm):
+                features.append(stage.norm)
+    head = dense_head(network)
     dense: list[Part] = [*head.hidden, head.logits]
     channels = [part for part in features if isinstance(part, Conv)][-1].kernel.shape[3]
     if head.hidden:
@@ -155,8 +187,8 @@ def vgg_parts(network: Network) -> dict[str, Part]:
     }
 
 
-def canonical(state: State) -> dict[str, np.ndarray]:
-    """Drops what is no weight, and numbers the children of each part without gaps.
+def canonicalize(state: State) -> dict[str, np.ndarray]:
+    """Drops all but weights, and numbers the children of each part without gaps.
 
     So `features.0, .1, .3` become `features.0, .1, .2`, and a convolution that follows
     a blur in a `Sequential` (`layer2.0.conv2.1`) is called as one that does not.
@@ -188,7 +220,11 @@ def read(path: Path) -> dict[str, np.ndarray]:
       UserError: no such file, an unknown format, a damaged file, or one with anything
         in it but tensors; or the package that reads it is not installed.
     """
-    readers = {".safetensors": _safetensors, ".pth": _torch, ".pt": _torch}
+    readers = {
+        ".safetensors": _read_safetensors,
+        ".pth": _read_torch,
+        ".pt": _read_torch,
+    }
     if path.suffix not in readers:
         raise UserError(f"not one of {', '.join(readers)}")
     if not path.is_file():
@@ -201,7 +237,7 @@ def read(path: Path) -> dict[str, np.ndarray]:
         ) from None
 
 
-def _safetensors(path: Path) -> dict[str, np.ndarray]:
+def _read_safetensors(path: Path) -> dict[str, np.ndarray]:
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
@@ -211,7 +247,7 @@ def _safetensors(path: Path) -> dict[str, np.ndarray]:
         raise UserError(f"not a readable safetensors file ({error})") from None
 
 
-def _torch(path: Path) -> dict[str, np.ndarray]:
+def _read_torch(path: Path) -> dict[str, np.ndarray]:
     import torch
 
     try:

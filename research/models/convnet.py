@@ -1,4 +1,4 @@
-"""The small convolutional network of the question that started it all."""
+"""The small convolutional network in which to ask what pooling does."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from flax import nnx
 
 from research.downsample import Downsample
 from research.errors import UserError
-from research.models.network import Network
-from research.models.stages import scrambled
+from research.models.network import Network, Readout
+from research.models.stages import permute_first
 from research.nn.layers import ConvNormAct, glorot_uniform
-from research.types import Padding
+from research.types import Padding, Shape
 
 
 def chollet(
-    shape: tuple[int, int, int],
+    shape: Shape,
     classes: int,
     *,
     downsample: Callable[..., Downsample],
-    head: Callable[..., nnx.Module],
+    head: Callable[..., Readout],
     padding: Padding = "valid",
     widths: Sequence[int] = (32, 64, 64),
     poolings: int = 2,
@@ -57,10 +57,10 @@ def chollet(
     References:
       F. Chollet, Deep Learning with Python, Manning 2017, listing 5.1.
     """
-    stages = scrambled(permutation)
+    stages = permute_first(permutation)
     inputs = shape[-1]
-    windows = each(window, len(widths), "model.window")
-    dilations = each(dilation, len(widths), "model.dilation")
+    windows = per_layer(window, len(widths), "model.window")
+    dilations = per_layer(dilation, len(widths), "model.dilation")
     for index, width in enumerate(widths):
         stages.append(
             ConvNormAct(
@@ -80,7 +80,7 @@ def chollet(
     return Network(shape, stages, readout, mean=mean, std=std, rngs=rngs)
 
 
-def each(value: int | Sequence[int], count: int, key: str) -> list[int]:
+def per_layer(value: int | Sequence[int], count: int, key: str) -> list[int]:
     """Returns one value for each of `count` layers.
 
     Raises:

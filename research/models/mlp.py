@@ -11,22 +11,22 @@ from flax import nnx
 
 from research.downsample import Downsample
 from research.errors import UserError
-from research.models.network import Network, output_shape
-from research.models.stages import scrambled
+from research.models.network import Network, Readout, output_shape
+from research.models.stages import permute_first
 from research.nn.layers import Undecayed
 from research.nn.signal import pad, slide
-from research.types import Map, Padding, Stride
+from research.types import Map, Padding, Shape, Stride
 
 # Each position is a layer of its own: its fans are those of one convolution.
 glorot_per_position = nnx.initializers.glorot_uniform(batch_axis=(0, 1))
 
 
 def mlp(
-    shape: tuple[int, int, int],
+    shape: Shape,
     classes: int,
     *,
     downsample: Callable[..., Downsample],
-    head: Callable[..., nnx.Module],
+    head: Callable[..., Readout],
     padding: Padding = "zero",
     permutation: int | None = None,
     mean: float | Sequence[float] = 0.0,
@@ -54,7 +54,7 @@ def mlp(
     """
     del downsample, padding
     readout = partial(head, classes=classes)
-    stages = scrambled(permutation)
+    stages = permute_first(permutation)
     return Network(shape, stages, readout, mean=mean, std=std, rngs=rngs)
 
 
@@ -76,14 +76,14 @@ class LocallyConnected(nnx.Module):
 
     def __init__(
         self,
-        shape: tuple[int, int, int],
+        shape: Shape,
         outputs: int,
         window: int = 3,
         *,
         padding: Padding = "zero",
         rngs: nnx.Rngs,
     ):
-        self.shape = tuple(shape)
+        self.shape = shape
         self.window = window
         self.padding = padding
         lost = window - 1 if padding == "valid" else 0
@@ -122,11 +122,11 @@ class LocallyConnected(nnx.Module):
 
 
 def local(
-    shape: tuple[int, int, int],
+    shape: Shape,
     classes: int,
     *,
     downsample: Callable[..., Downsample],
-    head: Callable[..., nnx.Module],
+    head: Callable[..., Readout],
     padding: Padding = "valid",
     widths: Sequence[int] = (32, 64, 64),
     poolings: int = 2,
@@ -150,8 +150,8 @@ def local(
       std: of the images.
       rngs: initialises everything.
     """
-    stages = scrambled(permutation)
-    size = tuple(shape)
+    stages = permute_first(permutation)
+    size = shape
     for index, width in enumerate(widths):
         stages.append(LocallyConnected(size, width, padding=padding, rngs=rngs))
         size = output_shape(stages[-1], size)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from math import prod
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -21,16 +21,18 @@ from flax import nnx
 from research.downsample import Downsample
 from research.errors import UserError
 from research.nn.layers import Conv, ConvNormAct
-from research.types import Images, Logits, Map, Stride
+from research.types import Images, Logits, Map, Shape, Stride
 
 
+@runtime_checkable
 class Stage(Protocol):
-    """One step of the chain."""
+    """One step of the chain, an NNX module."""
 
     stride: Stride
 
-    def __call__(self, x: Map) -> Map:
+    def __call__(self, x: Map, /) -> Map:
         """(B, H, W, C) → (B, H/s_h, W/s_w, C')."""
+        ...
 
 
 Readout = Callable[[Map], Logits]
@@ -44,7 +46,7 @@ class Network(nnx.Module):
       stages: the chain, in order.
       readout: factory `readout(map_shape, *, rngs)` with the (H, W, C) of the last map.
       mean: subtracted from the images, a value or one for each channel.
-      std: divides them then.
+      std: divides the difference.
       rngs: initialises the readout.
 
     Raises:
@@ -54,9 +56,9 @@ class Network(nnx.Module):
 
     def __init__(
         self,
-        shape: tuple[int, int, int],
-        stages: Sequence[nnx.Module],
-        readout: Callable[..., nnx.Module],
+        shape: Shape,
+        stages: Sequence[Stage],
+        readout: Callable[..., Readout],
         *,
         mean: float | Sequence[float] = 0.0,
         std: float | Sequence[float] = 1.0,
@@ -93,9 +95,9 @@ class Network(nnx.Module):
             prod(stage.stride[1] for stage in self.stages),
         )
 
-    def map_shapes(self, shape: tuple[int, int, int]) -> list[tuple[int, int, int]]:
+    def map_shapes(self, shape: Shape) -> list[Shape]:
         """Returns the (H, W, C) of the input and of the map after each stage."""
-        shapes = [tuple(shape)]
+        shapes = [shape]
         for index, stage in enumerate(self.stages):
             try:
                 shapes.append(output_shape(stage, shapes[-1]))
@@ -122,19 +124,18 @@ def per_channel(
     return values
 
 
-def output_shape(
-    stage: nnx.Module, shape: tuple[int, int, int]
-) -> tuple[int, int, int]:
+def output_shape(stage: Stage, shape: Shape) -> Shape:
     """Returns the (H, W, C) that a stage makes of a map, computing nothing."""
     graph, state = nnx.split(stage)
     x = jax.ShapeDtypeStruct((1, *shape), jnp.float32)
     y = jax.eval_shape(lambda s, x: nnx.merge(graph, s)(x), state, x)
-    return tuple(y.shape[1:])
+    _, height, width, channels = y.shape
+    return height, width, channels
 
 
 def fuse(
-    stages: Iterable[nnx.Module],
-) -> Iterator[tuple[nnx.Module, Downsample | None]]:
+    stages: Iterable[Stage],
+) -> Iterator[tuple[Stage, Downsample | None]]:
     """Yields each stage with the downsampler behind it that fuses into it, or None.
 
     A dense stage can be evaluated at some positions only, and `Downsample.after` asks
@@ -143,8 +144,9 @@ def fuse(
     waiting = list(stages)
     while waiting:
         stage = waiting.pop(0)
-        dense = isinstance(stage, Conv | ConvNormAct)
-        if dense and waiting and isinstance(waiting[0], Downsample):
-            yield stage, waiting.pop(0)
+        behind = waiting[0] if waiting else None
+        if isinstance(stage, Conv | ConvNormAct) and isinstance(behind, Downsample):
+            del waiting[0]
+            yield stage, behind
         else:
             yield stage, None

@@ -13,11 +13,11 @@ from jaxtyping import Array, Float
 
 from research.nn.layers import Conv, Dense
 from research.nn.signal import at_least_one
-from research.types import Logits, Map
+from research.types import Logits, Map, Shape
 
 
 def flatten(x: Map) -> Float[Array, "batch features"]:
-    """Every position keeps its own weights: the readout knows where things are."""
+    """Flattens: every position has weights of its own, and the readout knows places."""
     return x.reshape(x.shape[0], -1)
 
 
@@ -38,12 +38,12 @@ def grid(x: Map, size: int = 7) -> Float[Array, "batch features"]:
     `size` does not divide H: PyTorch's adaptive average pooling.
     """
     at_least_one(size, "model.head.pool.size")
-    rows, columns = cells(x.shape[1], size), cells(x.shape[2], size)
+    rows, columns = cell_weights(x.shape[1], size), cell_weights(x.shape[2], size)
     y = jnp.einsum("ih,bhwc,jw->bijc", rows.astype(x.dtype), x, columns.astype(x.dtype))
     return flatten(y)
 
 
-def cells(length: int, size: int) -> Float[np.ndarray, "{size} {length}"]:
+def cell_weights(length: int, size: int) -> Float[np.ndarray, "{size} {length}"]:
     """Row i averages the i-th of `size` cells over `length` positions."""
     weights = np.zeros((size, length), np.float32)
     for i in range(size):
@@ -69,7 +69,7 @@ class Head(nnx.Module):
 
     def __init__(
         self,
-        shape: tuple[int, int, int],
+        shape: Shape,
         classes: int,
         *,
         pool: Callable[[Map], Array] = flatten,
@@ -81,7 +81,7 @@ class Head(nnx.Module):
         last = jax.ShapeDtypeStruct((1, *shape), jnp.float32)
         width = jax.eval_shape(pool, last).shape[-1]
         hidden = []
-        for count in widths(units):
+        for count in hidden_widths(units):
             hidden.append(Dense(width, count, rngs=rngs))
             width = count
         self.hidden = nnx.List(hidden)
@@ -97,7 +97,7 @@ class Head(nnx.Module):
         return jnp.asarray(self.logits(x))
 
 
-def widths(units: int | Sequence[int] | None) -> list[int]:
+def hidden_widths(units: int | Sequence[int] | None) -> list[int]:
     """Returns the widths of the hidden layers.
 
     Raises:
@@ -125,7 +125,7 @@ class ClassMaps(nnx.Module):
       arXiv:1412.6806, table 1.
     """
 
-    def __init__(self, shape: tuple[int, int, int], classes: int, *, rngs: nnx.Rngs):
+    def __init__(self, shape: Shape, classes: int, *, rngs: nnx.Rngs):
         self.conv = Conv(shape[-1], classes, 1, rngs=rngs)
 
     def __call__(self, x: Map) -> Logits:

@@ -6,6 +6,7 @@ import jax
 import numpy as np
 from flax import nnx
 
+from research.models.network import Stage
 from research.types import Map, Stride
 
 
@@ -22,7 +23,7 @@ class Permute(nnx.Module):
     """Moves every pixel to another place, the same way for all images and channels.
 
     (B, H, W, C) → (B, H, W, C). A fully connected network cannot tell the difference,
-    one that relies on neighbourhoods loses them: the control for locality.
+    and one that relies on neighbourhoods loses them: the control for locality.
 
     Args:
       seed: of the permutation, which depends on nothing else but the map's size.
@@ -40,8 +41,8 @@ class Permute(nnx.Module):
         return x.reshape(batch, -1, channels)[:, order].reshape(x.shape)
 
 
-def scrambled(seed: int | None) -> list[nnx.Module]:
-    """Returns the stages that a network behind a fixed permutation begins with."""
+def permute_first(seed: int | None) -> list[Stage]:
+    """Returns the stages before those of a network: a fixed permutation, or none."""
     return [] if seed is None else [Permute(seed)]
 
 

@@ -10,9 +10,9 @@ from flax import nnx
 
 from research.downsample import Downsample
 from research.models import convert
-from research.models.network import Network
+from research.models.network import Network, Readout, Stage
 from research.nn.layers import BatchNorm, Conv, ConvNormAct
-from research.types import Padding
+from research.types import Padding, Shape
 
 
 class BiasedConvNormAct(ConvNormAct):
@@ -38,11 +38,11 @@ class BiasedConvNormAct(ConvNormAct):
 
 
 def vgg(
-    shape: tuple[int, int, int],
+    shape: Shape,
     classes: int,
     *,
     downsample: Callable[..., Downsample],
-    head: Callable[..., nnx.Module],
+    head: Callable[..., Readout],
     padding: Padding = "zero",
     widths: Sequence[int] = (64, 128, 256, 512, 512),
     depths: Sequence[int] = (2, 2, 2, 2, 2),
@@ -78,7 +78,7 @@ def vgg(
       Recognition, ICLR 2015, arXiv:1409.1556, table 1, column B. R. Zhang, Making
       Convolutional Networks Shift-Invariant Again, ICML 2019, arXiv:1904.11486.
     """
-    stages: list[nnx.Module] = []
+    stages: list[Stage] = []
     inputs = shape[-1]
     for width, depth in zip(widths, depths, strict=True):
         for _ in range(depth):

@@ -13,10 +13,10 @@ from jaxtyping import Array, Float
 
 from research.downsample import Downsample
 from research.errors import UserError
-from research.models.network import Network, output_shape
+from research.models.network import Network, Readout, Stage, output_shape
 from research.nn.layers import Conv, Dense, Undecayed, glorot_uniform
 from research.nn.signal import at_least_one
-from research.types import Map, Padding, Stride
+from research.types import Map, Padding, Shape, Stride
 
 Tokens = Float[Array, "batch tokens width"]
 
@@ -33,8 +33,8 @@ class Learned(nnx.Module):
 
     stride: Stride = (1, 1)
 
-    def __init__(self, shape: tuple[int, int, int], *, rngs: nnx.Rngs):
-        self.vectors = Undecayed(small_normal(rngs.params(), tuple(shape)))
+    def __init__(self, shape: Shape, *, rngs: nnx.Rngs):
+        self.vectors = Undecayed(small_normal(rngs.params(), shape))
 
     def __call__(self, x: Map) -> Map:
         """Returns the map plus the vectors."""
@@ -60,7 +60,7 @@ class Sinusoidal(nnx.Module):
 
     stride: Stride = (1, 1)
 
-    def __init__(self, shape: tuple[int, int, int], *, rngs: nnx.Rngs):
+    def __init__(self, shape: Shape, *, rngs: nnx.Rngs):
         del rngs
         if shape[-1] % 4:
             raise UserError(
@@ -89,7 +89,7 @@ class Unplaced(nnx.Module):
 
     stride: Stride = (1, 1)
 
-    def __init__(self, shape: tuple[int, int, int], *, rngs: nnx.Rngs):
+    def __init__(self, shape: Shape, *, rngs: nnx.Rngs):
         del shape, rngs
 
     def __call__(self, x: Map) -> Map:
@@ -100,8 +100,8 @@ class Unplaced(nnx.Module):
 class AddToken(nnx.Module):
     """Gives the map a class token: (B, H, W, C) → (B, H, W, 2C).
 
-    A stage returns a map, and a token has no place in it. So the token stands at every
-    position, in C more channels; every copy is the same, blocks read one and write all.
+    A stage returns a map, in which a token has no place. So it stands at every
+    position, in C more channels; all copies are equal, blocks read one and write all.
     The map then commutes with shifts, and is scrambled and probed, as any other, and
     the computation is that of the published transformer.
 
@@ -134,16 +134,16 @@ class TakeToken(nnx.Module):
         return x[..., x.shape[-1] // 2 :]
 
 
-def tokens(x: Map, width: int) -> Tokens:
-    """A map's positions as a sequence, before them the class token if it has one."""
+def to_tokens(x: Map, width: int) -> Tokens:
+    """Returns a map's positions as a sequence, after the class token if it has one."""
     sequence = x[..., :width].reshape(x.shape[0], -1, width)
     if x.shape[-1] == width:
         return sequence
     return jnp.concatenate([x[:, 0, :1, width:], sequence], axis=1)
 
 
-def untokens(sequence: Tokens, like: Map) -> Map:
-    """The inverse of `tokens`: a map of the shape of `like`."""
+def from_tokens(sequence: Tokens, like: Map) -> Map:
+    """The inverse of `to_tokens`: a map of the shape of `like`."""
     *places, channels = like.shape
     extra = sequence.shape[1] - places[1] * places[2]
     x = sequence[:, extra:].reshape(*places, -1)
@@ -211,19 +211,19 @@ class Block(nnx.Module):
 
     def __call__(self, x: Map) -> Map:
         """(B, H, W, C) → (B, H, W, C), with a class token 2C."""
-        y = tokens(x, self.width)
+        y = to_tokens(x, self.width)
         y = y + self.attention(self.norms[0](y))
         y = y + self.contract(jax.nn.gelu(self.expand(self.norms[1](y))))
-        return untokens(y, x)
+        return from_tokens(y, x)
 
 
 def vit(
-    shape: tuple[int, int, int],
+    shape: Shape,
     classes: int,
     *,
     downsample: Callable[..., Downsample],
-    head: Callable[..., nnx.Module],
-    position: Callable[..., nnx.Module] = Learned,
+    head: Callable[..., Readout],
+    position: Callable[..., Stage] = Learned,
     padding: Padding = "valid",
     patch: int = 4,
     width: int = 64,
@@ -270,8 +270,8 @@ def vit(
         shape[-1], width, patch, padding=padding, init=glorot_uniform, rngs=rngs
     )
     down = downsample(width, stride=patch, rngs=rngs)
-    size = output_shape(down, output_shape(embed, tuple(shape)))
-    stages = [embed, down, position(size, rngs=rngs)]
+    size = output_shape(down, output_shape(embed, shape))
+    stages: list[Stage] = [embed, down, position(size, rngs=rngs)]
     stages += [AddToken(width, rngs=rngs)] if class_token else []
     stages += [Block(width, heads, hidden, rngs=rngs) for _ in range(depth)]
     stages += [TakeToken()] if class_token else []

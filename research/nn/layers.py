@@ -7,6 +7,7 @@ parameters and nothing else; batch statistics stay in float32.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +15,7 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from research.nn.cpu import convolution
-from research.nn.signal import bordered, pair, widen
+from research.nn.signal import pad_for_convolution, pair, widen
 from research.types import Edges, Map, Padding, Stride
 
 Initializer = Callable[..., Array]
@@ -24,7 +25,7 @@ class Undecayed(nnx.Param):
     """A parameter that takes no weight decay, whatever its shape."""
 
 
-def count_parameters(module: nnx.Module) -> int:
+def count_parameters(module: Callable[..., Any]) -> int:
     """Returns how many trainable numbers a module has; batch statistics are none.
 
     Args:
@@ -43,16 +44,17 @@ def convolve(
     stride: Stride,
     edges: Edges = ((0, 0), (0, 0)),
 ) -> Map:
-    """Cross-correlates a map, with zeros at its edges, with a kernel at kept positions.
+    """Cross-correlates a map, padded by zeros, with a kernel at the kept positions.
 
-    The one convolution of this codebase: XLA's; oneDNN's on a CPU where `pays` says so.
+    The one convolution of this codebase: XLA's, or oneDNN's on a CPU where that is
+    faster.
     """
-    if convolution.pays(x, kernel, stride, edges):
-        return convolution.fast(x, kernel, stride, edges)
-    return convolution.plain(x, kernel, stride, edges)
+    if convolution.onednn_is_faster(x, kernel, stride, edges):
+        return convolution.onednn_convolution(x, kernel, stride, edges)
+    return convolution.xla_convolution(x, kernel, stride, edges)
 
 
-def dilated(kernel: Array, dilation: int) -> Array:
+def dilate(kernel: Array, dilation: int) -> Array:
     """Returns a kernel with `dilation` − 1 zeros between neighbours."""
     if dilation == 1:
         return kernel
@@ -108,8 +110,8 @@ class Conv(nnx.Module):
         """Returns the convolution at the kept positions."""
         kernel = self.kernel[...]
         x = x.astype(kernel.dtype)
-        x, edges = bordered(x, self.window, self.padding, name="convolution")
-        y = convolve(x, dilated(kernel, self.dilation), stride, edges)
+        x, edges = pad_for_convolution(x, self.window, self.padding, name="convolution")
+        y = convolve(x, dilate(kernel, self.dilation), stride, edges)
         return y if self.bias is None else y + self.bias[...]
 
 
@@ -137,18 +139,32 @@ class Dense(nnx.Module):
         return y if self.bias is None else y + self.bias[...]
 
 
-class BatchNorm(nnx.BatchNorm):
+class BatchNorm(nnx.Module):
     """Batch normalisation over all axes but channels, with statistics in float32.
 
-    Momentum .9 here is .1 in PyTorch. Over a sharded batch the statistics are those of
-    the whole batch. The result has the dtype of the input.
+    Over a sharded batch the statistics are those of the whole batch. The result has the
+    dtype of the input.
 
-    It is a gain and an offset a channel, both functions of two means: so the backward
-    pass reads the map twice, for two sums and for the result, as the forward pass does.
+    It is a gain and an offset for each channel, both functions of two means: so the
+    backward pass reads the map twice, for two sums and for the result, as the forward
+    pass does.
+
+    Args:
+      features: channels.
+      rngs: draws nothing, but advances as for `nnx.BatchNorm`, whose names of
+        parameters these are: seeds and checkpoints mean the same networks.
     """
 
+    momentum = 0.9  # of the running averages; .1 in PyTorch's terms
+    epsilon = 1e-5
+
     def __init__(self, features: int, *, rngs: nnx.Rngs):
-        super().__init__(features, momentum=0.9, epsilon=1e-5, rngs=rngs)
+        ones, zeros = nnx.initializers.ones, nnx.initializers.zeros
+        self.scale = nnx.Param(ones(rngs.params(), (features,)))
+        self.bias = nnx.Param(zeros(rngs.params(), (features,)))
+        self.mean = nnx.BatchStat(jnp.zeros(features))
+        self.var = nnx.BatchStat(jnp.ones(features))
+        self.use_running_average = False  # `Module.eval()` and `.train()` set it
 
     def __call__(self, x: Map) -> Map:
         """Returns the normalised map."""

@@ -7,6 +7,7 @@ operation would differ from the dense one decimated.
 
 from collections.abc import Sequence
 from math import comb
+from typing import Literal
 
 import jax.numpy as jnp
 import numpy as np
@@ -17,7 +18,11 @@ from research.types import Edges, Map, Padding, Stride
 
 Size = int | Sequence[int]  # once for both axes, or (height, width)
 
-MODES = {"zero": "constant", "reflect": "reflect", "circular": "wrap"}
+MODES: dict[str, Literal["constant", "reflect", "wrap"]] = {
+    "zero": "constant",
+    "reflect": "reflect",
+    "circular": "wrap",
+}
 
 
 def pair(value: Size, name: str = "size") -> tuple[int, int]:
@@ -87,14 +92,14 @@ def pad(
     return jnp.pad(x, ((0, 0), rows, columns, (0, 0)), MODES[padding], **constant)
 
 
-def bordered(
+def pad_for_convolution(
     x: Map, window: Size, padding: Padding, *, name: str = "layer"
 ) -> tuple[Map, Edges]:
-    """Pads a map as `pad` does, but returns zero padding as amounts.
+    """Pads a map as `pad` does, but leaves padding with zeros to the convolution.
 
     Returns:
-      The map, and how many zeros each side still wants. A convolution adds them itself,
-      and saves a copy of the map.
+      The map, and how many zeros each side still needs. That the convolution adds them
+      saves a copy of the map.
 
     Raises:
       UserError: as `pad`.
@@ -204,7 +209,7 @@ def band(size: int, stride: int, *, nyquist: bool) -> Complex[np.ndarray, "size 
     return response[(positions[:, None] - positions) % size]
 
 
-def decimate(x: Map, stride: Stride) -> Map:
+def decimate(x: Map, stride: Stride = (1, 1)) -> Map:
     """Keeps the first of every `stride` rows and columns: (H, W) → (⌈H/s⌉, ⌈W/s⌉)."""
     return x if stride == (1, 1) else x[:, :: stride[0], :: stride[1]]
 

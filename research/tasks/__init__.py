@@ -1,5 +1,5 @@
-"""What is right: losses, scores, and agreement under shifts.
+"""Tasks: losses, scores, and agreement under shifts.
 
-A `Task` turns batches (dicts of arrays) and a network's outputs into numbers; nobody
+A `Task` turns batches (dicts of arrays) and a network's outputs into numbers; nothing
 else assumes what a label looks like. Imports `research.nn`, `research.types`.
 """

@@ -1,8 +1,8 @@
 """Measures of predictions: pure functions of logits, one value per example.
 
 A prediction is the class with the largest logit; among equal ones it is the first.
-Everything takes and returns NumPy arrays: logits are few, and where they came from, a
-network of ours or somebody else's classifier, makes no difference.
+Everything takes and returns NumPy arrays: logits are few, and it makes no difference
+whether they come from a network of ours or from somebody else's classifier.
 """
 
 from __future__ import annotations

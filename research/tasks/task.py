@@ -1,4 +1,4 @@
-"""What a task is: the one thing that knows what a label looks like.
+"""Tasks: the one kind of object that knows what a label looks like.
 
 A batch is a dict of arrays with one row per example: `image` always, and what the data
 set has besides: `label`, `mask`, `position`. A network's outputs are any pytree of
@@ -22,7 +22,7 @@ PerExample = Float[Any, " batch"]
 
 @runtime_checkable
 class Task(Hashable, Protocol):
-    """What is minimised, what is right, and what a shift should do to an answer.
+    """Defines what is minimised, what is right, and what a shift does to an answer.
 
     `loss` is traced by JAX. The others take JAX's arrays and NumPy's alike. Tasks are
     compared and hashed, since compiled programs are remembered by them: a frozen
@@ -61,7 +61,7 @@ class Task(Hashable, Protocol):
 
 
 def check(task: Task, network: nnx.Module, examples: Batch) -> None:
-    """Traces the loss and the scores of a network on one example, computing nothing.
+    """Traces the loss and the scores of a network on one example; computes nothing.
 
     Args:
       task: of the network.
@@ -70,7 +70,7 @@ def check(task: Task, network: nnx.Module, examples: Batch) -> None:
         stored.
 
     Raises:
-      UserError: what the task says of a network or of data that it is not made for.
+      UserError: the task is not made for the network or the data; as the task says.
     """
     graph, state = nnx.split(network)
     one = {

@@ -1,5 +1,5 @@
 """Pure, key-driven changes of images: shifts, distortions, scrambles, augmentation.
 
-One argument per example, so that what an example goes through never depends on the
-batch it stands in. Imports `research.nn.signal`, `research.types`, `research.errors`.
+Each example has an argument of its own, so that its change never depends on the batch.
+Imports `research.nn.signal`, `research.types`, `research.errors`.
 """

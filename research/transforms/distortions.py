@@ -45,7 +45,7 @@ def scale(images: Images, factors: Amounts, seeds: Seeds) -> Images:
 def brighten(images: Images, amounts: Amounts, seeds: Seeds) -> Images:
     """Adds an amount to every channel, black background too, and clips to [0, 1]."""
     del seeds
-    return jnp.clip(images + _each(amounts), 0, 1)
+    return jnp.clip(images + _per_image(amounts), 0, 1)
 
 
 def add_noise(images: Images, deviations: Amounts, seeds: Seeds) -> Images:
@@ -57,7 +57,7 @@ def add_noise(images: Images, deviations: Amounts, seeds: Seeds) -> Images:
       seeds: an example draws the same noise in any batch and at any σ.
     """
     noise = _normal(seeds, images.shape[1:])
-    return jnp.clip(images + _each(deviations) * noise, 0, 1)
+    return jnp.clip(images + _per_image(deviations) * noise, 0, 1)
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class Elastic:
           pixels: root mean square length of the displacements.
           seeds: of the field, whose shape does not depend on `pixels`.
         """
-        field = self.field(images, seeds) * _each(pixels)
+        field = self.field(images, seeds) * _per_image(pixels)
         y, x = _from_centre(images)
         return _about_centre(images, y + field[..., 0], x + field[..., 1])
 
@@ -100,7 +100,7 @@ class Elastic:
         spectrum *= response.astype(np.float32)[:, :, None]
         field = jnp.fft.irfft2(spectrum, s=(height, width), axes=(1, 2))
         length = jnp.sqrt((field**2).sum(-1).mean((1, 2)))
-        return field / _each(length)
+        return field / _per_image(length)
 
 
 def bilinear(images: Images, rows: Places, columns: Places) -> Images:
@@ -134,10 +134,10 @@ def _pixels(
     return taken.reshape(*rows.shape, channels) * inside[..., None]
 
 
-def _from_centre(images: Images) -> tuple[np.ndarray, np.ndarray]:
+def _from_centre(images: Images) -> tuple[Array, Array]:
     height, width = images.shape[1:3]
-    y = np.arange(height, dtype=np.float32) - (height - 1) / 2
-    x = np.arange(width, dtype=np.float32) - (width - 1) / 2
+    y = jnp.arange(height, dtype=jnp.float32) - (height - 1) / 2
+    x = jnp.arange(width, dtype=jnp.float32) - (width - 1) / 2
     return y[:, None], x[None, :]
 
 
@@ -148,7 +148,7 @@ def _about_centre(images: Images, y: Array, x: Array) -> Images:
     return bilinear(images, rows, columns)
 
 
-def _each(values: Amounts) -> Float[Array, "batch 1 1 1"]:
+def _per_image(values: Amounts) -> Float[Array, "batch 1 1 1"]:
     return values[:, None, None, None]
 
 

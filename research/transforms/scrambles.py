@@ -117,18 +117,20 @@ class PixelsWithin:
                 f"of {images.shape[1]}×{images.shape[2]}; choose divisors "
                 "(key eval.scramble.blocks)"
             )
-        orders = draw_orders(seeds, prod(counts(images.shape[1:], block)), prod(block))
+        orders = draw_orders(
+            seeds, prod(count_blocks(images.shape[1:], block)), prod(block)
+        )
         return permute_within(images, orders, block)
 
 
-def counts(shape: tuple[int, ...], block: tuple[int, int]) -> tuple[int, int]:
+def count_blocks(shape: tuple[int, ...], block: tuple[int, int]) -> tuple[int, int]:
     """Returns how many whole blocks fit along the (height, width, …) of a map."""
     return shape[0] // block[0], shape[1] // block[1]
 
 
 def _split(x: Map, block: tuple[int, int]) -> Array:
     """(B, H, W, C) → (B, blocks, places, C), whole blocks only."""
-    (rows, columns), (height, width) = counts(x.shape[1:], block), block
+    (rows, columns), (height, width) = count_blocks(x.shape[1:], block), block
     whole = x[:, : rows * height, : columns * width]
     cut = whole.reshape(x.shape[0], rows, height, columns, width, x.shape[3])
     return cut.swapaxes(2, 3).reshape(x.shape[0], rows * columns, -1, x.shape[3])
@@ -137,7 +139,7 @@ def _split(x: Map, block: tuple[int, int]) -> Array:
 def _join(blocks: Array, like: Map, block: Size) -> Map:
     """The inverse of `_split`; what no block covers is taken from `like`."""
     height, width = pair(block)
-    rows, columns = counts(like.shape[1:], (height, width))
+    rows, columns = count_blocks(like.shape[1:], (height, width))
     cut = blocks.reshape(like.shape[0], rows, columns, height, width, like.shape[3])
     whole = cut.swapaxes(2, 3).reshape(-1, rows * height, columns * width, cut.shape[5])
     return like.at[:, : rows * height, : columns * width].set(whole)

@@ -1,8 +1,8 @@
 """Perturbations: pure functions of images and an argument per example; their draws.
 
 A perturbation is `perturb(images, arguments) → images`, jittable, with one row of the
-argument for each example, so that what an example goes through never depends on the
-batch it stands in. Offsets are (dy, dx) in pixels; content moves down and right for
+argument for each example, so that what an example goes through never depends on its
+batch. Offsets are (dy, dx) in pixels; content moves down and right for
 d > 0.
 """
 
@@ -41,14 +41,14 @@ def zero(images: Images, offsets: Offsets) -> Images:
       offsets: (dy, dx) of each example; from H or W on nothing is left.
     """
     height, width = images.shape[1:3]
-    rows = from_inside(offsets[:, 0], height)
-    columns = from_inside(offsets[:, 1], width)
+    rows = is_inside(offsets[:, 0], height)
+    columns = is_inside(offsets[:, 1], width)
     inside = rows[:, :, None] & columns[:, None, :]
     return jnp.where(inside[..., None], shift(images, offsets), 0)
 
 
-def from_inside(offsets: Int[Array, " batch"], size: int) -> Bool[Array, "batch size"]:
-    """Whether position i of a translated axis shows something: 0 ≤ i − d < size."""
+def is_inside(offsets: Int[Array, " batch"], size: int) -> Bool[Array, "batch size"]:
+    """Whether position i of a translated axis shows the image: 0 ≤ i − d < size."""
     source = jnp.arange(size) - offsets[:, None]
     return (source >= 0) & (source < size)
 
@@ -95,8 +95,8 @@ def draw_offsets(key: PRNGKeyArray, examples: int, low: Size, high: Size) -> Dra
       low: least offset, for both axes or (dy, dx), pixels.
       high: largest offset.
     """
-    low, high = np.array(low), np.array(high)
-    return np.asarray(jax.random.randint(key, (examples, 2), low, high + 1))
+    least, most = np.array(low), np.array(high)
+    return np.asarray(jax.random.randint(key, (examples, 2), least, most + 1))
 
 
 def draw_ring(key: PRNGKeyArray, examples: int, distance: int) -> Draws:

@@ -9,8 +9,9 @@ import pytest
 from flax import nnx
 
 from research.downsample import Downsample, keep
+from research.downsample.adaptive import Adaptive
 from research.downsample.learned import Learned
-from research.downsample.lowpass import Adaptive, Binomial, Haar, Ideal, Identity
+from research.downsample.lowpass import Binomial, Haar, Ideal, Identity
 from research.downsample.mixing import Mixed, Soft, Stochastic
 from research.downsample.reduce import Average, Convolution, Lp, Max, Median
 from research.downsample.sample import All, Energy, First, Random

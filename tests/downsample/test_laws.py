@@ -16,8 +16,9 @@ from flax import nnx
 from hypothesis import assume, event, given
 
 from research.downsample import Downsample
+from research.downsample.adaptive import Adaptive
 from research.downsample.learned import Learned
-from research.downsample.lowpass import Adaptive, Binomial, Haar, Ideal, Identity
+from research.downsample.lowpass import Binomial, Haar, Ideal, Identity
 from research.downsample.mixing import Mixed, Soft, Stochastic
 from research.downsample.reduce import Average, Convolution, Lp, Max, Median
 from research.downsample.sample import All, Energy, First, Random

@@ -8,6 +8,7 @@ import references
 from flax import nnx
 
 from research.downsample import lowpass
+from research.downsample.adaptive import Adaptive
 from research.errors import UserError
 
 
@@ -76,7 +77,7 @@ def test_frequency_filters_refuse_what_they_cannot_carry(nyquist, shape, stride,
 @pytest.fixture
 def adaptive():
     """An adaptive lowpass on 4 channels, with statistics as after some training."""
-    part = lowpass.Adaptive(4, (2, 2), groups=2, padding="reflect", rngs=nnx.Rngs(0))
+    part = Adaptive(4, (2, 2), groups=2, padding="reflect", rngs=nnx.Rngs(0))
     draw = np.random.default_rng(1)
     for variable, values in (
         (part.norm.mean, draw.normal(size=18)),
@@ -138,7 +139,7 @@ def test_groups_that_do_not_divide_are_named(channels, which, maps):
     main, companion = maps(1, 4, 4, 4), maps(1, 4, 4, 6)
     words = f"groups=4 do not divide the 6 channels of the {which}.*lowpass.groups"
     with pytest.raises(UserError, match=words):
-        part = lowpass.Adaptive(channels, (2, 2), groups=4, rngs=nnx.Rngs(0))
+        part = Adaptive(channels, (2, 2), groups=4, rngs=nnx.Rngs(0))
         jax.eval_shape(lambda x, z: nnx.clone(part).adapt(x)(z), main, companion)
 
 
@@ -160,7 +161,7 @@ def test_another_nyquist_is_refused():
     [
         (lowpass.Binomial(1, (2, 2), taps=5, rngs=nnx.Rngs(0)), "lowpass binomial"),
         (lowpass.Haar(1, (2, 2), rngs=nnx.Rngs(0)), "lowpass haar"),
-        (lowpass.Adaptive(1, (2, 2), groups=1, rngs=nnx.Rngs(0)), "reflect"),
+        (Adaptive(1, (2, 2), groups=1, rngs=nnx.Rngs(0)), "reflect"),
     ],
 )
 def test_reflection_names_layer_and_sizes(part, words):
@@ -169,7 +170,7 @@ def test_reflection_names_layer_and_sizes(part, words):
 
 
 @pytest.mark.parametrize(
-    "build", [lowpass.Binomial, lowpass.Haar, lowpass.Ideal, lowpass.Adaptive]
+    "build", [lowpass.Binomial, lowpass.Haar, lowpass.Ideal, Adaptive]
 )
 def test_bfloat16_is_computed_in_float32(build, maps, run):
     x = jnp.asarray(maps(2, 8, 8, 8), jnp.bfloat16)
@@ -182,7 +183,7 @@ def test_bfloat16_is_computed_in_float32(build, maps, run):
 
 @pytest.mark.parametrize("value", [0.0, 1.0])
 def test_gradient_of_the_adaptive_filter_is_finite_on_flat_maps(value):
-    part = lowpass.Adaptive(2, (2, 2), groups=2, rngs=nnx.Rngs(0))
+    part = Adaptive(2, (2, 2), groups=2, rngs=nnx.Rngs(0))
     x = jnp.full((2, 4, 4, 2), value)
     graph, state = nnx.split(part)
 

@@ -10,7 +10,15 @@ from flax import nnx
 from sklearn.datasets import load_digits
 
 from research import config
-from research.downsample import Downsample, learned, lowpass, mixing, reduce, sample
+from research.downsample import (
+    Downsample,
+    adaptive,
+    learned,
+    lowpass,
+    mixing,
+    reduce,
+    sample,
+)
 from research.errors import UserError
 from research.models.convnet import chollet
 from research.models.readout import Head
@@ -32,7 +40,7 @@ PRESETS = {
     "blur": (lowpass.Identity, lowpass.Binomial, sample.First),
     "max_blur": (reduce.Max, lowpass.Binomial, sample.First),
     "strided_blur": (reduce.Convolution, lowpass.Binomial, sample.First),
-    "adaptive_blur": (lowpass.Identity, lowpass.Adaptive, sample.First),
+    "adaptive_blur": (lowpass.Identity, adaptive.Adaptive, sample.First),
     "haar": (lowpass.Identity, lowpass.Haar, sample.First),
     "ideal": (lowpass.Identity, lowpass.Ideal, sample.First),
     "flc": (lowpass.Identity, lowpass.Ideal, sample.First),

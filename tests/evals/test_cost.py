@@ -14,7 +14,7 @@ from research.errors import UserError
 from research.evals.cost import Cost
 from research.evals.engine.modules import in_inference
 from research.evals.engine.operations import count_operations
-from research.evals.engine.receptive import windows
+from research.evals.engine.receptive import stage_windows
 from research.models.stages import Permute
 from research.nn.cpu import convolution
 from research.nn.layers import Conv
@@ -125,10 +125,10 @@ def test_receptive_field_of_downsamplers(preset, field):
 
 def test_axes_apart_and_large_windows():
     conv = Conv(1, 2, (3, 19), rngs=nnx.Rngs(0))
-    assert windows(conv, (40, 40, 1)) == (3, 19)
+    assert stage_windows(conv, (40, 40, 1)) == (3, 19)
     down = Downsample(2, (1, 3), rngs=nnx.Rngs(0))
-    assert windows(down, (12, 12, 2)) == (1, 1)
-    assert windows(Permute(0), (8, 8, 1))[0] == 1
+    assert stage_windows(down, (12, 12, 2)) == (1, 1)
+    assert stage_windows(Permute(0), (8, 8, 1))[0] == 1
 
 
 def test_counts_inside_loops_branches_and_transformations():

@@ -16,7 +16,12 @@ from research.downsample.reduce import Max
 from research.downsample.sample import Energy
 from research.errors import UserError
 from research.evals.engine.dependence import dependence, receptive_masks
-from research.evals.explorer import Explorer, coarse, first_of_classes, likeliest
+from research.evals.explorer import (
+    Explorer,
+    choose_positions,
+    first_of_classes,
+    likeliest_classes,
+)
 from research.models.convnet import chollet
 from research.models.readout import Head, flatten, mean
 from research.nn.layers import ConvNormAct
@@ -78,7 +83,7 @@ def test_every_shift_is_what_the_network_says_of_it(padding, head, period):
 
 def test_the_likeliest_classes_are_kept_in_order():
     logits = np.log([[0.1, 0.5, 0.1, 0.3], [0.3, 0.1, 0.4, 0.2]])[:, None, None]
-    classes, probabilities = likeliest(logits, 2)
+    classes, probabilities = likeliest_classes(logits, 2)
     assert classes.tolist() == [[1, 3], [0, 2]]
     np.testing.assert_allclose(probabilities[:, 0, 0], [[0.5, 0.3], [0.3, 0.4]])
 
@@ -180,9 +185,9 @@ def test_a_foreign_classifier_has_no_stages_to_look_into():
 
 
 def test_grids_and_classes():
-    assert coarse(26, 5).tolist() == [0, 6, 13, 19, 25]
-    assert coarse(3, 5).tolist() == [0, 1, 2]
-    assert coarse(7, 1).tolist() == [3]
+    assert choose_positions(26, 5).tolist() == [0, 6, 13, 19, 25]
+    assert choose_positions(3, 5).tolist() == [0, 1, 2]
+    assert choose_positions(7, 1).tolist() == [3]
     assert first_of_classes(np.array([5, 5, 2, 7]), 2).tolist() == [2, 0]
 
 

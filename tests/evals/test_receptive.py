@@ -11,8 +11,8 @@ from research.data.split import Split
 from research.evals.engine.inside import Inside
 from research.evals.receptive import (
     Receptive,
+    effective_fields,
     extent,
-    fields,
     fit_gaussian,
     size,
 )
@@ -46,7 +46,7 @@ def test_fields_are_the_gradient_of_the_centre():
     network = networks.pooling(shape=(32, 32, 1), padding="zero")
     network.std = (0.5,)
     images = SPLIT.images[:3]
-    found = list(fields(Inside(network, name="receptive", batch=3), images))
+    found = list(effective_fields(Inside(network, name="receptive", batch=3), images))
     x = jnp.asarray(images / np.float32(255))
 
     def centre(x):

@@ -11,7 +11,7 @@ from known import measure, split
 
 from research.downsample import Downsample
 from research.downsample.reduce import Average, Max
-from research.evals.switches import Switches, unpooled
+from research.evals.switches import Switches, unpool
 
 MAP = np.random.default_rng(0).random((2, 6, 8, 3), np.float32) - 0.3
 
@@ -41,7 +41,7 @@ def loops(x, window, stride, pads):
 def test_unpooling(window, padding, pads):
     reduce = partial(Max, window=window, padding=padding)
     stage = Downsample(3, 2, reduce, rngs=nnx.Rngs(0))
-    kept, spread = unpooled(stage, jnp.asarray(MAP))
+    kept, spread = unpool(stage.reduce, stage.stride, jnp.asarray(MAP))
     for b, c in np.ndindex(2, 3):
         ours = loops(MAP[b, ..., c], window, 2, pads)
         np.testing.assert_allclose(kept[b, ..., c], ours[0], rtol=1e-6)
@@ -58,7 +58,8 @@ def test_errors():
     assert len(rows) == 6
     assert {row.params["index"] for row in rows.values()} == {1}
     x = network.stages[0](jnp.asarray(data.images / np.float32(255)))
-    kept, spread = map(np.asarray, unpooled(network.stages[1], x))
+    stage = network.stages[1]
+    kept, spread = map(np.asarray, unpool(stage.reduce, stage.stride, x))
     x = np.asarray(x)
     around = np.where(kept > 0, 0, spread)
 

@@ -9,8 +9,8 @@ from flax import nnx
 from research.downsample import Downsample
 from research.errors import UserError
 from research.models.mlp import LocallyConnected, local, mlp
-from research.models.readout import ClassMaps, Head, cells, grid
-from research.models.resnet import PadChannels, basic
+from research.models.readout import ClassMaps, Head, cell_weights, grid
+from research.models.residual import PadChannels, basic
 from research.models.stages import Permute
 from research.nn.layers import Conv
 
@@ -99,8 +99,8 @@ def test_grid_averages_cells():
         for j, (left, right) in enumerate(columns):
             expected = x[0, top:bottom, left:right].mean((0, 1))
             np.testing.assert_allclose(found[i, j], expected, rtol=1e-5, atol=1e-6)
-    np.testing.assert_array_equal(cells(7, 7), np.eye(7))
-    np.testing.assert_allclose(cells(2, 7).sum(1), 1)
+    np.testing.assert_array_equal(cell_weights(7, 7), np.eye(7))
+    np.testing.assert_allclose(cell_weights(2, 7).sum(1), 1)
 
 
 def test_class_maps_average_what_a_dense_layer_sees_at_each_position():

@@ -111,7 +111,7 @@ def test_names_of_the_full_networks(model, twin, parts):
         for name, part in parts(network).items()
         for suffix, (variable, _) in convert.tensors(part)
     }
-    found = {name: value.size for name, value in convert.canonical(state).items()}
+    found = {name: value.size for name, value in convert.canonicalize(state).items()}
     assert sizes == found
 
 

@@ -10,7 +10,7 @@ import pytest
 from research.distributed import devices
 from research.nn import layers
 from research.nn.cpu import convolution, onednn
-from research.nn.signal import bordered
+from research.nn.signal import pad_for_convolution
 
 FAST = onednn.TARGET
 pytestmark = pytest.mark.skipif(
@@ -38,9 +38,11 @@ def arrays(case, dtype=jnp.float32):
     batch, height, width, inputs, outputs, window, stride, padding = case
     rng = np.random.default_rng(0)
     x = rng.normal(size=(batch, height, width, inputs))
-    x, edges = bordered(jnp.asarray(x, dtype), window, padding)
+    x, edges = pad_for_convolution(jnp.asarray(x, dtype), window, padding)
     kernel = jnp.asarray(rng.normal(size=(*window, inputs, outputs)), dtype)
-    shape = jax.eval_shape(lambda: convolution.plain(x, kernel, stride, edges)).shape
+    shape = jax.eval_shape(
+        lambda: convolution.xla_convolution(x, kernel, stride, edges)
+    ).shape
     return x, kernel, stride, edges, jnp.asarray(rng.normal(size=shape), dtype)
 
 
@@ -66,7 +68,7 @@ def test_it_equals_xla(case, times, calls, monkeypatch):
     """Fewer images than one call takes, more, and more than all calls would take."""
     monkeypatch.setattr(onednn, "CALLS", calls)
     x, kernel, stride, edges, gradient = arrays((times * case[0], *case[1:]))
-    both = convolution.fast, convolution.plain
+    both = convolution.onednn_convolution, convolution.xla_convolution
     ours, theirs = (
         derivatives(convolve, stride, edges)(x, kernel, gradient) for convolve in both
     )
@@ -75,7 +77,9 @@ def test_it_equals_xla(case, times, calls, monkeypatch):
 
 def test_it_equals_a_sum_written_out():
     x, kernel, stride, edges, gradient = arrays(CASES["strided"])
-    ours = derivatives(convolution.fast, stride, edges)(x, kernel, gradient)
+    ours = derivatives(convolution.onednn_convolution, stride, edges)(
+        x, kernel, gradient
+    )
     wide = np.pad(x, ((0, 0), *edges, (0, 0)))
     y, dx, dk = (np.zeros(a.shape) for a in (gradient, wide, kernel))
     for place in np.ndindex(y.shape[1:3]):
@@ -92,7 +96,7 @@ def test_it_equals_a_sum_written_out():
 @pytest.mark.parametrize("name", ["odd", "strided"])
 def test_a_sharded_batch_stays_local_and_sums_its_kernel_gradients(name):
     x, kernel, stride, edges, gradient = arrays((8, *CASES[name][1:]))
-    compute = derivatives(convolution.fast, stride, edges)
+    compute = derivatives(convolution.onednn_convolution, stride, edges)
     alone = compute(x, kernel, gradient)
     mesh = devices.mesh(8)
     assert mesh.size == 2
@@ -116,7 +120,10 @@ def test_mapped_it_is_xla_with_its_gradients(axes):
 
         return jax.jit(jax.vmap(jax.value_and_grad(of, (0, 1)), axes))
 
-    ours, theirs = each(convolution.fast), each(convolution.plain)
+    ours, theirs = (
+        each(convolution.onednn_convolution),
+        each(convolution.xla_convolution),
+    )
     assert FAST not in ours.lower(*given).compile().as_text()
     assert_equal(*(jax.tree.leaves(run(*given)) for run in (ours, theirs)))
 
@@ -124,7 +131,7 @@ def test_mapped_it_is_xla_with_its_gradients(axes):
 def test_nothing_of_a_trace_leaks():
     x, kernel, stride, edges, gradient = arrays(CASES["odd"])
     with jax.checking_leaks():
-        derivatives(convolution.fast, stride, edges)(x, kernel, gradient)
+        derivatives(convolution.onednn_convolution, stride, edges)(x, kernel, gradient)
 
 
 def lowered(*platforms, dtype=jnp.float32):
@@ -176,8 +183,8 @@ def test_not_where_it_is_wrong(eager):
     """One channel, a stride along rows alone, a result one pixel wide."""
     x, kernel = jnp.ones((2, 6, 1, 1)), jnp.ones((4, 2, 1, 3))
     edges = ((3, 1), (1, 1))
-    assert not convolution.pays(x, kernel, (1, 2), edges)
-    assert convolution.pays(x, kernel, (2, 2), edges)
+    assert not convolution.onednn_is_faster(x, kernel, (1, 2), edges)
+    assert convolution.onednn_is_faster(x, kernel, (2, 2), edges)
 
 
 @pytest.mark.parametrize("platform", ["cuda", "tpu"])
@@ -186,7 +193,7 @@ def test_accelerators_get_the_plain_convolution_and_nothing_else(
 ):
     monkeypatch.setattr(jax, "default_backend", lambda: platform)
     text = lowered(platform)
-    monkeypatch.setattr(layers, "convolve", convolution.plain)
+    monkeypatch.setattr(layers, "convolve", convolution.xla_convolution)
     assert text == lowered(platform)
     assert text.count("stablehlo.convolution") == 3 and FAST not in text
 

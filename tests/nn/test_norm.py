@@ -43,3 +43,15 @@ def test_batch_norm_computes_in_float32_and_returns_what_it_was_given():
     y = norm(x)
     assert y.dtype == jnp.bfloat16 and norm.var.dtype == jnp.float32
     np.testing.assert_allclose(y[0].astype(jnp.float32), np.sqrt(3), rtol=0.02)
+
+
+def test_a_seed_and_a_checkpoint_mean_the_same_as_with_the_norm_of_flax():
+    ours, theirs = nnx.Rngs(3), nnx.Rngs(3)
+    states = [
+        nnx.state(norm(2, rngs=rngs))
+        for norm, rngs in ((BatchNorm, ours), (nnx.BatchNorm, theirs))
+    ]
+    assert jax.tree.structure(states[0]) == jax.tree.structure(states[1])
+    assert jnp.all(
+        jax.random.key_data(ours.params()) == jax.random.key_data(theirs.params())
+    )

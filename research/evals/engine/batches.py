@@ -57,8 +57,10 @@ def map_rows(
     Returns:
       The tree, of NumPy arrays with N rows.
     """
-    settings = {"batch": batch, "mesh": mesh, "fetch": fetch, "under_way": under_way}
-    return hosts.shared(partial(_map_rows, function, **settings), *arrays)
+    mapped = partial(
+        _map_rows, function, batch=batch, mesh=mesh, fetch=fetch, under_way=under_way
+    )
+    return hosts.shared(mapped, *arrays)
 
 
 def _map_rows(

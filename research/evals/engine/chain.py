@@ -8,6 +8,7 @@ not.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from math import prod
@@ -80,9 +81,10 @@ def chain(
     steps: list[Step] = []
     rolling, unit = [True, True], (1, 1)
     stages = [one for one in network.stages if not isinstance(one, nnx.Dropout)]
-    for module in (*stages, network.readout):
+    modules: list[Callable[..., Array]] = [*stages, network.readout]
+    strides = [*(stage.stride for stage in stages), (1, 1)]
+    for module, stride in zip(modules, strides, strict=True):
         graph, state = take_apart(module, mesh)
-        stride = (1, 1) if module is network.readout else module.stride
         y, commuting = try_commuting(partial(apply, graph, state), x, stride)
         rolls = [1, 1]
         for axis in (0, 1):
@@ -97,7 +99,7 @@ def chain(
 
 
 def try_commuting(
-    f: Any, x: Map, stride: Stride
+    f: Callable[..., Array], x: Map, stride: Stride
 ) -> tuple[Map | Logits, tuple[bool, bool]]:
     """Returns f(x), and for each axis whether f(T_s x) = T_1 f(x) with s | size.
 

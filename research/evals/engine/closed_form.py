@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 
 from research.distributed import devices, hosts
 from research.evals.engine.chain import chain
-from research.evals.engine.predictor import Stored, Unit, prepared
+from research.evals.engine.predictor import Stored, Unit, prepare
 from research.models.network import Network
 from research.transforms.shifts import Draws
 from research.types import Logits, Map
@@ -44,7 +44,7 @@ class ClosedForm:
         self.network = network
         self.mesh = devices.mesh()
         self.memory = memory
-        self.steps, self.trial = chain(network, prepared(None, images[:8]), self.mesh)
+        self.steps, self.trial = chain(network, prepare(None, images[:8]), self.mesh)
         last = self.steps[-1]
         self.period = (last.unit[0] * last.rolls[0], last.unit[1] * last.rolls[1])
         self.shared = self.steps[0].rolls != images.shape[1:3]
@@ -56,13 +56,11 @@ class ClosedForm:
     def _logits(self, images: Stored | Unit) -> Orbits:
         count = len(images)
         size = -(-count // self.mesh.size) * self.mesh.size
-        x = prepared(None, devices.shard(hosts.pad_rows(images, size), self.mesh))
+        x = prepare(None, devices.shard(hosts.pad_rows(images, size), self.mesh))
         x = self.network.standardize(x)
         leaves = self.walk(0, x, np.arange(size), np.zeros((size, 2), np.int32))
-        orbits = None
+        orbits = np.empty((size, *self.period, self.trial.shape[-1]), np.float32)
         for logits, examples, shifts in fetch_ahead(leaves):
-            if orbits is None:
-                orbits = np.empty((size, *self.period, logits.shape[-1]), np.float32)
             orbits[examples, shifts[:, 0], shifts[:, 1]] = logits
         return orbits[:count]
 

@@ -15,9 +15,9 @@ from jaxtyping import Bool
 
 from research.distributed.hosts import pad_rows
 from research.evals.engine.modules import apply, in_inference
-from research.evals.engine.operations import Shape
 from research.evals.engine.receptive import FAR, depends_on_all
-from research.models.network import Network
+from research.models.network import Network, Stage
+from research.types import Shape
 
 Mask = Bool[np.ndarray, "positions pixels"]
 
@@ -52,7 +52,7 @@ def receptive_masks(network: Network, shape: Shape) -> Iterator[tuple[Mask, Mask
         yield rows, columns
 
 
-def dependence(stage: nnx.Module, shape: Shape, axis: int) -> Mask:
+def dependence(stage: Stage, shape: Shape, axis: int) -> Mask:
     """Returns which rows of its input each row of a stage's output depends on.
 
     The rows of a random map are changed one at a time, far up and far down, as

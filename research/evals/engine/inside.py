@@ -17,7 +17,7 @@ from research.distributed import devices
 from research.errors import UserError
 from research.evals.engine.batches import map_rows
 from research.evals.engine.modules import apply, in_inference, take_apart
-from research.evals.engine.predictor import Stored, Unit, prepared
+from research.evals.engine.predictor import Stored, Unit, prepare
 from research.models.network import Network
 from research.types import Images, Logits, Map
 
@@ -105,6 +105,6 @@ class Inside:
         """
 
         def call(batch: Array, *rest: Array) -> Any:
-            return function(prepared(None, batch), *rest)
+            return function(prepare(None, batch), *rest)
 
         return map_rows(call, images, *arguments, batch=self.batch, mesh=self.mesh)

@@ -1,9 +1,10 @@
-"""A module in inference mode, taken apart, and the one jitted call that applies it."""
+"""Modules in inference mode, taken apart, and the one jitted call that applies them."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -14,15 +15,17 @@ from jaxtyping import Array, Float, Int
 from research.distributed import devices
 from research.nn.signal import shift
 
+Module = TypeVar("Module", bound=nnx.Module)
 
-def in_inference(module: nnx.Module) -> nnx.Module:
+
+def in_inference(module: Module) -> Module:
     """Returns a copy in inference mode, which shares the arrays of the module."""
     copy = nnx.merge(*nnx.split(module))
     copy.eval()
     return copy
 
 
-def take_apart(module: nnx.Module, mesh: Mesh) -> tuple[nnx.GraphDef, Any]:
+def take_apart(module: Callable[..., Any], mesh: Mesh) -> tuple[nnx.GraphDef, Any]:
     """Returns the graph of a module, and its state on every device of a mesh."""
     graph, state = nnx.split(module)
     return graph, devices.replicate(nnx.as_pure(state), mesh)

@@ -1,6 +1,6 @@
-"""What a computation costs: multiply-adds and activations, counted in its jaxpr.
+"""The cost of a computation: multiply-adds and activations, counted in its jaxpr.
 
-Nothing goes by the names of layers, so a new stage or downsampler is counted as any
+Nothing depends on the names of layers: a new stage or downsampler is counted like any
 other.
 """
 
@@ -8,15 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from math import prod
+from math import nan, prod
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from research.nn.cpu import convolution, onednn
-
-Shape = tuple[int, int, int]
+from research.types import Shape
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,9 @@ def jaxpr_operations(jaxpr: Any) -> Operations:
         if products is not None:
             out = equation.outvars[0].aval
             total += Operations(out.size * products, out.size * out.dtype.itemsize)
-        inner = [jaxpr_operations(one) for one in jaxprs_of(equation.params.values())]
+        inner = [
+            jaxpr_operations(one) for one in inner_jaxprs(equation.params.values())
+        ]
         if equation.primitive.name == "cond":
             inner = [max(inner, key=lambda one: one.multiply_adds)]
         turns = equation.params.get("length", 1) if inner else 1
@@ -86,11 +87,11 @@ def equation_products(equation: Any) -> int | None:
     return None
 
 
-def jaxprs_of(values: Any) -> Iterator[Any]:
+def inner_jaxprs(values: Any) -> Iterator[Any]:
     """Yields the jaxprs among the parameters of an equation."""
     for value in values:
         if isinstance(value, tuple | list):
-            yield from jaxprs_of(value)
+            yield from inner_jaxprs(value)
         elif hasattr(value, "eqns"):
             yield getattr(value, "jaxpr", value)
 
@@ -99,8 +100,10 @@ def xla_flops(network: Callable[..., Any], shape: Shape) -> float:
     """Returns XLA's own count of floating-point operations, two to a multiply-add.
 
     It leaves out the products with zeros around a map, and adds what is elementwise.
+    NaN where the backend has no such count.
     """
     x = jax.ShapeDtypeStruct((1, *shape), jnp.float32)
     with convolution.enabled(False):
         lowered = jax.jit(lambda x: network(x)).lower(x)
-    return float(lowered.cost_analysis()["flops"])
+    analysis = lowered.cost_analysis()
+    return nan if analysis is None else float(analysis["flops"])

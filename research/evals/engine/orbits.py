@@ -1,4 +1,4 @@
-"""How to get at the answers to all circular shifts: in closed form, or one by one."""
+"""The answers to all circular shifts: in closed form, or one by one."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ def choose_method(
     method: str = "auto",
     memory: int = 512,
 ) -> tuple[Callable[[Stored], Outputs], str]:
-    """Returns what takes (B, H, W, C) images to answers (B, P, Q, …), and its name.
+    """Returns a function from (B, H, W, C) images to (B, P, Q, …) answers; its name.
 
     Args:
       predictor: of any network; the closed form takes a `Network`, whose answers are
-        logits that the task lets be when an image shifts.
+        logits that do not change when an image shifts, by the task.
       images: examples.
       task: of the answers.
       method: `brute` never takes the closed form.

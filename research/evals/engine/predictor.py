@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -61,7 +61,9 @@ class Predictor:
         cls, predict: Callable[..., Any] | Predictor, *, batch: int = 512
     ) -> Predictor:
         """Returns a predictor of `predict`, or `predict` itself if it is one."""
-        return predict if isinstance(predict, cls) else cls(predict, batch=batch)
+        if isinstance(predict, Predictor):
+            return predict
+        return cls(predict, batch=batch)
 
     def outputs(
         self,
@@ -124,14 +126,14 @@ class Predictor:
         return outputs.astype(np.float32, copy=False)
 
     def _module(self, perturb: Perturb | None, images: Array, *rest: Array) -> Any:
-        return apply(*self._parts, prepared(perturb, images, *rest))
+        return apply(*self._parts, prepare(perturb, images, *rest))
 
     def _foreign(self, perturb: Perturb | None, images: Array, *rest: Array) -> Any:
         # A copy, because JAX lends its arrays read-only and PyTorch warns of those.
-        return self.predict(np.array(prepared(perturb, images, *rest)))
+        return self.predict(np.array(prepare(perturb, images, *rest)))
 
     def _fetch(self, result: Any, size: int) -> Outputs:
-        outputs = jax.tree.map(narrowed, result)
+        outputs = jax.tree.map(narrow, result)
         for leaf in jax.tree.leaves(outputs) or [np.empty(())]:
             rows = leaf.ndim > 0 and len(leaf) == size
             if not rows or (leaf.dtype == np.float32 and np.isnan(leaf).any()):
@@ -144,7 +146,7 @@ class Predictor:
         return outputs
 
 
-def narrowed(array: Any) -> np.ndarray:
+def narrow(array: Any) -> np.ndarray:
     """Returns an array of any library in NumPy: floats as float32, int64 as int32."""
     array = np.asarray(array)
     if jnp.issubdtype(array.dtype, jnp.floating):
@@ -153,7 +155,7 @@ def narrowed(array: Any) -> np.ndarray:
 
 
 @partial(jax.jit, static_argnums=0)
-def prepared(perturb: Hashable, images: Array, *arguments: Array) -> Images:
+def prepare(perturb: Perturb | None, images: Array, *arguments: Array) -> Images:
     """Converts stored images to float32 in [0, 1] and perturbs them."""
     whole = jnp.issubdtype(images.dtype, jnp.integer)
     images = images.astype(jnp.float32) / (255 if whole else 1)

@@ -11,9 +11,9 @@ from flax import nnx
 from research.downsample.sample import Scored
 from research.errors import UserError
 from research.evals.engine.modules import apply
-from research.evals.engine.operations import Shape
 from research.evals.measurement import Measurement
-from research.models.network import Network, output_shape
+from research.models.network import Network, Stage, output_shape
+from research.types import Shape
 
 PROBES = (16, 32)  # sides of the maps on which a window is measured
 FAR = 1e3  # what no value of a map reaches: not infinite, for 0 · inf is not 0
@@ -37,7 +37,7 @@ def receptive_fields(network: Network, shape: Shape) -> list[Extent]:
     jump = [1, 1]
     shapes = network.map_shapes(shape)
     for stage, at in zip(network.stages, shapes[:-1], strict=True):
-        for axis, window in enumerate(windows(stage, at)):
+        for axis, window in enumerate(stage_windows(stage, at)):
             before = size[axis]
             size[axis] = (
                 None
@@ -72,7 +72,7 @@ def describe_field(
         )
 
 
-def windows(stage: nnx.Module, shape: Shape) -> Extent:
+def stage_windows(stage: Stage, shape: Shape) -> Extent:
     """Measures how many rows and columns of a map one result of a stage depends on.
 
     Rows, then columns, of a random map are changed one at a time, far up and far down,
@@ -102,16 +102,16 @@ def windows(stage: nnx.Module, shape: Shape) -> Extent:
     return found
 
 
-def depends_on_all(stage: nnx.Module) -> bool:
+def depends_on_all(stage: Stage) -> bool:
     """Whether a stage chooses a phase by its score, which is of the whole map.
 
     A change of one value may leave the choice as it is, so probes would miss it.
     """
-    parts = [part for _, part in nnx.iter_modules(stage)]
+    parts = [part for _, part in nnx.iter_graph(stage)]
     return any(isinstance(part, Scored) and not part.fixed for part in parts)
 
 
-def accepts(stage: nnx.Module, shape: Shape) -> bool:
+def accepts(stage: Stage, shape: Shape) -> bool:
     """Whether a map of this shape passes through a stage."""
     try:
         output_shape(stage, shape)
@@ -121,7 +121,7 @@ def accepts(stage: nnx.Module, shape: Shape) -> bool:
 
 
 def spans(
-    stage: nnx.Module, shape: Shape, rows: Sequence[int], columns: Sequence[int]
+    stage: Stage, shape: Shape, rows: Sequence[int], columns: Sequence[int]
 ) -> Extent:
     """Returns the extent of the rows, and columns, that the middle result depends on.
 

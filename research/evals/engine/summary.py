@@ -1,4 +1,4 @@
-"""What is kept of answers to all circular shifts, and the measures of it."""
+"""Summaries of the answers to all circular shifts, and their measures."""
 
 from __future__ import annotations
 
@@ -21,22 +21,32 @@ from research.transforms.shifts import Draws
 PerShift = Float[np.ndarray, "examples rows columns"]  # of one period
 
 
+class LogitSummary(NamedTuple):
+    """What is measured of orbits whose answers are logits.
+
+    Attributes:
+      predictions: (N, P, Q).
+      mac: (N,) mean absolute change of the probability of the unshifted prediction.
+      chosen: (N, K) logits at a given shift of each image.
+    """
+
+    predictions: Int[np.ndarray, "examples rows columns"]
+    mac: Values
+    chosen: Scores
+
+
 class Summary(NamedTuple):
     """What is measured of the orbits of N images.
 
     Attributes:
       agreement: (N, P, Q) with the unshifted answer, over one period of shifts.
       scores: by measure, (N, P, Q); none without what is right.
-      predictions: (N, P, Q) of logits, else None; so are the others.
-      mac: (N,) mean absolute change of the probability of the unshifted prediction.
-      logits: (N, K) at a given shift of each image.
+      logits: None where the answers are no logits.
     """
 
     agreement: PerShift
     scores: dict[str, PerShift]
-    predictions: Int[np.ndarray, "examples rows columns"] | None = None
-    mac: Values | None = None
-    logits: Scores | None = None
+    logits: LogitSummary | None = None
 
 
 def summarize_block(
@@ -76,11 +86,12 @@ def summarize_block(
         return found
     still = np.broadcast_to(orbits[:, :1, :1], orbits.shape)
     dy, dx = (at % period).T
-    return found._replace(
+    logits = LogitSummary(
         predictions=predictions(orbits),
         mac=mac(orbits, still).mean((1, 2)),
-        logits=orbits[np.arange(count), dy, dx],
+        chosen=orbits[np.arange(count), dy, dx],
     )
+    return found._replace(logits=logits)
 
 
 def describe(found: Summary, shape: tuple[int, int], how: str) -> Iterator[Measurement]:
@@ -94,15 +105,15 @@ def describe(found: Summary, shape: tuple[int, int], how: str) -> Iterator[Measu
     row = partial(Measurement.of_examples, "orbit", method=how)
     repeats = np.floor_divide(shape, found.agreement.shape[1:])
     kept = {"map": np.tile(found.agreement.mean(0), repeats)}
-    if found.predictions is not None:
-        kept = {"predictions": found.predictions} | kept
+    if found.logits is not None:
+        kept = {"predictions": found.logits.predictions} | kept
     yield row("agreement", found.agreement.mean((1, 2)), arrays=kept)
     yield row("worst_agreement", found.agreement.min((1, 2)))
     for measure, each in found.scores.items():
         yield row(measure, each.mean((1, 2)))
         yield row(f"worst_{measure}", each.min((1, 2)))
-    if found.predictions is not None:
-        distinct = np.array([len(np.unique(one)) for one in found.predictions])
-        most = min(found.logits.shape[-1], math.prod(shape))
+    if found.logits is not None:
+        distinct = np.array([len(np.unique(one)) for one in found.logits.predictions])
+        most = min(found.logits.chosen.shape[-1], math.prod(shape))
         yield row("distinct", distinct, bounds=(1.0, float(most)))
-        yield row("mac", found.mac)
+        yield row("mac", found.logits.mac)

@@ -11,7 +11,8 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from research.downsample import Downsample
-from research.downsample.sample import Sampler
+from research.downsample.lowpass import Lowpass
+from research.downsample.sample import Follow, Sampler
 from research.evals.engine.modules import in_inference
 from research.evals.engine.predictor import Predictor, Stored, Unit
 from research.types import Images, Map
@@ -33,12 +34,14 @@ def margins(
     Returns:
       (N,), or None if nothing in `predict` chooses a phase.
     """
-    if not isinstance(predict, nnx.Module) or not adaptive(in_inference(predict)):
+    if not isinstance(predict, nnx.Module) or not adaptive_downsamplers(
+        in_inference(predict)
+    ):
         return None
     return Predictor(Margins(predict), batch=batch).logits(images)[:, 0]
 
 
-def adaptive(module: nnx.Module) -> list[Downsample]:
+def adaptive_downsamplers(module: nnx.Module) -> list[Downsample]:
     """Returns the downsamplers whose sampler chooses its phase by the map."""
     parts = [part for _, part in nnx.iter_modules(module)]
     return [p for p in parts if isinstance(p, Downsample) and not p.sample.fixed]
@@ -57,27 +60,28 @@ class Margins(nnx.Module):
     def __call__(self, images: Images) -> Float[Array, "batch 1"]:
         """Returns the margins."""
         found: list[Array] = []
-        for down in adaptive(self.network):
-            down.sample = Recorder(down.sample, found)
+        for down in adaptive_downsamplers(self.network):
+            down.sample = Recorder(down.sample, found.append)
         self.network(images)
         return jnp.stack(found, 1).min(1, keepdims=True)
 
 
-class Recorder:
+class Recorder(Sampler):
     """A sampler that records its margins.
 
     Args:
       sampler: does the sampling.
-      found: takes an array (B,) at each call.
+      record: takes the margins (B,) of each call.
     """
 
     fixed = False
 
-    def __init__(self, sampler: Sampler, found: list[Array]):
+    def __init__(self, sampler: Sampler, record: Callable[[Array], None]):
+        self.stride = sampler.stride
         self.sampler = sampler
-        self.found = found
+        self.record = record
 
-    def __call__(self, reduced: Map, lowpass: nnx.Module) -> Any:
+    def __call__(self, reduced: Map, lowpass: Lowpass) -> tuple[Map, Follow]:
         """Samples."""
-        self.found.append(self.sampler.margin(reduced, lowpass))
+        self.record(self.sampler.margin(reduced, lowpass))
         return self.sampler(reduced, lowpass)

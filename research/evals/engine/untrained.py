@@ -30,7 +30,7 @@ def reinitialize(network: Network, seed: int) -> Network:
       network: stays as it is.
       seed: of the draws.
     """
-    graph, params, rest = nnx.split(network, (nnx.Param, nnx.BatchStat), ...)
+    graph, params, *rest = nnx.split(network, (nnx.Param, nnx.BatchStat), ...)
     key = jax.random.key(seed)
 
     def start(path: tuple[Any, ...], value: Array) -> Array:
@@ -43,4 +43,4 @@ def reinitialize(network: Network, seed: int) -> Network:
         return (deviation * draw).astype(value.dtype)
 
     fresh = jax.tree_util.tree_map_with_path(start, nnx.as_pure(params))
-    return nnx.merge(graph, fresh, nnx.as_pure(rest))
+    return nnx.merge(graph, fresh, *map(nnx.as_pure, rest))

@@ -51,8 +51,8 @@ Draw = Callable[[int, int], Draws]  # draw(low, high): new offsets at every call
 Size = tuple[int, int]  # (height, width) of an image
 
 
-def drawing(seed: int, count: int, share: int = 1) -> Draw:
-    """Returns what draws an offset for each example, `share` in a row getting one."""
+def make_draw(seed: int, count: int, share: int = 1) -> Draw:
+    """Returns a function that draws an offset for every `share` examples in a row."""
     keys = map(partial(jax.random.fold_in, jax.random.key(seed)), itertools.count())
 
     def draw(low: int, high: int) -> Draws:
@@ -65,19 +65,19 @@ def drawing(seed: int, count: int, share: int = 1) -> Draw:
 def protocols(size: Size, draw: Draw, max_shift: int, pad: int) -> Iterator[Views]:
     """Yields the pairs of views that every example draws on its own."""
     m, params = max_shift, {"max_shift": max_shift}
-    yield Views("circular", params, *(rolled(draw(-m, m)) for _ in range(2)))
+    yield Views("circular", params, *(roll(draw(-m, m)) for _ in range(2)))
     default = pad == 2 * m + 1
-    yield crops("crop", params if default else {"pad": pad}, size, draw, pad)
+    yield crop_twice("crop", params if default else {"pad": pad}, size, draw, pad)
     offsets = draw(-m, m)
     yield Views("zero", params, View(zero, offsets, offsets))
 
 
-def rolled(offsets: Draws) -> View:
+def roll(offsets: Draws) -> View:
     """Returns images after a circular shift."""
     return View(circular, offsets, offsets)
 
 
-def crops(
+def crop_twice(
     protocol: str, params: Mapping[str, Any], size: Size, draw: Draw, pad: int
 ) -> Views:
     """Returns two crops of each image, at offsets uniform on [0, r)²."""
@@ -90,21 +90,21 @@ def aps_cifar(size: Size, draw: Draw, max_shift: int, pad: int) -> Views:
     """A circular shift on [−m, m)², one for a batch, against the unshifted image."""
     del size, pad
     m = max_shift
-    return Views("aps_cifar", {"max_shift": m}, rolled(draw(-m, m - 1)))
+    return Views("aps_cifar", {"max_shift": m}, roll(draw(-m, m - 1)))
 
 
 def aps_imagenet(size: Size, draw: Draw, max_shift: int, pad: int) -> Views:
     """Two circular shifts on [−m, m)², each one for a batch."""
     del size, pad
     m = max_shift
-    views = (rolled(draw(-m, m - 1)) for _ in range(2))
+    views = (roll(draw(-m, m - 1)) for _ in range(2))
     return Views("aps_imagenet", {"max_shift": m}, *views)
 
 
 def zhang(size: Size, draw: Draw, max_shift: int, pad: int) -> Views:
     """Two crops at offsets on [0, r)², each one for a batch."""
     del max_shift
-    return crops("zhang", {"pad": pad}, size, draw, pad)
+    return crop_twice("zhang", {"pad": pad}, size, draw, pad)
 
 
 PUBLISHED = {"aps_cifar": aps_cifar, "aps_imagenet": aps_imagenet, "zhang": zhang}

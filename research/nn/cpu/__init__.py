@@ -1,4 +1,4 @@
-"""What makes convolutions fast on the CPU backend, and only there.
+"""Fast convolutions on the CPU backend, and only there.
 
 On any other backend everything here is a plain XLA convolution. Imports
 `research.types` and `research.errors`.

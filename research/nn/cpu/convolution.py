@@ -1,4 +1,4 @@
-"""The convolution on CPUs: XLA's own, and a faster one where measurements say so.
+"""The convolution on CPUs: XLA's own, and oneDNN's where that is faster.
 
 XLA's convolutions on a CPU take up to twice the time of oneDNN's, and the gradient for
 the kernel up to six times. So large layers in float32 are oneDNN's on a CPU, where
@@ -33,18 +33,18 @@ Kernel = Float[Array, "_rows _columns _inputs _outputs"]
 enabled = jax.make_user_context(os.environ.get("RESEARCH_FAST_CONVOLUTION") != "0")
 
 WORTH = 2**24  # multiply-adds below which it is XLA's, which starts sooner
-BANDED = 64  # largest side of a map that a filter goes over as a matrix
+LARGEST_FOR_MATRICES = 64  # largest side of a map that is filtered by matrix products
 
 
-def plain(x: Map, kernel: Kernel, stride: Stride, edges: Edges) -> Map:
-    """Cross-correlates a map with a kernel, as XLA does it; see `fast`."""
+def xla_convolution(x: Map, kernel: Kernel, stride: Stride, edges: Edges) -> Map:
+    """Cross-correlates a map with a kernel by XLA; see `onednn_convolution`."""
     return lax.conv_general_dilated(
         x, kernel, stride, edges, dimension_numbers=("NHWC", "HWIO", "NHWC")
     )
 
 
-def pays(x: Map, kernel: Kernel, stride: Stride, edges: Edges) -> bool:
-    """Whether `fast` is the faster one here, and right: from shapes and dtypes.
+def onednn_is_faster(x: Map, kernel: Kernel, stride: Stride, edges: Edges) -> bool:
+    """Whether oneDNN's convolution is faster here, and right, by shapes and dtypes.
 
     With one channel and a stride along rows alone, oneDNN's kernel for AVX-512 gives
     wrong values (oneDNN 3.7.3, where the result is one pixel wide).
@@ -53,15 +53,17 @@ def pays(x: Map, kernel: Kernel, stride: Stride, edges: Edges) -> bool:
         return False
     if x.shape[3] == 1 and stride[0] != stride[1]:
         return False
-    result = jax.eval_shape(partial(plain, stride=stride, edges=edges), x, kernel)
+    result = jax.eval_shape(
+        partial(xla_convolution, stride=stride, edges=edges), x, kernel
+    )
     work = result.size * kernel.size // kernel.shape[3]
     single = x.dtype == kernel.dtype == jnp.float32
     return single and work >= WORTH and onednn.available()
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(2, 3))
-def fast(x: Map, kernel: Kernel, stride: Stride, edges: Edges) -> Map:
-    """What `plain` computes, and its gradients, by oneDNN.
+def onednn_convolution(x: Map, kernel: Kernel, stride: Stride, edges: Edges) -> Map:
+    """Computes what `xla_convolution` does, and its gradients, by oneDNN.
 
     Args:
       x: (batch, H, W, C).
@@ -74,7 +76,7 @@ def fast(x: Map, kernel: Kernel, stride: Stride, edges: Edges) -> Map:
     """
     ours, theirs = (
         partial(convolve, stride=stride, edges=edges)
-        for convolve in (onednn.convolution, plain)
+        for convolve in (onednn.convolution, xla_convolution)
     )
     return with_vmap_fallback(ours, theirs)(x, kernel)
 
@@ -82,7 +84,7 @@ def fast(x: Map, kernel: Kernel, stride: Stride, edges: Edges) -> Map:
 def _forward(
     x: Map, kernel: Kernel, stride: Stride, edges: Edges
 ) -> tuple[Map, tuple[Map, Kernel]]:
-    return fast(x, kernel, stride, edges), (x, kernel)
+    return onednn_convolution(x, kernel, stride, edges), (x, kernel)
 
 
 def _backward(
@@ -91,14 +93,14 @@ def _backward(
     x, kernel = saved
     window = kernel.shape[:2]
     ours = partial(onednn.kernel_gradient, window=window, stride=stride, edges=edges)
-    theirs = partial(plain_gradient, kernel.shape, stride, edges)
+    theirs = partial(xla_kernel_gradient, kernel.shape, stride, edges)
     return (
-        input_gradient(gradient, kernel, x.shape[1:3], stride, edges),
+        input_gradient(gradient, kernel, (x.shape[1], x.shape[2]), stride, edges),
         with_vmap_fallback(ours, theirs)(x, gradient),
     )
 
 
-fast.defvjp(_forward, _backward)
+onednn_convolution.defvjp(_forward, _backward)
 
 
 def input_gradient(
@@ -126,10 +128,10 @@ def input_gradient(
         if not turned.size:
             return jnp.zeros((batch, *grid, inputs), gradient.dtype)
         none = (0, 0, 0)
-        cut = [tuple(min(0, edge) for edge in axis) + (0,) for axis in around]
+        cut = [(min(0, before), min(0, after), 0) for before, after in around]
         seen = lax.pad(gradient, jnp.zeros((), gradient.dtype), (none, *cut, none))
-        zeros = tuple(tuple(max(0, edge) for edge in axis) for axis in around)
-        return fast(seen, turned, (1, 1), zeros)
+        zeros = tuple((max(0, before), max(0, after)) for before, after in around)
+        return onednn_convolution(seen, turned, (1, 1), zeros)
 
     rows = [[phase(p, q) for q in range(stride[1])] for p in range(stride[0])]
     grids = jnp.stack([jnp.stack(row, 3) for row in rows], 2)
@@ -137,11 +139,11 @@ def input_gradient(
     return grids.reshape(shape)[:, : size[0], : size[1]]
 
 
-def plain_gradient(
+def xla_kernel_gradient(
     shape: tuple[int, ...], stride: Stride, edges: Edges, x: Map, gradient: Map
 ) -> Kernel:
     """The gradient for a kernel of this shape as XLA does it."""
-    convolve = partial(plain, x, stride=stride, edges=edges)
+    convolve = partial(xla_convolution, x, stride=stride, edges=edges)
     kernel = jax.ShapeDtypeStruct(shape, x.dtype)
     return jax.linear_transpose(convolve, kernel)(gradient)[0]
 
@@ -160,21 +162,21 @@ def with_vmap_fallback(
     return either
 
 
-def banded(x: Map) -> bool:
+def matrices_are_faster(x: Map) -> bool:
     """Whether a separable filter is faster as two matrix products than as added slices.
 
-    It is on CPUs for the maps of small images, 2–3×, though nearly all of the products
-    are with zeros: slices that are added go through memory once for each tap.
+    On CPUs it is, 2–3×, for the maps of small images, though nearly all factors are
+    zero: added slices go through memory once for each tap.
     """
-    small = max(x.shape[1:3]) <= BANDED
+    small = max(x.shape[1:3]) <= LARGEST_FOR_MATRICES
     return enabled.value and jax.default_backend() == "cpu" and small
 
 
-def along_both(
+def multiply_axes(
     x: Map,
     rows: Float[np.ndarray, "_height _h"],
     columns: Float[np.ndarray, "_width _w"],
 ) -> Map:
-    """Multiplies each column of a map with one matrix, and each row with another."""
+    """Multiplies each column of a map by one matrix, and each row by another."""
     y = jnp.einsum("rh,bhwc->brwc", rows, x)
     return jnp.einsum("sw,brwc->brsc", columns, y)

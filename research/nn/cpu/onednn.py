@@ -44,7 +44,7 @@ Kernel = Float[Array, "_rows _columns _inputs _outputs"]
 def available() -> bool:
     """Whether this jaxlib is a tested one, and has been built with oneDNN.
 
-    That the call compiles is all that is tried: what it computes, the tests say.
+    It is only tried whether the call compiles; the tests check what it computes.
     """
     if jaxlib.__version__ not in TESTED:
         return False
@@ -95,7 +95,7 @@ def kernel_gradient(
 def local_kernel_gradient(
     x: Map, gradient: Map, window: tuple[int, int], stride: Stride, edges: Edges
 ) -> Kernel:
-    """What `kernel_gradient` is on one device.
+    """Computes `kernel_gradient` on one device.
 
     With (column, channel) as one axis, a step of a column is one of C, so the result's
     columns are the kernel's columns and inputs: enough rows for oneDNN's products.
@@ -125,7 +125,7 @@ def call(
     edges: Edges,
     dilation: tuple[int, int] = (1, 1),
 ) -> Map:
-    """The custom call, for the partitioner opaque."""
+    """Calls oneDNN; the partitioner cannot look into the call."""
     sizes = [
         (size + sum(edge) - step * (window - 1) - 1) // kept + 1
         for size, edge, step, window, kept in zip(
@@ -164,7 +164,7 @@ def axis_of(array: Any) -> Any:
 def partition_forward(
     stride: Stride, edges: Edges, mesh: Any, given: Sequence[Any], result: Any
 ) -> tuple[Any, ...]:
-    """How `convolution` is split: by images; the kernel is whole on each device."""
+    """Splits `convolution` by images; the kernel is whole on each device."""
     images = NamedSharding(mesh, PartitionSpec(axis_of(given[0])))
     whole = NamedSharding(mesh, PartitionSpec())
     return mesh, partial(call, stride=stride, edges=edges), images, (images, whole)
@@ -178,7 +178,7 @@ def partition_kernel_gradient(
     given: Sequence[Any],
     result: Any,
 ) -> tuple[Any, ...]:
-    """How `kernel_gradient` is split: by images, whose sums are added up."""
+    """Splits `kernel_gradient` by images, whose sums are added up."""
     axis = axis_of(given[0])
     images = NamedSharding(mesh, PartitionSpec(axis))
 

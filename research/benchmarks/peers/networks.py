@@ -3,32 +3,10 @@
 from __future__ import annotations
 
 from functools import partial
-from types import ModuleType
 from typing import Any
 
-import jax
-
+from research.benchmarks.peers.library import Tensor, pytorch
 from research.benchmarks.timing import Subject
-from research.errors import UserError
-
-Tensor = Any  # of PyTorch, which is no requirement
-
-
-def pytorch() -> ModuleType:
-    """Returns PyTorch, set to as many threads as JAX has devices here.
-
-    Raises:
-      UserError: it is not installed.
-    """
-    try:
-        import torch
-    except ImportError:
-        raise UserError(
-            "PyTorch is not installed, and benchmarks compare with it: "
-            "pip install -e '.[peers]', or set peers=false"
-        ) from None
-    torch.set_num_threads(jax.device_count())
-    return torch
 
 
 def chollet(batch: int) -> tuple[Subject, Subject]:
@@ -39,18 +17,20 @@ def chollet(batch: int) -> tuple[Subject, Subject]:
         convolutions += [nn.Conv2d(inputs, outputs, 3), nn.ReLU()]
         convolutions += [nn.MaxPool2d(2)] if pooled else []
     head = [nn.Flatten(), nn.Linear(576, 64), nn.ReLU(), nn.Linear(64, 10)]
-    return trained(nn.Sequential(*convolutions, *head), (batch, 1, 28, 28))
+    return make_subjects(nn.Sequential(*convolutions, *head), (batch, 1, 28, 28))
 
 
 def resnet20(batch: int) -> tuple[Subject, Subject]:
     """`model=resnet20` on 32×32×3."""
-    return trained(residual_network(), (batch, 3, 32, 32))
+    return make_subjects(residual_network(), (batch, 3, 32, 32))
 
 
 def residual_network(padding: str = "zeros") -> Any:
     """ResNet-20 (He 2016) with option-A shortcuts."""
-    torch = pytorch()
-    nn, relu = torch.nn, torch.nn.functional.relu
+    pytorch()
+    from torch import nn
+    from torch.nn.functional import relu
+
     conv = partial(nn.Conv2d, padding=1, padding_mode=padding, bias=False)
 
     class Block(nn.Module):
@@ -78,7 +58,7 @@ def residual_network(padding: str = "zeros") -> Any:
     return nn.Sequential(*layers)
 
 
-def trained(network: Any, shape: tuple[int, ...]) -> tuple[Subject, Subject]:
+def make_subjects(network: Any, shape: tuple[int, ...]) -> tuple[Subject, Subject]:
     """Returns a training step by Adam and a forward pass, on fixed noise."""
     torch = pytorch()
     network = network.to(memory_format=torch.channels_last)

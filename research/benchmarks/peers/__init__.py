@@ -1,0 +1,1 @@
+"""The same computations in PyTorch, channels-last: who the benchmarks race against."""
