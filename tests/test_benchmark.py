@@ -17,7 +17,6 @@ from omegaconf import OmegaConf
 
 from research import config
 from research.benchmarks import orbit, subjects, sweep, timing
-from research.benchmarks.peers import library, networks
 from research.benchmarks.report import report
 from research.evals.engine.closed_form import ClosedForm
 from research.nn import layers
@@ -217,85 +216,6 @@ def test_a_sweep_multiplies_the_batch_or_changes_the_config(monkeypatch):
         for kind in ("step", "orbit")
         for what in ("time", "memory")
     ]
-
-
-@pytest.mark.peers
-@pytest.mark.parametrize("name", ["chollet", "resnet20"])
-def test_a_peer_is_the_same_network(name):
-    torch = pytest.importorskip("torch")
-    cfg = config.compose("model=" + name, f"data={DATA[name]}")
-    ours = config.network(cfg, rngs=subjects.nnx.Rngs(0))
-    parameters = subjects.nnx.state(ours, subjects.nnx.Param)
-    built = []
-
-    def keep(network, shape):
-        built.append(network)
-        return list, list
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(networks, "make_subjects", keep)
-        getattr(networks, name)(1)
-    assert sum(p.numel() for p in built[0].parameters()) == sum(
-        p.size for p in jax.tree.leaves(parameters)
-    )
-    x = torch.zeros(2, cfg.data.shape[-1], *cfg.data.shape[:2])
-    assert built[0](x).shape == (2, 10)
-
-
-DATA = {"chollet": "mnist", "resnet20": "cifar10"}
-
-
-@pytest.mark.peers
-@pytest.mark.parametrize("name", ["max", "average", "lp", "median", "soft", "blur"])
-def test_a_peer_is_the_same_downsampler(name):
-    torch = pytest.importorskip("torch")
-    cfg = config.compose("model=chollet", "data=mnist", f"downsample={name}")
-    x = np.random.default_rng(0).normal(size=(2, 8, 8, 3)).astype(np.float32)
-    ours = config.downsample(cfg, 3, rngs=subjects.nnx.Rngs(0))(jnp.asarray(x))
-    factory = config.build(
-        config.compose(config="benchmark").benchmarks.downsample.cases[name]
-    )
-    for way in factory(3):
-        theirs = way(torch.from_numpy(x).permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
-        np.testing.assert_allclose(theirs.numpy(), ours, rtol=1e-4, atol=1e-5)
-
-
-SAME = "max max3 average lp median soft mixed decimate haar ideal flc blur max_blur "
-SAME += "aps max_aps blur_aps"
-
-
-@pytest.mark.peers
-@pytest.mark.parametrize("preset", SAME.split())
-def test_every_way_of_a_peer_is_the_same_downsampler(preset):
-    torch = pytest.importorskip("torch")
-    node = config.compose(config="benchmark").benchmarks.downsample
-    cfg = config.compose(
-        *node.overrides, f"downsample={preset}", *node.further.get(preset, ())
-    )
-    x = np.random.default_rng(0).normal(size=(4, 16, 16, 8)).astype(np.float32)
-    down = config.downsample(cfg, 8, rngs=nnx.Rngs(0))
-    ours = np.asarray(down(jnp.asarray(x)))
-    for way in config.build(node.cases[preset])(8):
-        theirs = way(torch.tensor(x.transpose(0, 3, 1, 2))).numpy()
-        np.testing.assert_allclose(
-            theirs.transpose(0, 2, 3, 1), ours, rtol=1e-4, atol=1e-4
-        )
-
-
-@pytest.mark.peers
-def test_the_other_peers_run_both_ways():
-    pytest.importorskip("torch")
-    cases = config.compose(config="benchmark").benchmarks.downsample.cases
-    for preset in set(cases) - set(SAME.split()):
-        for way in config.build(cases[preset])(8):
-            library.both_ways(way, (2, 8, 8, 8))()
-
-
-def test_every_preset_has_a_peer():
-    cases = config.compose(config="benchmark").benchmarks.downsample.cases
-    folder = config.CONF / "downsample"
-    presets = {path.stem for path in folder.glob("*.yaml")}
-    assert set(cases) == presets - {"base", "base_keep", "none"}
 
 
 def test_memory_is_what_the_work_holds():

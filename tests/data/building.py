@@ -4,6 +4,7 @@ import io
 import struct
 from functools import cache
 
+import numpy as np
 from PIL import Image
 
 from research import config
@@ -38,3 +39,8 @@ def encoded(image, kind="PNG", **options):
 def ordered(images, labels):
     """Examples as a sorted list of bytes: equal for equal multisets."""
     return sorted(bytes([y]) + x.tobytes() for x, y in zip(images, labels, strict=True))
+
+
+def decoded(path):
+    with Image.open(path) as image:
+        return np.asarray(image.convert("RGB"))
