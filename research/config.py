@@ -32,6 +32,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from research.errors import UserError, accepts, describe
 from research.runs import identity
+from research.runs.identity import HOW_TO_BUILD
 
 CONF = Path(__file__).parent.parent / "conf"
 
@@ -180,7 +181,11 @@ def check_values(node: DictConfig, target: Callable[..., Any] | None = None) -> 
     if name is not None and not str(name).startswith("hydra."):
         target = hydra.utils.get_object(str(name))
     hints = parameters(target) if target is not None else {}
+    takes_any = target is None or takes_keywords(target)
     for key in node:
+        if not (takes_any or key in hints or key in ("_target_", *HOW_TO_BUILD)):
+            full = node._get_full_key(key)
+            raise UserError(f"{full}: no such key{suggest(str(key), list(hints))}")
         if OmegaConf.is_missing(node, key):
             continue
         value = node[key]
@@ -193,6 +198,12 @@ def check_values(node: DictConfig, target: Callable[..., Any] | None = None) -> 
             raise UserError(
                 f"{node._get_full_key(key)}={value}: takes {describe(hints[key])}"
             )
+
+
+def takes_keywords(target: Callable[..., Any]) -> bool:
+    """Whether a function or class takes keywords that its signature does not name."""
+    kinds = {one.kind for one in inspect.signature(target).parameters.values()}
+    return inspect.Parameter.VAR_KEYWORD in kinds
 
 
 @lru_cache(maxsize=256)
@@ -274,4 +285,9 @@ def evals(cfg: DictConfig) -> dict[str, Any]:
 
     What a setting says of evaluators that are not chosen is passed over.
     """
+    for name, node in cfg.eval.items():
+        if not OmegaConf.is_dict(node):
+            raise UserError(
+                f"eval.{name}={node}: takes keys of its own, or ~eval.{name}"
+            )
     return {name: build(node) for name, node in cfg.eval.items() if "_target_" in node}

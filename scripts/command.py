@@ -19,6 +19,7 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
 
 from research.config import CONF, explain_errors
 from research.errors import Interrupted, UserError
@@ -126,7 +127,7 @@ def note_mistakes(mistakes: list[str]) -> Iterator[None]:
     """Prints a mistake as one line and remembers it for the exit status."""
     try:
         yield
-    except (UserError, OSError) as error:
+    except (UserError, OSError, OmegaConfBaseException) as error:
         if isinstance(error, OSError) and error.errno not in UNWRITABLE:
             raise
         mistakes.append(" ".join(str(error).split()))

@@ -57,7 +57,10 @@ class Pool:
         compose: Compose,
     ):
         known = select_trained(runs)
-        self.runs = known.assign(arm=[identity.arm(one) for one in known["config"]])
+        known = known.assign(arm=[identity.arm(one) for one in known["config"]])
+        # Two spellings of one point are one run: the first by path counts.
+        known = known.sort_values("path", kind="stable")
+        self.runs = known.drop_duplicates(["arm", "seed"])
         self.scale = scale
         self.verdicts: dict[str, Verdict] = {}
         self._compose = compose

@@ -11,7 +11,7 @@ import dataclasses
 import time
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -97,9 +97,15 @@ def observe(folder: str | Path) -> Status | None:
                 state=FAILED,
                 error=f"{status.owner} died without a word: killed, or out of memory",
             )
-    if done(folder) is not None:
+    if done(folder) is not None and not broke_after_training(folder):
         status = dataclasses.replace(status or Status(), state=DONE, error="")
     return status
+
+
+def broke_after_training(folder: str | Path) -> bool:
+    """Whether the last attempt failed at a finished run: other evaluators, say."""
+    last = read(folder)
+    return last is not None and last.state in {FAILED, PREEMPTED}
 
 
 def queue(folder: str | Path) -> None:
@@ -209,6 +215,8 @@ def attempt(folder: str | Path) -> Iterator[Attempt]:
         else:
             (folder / "status.json").unlink(missing_ok=True)
             lock.remove()
+            with suppress(OSError):  # nothing was written: nothing is left behind
+                folder.rmdir()
         raise
     running.end(DONE)
     lock.remove()

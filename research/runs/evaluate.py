@@ -16,9 +16,10 @@ from research.files.atomic import read_json, write_json, write_text
 from research.jobs.following import lead_or_follow
 from research.jobs.lock import hold
 from research.nn.layers import count_parameters
+from research.runs.experiment import parse_seed
 from research.runs.foreign import find_function
 from research.runs.measure import check_all, measure_all
-from research.runs.outcome import read_config, record
+from research.runs.outcome import forget, read_config, record
 from research.runs.provenance import describe, find_commit
 from research.runs.run import load
 
@@ -40,10 +41,11 @@ def evaluate_run(
       UserError: there is no finished training, or a part of the config is wrong.
       Held: another process trains or evaluates it.
     """
-    trained = OmegaConf.create(read_config(folder))
-    own = trained.split
+    read_config(folder)  # a folder that is none is left as it is
     with lead_or_follow(folder, hold):
-        network = load(folder)[1]
+        trained, network = load(folder)
+        own = trained.split
+        OmegaConf.set_struct(trained, False)
         provenance = read_json(folder / "provenance.json")
         if has_moved(provenance.get("overrides", ()), overrides):
             trained.data.dir = cfg.data.dir
@@ -52,6 +54,7 @@ def evaluate_run(
         evaluators, split = config.evals(trained), config.data(trained).split(cfg.split)
         check_all(evaluators, network, split, trained)
         provenance["commit"] = find_commit()
+        forget(folder, trained)
         measure_all(evaluators, network, split, folder, provenance, trained, own)
         record(folder, trained)
 
@@ -76,7 +79,7 @@ def evaluate_untrained(
     cfg: DictConfig, folder: Path, *, choices: Mapping[str, str], command: str
 ) -> None:
     """Evaluates the configured network as initialised: what costs what."""
-    network = config.network(cfg, rngs=nnx.Rngs(cfg.seed))
+    network = config.network(cfg, rngs=nnx.Rngs(parse_seed(cfg.seed)))
     network.eval()
     evaluate_new(cfg, network, folder, choices=choices, command=command)
 

@@ -9,12 +9,13 @@ from typing import Any
 
 import optax
 from flax import nnx
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from research import config
 from research.data.source import Dataset
 from research.data.split import Split
 from research.data.stream import Stream
+from research.errors import UserError
 from research.nn.layers import count_parameters
 from research.progress import bar
 from research.runs.journal import Journal, Progress
@@ -121,16 +122,31 @@ class Experiment:
         )
 
 
+def parse_seed(value: Any) -> int:
+    """Returns a seed that every generator of random numbers takes.
+
+    Raises:
+      UserError: it is none.
+    """
+    if type(value) is not int or not 0 <= value < 2**31:
+        raise UserError(f"seed={value}: takes an integer from 0 to {2**31 - 1:,}")
+    return value
+
+
 def build(cfg: DictConfig) -> Experiment:
     """Builds everything that a `train` config names.
 
     Raises:
       UserError: a part of the config is wrong; names the key.
     """
+    for key in ("train", "claims"):
+        if not OmegaConf.is_dict(cfg[key]):
+            raise UserError(f"{key}={cfg[key]}: takes keys of its own, as {key}.KEY=…")
     training = Training.parse(cfg.train)
+    seed = parse_seed(cfg.seed)
     data = config.data(cfg)
-    plan = training.plan(len(data.split("train")), seed=cfg.seed)
-    network = config.network(cfg, rngs=nnx.Rngs(cfg.seed))
+    plan = training.plan(len(data.split("train")), seed=seed)
+    network = config.network(cfg, rngs=nnx.Rngs(seed))
     return Experiment(
         cfg=cfg,
         network=network,

@@ -176,7 +176,9 @@ def evaluator_digest(config: Any, name: str) -> str:
     """
     flat, prefix = flatten(config), f"eval.{name}."
     own = {k.removeprefix(prefix): v for k, v in flat.items() if k.startswith(prefix)}
-    own = {k: v for k, v in own.items() if k.partition(".")[0] not in COPIED}
+    for part in COPIED:
+        if _without_places(_below(own, part)) == _without_places(_below(flat, part)):
+            own = {k: v for k, v in own.items() if not _is_below(k, part)}
     # An evaluator goes by its name, whatever class implements it.
     named = {k: v for k, v in _named(own) if k}
     around = {"split": flat.get("split"), "test": flat.get("data.test_split", "test")}
@@ -266,6 +268,12 @@ def _spelled(value: Any) -> Any:
 
 def _is_below(key: str, prefix: str) -> bool:
     return key == prefix or key.startswith(f"{prefix}.")
+
+
+def _without_places(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the values of a copied group that decide results."""
+    kept = {k: v for k, v in values.items() if not k.endswith((".dir", ".manual_dir"))}
+    return dict(_named(kept))
 
 
 def _below(values: Mapping[str, Any], prefix: str) -> dict[str, Any]:

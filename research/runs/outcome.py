@@ -102,11 +102,11 @@ def find_stored(config: Any) -> str | None:
     index = Path(flat["store"]) / "store.json"
     changed = index.stat().st_mtime_ns if index.is_file() else 0
     trained, measured_there = store.read_digests(flat["store"], changed)
-    run = trained.get(identity.training_digest(flat))
-    if run is None:
-        return None
-    files = dict(plan_rows(flat, run.config.get("split", "test")).values())
-    return run.path if files.items() <= measured_there[run.path].items() else None
+    for run in trained.get(identity.training_digest(flat), []):
+        files = dict(plan_rows(flat, run.config.get("split", "test")).values())
+        if files.items() <= measured_there[run.path].items():
+            return run.path
+    return None
 
 
 def plan_rows(config: Any, own: str) -> dict[str, tuple[str, str]]:
@@ -156,6 +156,22 @@ def read_digests(folder: Path) -> Mapping[str, str]:
     return identity.evaluator_digests(read_config(folder))
 
 
+def forget(folder: Path, config: Any) -> None:
+    """Strikes out what is about to be measured anew, if the run is finished.
+
+    A kill before all of it is written then leaves rows that count as not measured.
+
+    Args:
+      folder: the run folder.
+      config: whose `eval` and `split` will be measured.
+    """
+    done = status.done(folder)
+    if done is not None:
+        files = dict(_plan_for(folder, config).values())
+        kept = {k: v for k, v in read_digests(folder).items() if k not in files}
+        write_json(folder / "done.json", done | {"evaluators": kept})
+
+
 def record(folder: Path, config: Any) -> None:
     """Notes in `done.json` which evaluators have measured, if the run is finished.
 
@@ -169,12 +185,18 @@ def record(folder: Path, config: Any) -> None:
         write_json(folder / "done.json", done | {"evaluators": digests})
 
 
-def finish(folder: Path, config: Any, **facts: Any) -> dict[str, Any]:
+def finish(
+    folder: Path,
+    config: Any,
+    earlier: Mapping[str, str] | None = None,
+    **facts: Any,
+) -> dict[str, Any]:
     """Writes `done.json`, last of all: the run is complete.
 
     Args:
       folder: the run folder.
       config: that it was trained and measured with.
+      earlier: digests of rows that were there before, of the same weights.
       **facts: `steps`, `parameters`, `seconds`.
 
     Returns:
@@ -182,7 +204,8 @@ def finish(folder: Path, config: Any, **facts: Any) -> dict[str, Any]:
     """
     done = (status.done(folder) or {}) | facts
     done |= {"training": identity.training_digest(config)}
-    digests = dict(read_digests(folder)) | dict(_plan_for(folder, config).values())
+    digests = {**(earlier or {}), **read_digests(folder)}
+    digests |= dict(_plan_for(folder, config).values())
     done |= {"evaluators": digests}
     done.pop("config_sha256", None)  # of the first edition
     write_json(folder / "done.json", done)

@@ -22,18 +22,23 @@ from omegaconf import DictConfig, OmegaConf
 
 from research import config
 from research.distributed import hosts
+from research.errors import UserError
 from research.files.atomic import read_json, write_json, write_text
 from research.jobs import status
 from research.jobs.following import lead_or_follow
 from research.progress import say
+from research.runs import identity
 from research.runs.experiment import build
 from research.runs.journal import Progress
 from research.runs.outcome import (
     find_stored,
     finish,
+    forget,
     is_done,
     is_trained,
+    own_split,
     read_config,
+    read_digests,
     require_same_training,
     unmeasured,
 )
@@ -94,7 +99,9 @@ def complete(
     checkpoints = Checkpoints(folder / "checkpoints")
     if checkpoints.steps() or status.done(folder):
         require_same_training(folder, cfg)
-    kept = is_trained(folder, cfg) and bool(checkpoints.steps())
+    trained_before = is_trained(folder, cfg)
+    kept = trained_before and bool(checkpoints.steps())
+    earlier = read_digests(folder) if trained_before else {}
     experiment = build(cfg)
     if kept:
         experiment = experiment.limit_to(unmeasured(folder, cfg))
@@ -102,16 +109,44 @@ def complete(
         provenance = trained | {"commit": find_commit()}
     experiment.check()
     # What can be wrong is found by now: nothing is half-written for a mistake.
-    if not kept:
+    if kept:
+        forget(folder, experiment.cfg)
+    else:
+        own = own_split(folder, cfg.split) if trained_before else cfg.split
         (folder / "done.json").unlink(missing_ok=True)
-        write_text(folder / "config.yaml", OmegaConf.to_yaml(cfg, resolve=True))
+        made_with = OmegaConf.merge(cfg, {"split": own})
+        write_text(folder / "config.yaml", OmegaConf.to_yaml(made_with, resolve=True))
         write_json(folder / "provenance.json", provenance)
     network = experiment.train(folder, job)
     experiment.measure(network, folder, provenance)
     facts: dict[str, Any] = {"steps": experiment.steps}
     facts |= {"parameters": experiment.parameters}
     facts |= {"seconds": round(time.monotonic() - started, 2)}
-    return finish(folder, cfg, **({} if kept else facts))
+    return finish(folder, cfg, earlier, **({} if kept else facts))
+
+
+def recompose(folder: Path) -> DictConfig:
+    """Returns the config of a run folder in the terms of this code.
+
+    What is written there names objects by where they were then. Where the overrides of
+    the run still compose to the same training, they are composed; the places of the
+    data are those of the folder.
+
+    Raises:
+      UserError: it is no run folder.
+    """
+    written = OmegaConf.create(read_config(folder))
+    try:
+        overrides = read_json(folder / "provenance.json")["overrides"]
+        cfg = config.compose(*overrides)
+    except (KeyError, UserError):  # a foreign classifier, or options that are gone
+        return written
+    if identity.difference(written, cfg) is not None:
+        return written
+    for key in ("dir", "manual_dir"):
+        cfg.data[key] = written.data.get(key)
+    cfg.split = written.split
+    return cfg
 
 
 def load(folder: Path) -> tuple[DictConfig, nnx.Module]:
@@ -120,7 +155,7 @@ def load(folder: Path) -> tuple[DictConfig, nnx.Module]:
     Raises:
       UserError: there is no finished training there.
     """
-    cfg = OmegaConf.create(read_config(folder))
+    cfg = recompose(folder)
     network = config.network(cfg, rngs=nnx.Rngs(cfg.seed))
     network, notes = restore_network(network, Checkpoints(folder / "checkpoints"))
     for note in notes:

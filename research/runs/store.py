@@ -161,10 +161,11 @@ def find_around(path: str | Path) -> Store | None:
     return None
 
 
-def done_in(store: str | Path) -> dict[str, Run]:
+def done_in(store: str | Path) -> dict[str, list[Run]]:
     """Returns the runs of a store by the digest of their training.
 
-    Of two with the same one the first is taken: they have the same weights.
+    Several with one digest have the same weights: other spellings of one point, or runs
+    of other machines. What has been measured on them may differ.
 
     Args:
       store: its folder.
@@ -172,9 +173,9 @@ def done_in(store: str | Path) -> dict[str, Run]:
     Raises:
       UserError: it is no store, or a damaged one.
     """
-    found: dict[str, Run] = {}
+    found: dict[str, list[Run]] = {}
     for run in Store(Path(store)).runs():
-        found.setdefault(identity.training_digest(run.config), run)
+        found.setdefault(identity.training_digest(run.config), []).append(run)
     return found
 
 
@@ -208,7 +209,7 @@ def evaluators_in(store: str | Path) -> dict[str, dict[str, str]]:
 @lru_cache(maxsize=4)
 def read_digests(
     store: str, changed: int
-) -> tuple[dict[str, Run], dict[str, dict[str, str]]]:
+) -> tuple[dict[str, list[Run]], dict[str, dict[str, str]]]:
     """Returns `done_in` and `evaluators_in` of a store, read once while it stays as is.
 
     Args:

@@ -150,6 +150,18 @@ def test_an_evaluator_is_its_parameters_and_its_split():
     assert changed("data.dir=/there", "model=tiny", "seed=1") == set()
 
 
+def test_an_evaluator_with_data_of_its_own_is_another():
+    plain = identity.flatten(config.compose("eval=fit"))
+    assert plain["eval.fit.data.name"] == "digits", "a copy of the run's own"
+    digest = identity.evaluator_digest(plain, "fit")
+    for key, value, same in (
+        ("eval.fit.data.dir", "/elsewhere", True),
+        ("eval.fit.data.train_examples", 9, False),
+    ):
+        changed = identity.evaluator_digest(plain | {key: value}, "fit")
+        assert (changed == digest) is same, key
+
+
 def test_objects_count_by_name_so_modules_can_move():
     cfg = identity.flatten(config.compose("model=resnet20", "downsample=aps"))
     moved = {

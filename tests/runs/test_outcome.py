@@ -10,6 +10,7 @@ from research import config
 from research.errors import UserError
 from research.jobs import status
 from research.runs import identity, outcome
+from research.runs.evaluate import evaluate_run
 from research.runs.outcome import find_stored, is_done, is_trained, unmeasured
 from research.runs.pack import pack
 from research.runs.run import run
@@ -109,6 +110,61 @@ def test_without_a_checkpoint_it_is_trained_again_to_the_same_weights(
     again = again[again["protocol"] == "accuracy"]
     assert again["value"].tolist() == rows["value"].tolist()
     assert read_metrics(folder)["loss"].tolist() == losses
+
+
+def test_rows_half_measured_anew_do_not_count(trained, tmp_path, monkeypatch):
+    folder, words = trained
+    folder = Path(shutil.copytree(folder, tmp_path / "run"))
+    before = config.compose(*words)
+    changed = [*words, "eval.accuracy.batch=7"]
+
+    def killed(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("research.runs.experiment.measure_all", killed)
+    with pytest.raises(KeyboardInterrupt):
+        run(config.compose(*changed), folder, choices={}, command="", overrides=changed)
+    assert is_trained(folder, before) and unmeasured(folder, before) == ["accuracy"]
+
+
+def test_trained_again_under_another_split_the_rows_of_the_first_stay(
+    trained, tmp_path
+):
+    folder, _ = trained
+    words = [*TINY, f"data.dir={folder.parents[1] / 'data'}", "eval=accuracy"]
+    words += ["data.validation_examples=40"]
+    folder = tmp_path / "run"
+    run(config.compose(*words), folder, choices={}, command="", overrides=words)
+    shutil.rmtree(folder / "checkpoints")
+    other = [*words, "split=validation"]
+    run(config.compose(*other), folder, choices={}, command="", overrides=other)
+    counts = read_rows(folder).groupby("split")["n"].first().to_dict()
+    assert counts == {"test": 360, "validation": 40}
+    assert is_done(folder, config.compose(*words))
+    assert is_done(folder, config.compose(*other))
+
+
+def test_a_folder_of_older_code_is_evaluated(trained, tmp_path):
+    """Its config names objects by where they were, and lacks what came later."""
+    folder, words = trained
+    folder = Path(shutil.copytree(folder, tmp_path / "run"))
+    text = (folder / "config.yaml").read_text().replace("research.", "research.attic.")
+    (folder / "config.yaml").write_text(text)
+    evaluate_run(config.compose("eval=fragile", config="eval"), folder)
+    assert "fragile" in set(read_rows(folder)["protocol"])
+    assert (folder / "config.yaml").read_text() == text
+
+
+def test_of_two_spellings_in_a_store_the_one_with_all_rows_counts(trained, tmp_path):
+    folder, words = trained
+    more = [*words, "eval=[accuracy,shift]", "eval.shift.examples=8"]
+    for place, overrides in (("a", words), ("b", more)):
+        copy = Path(shutil.copytree(folder, tmp_path / "runs" / place / "run"))
+        cfg = config.compose(*overrides)
+        run(cfg, copy, choices={}, command="", overrides=overrides)
+    pack(tmp_path / "runs", tmp_path / "store")
+    found = find_stored(config.compose(*more, f"store={tmp_path / 'store'}"))
+    assert found == str(tmp_path / "store" / "b" / "run")
 
 
 def test_what_a_store_holds_is_done_elsewhere(trained, tmp_path, capsys):

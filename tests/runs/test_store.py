@@ -113,7 +113,7 @@ def test_what_a_store_holds_counts_as_done(tmp_path):
     moved = config | {"root": "elsewhere"}
     done = done_in(tmp_path / "store")
     assert list(done) == [identity.training_digest(moved)]
-    run = done[identity.training_digest(moved)]
+    (run,) = done[identity.training_digest(moved)]
     assert run.path == str(tmp_path / "store/one") and run.config == config
     assert identity.training_digest(config | {"seed": 9}) not in done
     digest = identity.evaluator_digest(config, "shift")
