@@ -1,9 +1,8 @@
 """Array aliases. Images and maps are NHWC; `batch` is sharded over the device mesh."""
 
-from collections.abc import Callable
 from typing import Literal
 
-from jaxtyping import Array, Float, Int, UInt8
+from jaxtyping import Array, Float, Int
 
 Padding = Literal["valid", "zero", "reflect", "circular"]
 Stride = tuple[int, int]  # (height, width), each ≥ 1
@@ -11,11 +10,8 @@ Shape = tuple[int, int, int]  # (height, width, channels) of an image or a map
 Edges = tuple[tuple[int, int], tuple[int, int]]  # ((above, below), (left, right))
 
 Images = Float[Array, "batch height width channels"]  # in [0, 1]
-Pixels = UInt8[Array, "batch height width channels"]  # as stored, 0…255
 # The input and the output of a stage. The underscores leave the axes unbound: a
 # function from map to map may change each size.
 Map = Float[Array, "_batch _height _width _channels"]
 Labels = Int[Array, " batch"]
 Logits = Float[Array, "batch classes"]
-
-Predict = Callable[[Images], Logits]  # normalisation lies inside

@@ -1,8 +1,9 @@
 """The sentences of the famous answer, each with arms and a rule fixed before the run.
 
 A file `c1` … `b6` declares one claim: its arms, its contrasts, its margin. From it the
-points to train (`points`), the verdict (`judge`) and a fingerprint are derived. Only
-scripts and reports import from here.
+points to train (`points`), the verdict (`judge`) and a fingerprint are derived. Imports
+`research.runs.identity`, `research.stats`, `research.errors`, and no JAX; only scripts
+and reports import from here.
 """
 
 from __future__ import annotations
