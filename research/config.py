@@ -62,7 +62,7 @@ def compose(*overrides: str, config: str = "train") -> DictConfig:
 
 
 def compose_plainly(config: str, overrides: Sequence[str] = ()) -> DictConfig:
-    """Composes with Hydra's own errors, setting a running Hydra aside meanwhile."""
+    """Composes a config with Hydra's own errors, a running Hydra being set aside."""
     running = GlobalHydra.instance().hydra
     GlobalHydra.instance().clear()
     try:
@@ -266,7 +266,7 @@ def data(cfg: DictConfig) -> Any:
 
 
 def task(cfg: DictConfig) -> Any:
-    """Returns the configured task; equal nodes share one, see `shared`."""
+    """Returns the configured task; equal nodes share one, see `build_shared`."""
     return build_shared(cfg.task)
 
 
@@ -283,7 +283,7 @@ def _chain(factory: Callable[..., Any], **length: int) -> Any:
 def evals(cfg: DictConfig) -> dict[str, Any]:
     """Returns the configured evaluators by name.
 
-    What a setting says of evaluators that are not chosen is passed over.
+    A setting's parameters for evaluators that are not chosen are ignored.
     """
     for name, node in cfg.eval.items():
         if not OmegaConf.is_dict(node):

@@ -1,4 +1,4 @@
-"""A progress bar on a terminal, a line for each run elsewhere."""
+"""A progress bar on a terminal; elsewhere one line per run."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ def command(
                     except Held:
                         if HydraConfig.get().mode != RunMode.MULTIRUN:
                             raise
-                    return None  # the launcher waits for who runs it
+                    return None  # the launcher waits for whoever runs it
 
             wrap = hydra.main(
                 version_base="1.3", config_path=str(CONF), config_name=config

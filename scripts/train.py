@@ -2,7 +2,8 @@
 
 A run folder is named by its overrides; the same command finds what is done, goes on
 with what is not, and starts what is missing. `experiment=c3,c5 scale=smoke|cpu|full`
-trains the points that these claims name, each once; `only=primary` what decides.
+trains each point that these claims name once; `only=primary` limits it to those that
+decide.
 """
 
 from __future__ import annotations
@@ -45,8 +46,8 @@ def main(cfg: DictConfig) -> float | None:
 def with_sweeper(words: Sequence[str]) -> list[str]:
     """Returns a command line whose claims go to the sweeper that knows their points.
 
-    `experiment=c3 scale=cpu only=primary …`: one that names options of
-    `conf/experiment/` alone stays as it is.
+    `experiment=c3 scale=cpu only=primary …`: a command line that names only
+    options of `conf/experiment/` stays as it is.
     """
     given = dict(word.split("=", 1) for word in words if "=" in word)
     names = given.get("experiment", "").split(",")

@@ -61,12 +61,12 @@ def race(
     scales: Mapping[str, float] | None = None,
     notes: Mapping[str, Callable[[float], str]] | None = None,
 ) -> list[Row]:
-    """Times subjects in turn, so many rounds, after one that does not count.
+    """Times subjects in turn for some rounds, after a warm-up round.
 
-    In its turn each works twice, and the second time counts: the first has its data in
-    the caches again, and sees the end of the threads of the one before, which spin for
-    a while when their work is done (those of PyTorch do). Every other round goes
-    backwards, so that the same one does not always follow them.
+    Each subject runs twice per turn and only the second run counts: the first refills
+    the caches and outlasts the previous subject's threads, which may spin for a while
+    after their work (PyTorch's do). Every other round runs in reverse, so that the same
+    subject does not always follow them.
 
     Args:
       case: what they do.

@@ -72,7 +72,7 @@ ROUND = "model.padding=circular"  # of a network whose default is another
 
 
 def in_setting(setting: str, overrides: Overrides) -> Overrides:
-    """Returns an arm that has another setting than its claim."""
+    """Returns an arm whose setting differs from its claim's."""
     return (f"setting={setting}", *overrides)
 
 

@@ -1,6 +1,6 @@
 """From the values of arms to the effect of a contrast and its interval.
 
-A change of the results for the same values raises `versions.ESTIMATOR`.
+Raise `versions.ESTIMATOR` whenever the same values would give other results.
 """
 
 from __future__ import annotations

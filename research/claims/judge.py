@@ -1,6 +1,6 @@
 """The verdicts: every claim judged by the rows.
 
-A change of which estimates count, or of what p is about, raises `versions.JUDGEMENT`.
+Raise `versions.JUDGEMENT` whenever other estimates count, or p tests something else.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def adjust(verdict: Verdict, adjusted: float | None) -> Verdict:
 def estimate_weakest(
     pool: Pool, claim: Claim, contrasts: tuple[Contrast, ...]
 ) -> Estimate:
-    """Estimates the contrast that says least for a claim; one without rows if any."""
+    """Estimates a claim's least favourable contrast; one without rows if any."""
     found = [
         estimate(one, pool.values(claim, one.measure), null_effect(claim, one))
         for one in contrasts

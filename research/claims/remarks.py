@@ -27,7 +27,7 @@ def remarks(
       name: of the claim.
       claim: that was judged.
       levels: level → its estimate.
-      decisions: level → what that says.
+      decisions: level → what its interval says.
       pool: the runs.
       command: what makes those of the claim.
     """

@@ -4,9 +4,9 @@ With t = margin, or −margin where the sentence says "no worse than":
 
 - an interval above t supports the sentence, one below t refutes it: there the effect is
   smaller than what is of interest, or points the other way;
-- where a factor is named, its levels decide one by one. All alike: that is the verdict;
-  supported at one and refuted at another: it depends on the factor;
-- everything else is inconclusive, and so is a support that does not survive Holm's rule
+- where a factor is named, each level is decided by itself: if all agree, that is the
+  verdict; if one supports and another refutes the sentence, it depends on the factor;
+- everything else is inconclusive, as is support that does not survive Holm's correction
   over all claims at 5 %.
 """
 
@@ -21,7 +21,7 @@ LEVEL = 0.05  # of a false support among all claims
 
 
 def decide(interval: Interval, threshold: float) -> str:
-    """Returns what one interval says; none says nothing."""
+    """Returns what one interval says; `NO_INTERVAL` is inconclusive."""
     if interval.low > threshold:
         return SUPPORTED
     if interval.high < threshold:
@@ -43,6 +43,6 @@ def combine(levels: Mapping[str, str], factor: str) -> str:
 
 
 def correct(verdict: str, adjusted: float | None) -> str:
-    """Takes back a support that may owe to the number of claims alone."""
+    """Withdraws support that may be due to the number of claims alone."""
     lucky = adjusted is None or not adjusted <= LEVEL
     return INCONCLUSIVE if verdict == SUPPORTED and lucky else verdict

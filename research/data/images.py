@@ -74,7 +74,7 @@ def upright_size(opened: Image.Image) -> tuple[int, int]:
 def convert(opened: Image.Image, channels: int) -> Image.Image:
     """Returns an image upright, in 8 bits of luma (ITU-R 601-2) or of each colour.
 
-    Of 16 bits the upper 8 are kept, as Pillow does with colours; it would clip greys.
+    The upper 8 of 16 bits are kept, as Pillow does for colours (it would clip greys).
     """
     upright, image = find_turn(opened), opened
     if image.mode.startswith("I"):

@@ -54,9 +54,9 @@ def keep_freed_memory() -> None:
     """Has the C library keep freed memory for the next step, where it is glibc.
 
     Otherwise each map of a step is mapped anew by the kernel, page by page: a third of
-    the processors' time. On two cores a step of `vit_tiny` takes half the time so, one
-    of ResNet-20 four fifths. The process stays as large as it ever was. A user who has
-    set MALLOC_MMAP_MAX_, or GLIBC_TUNABLES, is left alone.
+    the processors' time. On two cores this halves a step of `vit_tiny` and takes a
+    fifth off one of ResNet-20. The process never shrinks below its peak size. If the
+    user has set MALLOC_MMAP_MAX_ or GLIBC_TUNABLES, nothing is changed.
     """
     chosen = {"MALLOC_MMAP_MAX_", "GLIBC_TUNABLES"} & os.environ.keys()
     if chosen or platform.libc_ver()[0] != "glibc":

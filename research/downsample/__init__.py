@@ -158,6 +158,6 @@ def keep(
     *,
     rngs: nnx.Rngs,
 ) -> Downsample:
-    """A downsampler that does not: stride 1 whatever the model asks (preset `none`)."""
+    """Does not downsample: stride 1 whatever the model asks for (preset `none`)."""
     del stride
     return Downsample(features, 1, reduce, lowpass, sample, rngs=rngs)

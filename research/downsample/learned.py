@@ -25,8 +25,8 @@ class Learned(Scored):
     task.
 
     The mean of a circular convolution is the mean of its input times the sum of its
-    taps: the second convolution is computed so, for the cost of nothing. (A bias there
-    would be the same for all phases, and there is none.) 9·C·hidden·2 + hidden
+    taps, which is how the second convolution is computed, at no cost. (It has no bias,
+    which would be the same for all phases.) 9·C·hidden·2 + hidden
     parameters, 9·C·hidden multiply-adds a position. They take no weight decay.
 
     Args:

@@ -149,7 +149,7 @@ class Median(Window):
     """The median of the window; of an even count, the mean of the two middle values.
 
     Robust to single outliers: the third order statistic beside the maximum and the
-    mean. By minima and maxima only, no sort: 8 of them a value at k=2, 40 at k=3, about
+    mean. It needs no sort, only minima and maxima: 8 a value at k=2, 40 at k=3, about
     k⁴/2 at larger k.
 
     References:
@@ -167,8 +167,8 @@ class Median(Window):
 def largest(sizes: list[Map]) -> Map:
     """Returns the largest size of each window, and 1 for a window of zeros.
 
-    To scale what is homogeneous: nothing overflows then, and neither the result nor its
-    gradient depends on the scale, which is a constant to the gradient.
+    For scaling homogeneous functions: it prevents overflow and changes neither the
+    result nor its gradient, since the scale is a constant to the gradient.
     """
     top = jax.lax.stop_gradient(fold(jnp.maximum, sizes))
     return jnp.where(top == 0, 1, top)

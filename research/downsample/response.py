@@ -21,7 +21,7 @@ class Response(NamedTuple):
     Attributes:
       output: of the image.
       shifted: of the image after a circular shift by one pixel to the right.
-      difference: `shifted` less the roll of `output` by 0 or 1 column that is nearest;
+      difference: `shifted` minus `output` rolled by 0 or 1 column, whichever is nearer;
         0 where the output follows the shift.
     """
 

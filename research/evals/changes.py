@@ -40,8 +40,8 @@ class Changes(Evaluator):
 
     Yields for every amount `agreement`; of logits `mac` and `relative_logit_distance`;
     where there are labels `accuracy`, and for every kind `worst_accuracy`: right at
-    each of its amounts and unchanged. A dense answer is compared as it stands: what a
-    rotation moves it does not move back.
+    each of its amounts and unchanged. Dense answers are compared as they are: no
+    rotation is undone.
 
     Attributes:
       changes: by name, which becomes the protocol.

@@ -30,8 +30,8 @@ from research.tasks.task import Task
 class Embed(Evaluator):
     """Moves each object along a path of 1-pixel steps from a random place.
 
-    The place is uniform over all where the whole object fits, the axis of the path is
-    drawn, and the path leads towards the farther border.
+    The start is uniform over all places where the whole object fits, the path's axis
+    is random, and the path leads towards the farther border.
 
     Yields `accuracy` at the first place, where there are labels; of the first step
     `flip`, one less the agreement (of classes its mean is P(top-1 changes)), and of

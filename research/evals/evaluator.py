@@ -45,7 +45,7 @@ class Evaluator:
     def __call__(
         self, predict: Callable[..., Any], split: Split
     ) -> Iterator[Measurement]:
-        """Yields measurements, one at a time; computes when they are asked for."""
+        """Yields measurements one at a time, each computed when it is asked for."""
         raise NotImplementedError
 
     def require_at_least(self, least: int, **values: float | int | None) -> None:

@@ -36,8 +36,8 @@ class Explorer(Evaluator):
 
     `agreement` of the shown images over all circular shifts, and beside it the `images`
     and their `labels`, the `predictions` over one period of shifts (N, P, Q), and the
-    `probabilities` (N, P, Q, k) in 255ths of the k `classes` (N, k) of each image that
-    are likeliest over its shifts.
+    `probabilities` (N, P, Q, k), in 255ths, of the k `classes` (N, k) that are most
+    probable over each image's shifts.
 
     Of a network of ours, for the map after each stage: `receptive_height` and
     `receptive_width` as `eval=cost` states them, and `size`, the effective size of the

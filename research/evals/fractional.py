@@ -26,8 +26,8 @@ class Fractional(Evaluator):
 
     For each u every example draws one (i_y, i_x), uniform on [−m·u, m·u]². The shift is
     the ideal one, of the image as a periodic band-limited signal
-    (`research.nn.signal.fractional_shift`): values may leave [0, 1] near edges. Of a
-    dense answer the nearest whole shift is undone.
+    (`research.nn.signal.fractional_shift`): values may leave [0, 1] near edges. For
+    dense answers the nearest whole shift is undone.
 
     Yields for every u `agreement`; of logits `mac` and `relative_logit_distance`; and
     `accuracy` where there are labels.

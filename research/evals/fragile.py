@@ -30,8 +30,8 @@ class Fragile(Evaluator):
     `worst_agreement`, 1 for images that keep their class under all eight.
 
     Attributes:
-      keep: at most so many of the images that change class, those first that lose most
-        of the probability of their unshifted class.
+      keep: how many of the images that change class to keep at most, in order of how
+        much probability their unshifted class loses.
       examples: how many of the split, from the first; None: all.
       batch: examples a call.
     """

@@ -30,9 +30,11 @@ FEWEST = 16
 class Location(Evaluator):
     """Probes every stage for the place of objects put at random on an empty canvas.
 
-    Of one object it is (y, x). Of two, the second at half the ink, it is the offset
-    from the first, which no linear probe reads from pixels, only from features that
-    tell bright from dim. Each stage's map goes through a Gaussian random projection to
+    With one object the target is (y, x); with two, the second at half the ink, it is
+    the offset from the first, which a linear probe cannot read from pixels, only
+    from features that tell bright from dim.
+
+    Each stage's map goes through a Gaussian random projection to
     the same number of features, is standardised, and ridge regression is fitted in
     closed form on the first half of the examples; its penalty is chosen on the next
     quarter, and the last quarter is reported. The controls are the pixels through the

@@ -27,8 +27,8 @@ from research.types import Images, Map, Stride
 class Switches(Evaluator):
     """Reconstructs the map before each max pooling from the pooled values.
 
-    `spread` without switches: each value fills its window, times the one factor that is
-    best in least squares over all examples; values of overlapping windows are averaged.
+    Without switches (`spread`), each value fills its window, times the one factor that
+    fits all examples best in least squares; values of overlapping windows are averaged.
     With the arg-max positions ("switches") each value goes back to where it was;
     everything else is zero (`zero`, Zeiler's unpooling), or the value times a factor of
     its own (`spread`). The two spread forms differ by the positions alone. A lowpass or

@@ -45,7 +45,7 @@ class Job:
         return {"XLA_FLAGS": flags} if flags else {}
 
     def start(self, **environment: str) -> subprocess.Popen[bytes]:
-        """Starts it as a process here, which ends, saved, when this one does.
+        """Starts it as a local process, which saves and stops when this one ends.
 
         What it prints goes to `log.txt` in the run folder. While its standard input is
         open, its launcher lives.

@@ -1,8 +1,9 @@
 """A lock on a run folder: one process at a time, none for ever.
 
 `lock/` in the run folder holds numbered files, and whoever made the highest is the
-holder. Taking the lock, from nobody or from the dead, is making the next number by a
-hard link, which the file system grants to one process only. A number is never made
+holder. A lock that is free, or whose holder is dead, is taken by making the
+next number by a hard link, which the file system grants to one process only. A
+number is never made
 twice while the highest one stands, so those who take over at once cannot both succeed,
 and one who was slow cannot take what another took meanwhile. Tested on one machine;
 links and renames are atomic over NFS, too.
@@ -84,7 +85,7 @@ class Lock:
             write_json(self.path, dataclasses.asdict(self.owner) | {"released": True})
 
     def remove(self) -> None:
-        """Releases it and leaves nothing: there is no more to do in this folder."""
+        """Releases the lock and removes its files: nothing is left to do here."""
         self._over.set()
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -121,7 +122,7 @@ class Lock:
 
 @contextmanager
 def hold(folder: str | Path) -> Iterator[Lock]:
-    """Holds the lock of a folder for a while, and leaves nothing of it.
+    """Holds the lock of a folder while the context is open, then removes it.
 
     Args:
       folder: in which there is no more to train.

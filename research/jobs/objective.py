@@ -1,4 +1,4 @@
-"""The number that a search over settings improves."""
+"""The number that a search over settings optimises."""
 
 from __future__ import annotations
 

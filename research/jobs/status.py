@@ -1,8 +1,8 @@
 """How each job of a sweep stands, in `status.json` in its run folder.
 
-Schedulers forget, and Slurm takes a job whose Python raised for a completed one; this
-is our own record. The job itself writes it, so that of a job that was killed is out of
-date: `observe` checks who holds the lock before it believes it.
+Schedulers forget, and Slurm reports a job whose Python raised as completed; this
+is our own record. The job itself writes it, so the record of a killed job is out of
+date: `observe` checks who holds the lock before believing it.
 """
 
 from __future__ import annotations

@@ -145,7 +145,7 @@ def named_pair(stage: Callable[..., Any], conv: str, norm: str) -> dict[str, Par
     """Names the convolution of a stage and its batch norm.
 
     Raises:
-      UserError: it has not got both, so that no twin in PyTorch has its weights.
+      UserError: one of the two is missing, so PyTorch has no equivalent stage.
     """
     if not isinstance(stage, ConvNormAct) or not isinstance(stage.norm, BatchNorm):
         raise UserError(
@@ -191,7 +191,7 @@ def canonicalize(state: State) -> dict[str, np.ndarray]:
     """Drops all but weights, and numbers the children of each part without gaps.
 
     So `features.0, .1, .3` become `features.0, .1, .2`, and a convolution that follows
-    a blur in a `Sequential` (`layer2.0.conv2.1`) is called as one that does not.
+    a blur in a `Sequential` (`layer2.0.conv2.1`) is named like one that does not.
     """
     weights = {
         name.removeprefix("module."): tensor

@@ -51,7 +51,7 @@ class Network(nnx.Module):
 
     Raises:
       UserError: an image of this shape does not pass through the stages; the error
-        names the stage and the sizes. Or the mean or std is of other channels.
+        names the stage and the sizes. Or `mean` or `std` does not fit the channels.
     """
 
     def __init__(

@@ -55,7 +55,7 @@ class Residual(nnx.Module):
       before: convolutions before `dense`.
       dense: the convolution that is downsampled.
       after: the last convolution, without activation.
-      shortcut: makes the channels of `x` those of the sum; None where they are.
+      shortcut: maps the channels of `x` to those of the sum; None if they are equal.
       down: the downsampler, or None.
     """
 

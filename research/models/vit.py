@@ -100,8 +100,8 @@ class Unplaced(nnx.Module):
 class AddToken(nnx.Module):
     """Gives the map a class token: (B, H, W, C) → (B, H, W, 2C).
 
-    A stage returns a map, in which a token has no place. So it stands at every
-    position, in C more channels; all copies are equal, blocks read one and write all.
+    A stage returns a map, which has no place for a token. So the token is repeated at
+    every position, in C more channels; blocks read one copy and write all.
     The map then commutes with shifts, and is scrambled and probed, as any other, and
     the computation is that of the published transformer.
 

@@ -12,8 +12,8 @@ from research.types import Map
 def median(values: list[Map]) -> Map:
     """Returns the elementwise median of maps, the mean of the two middle ones if even.
 
-    Its derivative is that of the values that equal a middle one, found by comparison:
-    that through the minima and maxima takes 16 times as long for nine values.
+    The derivative goes to the values equal to a middle one, found by comparison;
+    differentiating the minima and maxima takes 16 times as long for nine values.
     """
     held = middle_values(values)
     return sum(held[1:], held[0]) / len(held)

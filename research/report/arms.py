@@ -1,6 +1,6 @@
 """Arms: runs that differ in nothing but their seed, and a label for each.
 
-Which runs belong to one arm is for `research.runs.identity` to say; a label names what
+`research.runs.identity` decides which runs belong to one arm; a label names what
 differs between the arms that are compared.
 """
 
@@ -19,9 +19,9 @@ BUNDLES = ("setting",)  # config groups that set the keys of others
 def label_arms(runs: pd.DataFrame) -> pd.DataFrame:
     """Adds a column `arm`: the label of what was trained, such as `max, resnet20`.
 
-    Config groups at the top count if their options vary at all, those below, such as
-    `downsample/reduce`, if they separate arms that those above do not; then config
-    keys, such as `taps=5`, in which arms of one label differ.
+    A label lists the top-level config groups whose options vary, then nested groups,
+    such as `downsample/reduce`, where they separate arms that the former do not, and
+    finally config keys, such as `taps=5`, where arms would still share a label.
 
     Args:
       runs: as `read_runs` returns them.

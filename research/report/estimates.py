@@ -47,7 +47,7 @@ def select_rows(
 def select_available(
     rows: pd.DataFrame, wanted: Mapping[str, Sequence[str]], *, split: str = "test"
 ) -> dict[str, pd.DataFrame]:
-    """Returns the rows of each of several measurements that there are rows of.
+    """Returns the rows of those of several measurements that have any.
 
     Args:
       rows: as `read_rows` returns them.
@@ -123,7 +123,7 @@ def describe_estimates(estimates: pd.DataFrame, mark: str = "Bars") -> str:
 
     Args:
       estimates: as `estimate_means` returns them.
-      mark: what the intervals are drawn or written as.
+      mark: how the intervals appear: `Bars` in figures, `Brackets` in tables.
     """
     seeds = format_seeds(estimates["seeds"])
     counts = f"{format_range(estimates['n'])} examples, {seeds}."

@@ -49,7 +49,7 @@ def evaluate_run(
         provenance = read_json(folder / "provenance.json")
         if has_moved(provenance.get("overrides", ()), overrides):
             trained.data.dir = cfg.data.dir
-        # Of the evaluation count its evaluators and its split; the rest is the run's.
+        # Evaluators and split come from the evaluation, everything else from the run.
         trained.eval, trained.split = cfg.eval, cfg.split
         evaluators, split = config.evals(trained), config.data(trained).split(cfg.split)
         check_all(evaluators, network, split, trained)
@@ -60,7 +60,7 @@ def evaluate_run(
 
 
 def has_moved(before: Sequence[str], now: Sequence[str]) -> bool:
-    """Whether data are where an evaluation says, not where the training found them.
+    """Whether the evaluation, not the training, says where the data are.
 
     As ever, a `data.dir` that was given comes before TFDS_DATA_DIR, and the later one
     before the earlier.
@@ -78,7 +78,7 @@ def has_moved(before: Sequence[str], now: Sequence[str]) -> bool:
 def evaluate_untrained(
     cfg: DictConfig, folder: Path, *, choices: Mapping[str, str], command: str
 ) -> None:
-    """Evaluates the configured network as initialised: what costs what."""
+    """Evaluates the configured network as initialised, to compare costs."""
     network = config.network(cfg, rngs=nnx.Rngs(parse_seed(cfg.seed)))
     network.eval()
     evaluate_new(cfg, network, folder, choices=choices, command=command)

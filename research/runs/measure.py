@@ -25,7 +25,7 @@ def check_all(
     split: Split | Stream,
     cfg: DictConfig,
 ) -> None:
-    """Has every evaluator refuse what it cannot measure; nothing is measured.
+    """Checks that every evaluator can measure what it is given, without measuring.
 
     Args:
       evaluators: by name.

@@ -1,8 +1,8 @@
 """Packs finished run folders into a store, or into one that is there already.
 
-The training of a run decides what it is (`research.runs.identity`). Of a name that is
-in the store, a folder with the same training replaces the rows of each evaluator that
-it holds, and the others stay; a folder with another training replaces the run.
+A run is identified by its training (`research.runs.identity`). If the store already has
+a run of the same name and training, the folder replaces only the rows of the evaluators
+that it holds; if the training differs, it replaces the whole run.
 """
 
 from __future__ import annotations

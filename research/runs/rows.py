@@ -29,8 +29,8 @@ from research.runs.store import find_around
 class Row:
     """A measurement of one run, as it stands on disk; the fields are a contract.
 
-    Its `commit` is that of the code that measured, of a finished run maybe a later one
-    than `provenance.json` names; then `-dirty` is added if that code had been changed.
+    `commit` is that of the code that measured. If a finished run was measured again, it
+    may be later than the one in `provenance.json`; `-dirty` marks uncommitted changes.
     """
 
     run: str

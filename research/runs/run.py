@@ -55,7 +55,7 @@ def run(
     command: str,
     overrides: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Trains and evaluates a network, or goes on with it, or finds it done.
+    """Trains and evaluates a network, resuming or skipping what is already done.
 
     Args:
       cfg: a `train` config.
@@ -89,7 +89,7 @@ def run(
 def complete(
     cfg: DictConfig, folder: Path, job: Progress, *, provenance: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Does what is left of a run, as the only one who does; see `run`.
+    """Does what is left of a run while holding its lock; see `run`.
 
     A finished training whose checkpoint is there is only measured, by the evaluators
     that have no rows yet; their rows carry the commit of this code, and what the folder

@@ -9,9 +9,9 @@ This is Orbax's `AsyncCheckpointer` rather than its `CheckpointManager`. The man
 removes the oldest step before our manifest of the newest is written; and it removes
 what it takes for unfinished as soon as it is made, even by someone who only reads.
 
-Of several processes each writes its devices' part of the arrays, into a folder that all
-of them see; the first one alone decides, sums up and removes. How a state lay on the
-devices when it was saved does not matter to those that restore it.
+With several processes, each writes its devices' part of the arrays to a shared folder;
+only the first decides, hashes and removes. A state can be restored however it was laid
+out over the devices when it was saved.
 """
 
 from __future__ import annotations

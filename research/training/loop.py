@@ -30,7 +30,7 @@ from research.training.validation import validate
 
 # Steps between two waits for the devices. XLA lets 32 programs be under way on a CPU
 # device, and a step is two. One more would wait on a thread that another device may
-# need for the all-reduce that all wait for: one step in some thousands hung for ever.
+# need for the all-reduce that all wait for: one step in several thousand hung.
 SYNC_STEPS = 10
 
 

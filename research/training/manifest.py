@@ -27,7 +27,7 @@ def matches(text: str, folder: Path) -> bool:
 
     Args:
       text: the manifest.
-      folder: which it is of.
+      folder: the folder that it describes.
     """
     if FIRST_EDITION.fullmatch(text):
         return folder.is_dir() and text == hash_folder(folder)

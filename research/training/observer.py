@@ -1,4 +1,4 @@
-"""What hears of a training as it goes on."""
+"""What a training reports to as it runs."""
 
 from __future__ import annotations
 

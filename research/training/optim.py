@@ -55,7 +55,7 @@ def build(
 def decay_mask(params: Any) -> Any:
     """Returns which parameters take weight decay: kernels.
 
-    A kernel has two axes or more; other parameters with so many are `Undecayed`.
+    A kernel has two axes or more; any other parameter with that many is `Undecayed`.
     """
     return jax.tree.map(
         lambda p: not isinstance(p, Undecayed) and p.ndim > 1,

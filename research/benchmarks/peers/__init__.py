@@ -1,1 +1,1 @@
-"""The same computations in PyTorch, channels-last: who the benchmarks race against."""
+"""The same computations in PyTorch, channels-last: what the benchmarks race against."""

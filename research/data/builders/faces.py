@@ -7,7 +7,7 @@ part → slot **in the same renderer**: tiles, jitter, ink and noise are drawn b
 slots, so that a jumbled face holds exactly the tiles of the intact one. There is no
 outline, and tiles stay at least 6 pixels apart: no 7×7 window sees two parts, and a bag
 of such windows cannot tell intact from jumbled. The whole face moves by up to 25 × 39
-pixels, more than from slot to slot, so that neither can the place of one part.
+pixels, more than from slot to slot, so the place of a single part does not tell either.
 
 Two data sets: who it is, on intact faces (the label still holds on jumbled ones: see
 `pairs`), and whether a face is intact (0) or jumbled (1), half of each.
@@ -98,7 +98,7 @@ def styles(person: int) -> tuple[int, int, int, int]:
 
 @dataclass(frozen=True)
 class Face:
-    """All that is random of a face, but where its parts are.
+    """Everything random about a face except where its parts are.
 
     Attributes:
       person: 0 … 7.

@@ -23,8 +23,8 @@ class Operations:
     """Of one image through a part.
 
     Attributes:
-      multiply_adds: of convolutions and matrix products. Adding and comparing (pooling,
-        a blur by shifted adds, norms) is not in it; XLA's count has them.
+      multiply_adds: of convolutions and matrix products. Additions and
+        comparisons (pooling, blurs, norms) are not counted here, but XLA counts them.
       activation_bytes: of what these return, the "activations" of I. Radosavovic et
         al., Designing Network Design Spaces, CVPR 2020, arXiv:2003.13678.
     """

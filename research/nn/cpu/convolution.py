@@ -1,8 +1,8 @@
 """The convolution on CPUs: XLA's own, and oneDNN's where that is faster.
 
 XLA's convolutions on a CPU take up to twice the time of oneDNN's, and the gradient for
-the kernel up to six times. So large layers in float32 are oneDNN's on a CPU, where
-jaxlib has it. Small layers, other dtypes and all other backends stay XLA's. Separable
+the kernel up to six times. So large float32 layers use oneDNN on a CPU, if jaxlib
+has it. Small layers, other dtypes and all other backends use XLA. Separable
 filters are matrix products on small maps.
 
 Set RESEARCH_FAST_CONVOLUTION=0 to switch all of it off. While it is on, these large

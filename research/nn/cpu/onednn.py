@@ -1,4 +1,4 @@
-"""oneDNN's convolution on the CPU, which XLA links and never chooses by itself.
+"""oneDNN's convolution on the CPU, which XLA links but never chooses by itself.
 
 XLA's CPU compiler knows a custom call for it, `__onednn$convolution`: the forward pass,
 in any layout. Both gradients are forward passes of something else. For the map it is
@@ -44,7 +44,7 @@ Kernel = Float[Array, "_rows _columns _inputs _outputs"]
 def available() -> bool:
     """Whether this jaxlib is a tested one, and has been built with oneDNN.
 
-    It is only tried whether the call compiles; the tests check what it computes.
+    This only tries to compile the call; the tests check what it computes.
     """
     if jaxlib.__version__ not in TESTED:
         return False

@@ -21,7 +21,7 @@ def draw(
     fewest_seeds: int = 3,
     width: Width = "two",
 ) -> Figure:
-    """Draws a panel for each number of objects, and those of untrained networks.
+    """Draws a panel per number of objects, for trained and for untrained networks.
 
     Args:
       results: with rows of `eval=location`.

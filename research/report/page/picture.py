@@ -46,7 +46,7 @@ class Bar(NamedTuple):
 
 
 class Picture(NamedTuple):
-    """Where everything is drawn, and the same in words.
+    """Where everything is drawn, and a description in words.
 
     Attributes:
       width: of the picture.
@@ -54,7 +54,7 @@ class Picture(NamedTuple):
       zero: no effect, from the left.
       margin: what supports the sentence begins here.
       bars: one for each case that has rows.
-      label: for whoever does not see it.
+      label: description for screen readers.
       caption: below it.
     """
 

@@ -19,7 +19,7 @@ MARKS = {SUPPORTED: "✓", REFUTED: "✗", DEPENDS: "±", INCONCLUSIVE: "?"}
 
 
 class Effect(NamedTuple):
-    """One effect: in which case, its value, its interval with the unit, and how made.
+    """One effect: its case, value, interval with unit, and how the interval was made.
 
     Without rows the value is empty.
     """
@@ -36,7 +36,7 @@ class Shown(NamedTuple):
       verdict: as it was judged.
       kind: `supported`, `refuted`, `depends` or `inconclusive`.
       mark: a sign for it.
-      depends: on what it depends; empty where it does not.
+      depends: what the verdict depends on; empty if nothing.
       picture: of its intervals; None without rows.
       effects: in each case.
       rule: what decides.
@@ -98,7 +98,7 @@ def describe_effect(case: Case, unit: str) -> Effect:
 
 
 def describe_p(verdict: Verdict) -> tuple[str, str] | None:
-    """Returns of what p is, and p before and after Holm's rule; None without p."""
+    """Returns what p tests, and p before and after Holm's rule; None without p."""
     if verdict.p is None:
         return None
     null = "an effect at the margin" if verdict.margin < 0 else "no effect"

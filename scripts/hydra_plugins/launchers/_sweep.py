@@ -91,7 +91,7 @@ class Failure(JobReturn):
 
 
 class SweepLauncher(Launcher):
-    """Launches what is left to do of a sweep, and waits until all of it has ended."""
+    """Launches the unfinished jobs of a sweep and waits until all have ended."""
 
     def setup(
         self,
@@ -157,7 +157,7 @@ class SweepLauncher(Launcher):
         """Runs jobs to their ends.
 
         Returns:
-          By run folder, how those ended that did not end well and could not say so.
+          Run folder → how its job ended, for jobs that failed without recording it.
         """
 
     def command(self, job: Plan, cpus: int = 0) -> Job:

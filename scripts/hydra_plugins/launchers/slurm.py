@@ -24,7 +24,7 @@ from research.jobs import status
 from research.jobs.lock import release_dead
 from research.progress import say
 
-NOTE = "slurm.json"  # in a run folder: which Slurm job it was submitted as
+NOTE = "slurm.json"  # in a run folder: the id of the Slurm job that it was submitted as
 
 
 class Slurm(SweepLauncher):
