@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, NoReturn
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from research.data.split import Split
 from research.evals.measurement import Measurement
@@ -19,7 +19,6 @@ from research.tasks import metrics
 from research.tasks.task import Outputs, Task
 
 Each = Float[np.ndarray, " examples"]
-Offsets = Int[np.ndarray, "examples 2"]
 
 
 class Missing(LookupError):
