@@ -79,7 +79,8 @@ def run(
     if not hosts.agree_on(is_done(folder, cfg)):
         with lead_or_follow(folder) as job:
             if not hosts.agree_on(is_done(folder, cfg)):  # nobody else was faster
-                facts = {"overrides": list(overrides), "fingerprints": dict(cfg.claims)}
+                facts: dict[str, Any] = {"overrides": list(overrides)}
+                facts |= {"fingerprints": cfg.claims}
                 facts |= describe(cfg, folder, choices=choices, command=command)
                 return complete(cfg, folder, job, provenance=facts)
     say(f"{folder}: done already")
