@@ -197,3 +197,23 @@ def test_a_job_has_its_share_of_the_devices(tmp_path, monkeypatch):
     assert Job(tmp_path, "x", ()).environment == {}
     monkeypatch.setenv("XLA_FLAGS", f"{flag}=7")  # the user's word
     assert Job(tmp_path, "x", (), cpus=3).environment == {"XLA_FLAGS": f"{flag}=7"}
+
+
+def test_a_finished_job_that_failed_since_is_failed(tmp_path):
+    """Its training is done; other evaluators, asked for later, could not measure."""
+    with attempt(tmp_path):
+        pass
+    (tmp_path / "done.json").write_text("{}")
+    assert observe(tmp_path).state == "done"
+    (tmp_path / "config.yaml").touch()
+    with pytest.raises(UserError), attempt(tmp_path):
+        raise UserError("cannot measure that")
+    assert observe(tmp_path).state == "failed"
+    assert observe(tmp_path).error == "cannot measure that"
+
+
+def test_a_refused_job_leaves_no_folder(tmp_path):
+    folder = tmp_path / "refused"
+    with pytest.raises(UserError), attempt(folder):
+        raise UserError("wrong value")
+    assert not folder.exists()
