@@ -12,9 +12,11 @@ import runpy
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
+FRACTION = "XLA_CLIENT_MEM_FRACTION", "XLA_PYTHON_CLIENT_MEM_FRACTION"  # new, old
 LEASH = "RESEARCH_STOPS_WITH_STDIN"  # set: stop when the launcher is gone
 
 
@@ -28,21 +30,30 @@ class Job:
       arguments: of the script.
       cpus: virtual devices that it computes on, so that neighbours do not compete for
         cores; 0 for all there are. Accelerators are used whatever it says.
+      memory: the fraction of its accelerators' memory that it may take, beside others
+        on them; 0 for JAX's own choice.
     """
 
     folder: Path
     script: str
     arguments: tuple[str, ...]
     cpus: int = 0
+    memory: float = 0.0
 
-    @property
-    def environment(self) -> dict[str, str]:
-        """What the job's environment has on top of the launcher's."""
-        flags = os.environ.get("XLA_FLAGS", "")
+    def complete(self, given: Mapping[str, str]) -> dict[str, str]:
+        """Returns an environment with what the job needs and it does not say itself.
+
+        Args:
+          given: by the user, who wins.
+        """
+        made = dict(given)
+        flags = given.get("XLA_FLAGS", "")
         ours = "--xla_force_host_platform_device_count"
         if self.cpus and ours not in flags:
-            flags = f"{flags} {ours}={self.cpus}".strip()
-        return {"XLA_FLAGS": flags} if flags else {}
+            made["XLA_FLAGS"] = f"{flags} {ours}={self.cpus}".strip()
+        if self.memory and not given.keys() & set(FRACTION):  # both are an error to JAX
+            made[FRACTION[0]] = f"{self.memory:.3f}"
+        return made
 
     def start(self, **environment: str) -> subprocess.Popen[bytes]:
         """Starts it as a local process, which saves and stops when this one ends.
@@ -55,7 +66,7 @@ class Job:
         """
         return subprocess.Popen(
             [sys.executable, self.script, *self.arguments],
-            env=os.environ | self.environment | {LEASH: "1"} | environment,
+            env=self.complete(os.environ | environment) | {LEASH: "1"},
             stdin=subprocess.PIPE,
             stdout=(log := self.log()),
             stderr=log,
@@ -71,7 +82,7 @@ class Job:
         Raises:
           SystemExit: its status was not 0.
         """
-        os.environ.update(self.environment)
+        os.environ.update(self.complete(os.environ))
         sys.argv = [self.script, *self.arguments]
         sys.path.insert(0, str(Path(self.script).parent))
         runpy.run_path(self.script, run_name="__main__")

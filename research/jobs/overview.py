@@ -38,6 +38,12 @@ class Line:
     status: Status
 
     @property
+    def place(self) -> str:
+        """Where it runs, or ran last."""
+        known = self.status
+        return f"{known.owner}, {known.device}" if known.device else known.owner
+
+    @property
     def left(self) -> float | None:
         """Seconds that its training will take, by its pace in this attempt."""
         known = self.status
@@ -107,7 +113,7 @@ def table(lines: Sequence[Line]) -> Group:
             f"{known.examples_per_second:,.0f}" if known.examples_per_second else "",
             "" if line.left is None else format_duration(line.left),
             str(known.attempts or ""),
-            Text(known.error or (known.owner if known.state == RUNNING else "")),
+            Text(known.error or (line.place if known.state == RUNNING else "")),
         )
     return Group(made, Text(f"all: {common}" if common else ""))
 

@@ -8,6 +8,7 @@ date: `observe` checks who holds the lock before believing it.
 from __future__ import annotations
 
 import dataclasses
+import os
 import time
 import traceback
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from typing import Any
 
 from research.errors import Interrupted, UserError
 from research.files.atomic import read_json, write_json
+from research.jobs.accelerators import name_devices
 from research.jobs.lock import Lock, Lost, holder
 
 QUEUED, RUNNING, DONE = "queued", "running", "done"
@@ -32,6 +34,7 @@ class Status:
       state: `queued`, `running`, `done`, `failed` or `preempted` (stopped by a signal,
         saved; the same command goes on with it).
       owner: the process that runs it, or ran it last: pid and host.
+      device: the accelerators that its launcher gave to it, or "".
       attempts: how often it was started.
       step: steps of training that are done.
       total: steps that there are; 0 while unknown.
@@ -46,6 +49,7 @@ class Status:
 
     state: str = QUEUED
     owner: str = ""
+    device: str = ""
     attempts: int = 0
     step: int = 0
     total: int = 0
@@ -136,6 +140,7 @@ class Attempt:
             before,
             state=RUNNING,
             owner=str(lock.owner),
+            device=name_devices(os.environ),
             attempts=before.attempts + 1,
             examples_per_second=0.0,
             started=time.time(),

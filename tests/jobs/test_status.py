@@ -190,13 +190,13 @@ def test_a_job_stops_when_its_launcher_is_killed(tmp_path):
         time.sleep(0.01)
 
 
-def test_a_job_has_its_share_of_the_devices(tmp_path, monkeypatch):
+def test_a_job_has_its_share_of_the_devices(tmp_path):
     flag = "--xla_force_host_platform_device_count"
-    monkeypatch.delenv("XLA_FLAGS")
-    assert Job(tmp_path, "x", (), cpus=3).environment == {"XLA_FLAGS": f"{flag}=3"}
-    assert Job(tmp_path, "x", ()).environment == {}
-    monkeypatch.setenv("XLA_FLAGS", f"{flag}=7")  # the user's word
-    assert Job(tmp_path, "x", (), cpus=3).environment == {"XLA_FLAGS": f"{flag}=7"}
+    job = Job(tmp_path, "x", (), cpus=3)
+    assert job.complete({"A": "b"}) == {"A": "b", "XLA_FLAGS": f"{flag}=3"}
+    assert Job(tmp_path, "x", ()).complete({}) == {}
+    own = {"XLA_FLAGS": f"{flag}=7"}  # the user's word
+    assert job.complete(own) == own
 
 
 def test_a_finished_job_that_failed_since_is_failed(tmp_path):

@@ -23,6 +23,7 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
+from research.config import check_values
 from research.errors import UserError
 from research.jobs import status
 from research.jobs.job import Job
@@ -100,7 +101,12 @@ class SweepLauncher(Launcher):
         task_function: TaskFunction,
         config: DictConfig,
     ) -> None:
-        """Takes what Hydra gives to a launcher."""
+        """Takes what Hydra gives to a launcher.
+
+        Raises:
+          UserError: a value of `hydra.launcher` is not of its parameter's type.
+        """
+        check_values(config.hydra.launcher)
         self.context, self.task, self.config = hydra_context, task_function, config
 
     def launch(
@@ -160,8 +166,14 @@ class SweepLauncher(Launcher):
           Run folder → how its job ended, for jobs that failed without recording it.
         """
 
-    def command(self, job: Plan, cpus: int = 0) -> Job:
-        """Returns the command of a job, without the options of the sweep itself."""
+    def command(self, job: Plan, cpus: int = 0, memory: float = 0.0) -> Job:
+        """Returns the command of a job, without the options of the sweep itself.
+
+        Args:
+          job: that it runs.
+          cpus: of `Job`, as the next.
+          memory: the fraction of its accelerators' memory.
+        """
         given = self.config.hydra.overrides.hydra
         kept = [line for line in given if classify(key_of(line)) is not Kind.REQUEST]
         folder = str(job.folder).replace("'", "\\'")
@@ -171,6 +183,7 @@ class SweepLauncher(Launcher):
             script=os.path.abspath(sys.argv[0]),
             arguments=(*self.config_dirs(), *job.overrides, *kept, *own),
             cpus=cpus,
+            memory=memory,
         )
 
     def config_dirs(self) -> list[str]:

@@ -15,8 +15,9 @@ from hydra_plugins.launchers._sweep import (
     describe_exit,
 )
 
-from research.errors import UserError
+from research.errors import UserError, accepts
 from research.jobs.job import Job
+from research.jobs.shares import MEMORY
 from research.progress import say
 
 
@@ -26,10 +27,11 @@ class Ray(SweepLauncher):
     Args:
       address: of a running cluster, such as `auto`; None for a Ray of its own here.
       init: of `ray.init` for a Ray of its own.
-      remote: of `ray.remote`: `num_cpus`, `num_gpus`, `max_retries`, ….
+      remote: of `ray.remote`: `num_cpus`, `num_gpus`, `max_retries`, …. Ray shows each
+        job its own GPUs; a fraction of one is that of its memory, too.
 
     Raises:
-      UserError: Ray is not there.
+      UserError: Ray is not there, or `num_gpus` is no number of GPUs.
     """
 
     def __init__(
@@ -40,6 +42,13 @@ class Ray(SweepLauncher):
                 "hydra/launcher=ray needs Ray: "
                 "pip install -c constraints.txt -e '.[ray]'"
             )
+        gpus = remote.get("num_gpus") or 0
+        if not accepts(float, gpus) or gpus < 0 or (gpus > 1 and gpus % 1):
+            raise UserError(
+                f"hydra.launcher.remote.num_gpus={gpus}: takes an integer of at least "
+                "0, or a fraction of one for jobs that share it"
+            )
+        self.memory = MEMORY * min(1.0, gpus)
         self.init = init if address is None else {"address": address}
         self.remote = remote
 
@@ -59,7 +68,9 @@ class Ray(SweepLauncher):
         # A process for each job, so that each sets up JAX for itself.
         run = ray.remote(max_calls=1, **self.remote)(exit_status)
         cpus = int(self.remote.get("num_cpus", 1))
-        waiting = {run.remote(self.command(job, cpus)): job for job in jobs}
+        waiting = {
+            run.remote(self.command(job, cpus, self.memory)): job for job in jobs
+        }
         ends: dict[Path, str] = {}
         while waiting:
             (first, *_), _ = ray.wait(list(waiting), num_returns=1)

@@ -18,7 +18,7 @@ from typing import Any
 
 from hydra_plugins.launchers._sweep import Plan, SweepLauncher
 
-from research.errors import UserError
+from research.errors import UserError, accepts
 from research.files.atomic import read_json, write_json
 from research.jobs import status
 from research.jobs.lock import release_dead
@@ -36,7 +36,8 @@ class Slurm(SweepLauncher):
       requeues: how often a job may run into that limit, and go on.
       notice_seconds: how long before the limit SIGUSR2 comes.
       cpus: of a job; without an accelerator, its virtual devices.
-      accelerators: of a job.
+      gpus_per_job: which Slurm shows to that job alone; 0 for none.
+      accelerators: the older name of `gpus_per_job`.
       memory_gb: of a job; None for the cluster's default.
       parallel: jobs of the array at a time.
       setup: lines of shell before each job, such as `module load …`.
@@ -44,7 +45,7 @@ class Slurm(SweepLauncher):
       poll_seconds: between two looks at the queue.
 
     Raises:
-      UserError: submitit or Slurm is not there.
+      UserError: submitit or Slurm is not there, or the GPUs of a job have no number.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class Slurm(SweepLauncher):
         requeues: int = 100,
         notice_seconds: int = 120,
         cpus: int = 1,
+        gpus_per_job: int = 0,
         accelerators: int = 0,
         memory_gb: float | None = None,
         parallel: int = 256,
@@ -72,11 +74,21 @@ class Slurm(SweepLauncher):
                 "hydra/launcher=slurm: there is no sbatch here; start it on a machine "
                 "of the cluster, or take hydra/launcher=local"
             )
+        if gpus_per_job and accelerators and gpus_per_job != accelerators:
+            raise UserError(
+                f"hydra.launcher.accelerators={accelerators}: the older name of "
+                f"hydra.launcher.gpus_per_job={gpus_per_job}; takes the same, or 0"
+            )
+        gpus = gpus_per_job or accelerators
+        if not accepts(int, gpus) or gpus < 0:
+            raise UserError(
+                f"hydra.launcher.gpus_per_job={gpus}: takes an integer of at least 0"
+            )
         self.cpus, self.requeues, self.poll = cpus, requeues, poll_seconds
         wanted = {
             "timeout_min": time_minutes,
             "cpus_per_task": cpus,
-            "gpus_per_node": accelerators or None,
+            "gpus_per_node": gpus or None,  # a job is one task on one node
             "mem_gb": memory_gb,
             "slurm_partition": partition,
             "slurm_array_parallelism": parallel,
