@@ -107,8 +107,11 @@ def find(environment: Mapping[str, str]) -> Pool:
 
 def name_devices(environment: Mapping[str, str]) -> str:
     """Names the accelerators that a process was given, or "" if it was given none."""
-    variables = [GIVEN, *(name for one in PLATFORMS for name in one.variables)]
-    return next((environment[name] for name in variables if environment.get(name)), "")
+    if GIVEN in environment:
+        return environment[GIVEN]
+    variables = (name for one in PLATFORMS for name in one.variables)
+    given = (f"{name}={environment[name]}" for name in variables if name in environment)
+    return next(given, "")
 
 
 def visible(listed: str) -> tuple[str, ...]:

@@ -46,8 +46,15 @@ SchedulerParameters=sched_interval=2,bf_interval=2
 ReturnToService=2
 JobRequeue=1
 KillWait=20
-NodeName=node NodeAddr=127.0.0.1 CPUs={cpus} State=UNKNOWN
+GresTypes=gpu,shard
+NodeName=node NodeAddr=127.0.0.1 CPUs={cpus} Gres=gpu:2,shard:4 State=UNKNOWN
 PartitionName=main Nodes=ALL Default=YES State=UP
+"""
+# Slurm gives out any device as a GPU: it only counts them.
+GPUS = """
+Name=gpu File=/dev/null
+Name=gpu File=/dev/zero
+Name=shard Count=4
 """
 
 
@@ -80,7 +87,7 @@ def install() -> None:
 
 @contextmanager
 def slurm(folder: Path, cpus: int = 2) -> Iterator[dict[str, str]]:
-    """Runs a cluster of one node.
+    """Runs a cluster of one node, which says that it has two GPUs.
 
     Args:
       folder: for all of its files.
@@ -99,6 +106,7 @@ def slurm(folder: Path, cpus: int = 2) -> Iterator[dict[str, str]]:
     config.write_text(
         CONFIG.format(host=host, ports=ports(2), folder=folder, cpus=cpus)
     )
+    (folder / "gres.conf").write_text(GPUS)
     environment = {"SLURM_CONF": str(config)}
     munged = ["munged", "--foreground", "--force", f"--key-file={key}"]
     munged += [f"--socket={folder}/munge.socket", f"--pid-file={folder}/munged.pid"]

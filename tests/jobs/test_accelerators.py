@@ -216,5 +216,6 @@ def test_a_job_knows_what_its_devices_are_called(two):
     assert names(Request()) == ["GPU 0", "GPU 1"]
     for share in Request().shares({}):
         assert name_devices(share.environment) == share.name
-    assert name_devices({"CUDA_VISIBLE_DEVICES": "3"}) == "3"  # of Slurm or Ray
+    given = {"CUDA_VISIBLE_DEVICES": "3"}  # by Slurm or Ray
+    assert name_devices(given) == "CUDA_VISIBLE_DEVICES=3"
     assert name_devices({}) == ""

@@ -78,3 +78,15 @@ def test_a_sweep_on_ray(tmp_path):
     assert read(stopped).state == "done" and read(stopped).attempts == 2
     subprocess.run(sweep(whole, 5, EPOCHS), env=environment, check=True)
     assert compare(whole, root) == 5
+
+
+def test_ray_shows_jobs_their_part_of_a_gpu(tmp_path):
+    """Ray counts the GPUs that it is said to have: there need be none."""
+    pytest.importorskip("ray")
+    part = ["+hydra.launcher.init.num_gpus=1", "hydra.launcher.remote.num_gpus=.5"]
+    line = [*command(tmp_path), "seed=0,1", *part, "train.epochs=1"]
+    subprocess.run(line, env=os.environ | ONE_DEVICE, check=True)
+    known = [one.status for one in overview.jobs(tmp_path)]
+    assert [(one.state, one.device) for one in known] == [
+        ("done", "CUDA_VISIBLE_DEVICES=0")
+    ] * 2

@@ -136,3 +136,20 @@ def test_a_sweep_on_slurm(cluster, launched, tmp_path):
     assert read(killed).state == "done" and read(killed).attempts == 2
     subprocess.run(sweep(whole, 5, EPOCHS), env=os.environ | ONE_DEVICE, check=True)
     assert compare(whole, root) == 5
+
+
+@pytest.mark.parametrize(
+    "asked, devices",
+    [
+        ("hydra.launcher.gpus_per_job=1", {"0", "1"}),
+        ("hydra.launcher.accelerators=2", {"0,1"}),  # the whole host
+        ("+hydra.launcher.sbatch.gres=shard:2", {"0", "1"}),
+    ],
+)
+def test_slurm_shows_a_job_its_own_gpus(cluster, tmp_path, asked, devices):
+    line = sweep(tmp_path, 2, 1, "hydra/launcher=slurm", asked)
+    subprocess.run(line, env=cluster, check=True)
+    known = [one.status for one in overview.jobs(tmp_path)]
+    assert [one.state for one in known] == ["done"] * 2
+    seen = {one.device.removeprefix("CUDA_VISIBLE_DEVICES=") for one in known}
+    assert seen and seen <= devices, known
