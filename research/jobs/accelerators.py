@@ -25,7 +25,7 @@ GIVEN = "RESEARCH_DEVICES"  # what a launcher calls the devices that it gave to 
 
 
 class NoAccelerator(Exception):
-    """There is none that JAX would use; the message says where it was looked for."""
+    """There is none that JAX would use; the message names the places searched."""
 
 
 @dataclasses.dataclass(frozen=True)

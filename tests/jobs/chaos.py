@@ -162,6 +162,7 @@ def chaos(
     quiet = {"check": True, "stderr": subprocess.DEVNULL}
     subprocess.run(sweep(whole, jobs, epochs), env=os.environ | ONE_DEVICE, **quiet)
     local = ["hydra/launcher=local", f"hydra.launcher.jobs={parallel}"]
+    local += ["hydra.launcher.gpus=0"]  # else a single GPU would have one at a time
     command = sweep(mended, jobs, epochs, *local)
     disturbed(command, figures, kills=kills, launchers=launchers, seed=seed)
     assert compare(whole, mended) == jobs

@@ -37,13 +37,13 @@ def program(folder, name, text):
     return path.parent
 
 
-def nvidia(folder, monkeypatch, *lines, plugin="xla_cuda13"):
+def nvidia(folder, monkeypatch, *lines):
     """Makes a nvidia-smi that prints lines, and JAX's package for such GPUs."""
     clear(monkeypatch)
     text = "\n".join(lines)
     place = program(folder, "nvidia-smi", f"cat <<'END'\n{text}\nEND")
     monkeypatch.setenv("PATH", f"{place}:{os.environ['PATH']}")
-    install(folder, monkeypatch, plugin)
+    install(folder, monkeypatch, "xla_cuda13")
 
 
 def install(folder, monkeypatch, plugin):

@@ -12,7 +12,7 @@ from chaos import ONE_DEVICE, sweep
 from research.jobs import overview
 from research.jobs.status import read
 
-LOCAL = ["hydra/launcher=local", "hydra.launcher.jobs=2"]
+LOCAL = ["hydra/launcher=local", "hydra.launcher.jobs=2", "hydra.launcher.gpus=0"]
 QUIET = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
 
 

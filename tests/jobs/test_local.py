@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from research.jobs import overview
-from research.jobs.accelerators import name_devices
+from research.jobs.accelerators import GIVEN, installed_plugins
 from research.jobs.job import FRACTION, Job
 
 sys.path.append(str(ROOT / "scripts"))  # where Hydra finds the launchers
@@ -24,7 +24,7 @@ class Clock:
 
     def __init__(self, launcher, turns, most):
         self.launcher, self.turns, self.most = launcher, turns, most
-        self.environments = []
+        self.names = {}  # and what that is called
         self.left = {}  # job → turns
         self.devices = {}  # job → what it was given
         launcher.command = lambda job, **share: SimpleNamespace(
@@ -32,7 +32,10 @@ class Clock:
         )
 
     def start(self, number, share, environment):
-        self.environments.append(environment)
+        self.names[number] = environment[GIVEN]
+        load = self.loads()
+        least = min(load.count(share.name) for share in self.launcher.slots)
+        assert load.count(environment[GIVEN]) == least, "another device was free"
         self.left[number] = self.turns[number]
         self.devices[number] = environment["CUDA_VISIBLE_DEVICES"].split(",")
         assert share["cpus"] >= 1 and share["memory"] > 0
@@ -44,6 +47,9 @@ class Clock:
             terminate=lambda: None,  # of a failing test
             wait=lambda: None,
         )
+
+    def loads(self):
+        return [self.names[number] for number, left in self.left.items() if left > 0]
 
     def tick(self, _):
         running = [number for number, left in self.left.items() if left > 0]
@@ -89,7 +95,7 @@ def test_no_share_is_idle_while_jobs_wait_and_none_is_too_full(
     assert all("SIGKILL" in ends[plan.folder] for plan in plans[1::2])
     assert {len(set(given)) for given in clock.devices.values()} == {each}
     first = [one.name for one in launcher.slots[: len(turns)]]
-    assert set(map(name_devices, clock.environments)) == set(first)
+    assert set(clock.names.values()) == set(first)
 
 
 def test_without_gpus_the_cores_are_shared(monkeypatch, tmp_path):
@@ -136,6 +142,8 @@ def test_a_job_of_a_cluster_keeps_the_devices_that_it_is_given(tmp_path, fractio
 def test_real_jobs_share_out_gpus_which_the_launcher_leaves_alone(
     tmp_path, monkeypatch
 ):
+    if installed_plugins():
+        pytest.skip("JAX would look for these GPUs on the machine's own cards")
     nvidia(tmp_path, monkeypatch, gpu(0), gpu(1))
     log = tmp_path / "started.txt"
     line = sweep(tmp_path / "runs", 1, 1, "hydra/launcher=local", "seed=-1,0,1,2")
@@ -177,3 +185,15 @@ def test_mistakes_get_one_line(tmp_path, monkeypatch, override, words):
     made = subprocess.run(line, capture_output=True, text=True)
     assert made.returncode == 2 and words in made.stderr, made.stderr
     assert made.stderr.count("\n") == 1 and not (tmp_path / "chaos").exists()
+
+
+def test_planning_the_points_of_a_claim_leaves_the_gpus_alone(tmp_path, monkeypatch):
+    nvidia(tmp_path, monkeypatch, gpu(0))
+    log = tmp_path / "started.txt"
+    words = ["experiment=c2", "scale=smoke", "only=primary", "retry=failed"]
+    script = [sys.executable, str(ROOT / "scripts" / "train.py"), *words]
+    line = [*script, "hydra/launcher=local", f"root={tmp_path}/runs"]
+    environment = os.environ | {LOG: str(log)}
+    said = subprocess.run(line, env=environment, capture_output=True, text=True)
+    assert said.returncode == 0 and "not failed: left alone" in said.stderr, said.stderr
+    assert not log.exists(), "it has started JAX"
