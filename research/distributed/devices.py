@@ -163,6 +163,11 @@ def layout(tree: Any, over: Mesh, *, sharded: bool) -> Any:
     return jax.tree.map(one, tree)
 
 
+def place_whole(over: Mesh) -> NamedSharding:
+    """Returns the sharding of an array that lies whole on each device of a mesh."""
+    return NamedSharding(over, PartitionSpec())
+
+
 def put(tree: Any, shardings: Any) -> Any:
     """Places arrays as `shardings` say; all processes that these name hold the same."""
     if all(place.is_fully_addressable for place in jax.tree.leaves(shardings)):
@@ -191,8 +196,14 @@ def rows(batch: int) -> slice:
     return slice(jax.process_index() * size, (jax.process_index() + 1) * size)
 
 
-def assemble(tree: Any, over: Mesh) -> Any:
-    """Makes batches on `world(…)` of the `rows` of them that each process gives."""
-    sharding = NamedSharding(over, PartitionSpec("data"))
+def assemble(tree: Any, over: Mesh, axis: int = 0) -> Any:
+    """Makes batches on `world(…)` of the `rows` of them that each process gives.
+
+    Args:
+      tree: arrays.
+      over: the mesh.
+      axis: of the examples; 1 where the batches of several steps are stacked.
+    """
+    sharding = NamedSharding(over, PartitionSpec(*[None] * axis, "data"))
     build = partial(jax.make_array_from_process_local_data, sharding)
     return jax.tree.map(build, tree)

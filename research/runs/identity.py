@@ -58,6 +58,7 @@ TABLE = {
     "train.sync_steps": Kind.RESOURCE,
     "train.device_bytes": Kind.RESOURCE,
     "train.shard_state": Kind.RESOURCE,
+    "train.steps_per_dispatch": Kind.RESOURCE,
     "distributed": Kind.RESOURCE,
     "hydra": Kind.RESOURCE,
     "hydra.mode": Kind.REQUEST,

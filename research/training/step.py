@@ -24,6 +24,7 @@ from research.tasks.task import Batch, Task
 from research.training.settings import parse_dtype
 
 Augment = Callable[..., Batch]  # augment(batch, key), the images float32 in [0, 1]
+Sums = dict[str, Any]  # what `initialize_sums` begins
 NEVER = np.iinfo(np.int32).max  # the step of a loss that stayed finite
 
 
@@ -92,9 +93,9 @@ class Trainer:
         )
         placed = devices.layout(initial, mesh, sharded=shard_state)
         self.initial = devices.put(initial, placed)
-        places, structure = jax.tree.flatten(placed)
+        places, structure = jax.tree.flatten((placed, devices.place_whole(mesh)))
         self._key = np.asarray(jax.random.key_data(jax.random.key(seed)))
-        self._step = compile_step(
+        self._step, self._scan = compile_step(
             tuple(places),
             structure,
             graph=self.graph,
@@ -104,20 +105,41 @@ class Trainer:
             dtype=parse_dtype(dtype),
         )
 
-    def step(self, state: State, batch: Batch) -> State:
-        """Returns the state after one more step, in place of the one given.
+    def step(self, state: State, batch: Batch) -> tuple[State, Sums]:
+        """Dispatches one more step.
 
         Args:
           state: is used up.
           batch: on the mesh; its images are uint8.
+
+        Returns:
+          The state after it, and a copy of its sums, which outlives that state.
         """
         with jax.set_mesh(self.mesh):
             return self._step(state, dict(batch), self._key)
+
+    def scan(self, state: State, batches: Batch) -> tuple[State, Sums]:
+        """Dispatches several steps as one program; see `step`.
+
+        Args:
+          state: is used up.
+          batches: of these steps, stacked.
+        """
+        with jax.set_mesh(self.mesh):
+            return self._scan(state, dict(batches), self._key)
 
     def begin_epoch(self, state: State) -> State:
         """Returns the state with nothing added up yet."""
         sums = devices.replicate(initialize_sums(self.scores), self.mesh)
         return replace(state, sums=sums)
+
+    def is_finite(self, state: State) -> bool:
+        """Whether no parameter and no batch statistic is infinite or NaN.
+
+        A loss does not always tell: on a CPU, the ReLU of a NaN is 0.
+        """
+        with jax.set_mesh(self.mesh):
+            return bool(are_finite((state.params, state.rest)))
 
     def network(self, state: State) -> nnx.Module:
         """Returns the network of a state, whole and on this process's first device."""
@@ -127,20 +149,51 @@ class Trainer:
         return network
 
 
+@jax.jit
+def are_finite(tree: Any) -> Array:
+    """Returns whether all floating-point numbers of a tree are finite."""
+    leaves = [
+        leaf
+        for leaf in jax.tree.leaves(tree)
+        if jnp.issubdtype(leaf.dtype, jnp.floating)
+    ]
+    return jnp.all(jnp.stack([jnp.isfinite(leaf).all() for leaf in leaves]))
+
+
 @lru_cache(maxsize=64)
 def compile_step(
     places: Sequence[Any], structure: Any, **static: Any
-) -> Callable[..., Any]:
-    """Returns the jitted step, the same for equal arguments, and so its programs.
+) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """Returns the jitted step, and that of several steps.
 
-    The jobs of a sweep that differ in their seeds compile one step between them. As for
-    all of `jax.jit`'s static arguments, 1 and True are equal, and the first one stays.
+    They are the same for equal arguments, and so their programs: the jobs of a sweep
+    that differ in their seeds compile one step between them. As for all of `jax.jit`'s
+    static arguments, 1 and True are equal, and the first one stays.
     """
-    return jax.jit(
-        partial(train_step, **static),
+    step = partial(train_step, **static)
+    compile = partial(
+        jax.jit,
         donate_argnums=0,
         out_shardings=jax.tree.unflatten(structure, places),
     )
+
+    def once(state: State, batch: Batch, key: Array) -> tuple[State, Sums]:
+        state = step(state, batch, key)
+        return state, state.sums
+
+    # A loop on a CPU runs other, slower kernels, which round in another way.
+    unroll = places[0].mesh.devices.flat[0].platform == "cpu"
+
+    def several(state: State, batches: Batch, key: Array) -> tuple[State, Sums]:
+        state, _ = jax.lax.scan(
+            lambda state, batch: (step(state, batch, key), None),
+            state,
+            batches,
+            unroll=unroll,
+        )
+        return state, state.sums
+
+    return compile(once), compile(several)
 
 
 def train_step(
@@ -204,7 +257,7 @@ def train_step(
     )
 
 
-def initialize_sums(scores: Sequence[str]) -> dict[str, Any]:
+def initialize_sums(scores: Sequence[str]) -> Sums:
     """Returns the sums at the start of an epoch.
 
     Args:
