@@ -170,7 +170,7 @@ def compile_step(
     that differ in their seeds compile one step between them. As for all of `jax.jit`'s
     static arguments, 1 and True are equal, and the first one stays.
     """
-    step = partial(train_step, **static)
+    step: Callable[..., State] = partial(train_step, **static)
     compile = partial(
         jax.jit,
         donate_argnums=0,
