@@ -17,6 +17,7 @@ from research.data.split import Split
 from research.data.stream import Stream
 from research.errors import UserError
 from research.nn.layers import count_parameters
+from research.nn.precision import multiply_in, parse_precision
 from research.progress import bar
 from research.runs.journal import Journal, Progress
 from research.runs.measure import Evaluators, check_all, measure_all
@@ -90,6 +91,7 @@ class Experiment:
           Interrupted: a signal came; the run is saved.
         """
         with (
+            multiply_in(self.cfg.precision.train),
             bar(folder.name, self.steps) as show,
             Journal(
                 folder,
@@ -139,9 +141,11 @@ def build(cfg: DictConfig) -> Experiment:
     Raises:
       UserError: a part of the config is wrong; names the key.
     """
-    for key in ("train", "claims"):
+    for key in ("train", "precision", "claims"):
         if not OmegaConf.is_dict(cfg[key]):
             raise UserError(f"{key}={cfg[key]}: takes keys of its own, as {key}.KEY=…")
+    for use in ("train", "eval"):
+        parse_precision(cfg.precision[use], f"precision.{use}")
     training = Training.parse(cfg.train)
     seed = parse_seed(cfg.seed)
     data = config.data(cfg)

@@ -43,6 +43,9 @@ TABLE = {
     "task": Kind.SCIENCE,
     "seed": Kind.SCIENCE,
     "train": Kind.SCIENCE,
+    "precision": Kind.SCIENCE,
+    "precision.eval": Kind.MEASUREMENT,
+    "deterministic": Kind.SCIENCE,
     "predict": Kind.SCIENCE,  # somebody else's classifier, in place of all of these
     "eval": Kind.MEASUREMENT,
     "split": Kind.MEASUREMENT,
@@ -85,6 +88,9 @@ TABLE = {
 ABSENT: dict[str, Any] = {
     "task": "Classification",
     "augment.ignore": 255,
+    "precision.train": "default",
+    "precision.eval": "highest",
+    "deterministic": False,
 }
 # Objects whose name changed: new name → the first that it had.
 FORMERLY: dict[str, str] = {}
@@ -183,6 +189,9 @@ def evaluator_digest(config: Any, name: str) -> str:
     # An evaluator goes by its name, whatever class implements it.
     named = {k: v for k, v in _named(own) if k}
     around = {"split": flat.get("split"), "test": flat.get("data.test_split", "test")}
+    precision = flat.get("precision.eval", ABSENT["precision.eval"])
+    if precision != ABSENT["precision.eval"]:
+        around |= {"precision": precision}
     return digest({"name": name} | around | {f"own.{k}": v for k, v in named.items()})
 
 
