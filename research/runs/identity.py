@@ -39,6 +39,7 @@ TABLE = {
     "data": Kind.SCIENCE,
     "optim": Kind.SCIENCE,
     "augment": Kind.SCIENCE,
+    "averaging": Kind.SCIENCE,
     "loss": Kind.SCIENCE,
     "task": Kind.SCIENCE,
     "seed": Kind.SCIENCE,
@@ -88,6 +89,7 @@ TABLE = {
 ABSENT: dict[str, Any] = {
     "task": "Classification",
     "augment.ignore": 255,
+    "averaging": {},
     "precision.train": "default",
     "precision.eval": "highest",
     "deterministic": False,

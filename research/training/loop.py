@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import signal
 import time
+from collections.abc import Callable
 from contextlib import closing
 
 import jax
@@ -21,6 +22,7 @@ from research.distributed import devices, hosts
 from research.errors import Interrupted, UserError
 from research.jobs.signals import caught_signals
 from research.tasks.task import Task
+from research.training.averaging import Averaging
 from research.training.batches import Resident, feed
 from research.training.checkpoint import Checkpoints
 from research.training.observer import Observer
@@ -42,6 +44,7 @@ def fit(
     training: Training,
     seed: int,
     checkpoints: Checkpoints,
+    averaging: Callable[..., Averaging] | None = None,
     validation: Split | None = None,
     observer: Observer | None = None,
 ) -> nnx.Module:
@@ -61,6 +64,7 @@ def fit(
       training: the settings.
       seed: of orders and augmentations.
       checkpoints: where to go on from, and where to save.
+      averaging: factory `averaging(steps=…)` of an average of the weights.
       validation: examples that are scored after each epoch, if there are any.
       observer: hears of steps, epochs and damaged checkpoints.
 
@@ -83,11 +87,13 @@ def fit(
         seed=seed,
         mesh=mesh,
         shard_state=training.shard_state,
+        averaging=averaging and averaging(steps=len(plan)),
     )
     first, state, notes = resume(trainer, checkpoints)
     observer.resume(first, notes)
     source = feed(split, mesh, device_bytes=training.device_bytes)
-    most = training.steps_of_a_dispatch(resident=isinstance(source, Resident))
+    resident = isinstance(source, Resident)
+    most = training.steps_of_a_dispatch(plan, resident=resident)
     dispatches = plan.dispatches(first, most)
     batches = source.batches(plan, first, lambda: not state.step.is_ready(), most)
     queue, clock = Queue(), Clock(first, plan.batch_size)

@@ -30,8 +30,8 @@ class Training:
       device_bytes: a split up to this size is kept on the devices.
       shard_state: whether parameters and the optimiser's state are split over the
         devices, rather than whole on each.
-      steps_per_dispatch: steps of one epoch that are one program, at most; `auto`: see
-        `steps_of_a_dispatch`.
+      steps_per_dispatch: steps of one epoch that are one program, at most; `auto` and
+        `epoch`: see `steps_of_a_dispatch`.
     """
 
     epochs: int
@@ -40,7 +40,7 @@ class Training:
     checkpoint_seconds: float = 60.0
     device_bytes: int = 2**31
     shard_state: bool = False
-    steps_per_dispatch: int | Literal["auto"] = "auto"
+    steps_per_dispatch: int | Literal["auto", "epoch"] = "auto"
 
     @classmethod
     def parse(cls, settings: Mapping[str, Any]) -> Training:
@@ -66,20 +66,23 @@ class Training:
                 )
         return cls(**{key: parsers[key](key, value) for key, value in settings.items()})
 
-    def steps_of_a_dispatch(self, *, resident: bool) -> int:
+    def steps_of_a_dispatch(self, plan: Plan, *, resident: bool) -> int:
         """Returns how many steps are dispatched as one program, at most.
 
         An accelerator finishes a small step before Python has dispatched the next.
-        `auto` is `SEVERAL` there if the split lies on the devices, and 1 for batches
-        that the host makes one at a time. It is 1 on a CPU, where a convolution in a
-        scan takes some 25 times as long.
+        `auto` is `SEVERAL` there, and `epoch` all steps of one, if the split lies on
+        the devices; 1 for batches that the host makes one at a time. Both are 1 on a
+        CPU, where a convolution in a loop takes some 25 times as long.
 
         Args:
+          plan: of the training.
           resident: whether the split lies on the devices.
         """
-        if self.steps_per_dispatch != "auto":
+        if isinstance(self.steps_per_dispatch, int):
             return self.steps_per_dispatch
-        return SEVERAL if resident and jax.default_backend() != "cpu" else 1
+        if not resident or jax.default_backend() == "cpu":
+            return 1
+        return SEVERAL if self.steps_per_dispatch == "auto" else plan.per_epoch
 
     def plan(self, examples: int, *, seed: int) -> Plan:
         """Returns which examples each step takes.
@@ -107,14 +110,14 @@ def parse_integer(key: str, value: Any, *, least: int) -> int:
     return value
 
 
-def parse_steps(key: str, value: Any) -> int | Literal["auto"]:
-    """Returns `auto` or an integer of at least 1; raises UserError for others."""
-    if value == "auto":
-        return "auto"
+def parse_steps(key: str, value: Any) -> int | Literal["auto", "epoch"]:
+    """Returns a word or an integer of at least 1; raises UserError for others."""
+    if value in ("auto", "epoch"):
+        return value
     try:
         return parse_integer(key, value, least=1)
     except UserError:
-        raise refuse(key, value, "auto or an integer of at least 1") from None
+        raise refuse(key, value, "auto, epoch or an integer of at least 1") from None
 
 
 def parse_duration(key: str, value: Any) -> float:

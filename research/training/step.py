@@ -21,9 +21,12 @@ from jaxtyping import Array
 
 from research.distributed import devices
 from research.tasks.task import Batch, Task
+from research.training.averaging import Averaging
 from research.training.settings import parse_dtype
 
-Augment = Callable[..., Batch]  # augment(batch, key), the images float32 in [0, 1]
+# augment(batch, key), the images float32 in [0, 1]. `index` and `epoch` say which
+# examples these are, and `draw`, uint32, is a random number that each keeps for a run.
+Augment = Callable[..., Batch]
 Sums = dict[str, Any]  # what `initialize_sums` begins
 NEVER = np.iinfo(np.int32).max  # the step of a loss that stayed finite
 
@@ -39,6 +42,7 @@ class State:
       opt: the optimiser's.
       step: steps done.
       sums: what the running epoch has added up, see `initialize_sums`.
+      average: of parameters and `rest`, where there is one.
     """
 
     params: Any  # JAX rebuilds pytrees with all sorts of leaves: no types to check
@@ -46,6 +50,7 @@ class State:
     opt: Any
     step: Any
     sums: Any
+    average: Any = None
 
 
 class Trainer:
@@ -62,6 +67,7 @@ class Trainer:
       mesh: devices that share each batch.
       shard_state: whether each device holds a share of the parameters and of the
         optimiser's state (`devices.layout`), rather than all of them.
+      averaging: of the weights over the steps; None for none.
 
     Raises:
       UserError: there is no such dtype.
@@ -78,18 +84,20 @@ class Trainer:
         seed: int,
         mesh: jax.sharding.Mesh,
         shard_state: bool = False,
+        averaging: Averaging | None = None,
     ):
         network.train()
         self.graph, *states = nnx.split(network, nnx.Param, ...)
-        params, rest = states
+        params, rest = states[0], nnx.as_pure(states[1])
         self.mesh = mesh
         self.scores = task.scores
         initial = State(
             params=params,
-            rest=nnx.as_pure(rest),
+            rest=rest,
             opt=optimizer.init(params),
             step=jnp.int32(0),
             sums=initialize_sums(task.scores),
+            average=averaging and jax.tree.map(jnp.copy, (params, rest)),
         )
         placed = devices.layout(initial, mesh, sharded=shard_state)
         self.initial = devices.put(initial, placed)
@@ -103,6 +111,7 @@ class Trainer:
             optimizer=optimizer,
             augment=augment,
             dtype=parse_dtype(dtype),
+            averaging=averaging,
         )
 
     def step(self, state: State, batch: Batch) -> tuple[State, Sums]:
@@ -206,6 +215,7 @@ def train_step(
     optimizer: optax.GradientTransformation,
     augment: Augment,
     dtype: jnp.dtype,
+    averaging: Averaging | None = None,
 ) -> State:
     """One step of gradient descent; pure.
 
@@ -218,14 +228,17 @@ def train_step(
       optimizer: an Optax transformation.
       augment: `augment(batch, key) → batch`.
       dtype: of the computation.
+      averaging: of the weights; None for none.
 
     Returns:
       The state after it.
     """
-    key = jax.random.fold_in(jax.random.wrap_key_data(key_data), state.step)
+    run_key = jax.random.wrap_key_data(key_data)
     examples = len(batch["image"])
     scaled = batch | {"image": batch["image"].astype(jnp.float32) / 255}
-    augmented = augment(scaled, key)
+    if "index" in batch:
+        scaled["draw"] = draw_for_run(run_key, batch["index"])
+    augmented = augment(scaled, jax.random.fold_in(run_key, state.step))
     batch = {**augmented, "image": augmented["image"].astype(dtype)}
 
     def objective(params: Any) -> tuple[Array, tuple[Any, Any]]:
@@ -242,11 +255,17 @@ def train_step(
     updates, opt = optimizer.update(grads, state.opt, state.params)
     scores = {name: each.sum() for name, each in task.score(outputs, batch).items()}
     bad = jnp.where(jnp.isfinite(value), NEVER, state.step + 1)
-    sums = state.sums
+    sums, average = state.sums, state.average
+    params = optax.apply_updates(state.params, updates)
+    if averaging is not None:
+        average, (params, rest) = averaging.update(
+            average, (params, rest), state.step + 1
+        )
     return State(
-        params=optax.apply_updates(state.params, updates),
+        params=params,
         rest=rest,
         opt=opt,
+        average=average,
         step=state.step + 1,
         sums={
             "loss": sums["loss"] + value * examples,
@@ -255,6 +274,12 @@ def train_step(
             "bad_step": jnp.minimum(sums["bad_step"], bad),
         },
     )
+
+
+def draw_for_run(key: Array, index: Array) -> Array:
+    """Draws a number, uint32, for each example: the same in every epoch of a run."""
+    keys = jax.vmap(partial(jax.random.fold_in, key))(index)
+    return jax.vmap(jax.random.bits)(keys)
 
 
 def initialize_sums(scores: Sequence[str]) -> Sums:
