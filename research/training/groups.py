@@ -47,7 +47,9 @@ def build(
     """
     length = {"steps_per_epoch": steps_per_epoch, "epochs": epochs}
 
-    def chain(peak: float, until: float | None = None) -> optax.GradientTransformation:
+    def chain(
+        peak: float, until: float | int | None = None
+    ) -> optax.GradientTransformation:
         rate = schedule(peak, **length)
         return optax.chain(
             optax.add_decayed_weights(weight_decay / peak if peak else 0.0),
@@ -64,7 +66,7 @@ def build(
     return optax.partition(groups, label)
 
 
-def stop(rate: optax.Schedule, steps: float) -> optax.Schedule:
+def stop(rate: optax.Schedule, steps: float | int) -> optax.Schedule:
     """Returns a schedule that is 0 once as many steps are done."""
     return lambda count: rate(count) * (count < steps)
 

@@ -1,5 +1,7 @@
 """Averages of weights: against the loop that defines them, saved and resumed."""
 
+import signal
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
