@@ -82,7 +82,7 @@ def trained(trainer):
     state, source = trainer.initial, Resident(split(), trainer.mesh)
     plan = Plan(29, batch_size=16, epochs=STEPS, seed=0)
     for batch in source.batches(plan, 0, bool):
-        state = trainer.step(state, batch)
+        state, _ = trainer.step(state, batch)
     return state
 
 

@@ -48,7 +48,7 @@ def training_step(cfg: DictConfig, batch: int) -> Subject:
 
     def step() -> Any:
         with as_now:
-            state[0] = trainer.step(state[0], examples)
+            state[0], _ = trainer.step(state[0], examples)
         return state[0].step
 
     jax.block_until_ready(step())

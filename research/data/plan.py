@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -37,6 +38,22 @@ class Plan:
 
     def __len__(self) -> int:
         return self.epochs * self.per_epoch
+
+    def dispatches(self, start: int, most: int) -> Iterator[range]:
+        """Yields the steps from `start` on, those of one dispatch at a time.
+
+        A dispatch begins at a multiple of `most` within its epoch and never goes beyond
+        it, so that there are at most two lengths, and a third after a resume.
+
+        Args:
+          start: the first step.
+          most: steps of a dispatch.
+        """
+        while start < len(self):
+            place = start % self.per_epoch
+            stop = min(place - place % most + most, self.per_epoch)
+            yield range(start, start + stop - place)
+            start += stop - place
 
     def __getitem__(self, step: int) -> Int32[np.ndarray, " batch"]:
         """Returns the examples of a step, the first of which is step 0."""

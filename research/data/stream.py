@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -98,7 +98,9 @@ class Stream:
         del examples, name
         raise self.refusal()
 
-    def batches(self, plan: Plan, start: int, rows: slice) -> Iterator[Batch]:
+    def batches(
+        self, plan: Plan, start: int, rows: slice
+    ) -> Generator[Batch, None, None]:
         """Yields the given rows of the batch of each step from `start` on."""
         import grain  # takes a second, as TFDS does
         from absl import flags

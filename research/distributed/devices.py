@@ -25,6 +25,7 @@ from research.errors import UserError
 
 UNSTORED = "Error writing persistent compilation cache entry .*bad_alloc"
 SPLIT = 2**14  # values below which an array is not worth the messages of splitting it
+DETERMINISTIC = "--xla_gpu_exclude_nondeterministic_ops"
 MALLOC = {  # name: (option, value) of mallopt
     "M_MMAP_MAX": (-4, 0),  # no memory of its own for a large block
     "M_TRIM_THRESHOLD": (-1, -1),  # nothing is given back
@@ -66,6 +67,25 @@ def keep_freed_memory() -> None:
         library.mallopt(option, value)
 
 
+def use_deterministic_kernels() -> None:
+    """Has XLA leave out the GPU kernels whose results differ from run to run.
+
+    What autotuning chose is kept beside the compiled programs, so that the next process
+    chooses the same.
+
+    Raises:
+      UserError: XLA_FLAGS say the opposite.
+    """
+    flags = os.environ.get("XLA_FLAGS", "")
+    if f"{DETERMINISTIC}=false" in flags or f"{DETERMINISTIC}=0" in flags:
+        raise UserError(
+            f"deterministic=true, and XLA_FLAGS has {DETERMINISTIC}=false: leave one "
+            "of them out"
+        )
+    if DETERMINISTIC not in flags:
+        os.environ["XLA_FLAGS"] = f"{flags} {DETERMINISTIC}=true".strip()
+
+
 def use_compilation_cache(folder: str | Path) -> None:
     """Keeps compiled programs on disk, for a second process to start at once.
 
@@ -78,20 +98,53 @@ def use_compilation_cache(folder: str | Path) -> None:
     warnings.filterwarnings("ignore", UNSTORED, UserWarning)
 
 
-def prepare(root: str | Path, distributed: Mapping[str, Any] | None = None) -> None:
+def prepare(
+    root: str | Path,
+    distributed: Mapping[str, Any] | None = None,
+    *,
+    deterministic: object = False,
+) -> None:
     """Sets JAX up for a script whose outputs go to `root`.
 
     Args:
       root: folder of outputs.
       distributed: arguments of `hosts.join`; None: this process runs alone.
+      deterministic: whether two runs on a GPU must be equal bit by bit.
 
     Raises:
-      UserError: the other processes cannot be reached.
+      UserError: `deterministic` is neither true nor false, the other processes cannot
+        be reached, or JAX runs here already and was set up otherwise.
     """
+    if not isinstance(deterministic, bool):
+        raise UserError(f"deterministic={deterministic}: takes true or false")
     keep_freed_memory()
     use_virtual_cpus()
+    require_same_kernels(deterministic)
+    if deterministic:
+        use_deterministic_kernels()
     use_compilation_cache(Path(root) / ".cache" / "jax")
     hosts.join(**(distributed or {}))
+
+
+_chosen: list[bool] = []  # what the first job of this process asked for
+
+
+def require_same_kernels(deterministic: bool) -> None:
+    """Refuses another choice than this process began with: XLA reads its flags once.
+
+    On a CPU there is no choice to make.
+
+    Raises:
+      UserError: says how to run both.
+    """
+    if not _chosen:
+        _chosen.append(deterministic)
+    if _chosen[0] != deterministic and jax.default_backend() != "cpu":
+        raise UserError(
+            f"deterministic={str(deterministic).lower()}: JAX runs in this process "
+            "already, with the other value; give each job a process of its own with "
+            "hydra/launcher=local"
+        )
 
 
 def mesh(batch: int | None = None) -> Mesh:
@@ -163,6 +216,11 @@ def layout(tree: Any, over: Mesh, *, sharded: bool) -> Any:
     return jax.tree.map(one, tree)
 
 
+def place_whole(over: Mesh) -> NamedSharding:
+    """Returns the sharding of an array that lies whole on each device of a mesh."""
+    return NamedSharding(over, PartitionSpec())
+
+
 def put(tree: Any, shardings: Any) -> Any:
     """Places arrays as `shardings` say; all processes that these name hold the same."""
     if all(place.is_fully_addressable for place in jax.tree.leaves(shardings)):
@@ -191,8 +249,14 @@ def rows(batch: int) -> slice:
     return slice(jax.process_index() * size, (jax.process_index() + 1) * size)
 
 
-def assemble(tree: Any, over: Mesh) -> Any:
-    """Makes batches on `world(…)` of the `rows` of them that each process gives."""
-    sharding = NamedSharding(over, PartitionSpec("data"))
+def assemble(tree: Any, over: Mesh, axis: int = 0) -> Any:
+    """Makes batches on `world(…)` of the `rows` of them that each process gives.
+
+    Args:
+      tree: arrays.
+      over: the mesh.
+      axis: of the examples; 1 where the batches of several steps are stacked.
+    """
+    sharding = NamedSharding(over, PartitionSpec(*[None] * axis, "data"))
     build = partial(jax.make_array_from_process_local_data, sharding)
     return jax.tree.map(build, tree)

@@ -76,6 +76,20 @@ class Network(nnx.Module):
             x = stage(x) if downsample is None else downsample.after(stage, x)
         return self.readout(x).astype(jnp.float32)
 
+    def initialize_from(self, images: Images) -> None:
+        """Gives the stages that begin with what they find in data the maps they get.
+
+        There must be one, see `find_initialized`.
+
+        Args:
+          images: of the training split, in [0, 1].
+        """
+        x, last = self.standardize(images), max(find_initialized(self.stages))
+        for index, stage in enumerate(self.stages[: last + 1]):
+            if isinstance(stage, Initialized):
+                stage.initialize_from(x)
+            x = stage(x) if index < last else x
+
     def features(self, images: Images) -> Iterator[Map]:
         """Yields the map after each stage."""
         x = self.standardize(images)
@@ -105,6 +119,20 @@ class Network(nnx.Module):
                 place = f"stage {index} of {len(self.stages)}"
                 raise UserError(f"{place}: {error}") from None
         return shapes
+
+
+@runtime_checkable
+class Initialized(Protocol):
+    """A stage whose state begins with what it finds in training images."""
+
+    def initialize_from(self, x: Map) -> None:
+        """Takes it from the maps that enter the stage."""
+        ...
+
+
+def find_initialized(stages: Iterable[Stage]) -> list[int]:
+    """Returns which of some stages are `Initialized`."""
+    return [i for i, stage in enumerate(stages) if isinstance(stage, Initialized)]
 
 
 def per_channel(

@@ -25,6 +25,14 @@ class Undecayed(nnx.Param):
     """A parameter that takes no weight decay, whatever its shape."""
 
 
+class Frozen(nnx.Variable):
+    """What is a part of a network's state and is not trained."""
+
+
+class Early(nnx.Param):
+    """A parameter that an optimiser may stop training after the first epochs."""
+
+
 def count_parameters(module: Callable[..., Any]) -> int:
     """Returns how many trainable numbers a module has; batch statistics are none.
 
@@ -151,16 +159,28 @@ class BatchNorm(nnx.Module):
 
     Args:
       features: channels.
+      scaled: whether a gain is trained for each channel.
+      momentum: of the running averages; 1 − momentum in PyTorch's terms.
+      epsilon: added to the variance.
+      unbiased: whether the running variance is over n − 1, as in PyTorch.
       rngs: draws nothing, but advances as for `nnx.BatchNorm`, whose names of
         parameters these are: seeds and checkpoints mean the same networks.
     """
 
-    momentum = 0.9  # of the running averages; .1 in PyTorch's terms
-    epsilon = 1e-5
-
-    def __init__(self, features: int, *, rngs: nnx.Rngs):
+    def __init__(
+        self,
+        features: int,
+        *,
+        scaled: bool = True,
+        momentum: float = 0.9,
+        epsilon: float = 1e-5,
+        unbiased: bool = False,
+        rngs: nnx.Rngs,
+    ):
+        self.momentum, self.epsilon, self.unbiased = momentum, epsilon, unbiased
         ones, zeros = nnx.initializers.ones, nnx.initializers.zeros
-        self.scale = nnx.Param(ones(rngs.params(), (features,)))
+        kind: type[nnx.Variable] = nnx.Param if scaled else Frozen
+        self.scale = kind(ones(rngs.params(), (features,)))
         self.bias = nnx.Param(zeros(rngs.params(), (features,)))
         self.mean = nnx.BatchStat(jnp.zeros(features))
         self.var = nnx.BatchStat(jnp.ones(features))
@@ -174,8 +194,10 @@ class BatchNorm(nnx.Module):
             axes = tuple(range(x.ndim - 1))
             mean = wide.mean(axes)
             variance = jnp.maximum(0, (wide**2).mean(axes) - mean**2)
+            count = wide.size // wide.shape[-1]
+            spread = count / max(1, count - 1) if self.unbiased else 1
             self.update_average(self.mean, mean)
-            self.update_average(self.var, variance)
+            self.update_average(self.var, spread * variance)
         gain = self.scale[...] * jax.lax.rsqrt(variance + self.epsilon)
         return (wide * gain + (self.bias[...] - mean * gain)).astype(x.dtype)
 
@@ -233,3 +255,31 @@ class ConvNormAct(nnx.Module):
         """Returns act(norm(conv(x))) at the kept positions."""
         y = self.conv(x, stride)
         return self.act(y if self.norm is None else self.norm(y))
+
+
+class NormAct(nnx.Module):
+    """norm → activation, of maps that a downsampler has made smaller before.
+
+    Args:
+      features: channels.
+      norm: factory `norm(features, *, rngs)`.
+      act: pointwise activation.
+      rngs: initialises the norm.
+    """
+
+    stride: Stride = (1, 1)
+
+    def __init__(
+        self,
+        features: int,
+        *,
+        norm: Callable[..., Callable[[Map], Map]],
+        act: Callable[[Array], Array] = jax.nn.relu,
+        rngs: nnx.Rngs,
+    ):
+        self.norm = norm(features, rngs=rngs)
+        self.act = act
+
+    def __call__(self, x: Map) -> Map:
+        """Returns act(norm(x)), (B, H, W, C) → (B, H, W, C)."""
+        return self.act(self.norm(x))

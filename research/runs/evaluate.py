@@ -51,6 +51,7 @@ def evaluate_run(
             trained.data.dir = cfg.data.dir
         # Evaluators and split come from the evaluation, everything else from the run.
         trained.eval, trained.split = cfg.eval, cfg.split
+        OmegaConf.update(trained, "precision.eval", cfg.precision.eval)
         evaluators, split = config.evals(trained), config.data(trained).split(cfg.split)
         check_all(evaluators, network, split, trained)
         provenance["commit"] = find_commit()

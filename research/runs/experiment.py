@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import jax.numpy as jnp
+import numpy as np
 import optax
 from flax import nnx
 from omegaconf import DictConfig, OmegaConf
@@ -16,17 +18,22 @@ from research.data.source import Dataset
 from research.data.split import Split
 from research.data.stream import Stream
 from research.errors import UserError
+from research.models.network import Network, find_initialized
 from research.nn.layers import count_parameters
+from research.nn.precision import multiply_in, parse_precision
 from research.progress import bar
 from research.runs.journal import Journal, Progress
-from research.runs.measure import Evaluators, check_all, measure_all
+from research.runs.measure import Evaluators, check_all, measure_all, require_arrays
 from research.runs.outcome import own_split
 from research.tasks import task as tasks
 from research.tasks.task import Task
+from research.training.averaging import Averaging
 from research.training.checkpoint import Checkpoints
 from research.training.loop import fit
 from research.training.settings import Training
 from research.training.step import Augment
+
+SHOWN = 5000  # training images that a network may begin with
 
 
 @dataclass(frozen=True)
@@ -40,6 +47,7 @@ class Experiment:
       task: what is minimised and what is scored.
       optimizer: an Optax transformation, its schedule as long as the training.
       augment: `augment(batch, key) → batch`.
+      averaging: factory of an average of the weights; None for none.
       training: the settings.
       steps: of the whole training.
       parameters: how many the network has.
@@ -52,6 +60,7 @@ class Experiment:
     task: Task
     optimizer: optax.GradientTransformation
     augment: Augment
+    averaging: Callable[..., Averaging] | None
     training: Training
     steps: int
     parameters: int
@@ -89,7 +98,9 @@ class Experiment:
           UserError: the loss is not finite, or the disk is full.
           Interrupted: a signal came; the run is saved.
         """
+        self.initialize()
         with (
+            multiply_in(self.cfg.precision.train),
             bar(folder.name, self.steps) as show,
             Journal(
                 folder,
@@ -105,12 +116,23 @@ class Experiment:
                 task=self.task,
                 optimizer=self.optimizer,
                 augment=self.augment,
+                averaging=self.averaging,
                 training=self.training,
                 seed=self.cfg.seed,
                 checkpoints=Checkpoints(folder / "checkpoints"),
                 validation=self.data.split("validation"),
                 observer=journal,
             )
+
+    def initialize(self) -> None:
+        """Shows the network training images, if a stage of it begins with such.
+
+        Raises:
+          UserError: they are streamed.
+        """
+        if isinstance(self.network, Network) and find_initialized(self.network.stages):
+            first = require_arrays(self.data.split("train")).images[:SHOWN]
+            self.network.initialize_from(jnp.asarray(first / np.float32(255)))
 
     def measure(
         self, network: nnx.Module, folder: Path, provenance: Mapping[str, Any]
@@ -139,9 +161,11 @@ def build(cfg: DictConfig) -> Experiment:
     Raises:
       UserError: a part of the config is wrong; names the key.
     """
-    for key in ("train", "claims"):
+    for key in ("train", "precision", "claims"):
         if not OmegaConf.is_dict(cfg[key]):
             raise UserError(f"{key}={cfg[key]}: takes keys of its own, as {key}.KEY=…")
+    for use in ("train", "eval"):
+        parse_precision(cfg.precision[use], f"precision.{use}")
     training = Training.parse(cfg.train)
     seed = parse_seed(cfg.seed)
     data = config.data(cfg)
@@ -156,6 +180,7 @@ def build(cfg: DictConfig) -> Experiment:
             steps_per_epoch=plan.per_epoch, epochs=training.epochs
         ),
         augment=config.build_shared(cfg.augment),
+        averaging=config.build_shared(cfg.averaging) if cfg.averaging else None,
         training=training,
         steps=len(plan),
         parameters=count_parameters(network),

@@ -39,10 +39,14 @@ TABLE = {
     "data": Kind.SCIENCE,
     "optim": Kind.SCIENCE,
     "augment": Kind.SCIENCE,
+    "averaging": Kind.SCIENCE,
     "loss": Kind.SCIENCE,
     "task": Kind.SCIENCE,
     "seed": Kind.SCIENCE,
     "train": Kind.SCIENCE,
+    "precision": Kind.SCIENCE,
+    "precision.eval": Kind.MEASUREMENT,
+    "deterministic": Kind.SCIENCE,
     "predict": Kind.SCIENCE,  # somebody else's classifier, in place of all of these
     "eval": Kind.MEASUREMENT,
     "split": Kind.MEASUREMENT,
@@ -58,6 +62,7 @@ TABLE = {
     "train.sync_steps": Kind.RESOURCE,
     "train.device_bytes": Kind.RESOURCE,
     "train.shard_state": Kind.RESOURCE,
+    "train.steps_per_dispatch": Kind.RESOURCE,
     "distributed": Kind.RESOURCE,
     "hydra": Kind.RESOURCE,
     "hydra.mode": Kind.REQUEST,
@@ -84,6 +89,10 @@ TABLE = {
 ABSENT: dict[str, Any] = {
     "task": "Classification",
     "augment.ignore": 255,
+    "averaging": {},
+    "precision.train": "default",
+    "precision.eval": "highest",
+    "deterministic": False,
 }
 # Objects whose name changed: new name → the first that it had.
 FORMERLY: dict[str, str] = {}
@@ -182,6 +191,9 @@ def evaluator_digest(config: Any, name: str) -> str:
     # An evaluator goes by its name, whatever class implements it.
     named = {k: v for k, v in _named(own) if k}
     around = {"split": flat.get("split"), "test": flat.get("data.test_split", "test")}
+    precision = flat.get("precision.eval", ABSENT["precision.eval"])
+    if precision != ABSENT["precision.eval"]:
+        around |= {"precision": precision}
     return digest({"name": name} | around | {f"own.{k}": v for k, v in named.items()})
 
 

@@ -6,13 +6,15 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from research.data.split import Split
 from research.data.stream import Stream
 from research.errors import UserError
 from research.evals.evaluator import Evaluator
+from research.nn.precision import multiply_in, parse_precision
 from research.progress import say
+from research.runs.identity import ABSENT
 from research.runs.outcome import file_name
 from research.runs.rows import Row, write_measurements
 
@@ -34,8 +36,10 @@ def check_all(
       cfg: the config that says so.
 
     Raises:
-      UserError: `split` is empty or streamed, or an evaluator refuses.
+      UserError: `split` is empty or streamed, there is no such precision, or an
+        evaluator refuses.
     """
+    find_precision(cfg)
     if not evaluators:
         return
     if not len(split):
@@ -72,11 +76,22 @@ def measure_all(
     shown: dict[str, float | int] = {}
     for name, evaluator in evaluators.items():
         files = file_name(name, cfg.split, own or cfg.split)
-        found = evaluator(predict, require_arrays(split))
-        rows = write_measurements(folder, files, found, provenance, cfg.split)
+        with multiply_in(find_precision(cfg)):
+            found = evaluator(predict, require_arrays(split))
+            rows = write_measurements(folder, files, found, provenance, cfg.split)
         shown |= headline(rows)
     values = "  ".join(f"{name} {value:.2%}" for name, value in shown.items())
     say(f"{folder}: {values or ', '.join(evaluators)}")
+
+
+def find_precision(cfg: DictConfig) -> str:
+    """Returns the precision that evaluators compute in.
+
+    Raises:
+      UserError: there is none of that name.
+    """
+    chosen = OmegaConf.select(cfg, "precision.eval", default=ABSENT["precision.eval"])
+    return parse_precision(chosen, "precision.eval")
 
 
 def require_arrays(split: Split | Stream) -> Split:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import subprocess
 from collections.abc import Mapping
-from importlib.metadata import version
+from importlib.metadata import distributions, version
 from pathlib import Path
 from typing import Any
 
 import jax
-from omegaconf import DictConfig
+from jax.extend.backend import get_backend
+from omegaconf import DictConfig, OmegaConf
 
 from research import config
 
 SOURCES = (":/", ":(top,exclude)outputs")  # what git calls changed there is results
+ACCELERATORS = ("jax-cuda", "jax-rocm", "libtpu", "nvidia-cudnn", "nvidia-cuda-runtime")
+DRIVER = Path("/proc/driver/nvidia/version")
 LIBRARIES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 
 
@@ -31,10 +35,31 @@ def describe(
         | {name: version(name) for name in LIBRARIES},
         "device": jax.devices()[0].device_kind,
         "devices": jax.device_count(),
+        "backend": describe_backend(),
+        "precision": OmegaConf.to_container(cfg.precision),
+        "deterministic": cfg.deterministic,
         "machine": f"{platform.machine()} {platform.system()}",
         "seed": cfg.seed,
         "choices": dict(choices),
     }
+
+
+def describe_backend() -> dict[str, Any]:
+    """Returns what computes: platform, versions as JAX knows them, XLA's flags."""
+    backend = get_backend()
+    facts = {
+        "platform": backend.platform,
+        "version": " ".join(backend.platform_version.split()),
+        "processes": jax.process_count(),
+        "xla_flags": os.environ.get("XLA_FLAGS", ""),
+    }
+    packages = {
+        str(one.name): one.version
+        for one in distributions()
+        if str(one.name).startswith(ACCELERATORS)
+    }
+    driver = {"driver": DRIVER.read_text().splitlines()[0]} if DRIVER.exists() else {}
+    return facts | {"packages": dict(sorted(packages.items()))} | driver
 
 
 def find_commit() -> str:

@@ -1,7 +1,9 @@
 """Feeds: where the batches of a training split come from.
 
-A batch is a dict of arrays, those of the split, with one row per example and sharded
-over the mesh. Of several processes each brings its own rows of it (`devices.rows`).
+A batch is a dict of arrays with one row per example, sharded over the mesh: those of
+the split, and `index`, the number of each example in it, and `epoch`, from 0, of which
+an augmentation may be a function. The batches of several steps are stacked, their first
+axis the step. Of several processes each brings its own rows (`devices.rows`).
 """
 
 from __future__ import annotations
@@ -9,8 +11,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import closing
+from functools import partial
+from operator import itemgetter
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array
@@ -83,43 +89,67 @@ class Ahead(Batches):
 
 
 class Resident:
-    """A split held on every device of the mesh; a batch is gathered there."""
+    """A split held on every device of the mesh; batches are gathered there."""
 
     def __init__(self, split: Split, mesh: Mesh):
         self.mesh = mesh
         self.arrays = devices.replicate(dict(split.arrays), mesh)
-        self._take = jax.jit(
-            lambda arrays, indices: jax.tree.map(lambda rows: rows[indices], arrays),
-            out_shardings=NamedSharding(mesh, PartitionSpec("data")),
-        )
 
-    def batch(self, indices: np.ndarray) -> Batch:
-        """Returns the examples at `indices`, sharded over the mesh."""
-        mine = indices[devices.rows(len(indices))]
-        return self._take(self.arrays, devices.assemble(mine, self.mesh))
+    def batch(self, indices: np.ndarray, epoch: int = 0) -> Batch:
+        """Returns the examples at `indices`, sharded over the mesh.
 
-    def batches(self, plan: Plan, start: int, busy: Callable[[], bool]) -> Batches:
-        """Returns the batch of each step from `start` on; see `Ahead` for `busy`."""
-        return Batches(self.batch(plan[step]) for step in range(start, len(plan)))
+        Args:
+          indices: (batch,), or (steps, batch) for the batches of several steps.
+          epoch: that they are of.
+        """
+        mine = indices[..., devices.rows(indices.shape[-1])]
+        places = devices.assemble(mine, self.mesh, axis=mine.ndim - 1)
+        return take(self.arrays, places, np.int32(epoch), mesh=self.mesh)
+
+    def batches(
+        self, plan: Plan, start: int, busy: Callable[[], bool], most: int = 1
+    ) -> Batches:
+        """Returns the batches of each dispatch; see `Ahead` for `busy`.
+
+        Args:
+          plan: the examples of each step.
+          start: the first step.
+          busy: whether the devices have work.
+          most: steps of a dispatch, whose batches are stacked where there are several.
+        """
+        dispatches = plan.dispatches(start, most)
+        return Batches(self.batch(*choose(plan, steps)) for steps in dispatches)
+
+
+@partial(jax.jit, static_argnames="mesh")
+def take(arrays: Batch, indices: Array, epoch: Array, *, mesh: Mesh) -> Batch:
+    """Returns the rows of arrays at `indices`, whose last axis is split over a mesh."""
+    batch = {name: rows[indices] for name, rows in arrays.items()}
+    batch |= {"index": indices, "epoch": jnp.full_like(indices, epoch)}
+    place = PartitionSpec(*[None] * (indices.ndim - 1), "data")
+    return jax.lax.with_sharding_constraint(batch, NamedSharding(mesh, place))
 
 
 class Host:
-    """A split held in the host's memory; a batch is copied to the devices."""
+    """A split held in the host's memory; batches are copied to the devices."""
 
     def __init__(self, split: Split, mesh: Mesh):
         self.split = split
         self.mesh = mesh
 
-    def batch(self, indices: np.ndarray) -> Batch:
-        """Returns the examples at `indices`, sharded over the mesh."""
-        mine = indices[devices.rows(len(indices))]
+    def batch(self, indices: np.ndarray, epoch: int = 0) -> Batch:
+        """Returns the examples at `indices`, as `Resident.batch`."""
+        mine = indices[..., devices.rows(indices.shape[-1])]
         arrays = {name: rows[mine] for name, rows in self.split.arrays.items()}
-        return devices.assemble(arrays, self.mesh)
+        arrays |= {"index": mine, "epoch": np.full_like(mine, epoch)}
+        return devices.assemble(arrays, self.mesh, axis=mine.ndim - 1)
 
-    def batches(self, plan: Plan, start: int, busy: Callable[[], bool]) -> Batches:
-        """Returns the batch of each step from `start` on; see `Ahead` for `busy`."""
-        steps = range(start, len(plan))
-        return Ahead((self.batch(plan[step]) for step in steps), busy)
+    def batches(
+        self, plan: Plan, start: int, busy: Callable[[], bool], most: int = 1
+    ) -> Batches:
+        """Returns the batches of each dispatch; see `Resident.batches`."""
+        dispatches = plan.dispatches(start, most)
+        return Ahead((self.batch(*choose(plan, steps)) for steps in dispatches), busy)
 
 
 class Streamed:
@@ -129,10 +159,41 @@ class Streamed:
         self.stream = stream
         self.mesh = mesh
 
-    def batches(self, plan: Plan, start: int, busy: Callable[[], bool]) -> Batches:
-        """Returns the batch of each step from `start` on; see `Ahead` for `busy`."""
-        mine = self.stream.batches(plan, start, devices.rows(plan.batch_size))
-        return Ahead((devices.assemble(part, self.mesh) for part in mine), busy)
+    def batches(
+        self, plan: Plan, start: int, busy: Callable[[], bool], most: int = 1
+    ) -> Batches:
+        """Returns the batches of each dispatch; see `Resident.batches`."""
+        return Ahead(self._assemble(plan, start, most), busy)
+
+    def _assemble(self, plan: Plan, start: int, most: int) -> Iterator[Batch]:
+        rows = devices.rows(plan.batch_size)
+        with closing(self.stream.batches(plan, start, rows)) as decoded:
+            for steps in plan.dispatches(start, most):
+                indices, epoch = choose(plan, steps)
+                index = indices[..., rows]
+                parts = [next(decoded) for _ in steps]
+                stack = np.stack if index.ndim > 1 else itemgetter(0)
+                arrays = {
+                    name: stack([one[name] for one in parts]) for name in parts[0]
+                }
+                arrays |= {"index": index, "epoch": np.full_like(index, epoch)}
+                yield devices.assemble(arrays, self.mesh, axis=index.ndim - 1)
+
+
+def choose(plan: Plan, steps: range) -> tuple[np.ndarray, int]:
+    """Returns the examples of the steps of a dispatch, and the epoch that they are of.
+
+    Args:
+      plan: the examples of each step.
+      steps: of one epoch.
+
+    Returns:
+      (batch,) for one step, (steps, batch) for several.
+    """
+    epoch = steps.start // plan.per_epoch
+    if len(steps) == 1:
+        return plan[steps.start], epoch
+    return np.stack([plan[step] for step in steps]), epoch
 
 
 def feed(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import signal
 import time
+from collections.abc import Callable
 from contextlib import closing
 
 import jax
@@ -21,17 +22,16 @@ from research.distributed import devices, hosts
 from research.errors import Interrupted, UserError
 from research.jobs.signals import caught_signals
 from research.tasks.task import Task
-from research.training.batches import feed
+from research.training.averaging import Averaging
+from research.training.batches import Resident, feed
 from research.training.checkpoint import Checkpoints
 from research.training.observer import Observer
+from research.training.queue import Queue
 from research.training.settings import Training
-from research.training.step import NEVER, Augment, State, Trainer
+from research.training.step import NEVER, Augment, State, Sums, Trainer
 from research.training.validation import validate
 
-# Steps between two waits for the devices. XLA lets 32 programs be under way on a CPU
-# device, and a step is two. One more would wait on a thread that another device may
-# need for the all-reduce that all wait for: one step in several thousand hung.
-SYNC_STEPS = 10
+ASK = 10  # dispatches between two moments at which several processes agree
 
 
 def fit(
@@ -44,6 +44,7 @@ def fit(
     training: Training,
     seed: int,
     checkpoints: Checkpoints,
+    averaging: Callable[..., Averaging] | None = None,
     validation: Split | None = None,
     observer: Observer | None = None,
 ) -> nnx.Module:
@@ -63,6 +64,7 @@ def fit(
       training: the settings.
       seed: of orders and augmentations.
       checkpoints: where to go on from, and where to save.
+      averaging: factory `averaging(steps=…)` of an average of the weights.
       validation: examples that are scored after each epoch, if there are any.
       observer: hears of steps, epochs and damaged checkpoints.
 
@@ -85,44 +87,88 @@ def fit(
         seed=seed,
         mesh=mesh,
         shard_state=training.shard_state,
+        averaging=averaging and averaging(steps=len(plan)),
     )
     first, state, notes = resume(trainer, checkpoints)
     observer.resume(first, notes)
     source = feed(split, mesh, device_bytes=training.device_bytes)
-    batches = source.batches(plan, first, lambda: not state.step.is_ready())
-    saved = started = time.monotonic()
+    resident = isinstance(source, Resident)
+    most = training.steps_of_a_dispatch(plan, resident=resident)
+    dispatches = plan.dispatches(first, most)
+    batches = source.batches(plan, first, lambda: not state.step.is_ready(), most)
+    queue, clock = Queue(), Clock(first, plan.batch_size)
     with closing(batches), checkpoints, caught_signals() as caught:
-        for step, batch in enumerate(batches, first + 1):
-            state = trainer.step(state, batch)
+        for number, (steps, batch) in enumerate(zip(dispatches, batches, strict=True)):
+            advance = trainer.step if len(steps) == 1 else trainer.scan
+            state, sums = advance(state, batch)
+            step = steps.stop
             place = {"step": step, "epoch": -(-step // plan.per_epoch)}
             ends = step % plan.per_epoch == 0
-            waits = ends or step % SYNC_STEPS == 0
-            late = time.monotonic() - saved > training.checkpoint_seconds
+            waits = ends or number % ASK == 0
+            late = clock.since_save() > training.checkpoint_seconds
             signalled = caught() or 0
             stop, due = hosts.reduce_max(signalled, bool(signalled) or late, now=waits)
-            means = summarize(state, checkpoints) if waits or due else {}
+            due = due or step == len(plan)
+            # Nothing is saved or written down before it was seen to be finite.
+            seen = ends or due
+            known = queue.push(sums)
+            known = queue.drain() if seen else known
+            means = {} if known is None else summarize(known, checkpoints)
+            if seen and not trainer.is_finite(state):
+                what = f"parameters are not finite by step {step}"
+                raise diverged(what, checkpoints)
             observer.advance(step, place | means)
             if ends:
-                passed = time.monotonic() - started
-                speed = {
-                    "examples_per_second": (step - first) * plan.batch_size / passed,
-                    "input_wait": batches.idle / passed,
-                }
+                speed = clock.speed(step, batches.idle)
                 observer.record(place | {"split": "train"} | speed | means)
                 if validation is not None and len(validation):
-                    now = trainer.network(state)
                     means = validate(
-                        now, validation, task=task, batch_size=plan.batch_size
+                        trainer.network(state),
+                        validation,
+                        task=task,
+                        batch_size=plan.batch_size,
                     )
                     observer.record(place | {"split": "validation"} | means)
                 state = trainer.begin_epoch(state)
-            if due or step == len(plan):
+            if due:
                 checkpoints.save(step, state)
-                saved = time.monotonic()
+                clock.saved()
             if stop:
                 checkpoints.wait()
                 raise Interrupted(signal.Signals(stop), step)
     return trainer.network(state)
+
+
+class Clock:
+    """How long training has gone on, and since when nothing was saved.
+
+    Args:
+      first: step that it goes on from.
+      batch_size: examples of a step.
+    """
+
+    def __init__(self, first: int, batch_size: int):
+        self.first, self.batch_size = first, batch_size
+        self._started = self._saved = time.monotonic()
+
+    def since_save(self) -> float:
+        """Returns seconds."""
+        return time.monotonic() - self._saved
+
+    def saved(self) -> None:
+        """Counts from now."""
+        self._saved = time.monotonic()
+
+    def speed(self, step: int, idle: float) -> dict[str, float]:
+        """Returns examples a second, and the share of the time without a batch.
+
+        Args:
+          step: that was done last.
+          idle: seconds for which the devices had no batch.
+        """
+        passed = time.monotonic() - self._started
+        examples = (step - self.first) * self.batch_size
+        return {"examples_per_second": examples / passed, "input_wait": idle / passed}
 
 
 def resume(trainer: Trainer, checkpoints: Checkpoints) -> tuple[int, State, list[str]]:
@@ -166,21 +212,30 @@ def restore_network(
     return nnx.merge(graph, nnx.as_pure(state["params"]), state["rest"]), notes
 
 
-def summarize(state: State, checkpoints: Checkpoints) -> dict[str, float | int]:
-    """Returns mean loss and scores of the running epoch; waits for the devices.
+def summarize(sums: Sums, checkpoints: Checkpoints) -> dict[str, float | int]:
+    """Returns mean loss and scores of the running epoch.
+
+    Args:
+      sums: of its steps, on the host.
+      checkpoints: the last of which is named where a loss was not finite.
 
     Raises:
       UserError: a loss was not finite.
     """
-    sums = jax.device_get(state.sums)
     if sums["bad_step"] != NEVER:
-        good = checkpoints.steps()
-        last = checkpoints.folder / str(good[-1]) if good else "none yet"
-        raise UserError(
-            f"the loss is not finite at step {sums['bad_step']} (last good checkpoint: "
-            f"{last}); try a lower optim.learning_rate, optim.clip=1.0, a warm-up "
-            "(optim.schedule.warmup) or train.dtype=float32"
+        raise diverged(
+            f"the loss is not finite at step {sums['bad_step']}", checkpoints
         )
     examples = int(sums["examples"])
     means = {name: float(total) / examples for name, total in sums["scores"].items()}
     return {"examples": examples, "loss": float(sums["loss"]) / examples} | means
+
+
+def diverged(what: str, checkpoints: Checkpoints) -> UserError:
+    """Returns the error for a training that came to numbers that are none."""
+    good = checkpoints.steps()
+    last = checkpoints.folder / str(good[-1]) if good else "none yet"
+    return UserError(
+        f"{what} (last good checkpoint: {last}); try a lower optim.learning_rate, "
+        "optim.clip=1.0, a warm-up (optim.schedule.warmup) or train.dtype=float32"
+    )

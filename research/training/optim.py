@@ -107,3 +107,33 @@ def piecewise(
     total = steps_per_epoch * epochs
     boundaries = {round(fraction * total): factor for fraction in at}
     return optax.piecewise_constant_schedule(peak, boundaries)
+
+
+def triangle(
+    peak: float,
+    *,
+    steps_per_epoch: int,
+    epochs: int,
+    start: float = 0.2,
+    top: float = 0.23,
+    end: float = 0.07,
+) -> optax.Schedule:
+    """Returns a rate that rises along a line to its peak, and falls along another.
+
+    Args:
+      peak: the highest rate.
+      steps_per_epoch: steps that an epoch has.
+      epochs: length of the run.
+      start: fraction of the peak at the first step.
+      top: fraction of the run after which the peak is reached.
+      end: fraction of the peak after the last step.
+    """
+    total = steps_per_epoch * epochs
+    rise = int(top * total)
+    return optax.join_schedules(
+        [
+            optax.linear_schedule(start * peak, peak, max(1, rise)),
+            optax.linear_schedule(peak, end * peak, max(1, total - rise)),
+        ],
+        [rise],
+    )

@@ -6,13 +6,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from numbers import Real
-from typing import Any
+from typing import Any, Literal
 
+import jax
 import jax.numpy as jnp
 
 from research.data.plan import Plan
 from research.errors import UserError
 
+SEVERAL = 16  # steps a dispatch: beyond that, dispatching costs next to nothing
 DTYPES = ("float32", "bfloat16", "float16")  # that a network can compute in
 
 
@@ -28,6 +30,8 @@ class Training:
       device_bytes: a split up to this size is kept on the devices.
       shard_state: whether parameters and the optimiser's state are split over the
         devices, rather than whole on each.
+      steps_per_dispatch: steps of one epoch that are one program, at most; `auto` and
+        `epoch`: see `steps_of_a_dispatch`.
     """
 
     epochs: int
@@ -36,6 +40,7 @@ class Training:
     checkpoint_seconds: float = 60.0
     device_bytes: int = 2**31
     shard_state: bool = False
+    steps_per_dispatch: int | Literal["auto", "epoch"] = "auto"
 
     @classmethod
     def parse(cls, settings: Mapping[str, Any]) -> Training:
@@ -52,6 +57,7 @@ class Training:
             "checkpoint_seconds": parse_duration,
             "device_bytes": partial(parse_integer, least=0),
             "shard_state": parse_flag,
+            "steps_per_dispatch": parse_steps,
         }
         for key in settings:
             if key not in parsers:
@@ -59,6 +65,24 @@ class Training:
                     f"train.{key}: no such key; there are {', '.join(parsers)}"
                 )
         return cls(**{key: parsers[key](key, value) for key, value in settings.items()})
+
+    def steps_of_a_dispatch(self, plan: Plan, *, resident: bool) -> int:
+        """Returns how many steps are dispatched as one program, at most.
+
+        An accelerator finishes a small step before Python has dispatched the next.
+        `auto` is `SEVERAL` there, and `epoch` all steps of one, if the split lies on
+        the devices; 1 for batches that the host makes one at a time. Both are 1 on a
+        CPU, where a convolution in a loop takes some 25 times as long.
+
+        Args:
+          plan: of the training.
+          resident: whether the split lies on the devices.
+        """
+        if isinstance(self.steps_per_dispatch, int):
+            return self.steps_per_dispatch
+        if not resident or jax.default_backend() == "cpu":
+            return 1
+        return SEVERAL if self.steps_per_dispatch == "auto" else plan.per_epoch
 
     def plan(self, examples: int, *, seed: int) -> Plan:
         """Returns which examples each step takes.
@@ -84,6 +108,16 @@ def parse_integer(key: str, value: Any, *, least: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise refuse(key, value, f"an integer of at least {least}")
     return value
+
+
+def parse_steps(key: str, value: Any) -> int | Literal["auto", "epoch"]:
+    """Returns a word or an integer of at least 1; raises UserError for others."""
+    if value in ("auto", "epoch"):
+        return value
+    try:
+        return parse_integer(key, value, least=1)
+    except UserError:
+        raise refuse(key, value, "auto, epoch or an integer of at least 1") from None
 
 
 def parse_duration(key: str, value: Any) -> float:

@@ -21,9 +21,13 @@ from jaxtyping import Array
 
 from research.distributed import devices
 from research.tasks.task import Batch, Task
+from research.training.averaging import Averaging
 from research.training.settings import parse_dtype
 
-Augment = Callable[..., Batch]  # augment(batch, key), the images float32 in [0, 1]
+# augment(batch, key), the images float32 in [0, 1]. `index` and `epoch` say which
+# examples these are, and `draw`, uint32, is a random number that each keeps for a run.
+Augment = Callable[..., Batch]
+Sums = dict[str, Any]  # what `initialize_sums` begins
 NEVER = np.iinfo(np.int32).max  # the step of a loss that stayed finite
 
 
@@ -38,6 +42,7 @@ class State:
       opt: the optimiser's.
       step: steps done.
       sums: what the running epoch has added up, see `initialize_sums`.
+      average: of parameters and `rest`, where there is one.
     """
 
     params: Any  # JAX rebuilds pytrees with all sorts of leaves: no types to check
@@ -45,6 +50,7 @@ class State:
     opt: Any
     step: Any
     sums: Any
+    average: Any = None
 
 
 class Trainer:
@@ -61,6 +67,7 @@ class Trainer:
       mesh: devices that share each batch.
       shard_state: whether each device holds a share of the parameters and of the
         optimiser's state (`devices.layout`), rather than all of them.
+      averaging: of the weights over the steps; None for none.
 
     Raises:
       UserError: there is no such dtype.
@@ -77,24 +84,26 @@ class Trainer:
         seed: int,
         mesh: jax.sharding.Mesh,
         shard_state: bool = False,
+        averaging: Averaging | None = None,
     ):
         network.train()
         self.graph, *states = nnx.split(network, nnx.Param, ...)
-        params, rest = states
+        params, rest = states[0], nnx.as_pure(states[1])
         self.mesh = mesh
         self.scores = task.scores
         initial = State(
             params=params,
-            rest=nnx.as_pure(rest),
+            rest=rest,
             opt=optimizer.init(params),
             step=jnp.int32(0),
             sums=initialize_sums(task.scores),
+            average=averaging and jax.tree.map(jnp.copy, (params, rest)),
         )
         placed = devices.layout(initial, mesh, sharded=shard_state)
         self.initial = devices.put(initial, placed)
-        places, structure = jax.tree.flatten(placed)
+        places, structure = jax.tree.flatten((placed, devices.place_whole(mesh)))
         self._key = np.asarray(jax.random.key_data(jax.random.key(seed)))
-        self._step = compile_step(
+        self._step, self._scan = compile_step(
             tuple(places),
             structure,
             graph=self.graph,
@@ -102,22 +111,44 @@ class Trainer:
             optimizer=optimizer,
             augment=augment,
             dtype=parse_dtype(dtype),
+            averaging=averaging,
         )
 
-    def step(self, state: State, batch: Batch) -> State:
-        """Returns the state after one more step, in place of the one given.
+    def step(self, state: State, batch: Batch) -> tuple[State, Sums]:
+        """Dispatches one more step.
 
         Args:
           state: is used up.
           batch: on the mesh; its images are uint8.
+
+        Returns:
+          The state after it, and a copy of its sums, which outlives that state.
         """
         with jax.set_mesh(self.mesh):
             return self._step(state, dict(batch), self._key)
+
+    def scan(self, state: State, batches: Batch) -> tuple[State, Sums]:
+        """Dispatches several steps as one program; see `step`.
+
+        Args:
+          state: is used up.
+          batches: of these steps, stacked.
+        """
+        with jax.set_mesh(self.mesh):
+            return self._scan(state, dict(batches), self._key)
 
     def begin_epoch(self, state: State) -> State:
         """Returns the state with nothing added up yet."""
         sums = devices.replicate(initialize_sums(self.scores), self.mesh)
         return replace(state, sums=sums)
+
+    def is_finite(self, state: State) -> bool:
+        """Whether no parameter and no batch statistic is infinite or NaN.
+
+        A loss does not always tell: on a CPU, the ReLU of a NaN is 0.
+        """
+        with jax.set_mesh(self.mesh):
+            return bool(are_finite((state.params, state.rest)))
 
     def network(self, state: State) -> nnx.Module:
         """Returns the network of a state, whole and on this process's first device."""
@@ -127,20 +158,51 @@ class Trainer:
         return network
 
 
+@jax.jit
+def are_finite(tree: Any) -> Array:
+    """Returns whether all floating-point numbers of a tree are finite."""
+    leaves = [
+        leaf
+        for leaf in jax.tree.leaves(tree)
+        if jnp.issubdtype(leaf.dtype, jnp.floating)
+    ]
+    return jnp.all(jnp.stack([jnp.isfinite(leaf).all() for leaf in leaves]))
+
+
 @lru_cache(maxsize=64)
 def compile_step(
     places: Sequence[Any], structure: Any, **static: Any
-) -> Callable[..., Any]:
-    """Returns the jitted step, the same for equal arguments, and so its programs.
+) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """Returns the jitted step, and that of several steps.
 
-    The jobs of a sweep that differ in their seeds compile one step between them. As for
-    all of `jax.jit`'s static arguments, 1 and True are equal, and the first one stays.
+    They are the same for equal arguments, and so their programs: the jobs of a sweep
+    that differ in their seeds compile one step between them. As for all of `jax.jit`'s
+    static arguments, 1 and True are equal, and the first one stays.
     """
-    return jax.jit(
-        partial(train_step, **static),
+    step: Callable[..., State] = partial(train_step, **static)
+    compile = partial(
+        jax.jit,
         donate_argnums=0,
         out_shardings=jax.tree.unflatten(structure, places),
     )
+
+    def once(state: State, batch: Batch, key: Array) -> tuple[State, Sums]:
+        state = step(state, batch, key)
+        return state, state.sums
+
+    # A loop on a CPU runs other, slower kernels, which round in another way.
+    unroll = places[0].mesh.devices.flat[0].platform == "cpu"
+
+    def several(state: State, batches: Batch, key: Array) -> tuple[State, Sums]:
+        state, _ = jax.lax.scan(
+            lambda state, batch: (step(state, batch, key), None),
+            state,
+            batches,
+            unroll=unroll,
+        )
+        return state, state.sums
+
+    return compile(once), compile(several)
 
 
 def train_step(
@@ -153,6 +215,7 @@ def train_step(
     optimizer: optax.GradientTransformation,
     augment: Augment,
     dtype: jnp.dtype,
+    averaging: Averaging | None = None,
 ) -> State:
     """One step of gradient descent; pure.
 
@@ -165,14 +228,17 @@ def train_step(
       optimizer: an Optax transformation.
       augment: `augment(batch, key) → batch`.
       dtype: of the computation.
+      averaging: of the weights; None for none.
 
     Returns:
       The state after it.
     """
-    key = jax.random.fold_in(jax.random.wrap_key_data(key_data), state.step)
+    run_key = jax.random.wrap_key_data(key_data)
     examples = len(batch["image"])
     scaled = batch | {"image": batch["image"].astype(jnp.float32) / 255}
-    augmented = augment(scaled, key)
+    if "index" in batch:
+        scaled["draw"] = draw_for_run(run_key, batch["index"])
+    augmented = augment(scaled, jax.random.fold_in(run_key, state.step))
     batch = {**augmented, "image": augmented["image"].astype(dtype)}
 
     def objective(params: Any) -> tuple[Array, tuple[Any, Any]]:
@@ -189,11 +255,17 @@ def train_step(
     updates, opt = optimizer.update(grads, state.opt, state.params)
     scores = {name: each.sum() for name, each in task.score(outputs, batch).items()}
     bad = jnp.where(jnp.isfinite(value), NEVER, state.step + 1)
-    sums = state.sums
+    sums, average = state.sums, state.average
+    params = optax.apply_updates(state.params, updates)
+    if averaging is not None:
+        average, (params, rest) = averaging.update(
+            average, (params, rest), state.step + 1
+        )
     return State(
-        params=optax.apply_updates(state.params, updates),
+        params=params,
         rest=rest,
         opt=opt,
+        average=average,
         step=state.step + 1,
         sums={
             "loss": sums["loss"] + value * examples,
@@ -204,7 +276,13 @@ def train_step(
     )
 
 
-def initialize_sums(scores: Sequence[str]) -> dict[str, Any]:
+def draw_for_run(key: Array, index: Array) -> Array:
+    """Draws a number, uint32, for each example: the same in every epoch of a run."""
+    keys = jax.vmap(partial(jax.random.fold_in, key))(index)
+    return jax.vmap(jax.random.bits)(keys)
+
+
+def initialize_sums(scores: Sequence[str]) -> Sums:
     """Returns the sums at the start of an epoch.
 
     Args:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal
 
@@ -24,7 +24,7 @@ def augment(
     *,
     shift: int = 0,
     border: Border = "circular",
-    flip: bool = False,
+    flip: bool | Literal["alternating"] = False,
     ignore: int = 255,
 ) -> dict[str, Array]:
     """Moves every image by its own random offset, and mirrors every other one.
@@ -45,7 +45,10 @@ def augment(
       shift: the largest offset in pixels; (dy, dx) is uniform on [−shift, shift]².
       border: what moves in: the other side (`circular`), 0 (`zero`: a crop from the
         padded image; He 2016, arXiv:1512.03385, has shift 4), or the mirrored image.
-      flip: whether to mirror left and right with probability ½.
+      flip: whether to mirror left and right with probability ½; `alternating`: half of
+        the examples in even epochs and the other half in odd ones, so that each is seen
+        both ways in any two (Jordan 2024, arXiv:2404.00498). It needs `epoch` and
+        `draw`, as in training.
       ignore: what moves into integer arrays other than the image where the border is
         `zero`: a class that loss and score leave out.
 
@@ -62,7 +65,10 @@ def augment(
         raise UserError(f"augment.border={border}: give one of {', '.join(MODES)}")
     count, height, width = batch["image"].shape[:3]
     keys = jax.vmap(partial(jax.random.fold_in, key))(jnp.arange(count))
-    moves = Moves.draw(keys, shift=shift, border=border, flip=flip)
+    moves = Moves.draw(keys, shift=shift, border=border, flip=flip is True)
+    if flip == "alternating":
+        mirrored = (batch["draw"] + batch["epoch"].astype(jnp.uint32)) % 2 == 1
+        moves = replace(moves, mirrored=mirrored)
     moved = dict(batch)
     for name, rows in batch.items():
         if name == "position":

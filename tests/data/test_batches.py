@@ -30,11 +30,31 @@ def test_a_batch_has_the_rows_of_the_plan_of_every_array(kind, name, start):
     batches = list(kind(split, mesh).batches(PLAN, start, lambda: True))
     assert len(batches) == len(PLAN) - start == 4 - start
     for step, batch in enumerate(batches, start):
-        assert isinstance(batch, dict) and batch.keys() == split.arrays.keys()
-        for key, rows in batch.items():
+        assert isinstance(batch, dict)
+        assert batch.keys() == split.arrays.keys() | {"index", "epoch"}
+        np.testing.assert_array_equal(batch["index"], PLAN[step])
+        np.testing.assert_array_equal(batch["epoch"], np.full(8, step // 2))
+        for key, rows in [(key, batch[key]) for key in split.arrays]:
             np.testing.assert_array_equal(rows, split[key][PLAN[step]])
             assert rows.dtype == split[key].dtype
             assert [part.data.shape[0] for part in rows.addressable_shards] == [4, 4]
+
+
+@pytest.mark.parametrize("kind", [Resident, Host])
+@pytest.mark.parametrize("start", [0, 1])
+def test_the_batches_of_a_dispatch_are_stacked(kind, start):
+    split, mesh = SPLITS["masks"], devices.world(4)
+    plan = Plan(21, batch_size=4, epochs=2, seed=3)  # five steps an epoch
+    alone = list(kind(split, mesh).batches(plan, start, lambda: True))
+    stacked = list(kind(split, mesh).batches(plan, start, lambda: True, 3))
+    dispatches = list(plan.dispatches(start, 3))
+    assert [len(steps) for steps in dispatches] == [3 - start, 2, 3, 2]
+    assert [step for steps in dispatches for step in steps] == list(range(start, 10))
+    for steps, several in zip(dispatches, stacked, strict=True):
+        for key, rows in several.items():
+            each = [alone[step - start][key] for step in steps]
+            np.testing.assert_array_equal(rows, np.stack(each))
+            assert rows.addressable_shards[0].data.shape[:2] == (len(steps), 2)
 
 
 def test_a_mask_goes_through_a_feed_and_an_augmentation_with_its_image():

@@ -71,6 +71,9 @@ def test_a_key_in_no_class_is_a_bug():
         ("data.stream.crop.area", Kind.SCIENCE),
         ("train.epochs", Kind.SCIENCE),
         ("train.shard_state", Kind.RESOURCE),
+        ("train.steps_per_dispatch", Kind.RESOURCE),
+        ("precision.train", Kind.SCIENCE),
+        ("precision.eval", Kind.MEASUREMENT),
         ("hydra.launcher.jobs", Kind.REQUEST),
         ("hydra.job_logging", Kind.RESOURCE),
         ("retry", Kind.REQUEST),
@@ -84,6 +87,7 @@ RECOVERED = [  # what people add to get a broken sweep through, or run it elsewh
     ["retry=failed"],
     ["objective=train.loss"],
     ["train.shard_state=true"],
+    ["train.steps_per_dispatch=4", "precision.eval=default"],
     ["train.checkpoint_seconds=5", "train.device_bytes=1"],
     ["distributed.coordinator=localhost:1", "distributed.processes=2"],
     ["data.manual_dir=/files", "data.dir=/elsewhere", "root=/out", "name=other"],
@@ -106,6 +110,8 @@ def test_what_only_gets_a_run_through_changes_neither_run_nor_name(more):
     [
         ["seed=4"],
         ["train.epochs=3"],
+        ["precision.train=high"],
+        ["deterministic=true"],
         ["optim=sgd"],
         ["downsample/lowpass=ideal"],
         ["model/head=gap"],
@@ -224,3 +230,13 @@ def test_names_of_folders():
     long = [f"key{i}=value" for i in range(20)]
     assert len(run_name(long)) == 16
     assert run_name(long) == run_name(long[::-1])
+
+
+def test_the_precision_of_evaluation_decides_rows_and_no_older_ones():
+    before, after = config.compose(), config.compose("precision.eval=default")
+    older = {k: v for k, v in identity.flatten(before).items() if "precision" not in k}
+    digests = identity.evaluator_digests
+    assert digests(before) == digests(older)
+    for name, digest in digests(after).items():
+        assert digest != digests(before)[name]
+    assert training_digest(older) == training_digest(before)

@@ -70,7 +70,7 @@ def test_one_step_adds_up_loss_and_scores():
         mesh=mesh,
     )
     batch = Resident(split, mesh).batch(np.arange(16, dtype=np.int32))
-    sums = jax.device_get(trainer.step(trainer.initial, batch).sums)
+    _, sums = jax.device_get(trainer.step(trainer.initial, batch))
     unit = {**split.arrays, "image": jnp.asarray(split.images / np.float32(255))}
     value, outputs = TASK.loss(Dense(nnx.Rngs(0)), unit)
     assert sums["loss"] == pytest.approx(16 * float(value), rel=1e-5)

@@ -34,6 +34,7 @@ from research.training import loop
 from research.training.batches import Resident
 from research.training.checkpoint import Checkpoints
 from research.training.loop import restore_network
+from research.training.queue import Queue
 from research.training.step import Trainer, compile_step
 
 
@@ -157,7 +158,7 @@ def test_one_device_and_two_agree(split):
         mesh = jax.sharding.Mesh(np.array(jax.devices()[:count]), ("data",))
         trainer = make_trainer(make_network(), mesh=mesh)
         batch = Resident(split, mesh).batch(np.arange(16))
-        state = trainer.step(trainer.initial, batch)
+        state, _ = trainer.step(trainer.initial, batch)
         return leaves(trainer.network(state)), jax.device_get(state.sums)
 
     assert len(jax.devices()) == 2
@@ -166,6 +167,58 @@ def test_one_device_and_two_agree(split):
     assert one[1]["scores"] == two[1]["scores"] and one[1]["examples"] == 16
     for a, b in zip(one[0], two[0], strict=True):
         np.testing.assert_allclose(a, b, atol=1e-5)
+
+
+@pytest.mark.parametrize("most", [3, 100])
+def test_steps_dispatched_at_once_are_the_same_bit_by_bit(
+    uninterrupted, tmp_path, split, most
+):
+    """Three do not divide an epoch's four, a hundred are all of it."""
+    trained = train(tmp_path, split, steps_per_dispatch=most)
+    assert identical(uninterrupted[1], trained)
+    assert timeless(uninterrupted[0]) == timeless(tmp_path)
+
+
+def test_a_run_goes_on_with_other_dispatches(uninterrupted, tmp_path, split):
+    def strike(step):
+        if step == 6:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(Interrupted):
+        train(tmp_path, split, strike=strike, steps_per_dispatch=2)
+    trained = train(tmp_path, split, steps_per_dispatch=3)
+    assert identical(uninterrupted[1], trained)
+    assert timeless(uninterrupted[0]) == timeless(tmp_path)
+
+
+def test_no_more_dispatches_are_under_way_than_a_cpu_admits():
+    queue = Queue()
+    assert 2 * (queue.ahead + 1) < 32  # a step and its batch are two programs
+    known = [queue.push(jnp.int32(number)) for number in range(30)]
+    assert known == [None] * queue.ahead + list(range(30 - queue.ahead))
+    assert queue.drain() == 29
+
+
+def test_parameters_that_are_not_finite_are_never_saved(tmp_path, split):
+    """Of a loss that does not show it, as where a ReLU makes 0 of NaN."""
+
+    def spoil(network, batch):
+        _, logits = cross_entropy(network, batch)
+        one = jax.tree.leaves(nnx.state(network, nnx.Param))[0]
+        return jnp.float32(1) + unbounded(one.sum()), logits
+
+    with pytest.raises(UserError, match="parameters are not finite by step 4 "):
+        train(tmp_path, split, task=Classification(spoil))
+    assert Checkpoints(tmp_path / "checkpoints").steps() == []
+
+
+@jax.custom_vjp
+def unbounded(x):
+    """0, with a gradient that is not a number."""
+    return jnp.zeros_like(x)
+
+
+unbounded.defvjp(lambda x: (jnp.zeros_like(x), None), lambda _, g: (g * jnp.nan,))
 
 
 @pytest.mark.parametrize("head", ["flatten", "gap", "grid"])
@@ -186,7 +239,7 @@ def test_seeds_of_one_sweep_share_a_compiled_step(split, head):
             mesh=devices.mesh(16),
         )
         batch = Resident(split, trainer.mesh).batch(np.arange(16))
-        state = trainer.step(trainer.initial, batch)
+        state, _ = trainer.step(trainer.initial, batch)
         found.append(leaves(trainer.network(state)))
     assert compile_step.cache_info()[:2] == (2, 1)
     assert trainer._step._cache_size() == 1

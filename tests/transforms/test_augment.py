@@ -216,3 +216,17 @@ def test_mistakes_are_named():
         augment(batch, KEY, shift=-1)
     with pytest.raises(UserError, match="augment.ignore=256: mask is uint8.* 0 to 255"):
         augment(batch, KEY, shift=1, border="zero", ignore=256)
+
+
+def test_in_any_two_epochs_an_example_is_seen_both_ways():
+    images = jnp.arange(64 * 3, dtype=jnp.float32).reshape(64, 1, 3, 1)
+    draw = jax.random.bits(jax.random.key(3), 64)
+    mirrored = []
+    for epoch in range(4):
+        batch = {"image": images, "draw": draw, "epoch": jnp.full(64, epoch, jnp.int32)}
+        moved = augment(batch, jax.random.key(epoch), flip="alternating")["image"]
+        mirrored.append(np.asarray(moved[:, 0, 0, 0] != images[:, 0, 0, 0]))
+    assert 16 < mirrored[0].sum() < 48
+    np.testing.assert_array_equal(mirrored[1], ~mirrored[0])
+    np.testing.assert_array_equal(mirrored[2], mirrored[0])
+    np.testing.assert_array_equal(mirrored[3], mirrored[1])

@@ -1,0 +1,113 @@
+"""A network that learns CIFAR-10 in seconds, with three poolings to replace."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jaxtyping import Array, Key
+
+from research.downsample import Downsample
+from research.models.network import Network, Stage
+from research.models.readout import maximum
+from research.nn.layers import BatchNorm, Conv, ConvNormAct, Dense, NormAct
+from research.nn.whitening import Whiten
+from research.types import Logits, Map, Padding, Shape
+
+gelu = partial(jax.nn.gelu, approximate=False)
+# The average takes .4 of each batch; its scales are fixed at 1.
+norm = partial(BatchNorm, scaled=False, momentum=0.6, epsilon=1e-12, unbiased=True)
+
+
+def airbench(
+    shape: Shape,
+    classes: int,
+    *,
+    downsample: Callable[..., Downsample],
+    padding: Padding = "valid",
+    widths: Sequence[int] = (64, 256, 256),
+    scale: float = 1 / 9,
+    mean: float | Sequence[float] = 0.0,
+    std: float | Sequence[float] = 1.0,
+    rngs: nnx.Rngs,
+) -> Network:
+    """Whitened patches, then groups of two convolutions with a downsampler in each.
+
+    A group: convolution (3×3) → downsample → norm → GELU → convolution → norm → GELU.
+    With max pooling, CIFAR-10's maps are 31, 15, 7 and 3 wide, and 1,971,352 numbers
+    are trained. `padding=circular` makes them 32, 16, 8 and 4: no position is lost, so
+    adaptive downsamplers commute with every shift. Jordan has 94.01 % with test-time
+    augmentation (n = 1,000).
+
+    Args:
+      shape: (height, width, channels) of an image.
+      classes: number of logits.
+      downsample: factory `downsample(features, *, rngs)`.
+      padding: border mode; under `valid`, as published, the 3×3 convolutions keep the
+        size with zeros all the same.
+      widths: channels of each group.
+      scale: of the logits.
+      mean: of the images, for standardisation.
+      std: of the images.
+      rngs: initialises everything.
+
+    References:
+      K. Jordan, 94% on CIFAR-10 in 3.29 Seconds on a Single GPU, 2024,
+      arXiv:2404.00498.
+    """
+    stages: list[Stage] = [Whiten(shape[-1], padding=padding, act=gelu)]
+    inputs = 8 * shape[-1]
+    border: Padding = "zero" if padding == "valid" else padding
+    dense = partial(Conv, padding=border, bias=False, init=pass_through, rngs=rngs)
+    block = partial(ConvNormAct, norm=norm, act=gelu, padding=border, rngs=rngs)
+    for width in widths:
+        stages += [
+            dense(inputs, width),
+            downsample(width, rngs=rngs),
+            NormAct(width, norm=norm, act=gelu, rngs=rngs),
+            block(width, width, init=pass_through),
+        ]
+        inputs = width
+    readout = partial(ScaledMaximum, classes=classes, scale=scale)
+    return Network(shape, stages, readout, mean=mean, std=std, rngs=rngs)
+
+
+class ScaledMaximum(nnx.Module):
+    """Global max pooling → logits without a bias, scaled: invariant to circular shifts.
+
+    Args:
+      shape: (H, W, C) of the last map.
+      classes: number of logits.
+      scale: of the logits.
+      rngs: draws the kernel.
+    """
+
+    def __init__(
+        self, shape: Shape, classes: int, *, scale: float = 1.0, rngs: nnx.Rngs
+    ):
+        self.scale = scale
+        self.logits = Dense(shape[-1], classes, bias=False, init=uniform, rngs=rngs)
+
+    def __call__(self, x: Map) -> Logits:
+        """(B, H, W, C) → (B, classes)."""
+        return jnp.asarray(self.logits(maximum(x)) * self.scale)
+
+
+def uniform(key: Key[Array, ""], shape: Sequence[int]) -> Array:
+    """Draws a kernel uniformly from ±1/√(inputs of an output): PyTorch's default."""
+    *window, outputs = shape
+    bound = 1 / jnp.sqrt(jnp.prod(jnp.array(window)))
+    return jax.random.uniform(key, tuple(shape), minval=-bound, maxval=bound)
+
+
+def pass_through(key: Key[Array, ""], shape: Sequence[int]) -> Array:
+    """Draws a kernel as `uniform`, whose first outputs are its inputs, unchanged."""
+    kernel = uniform(key, shape)
+    rows, columns, inputs, outputs = shape
+    same = min(inputs, outputs)
+    kernel = kernel.at[..., :same].set(0)
+    channel = jnp.arange(same)
+    return kernel.at[rows // 2, columns // 2, channel, channel].set(1)
