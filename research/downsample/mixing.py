@@ -10,7 +10,8 @@ import jax.numpy as jnp
 from flax import nnx
 
 from research.downsample.noise import Noise
-from research.downsample.reduce import Average, Max, Window, largest
+from research.downsample.reduce import Average, Max, Window
+from research.nn.extremes import largest
 from research.nn.layers import Undecayed
 from research.nn.signal import widen
 from research.types import Map, Stride

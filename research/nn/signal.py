@@ -1,4 +1,4 @@
-"""Pure operations on maps: padding, windows, polyphase grids, filters' taps, shifts.
+"""Pure operations on maps: padding, polyphase grids, filters' taps, shifts.
 
 Everything is NHWC and acts on the two spatial axes. Pads are always explicit: "SAME"
 with a stride above 1 pads (0, 1) in XLA and (1, 1) elsewhere, so that a strided
@@ -130,54 +130,6 @@ def check(x: Map, sizes: tuple[int, int], padding: Padding, name: str) -> None:
             f"{name}: reflect padding by {max(rows)}×{max(columns)} needs a larger map "
             f"than {height}×{width}; use padding=zero or circular, or a smaller window"
         )
-
-
-def slide(
-    x: Map, window: int, stride: int, axis: int
-) -> list[Float[Array, "batch height width channels"]]:
-    """Returns the `window` slices of `x` that a sliding window sees along `axis`.
-
-    Slice i holds element i of every window, at every `stride`-th position: combining
-    the slices elementwise (sum, maximum, …) gives the pooled map. XLA fuses them into
-    one loop, and the gradient is a sum of padded slices, cheaper than a windowed
-    reduction's.
-    """
-    count = (x.shape[axis] - window) // stride + 1
-    cut = [slice(None)] * x.ndim
-    slices = []
-    for start in range(window):
-        cut[axis] = slice(start, start + (count - 1) * stride + 1, stride)
-        slices.append(x[tuple(cut)])
-    return slices
-
-
-def windows(x: Map, window: tuple[int, int], stride: Stride) -> list[Map]:
-    """Returns the k_h·k_w slices of `x` that a sliding window sees, row by row."""
-    return [
-        part
-        for row in slide(x, window[0], stride[0], 1)
-        for part in slide(row, window[1], stride[1], 2)
-    ]
-
-
-def filter_matrix(
-    row: Float[np.ndarray, " taps"], size: int, stride: int, padding: Padding
-) -> Float[np.ndarray, "kept {size}"]:
-    """Returns the filter along one axis as a matrix: padding, taps and stride in one.
-
-    Args:
-      row: taps.
-      size: of the axis.
-      stride: of the positions kept.
-      padding: as of `pad`.
-    """
-    padded = np.eye(size, dtype=np.float32)
-    if padding != "valid":
-        padded = np.pad(padded, (margins(len(row)), (0, 0)), MODES[padding])
-    last = len(padded) - len(row) + 1
-    return sum(
-        weight * padded[tap : tap + last : stride] for tap, weight in enumerate(row)
-    )
 
 
 def binomial(taps: int) -> Float[np.ndarray, " taps"]:

@@ -10,6 +10,7 @@ import pytest
 
 from research.errors import UserError
 from research.nn import signal
+from research.nn.windows import windows
 
 
 @pytest.fixture
@@ -42,7 +43,7 @@ def test_pad_circular_continues_small_maps_again_and_again():
 def test_windows_are_the_slices_of_sliding_windows(x):
     views = np.lib.stride_tricks.sliding_window_view(x, (3, 2), axis=(1, 2))
     views = views[:, ::2, ::3].reshape(2, 2, 3, 3, 6)
-    stacked = np.stack(signal.windows(x, (3, 2), (2, 3)), -1)
+    stacked = np.stack(windows(x, (3, 2), (2, 3)), -1)
     np.testing.assert_array_equal(stacked, views)
 
 
