@@ -25,8 +25,8 @@ def _maximum_jvp(
     primals: tuple[Map, Map], tangents: tuple[Map, Map]
 ) -> tuple[Map, Map]:
     (a, b), (slope_a, slope_b) = primals, tangents
-    shared = jnp.where(a < b, slope_b, (slope_a + slope_b) / 2)
-    return jnp.maximum(a, b), jnp.where(a > b, slope_a, shared)
+    share = jnp.where(a > b, 1, jnp.where(a < b, 0, jnp.full_like(a, 0.5)))
+    return jnp.maximum(a, b), share * slope_a + (1 - share) * slope_b
 
 
 def largest(sizes: list[Map]) -> Map:

@@ -166,33 +166,27 @@ def decimate(x: Map, stride: Stride = (1, 1)) -> Map:
     return x if stride == (1, 1) else x[:, :: stride[0], :: stride[1]]
 
 
+def continued(x: Map, stride: Stride) -> Map:
+    """Continues a map circularly, up to a multiple of the stride."""
+    missing = [-size % step for size, step in zip(x.shape[1:3], stride, strict=True)]
+    if missing == [0, 0]:
+        return x
+    return jnp.pad(x, ((0, 0), *((0, more) for more in missing), (0, 0)), mode="wrap")
+
+
 def polyphase(
     x: Map, stride: Stride
 ) -> Float[Array, "batch phases rows columns channels"]:
     """Splits a map into its s_h·s_w decimated grids, phase (p, q) at index p·s_w + q.
 
-    Sizes that the stride does not divide are continued circularly by (−H) mod s rows
-    and (−W) mod s columns, so that every phase has ⌈H/s⌉ × ⌈W/s⌉ elements.
+    Sizes that the stride does not divide are continued circularly, so that every phase
+    has ⌈H/s⌉ × ⌈W/s⌉ elements.
     """
-    rows, columns = stride
-    batch, height, width, channels = x.shape
-    x = jnp.pad(
-        x, ((0, 0), (0, -height % rows), (0, -width % columns), (0, 0)), mode="wrap"
-    )
-    x = x.reshape(
-        batch, x.shape[1] // rows, rows, x.shape[2] // columns, columns, channels
-    )
+    x = continued(x, stride)
+    (rows, columns), (batch, height, width, channels) = stride, x.shape
+    x = x.reshape(batch, height // rows, rows, width // columns, columns, channels)
     x = x.transpose(0, 2, 4, 1, 3, 5)
     return x.reshape(batch, rows * columns, *x.shape[3:])
-
-
-def space_to_depth(x: Map, stride: Stride) -> Map:
-    """Stacks the phases into channels: (B, H, W, C) → (B, ⌈H/s⌉, ⌈W/s⌉, s_h·s_w·C).
-
-    Channel c of phase (p, q) comes to index (p·s_w + q)·C + c. Nothing is lost.
-    """
-    phases = jnp.moveaxis(polyphase(x, stride), 1, 3)
-    return phases.reshape(*phases.shape[:3], -1)
 
 
 def shift(x: Map, offset: tuple[int, int] | Int[Array, "batch 2"]) -> Map:

@@ -120,7 +120,7 @@ def correlate(
 
     def beside(position: int) -> Map:
         start = position * stride - before
-        at = [continued(start + tap, size, padding) for tap in range(taps)]
+        at = [repeated(start + tap, size, padding) for tap in range(taps)]
         known = [tap for tap in range(taps) if at[tap] is not None]
         return weigh((cut(parts, at[tap], 1, axis) for tap in known), row[known])
 
@@ -136,7 +136,7 @@ def weigh(parts: Iterable[Map], weights: Float[np.ndarray, " parts"]) -> Map:
     return sum(terms[1:], terms[0])
 
 
-def continued(place: int, size: int, padding: Padding) -> int | None:
+def repeated(place: int, size: int, padding: Padding) -> int | None:
     """Returns which element of an axis the padding repeats at a place; None: zero."""
     if 0 <= place < size:
         return place

@@ -10,7 +10,6 @@ import pytest
 
 from research.errors import UserError
 from research.nn import signal
-from research.nn.windows import windows
 
 
 @pytest.fixture
@@ -38,13 +37,6 @@ def test_pad_circular_continues_small_maps_again_and_again():
     x = jnp.arange(2.0).reshape(1, 1, 2, 1)
     y = signal.pad(x, (1, 7), "circular")[0, 0, :, 0]
     np.testing.assert_array_equal(y, [1, 0, 1, 0, 1, 0, 1, 0])
-
-
-def test_windows_are_the_slices_of_sliding_windows(x):
-    views = np.lib.stride_tricks.sliding_window_view(x, (3, 2), axis=(1, 2))
-    views = views[:, ::2, ::3].reshape(2, 2, 3, 3, 6)
-    stacked = np.stack(windows(x, (3, 2), (2, 3)), -1)
-    np.testing.assert_array_equal(stacked, views)
 
 
 @pytest.mark.parametrize("taps", range(1, 8))
