@@ -7,7 +7,7 @@ values, and on a CPU takes twice the time.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
@@ -115,14 +115,16 @@ def correlate(
 
     def inside() -> Map:
         start = first * stride - before
-        seen = (cut(parts, start + tap, end - first, axis) for tap in range(taps))
+        seen = [cut(parts, start + tap, end - first, axis) for tap in range(taps)]
         return weigh(seen, row)
 
     def beside(position: int) -> Map:
         start = position * stride - before
-        at = [repeated(start + tap, size, padding) for tap in range(taps)]
-        known = [tap for tap in range(taps) if at[tap] is not None]
-        return weigh((cut(parts, at[tap], 1, axis) for tap in known), row[known])
+        weights = np.zeros(size, row.dtype)
+        for tap in range(taps):
+            weights[repeated(start + tap, size, padding)] += row[tap]
+        (known,) = weights.nonzero()
+        return weigh([cut(parts, int(at), 1, axis) for at in known], weights[known])
 
     pieces = [beside(position) for position in range(first)]
     pieces += [inside()] if end > first else []
@@ -130,18 +132,18 @@ def correlate(
     return pieces[0] if len(pieces) == 1 else jnp.concatenate(pieces, axis)
 
 
-def weigh(parts: Iterable[Map], weights: Float[np.ndarray, " parts"]) -> Map:
+def weigh(parts: Sequence[Map], weights: Float[np.ndarray, " parts"]) -> Map:
     """Returns Σ weight · part."""
-    terms = [w * part for w, part in zip(weights, parts, strict=True)]
+    terms = [weight * part for weight, part in zip(weights, parts, strict=True)]
     return sum(terms[1:], terms[0])
 
 
-def repeated(place: int, size: int, padding: Padding) -> int | None:
-    """Returns which element of an axis the padding repeats at a place; None: zero."""
+def repeated(place: int, size: int, padding: Padding) -> list[int]:
+    """Returns which element of an axis the padding repeats at a place; [] if zero."""
     if 0 <= place < size:
-        return place
+        return [place]
     if padding == "zero":
-        return None
+        return []
     if padding == "circular":
-        return place % size
-    return -place if place < 0 else 2 * (size - 1) - place
+        return [place % size]
+    return [-place if place < 0 else 2 * (size - 1) - place]
