@@ -13,7 +13,8 @@ from jaxtyping import Array, Float
 from research.downsample.lowpass import Filter, Lowpass
 from research.errors import UserError
 from research.nn.layers import BatchNorm, Conv
-from research.nn.signal import at_least_one, pad, widen, windows
+from research.nn.signal import at_least_one, pad, widen
+from research.nn.windows import windows
 from research.types import Map, Padding, Stride
 
 Kernels = Float[Array, "batch rows columns groups taps"]

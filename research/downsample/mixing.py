@@ -10,7 +10,8 @@ import jax.numpy as jnp
 from flax import nnx
 
 from research.downsample.noise import Noise
-from research.downsample.reduce import Average, Max, Window, largest
+from research.downsample.reduce import Average, Max, Window
+from research.nn.extremes import largest
 from research.nn.layers import Undecayed
 from research.nn.signal import widen
 from research.types import Map, Stride
@@ -67,13 +68,12 @@ class Stochastic(Window):
         # draw is a constant to the gradient, which goes to the drawn element alone.
         point = jax.random.uniform(self.noise(), total.shape, total.dtype)
         point = jax.lax.stop_gradient(point * total)
-        drawn = jnp.zeros_like(total)
-        start = jnp.zeros_like(total)
-        for mass in masses:
-            end = start + mass
-            drawn = jnp.where((start <= point) & (point < end), mass, drawn)
-            start = end
-        return drawn
+        drawn = jnp.zeros(total.shape, jnp.int32)
+        end = jnp.zeros_like(total)
+        for mass in masses[:-1]:
+            end += jax.lax.stop_gradient(mass)
+            drawn += end <= point
+        return jax.lax.select_n(drawn, *masses)
 
 
 class Mixed(nnx.Module):

@@ -18,9 +18,11 @@ import jax.numpy as jnp
 from flax import nnx
 
 from research.errors import UserError
+from research.nn.extremes import lp_norm, maximum
 from research.nn.layers import Conv
 from research.nn.median import median
-from research.nn.signal import Size, pad, pair, slide, widen, windows
+from research.nn.signal import Size, pad, pair, widen
+from research.nn.windows import are_disjoint, cells, slide, windows
 from research.types import Map, Padding, Stride
 
 
@@ -106,6 +108,10 @@ class Separable(Window):
     def __call__(self, x: Map, stride: Stride = (1, 1)) -> Map:
         """Returns the summaries, at the kept positions."""
         y = widen(self.padded(x))
+        if are_disjoint(self.window, stride):
+            values, across = cells(y, self.window, stride), self.window[1]
+            columns = [self.summary(values[column::across]) for column in range(across)]
+            return self.summary(columns).astype(x.dtype)
         for axis in (1, 2):
             y = self.summary(slide(y, self.window[axis - 1], stride[axis - 1], axis))
         return y.astype(x.dtype)
@@ -126,7 +132,7 @@ class Max(Separable):
 
     def summary(self, values: list[Map]) -> Map:
         """Returns the largest value; equal ones share the gradient."""
-        return fold(jnp.maximum, values)
+        return fold(maximum, values)
 
 
 class Average(Separable):
@@ -162,16 +168,6 @@ class Median(Window):
     def summary(self, values: list[Map]) -> Map:
         """Returns the middle; equal values share the gradient."""
         return median(values)
-
-
-def largest(sizes: list[Map]) -> Map:
-    """Returns the largest size of each window, and 1 for a window of zeros.
-
-    For scaling homogeneous functions: it prevents overflow and changes neither the
-    result nor its gradient, since the scale is a constant to the gradient.
-    """
-    top = jax.lax.stop_gradient(fold(jnp.maximum, sizes))
-    return jnp.where(top == 0, 1, top)
 
 
 class Lp(Window):
@@ -217,11 +213,7 @@ class Lp(Window):
 
     def summary(self, values: list[Map]) -> Map:
         """Returns the ℓp norm."""
-        sizes = [jnp.abs(value) for value in values]
-        scale = largest(sizes)
-        total = sum((size / scale) ** self.p for size in sizes)
-        empty = total == 0
-        return jnp.where(empty, 0, scale * jnp.where(empty, 1, total) ** (1 / self.p))
+        return lp_norm(values, self.p)
 
 
 class Convolution(nnx.Module):

@@ -22,8 +22,8 @@ from research.downsample.lowpass import Lowpass
 from research.downsample.noise import Noise
 from research.downsample.reduce import Reduce
 from research.errors import UserError
-from research.nn.layers import Conv
-from research.nn.signal import polyphase, space_to_depth, widen
+from research.nn.layers import Conv, convolve
+from research.nn.signal import continued, polyphase, widen
 from research.types import Map, Stride
 
 Follow = Callable[[Map], Map]
@@ -114,12 +114,22 @@ class All(Sampler):
     def __call__(self, reduced: Map, lowpass: Lowpass) -> tuple[Map, Follow]:
         """Returns the convolution of all phases."""
         filtered = lowpass.adapt(reduced)
-        y = self.conv(space_to_depth(filtered(reduced), self.stride))
+        y = self._mix(continued(filtered(reduced), self.stride))
 
         def follow(z: Map) -> Map:
             return polyphase(filtered(z), self.stride).mean(1)
 
         return y.astype(reduced.dtype), follow
+
+    def _mix(self, x: Map) -> Map:
+        """Returns the convolution of the stacked phases, without the stack.
+
+        It is one whose windows are as large as the stride.
+        """
+        kernel = self.conv.kernel[...]
+        window = kernel.reshape(*self.stride, x.shape[3], -1)
+        y = convolve(x.astype(kernel.dtype), window, self.stride)
+        return y if self.conv.bias is None else y + self.conv.bias[...]
 
 
 class OnePhase(Sampler):

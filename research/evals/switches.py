@@ -19,7 +19,8 @@ from research.downsample.reduce import Max
 from research.evals.engine.inside import Inside, require_network
 from research.evals.evaluator import Evaluator
 from research.evals.measurement import Measurement
-from research.nn.signal import pad, windows
+from research.nn.signal import pad
+from research.nn.windows import windows
 from research.types import Images, Map, Stride
 
 

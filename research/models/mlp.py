@@ -14,7 +14,8 @@ from research.errors import UserError
 from research.models.network import Network, Readout, output_shape
 from research.models.stages import permute_first
 from research.nn.layers import Undecayed
-from research.nn.signal import pad, slide
+from research.nn.signal import pad
+from research.nn.windows import slide
 from research.types import Map, Padding, Shape, Stride
 
 # Each position is a layer of its own: its fans are those of one convolution.

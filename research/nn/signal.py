@@ -1,4 +1,4 @@
-"""Pure operations on maps: padding, windows, polyphase grids, filters' taps, shifts.
+"""Pure operations on maps: padding, polyphase grids, filters' taps, shifts.
 
 Everything is NHWC and acts on the two spatial axes. Pads are always explicit: "SAME"
 with a stride above 1 pads (0, 1) in XLA and (1, 1) elsewhere, so that a strided
@@ -132,54 +132,6 @@ def check(x: Map, sizes: tuple[int, int], padding: Padding, name: str) -> None:
         )
 
 
-def slide(
-    x: Map, window: int, stride: int, axis: int
-) -> list[Float[Array, "batch height width channels"]]:
-    """Returns the `window` slices of `x` that a sliding window sees along `axis`.
-
-    Slice i holds element i of every window, at every `stride`-th position: combining
-    the slices elementwise (sum, maximum, …) gives the pooled map. XLA fuses them into
-    one loop, and the gradient is a sum of padded slices, cheaper than a windowed
-    reduction's.
-    """
-    count = (x.shape[axis] - window) // stride + 1
-    cut = [slice(None)] * x.ndim
-    slices = []
-    for start in range(window):
-        cut[axis] = slice(start, start + (count - 1) * stride + 1, stride)
-        slices.append(x[tuple(cut)])
-    return slices
-
-
-def windows(x: Map, window: tuple[int, int], stride: Stride) -> list[Map]:
-    """Returns the k_h·k_w slices of `x` that a sliding window sees, row by row."""
-    return [
-        part
-        for row in slide(x, window[0], stride[0], 1)
-        for part in slide(row, window[1], stride[1], 2)
-    ]
-
-
-def filter_matrix(
-    row: Float[np.ndarray, " taps"], size: int, stride: int, padding: Padding
-) -> Float[np.ndarray, "kept {size}"]:
-    """Returns the filter along one axis as a matrix: padding, taps and stride in one.
-
-    Args:
-      row: taps.
-      size: of the axis.
-      stride: of the positions kept.
-      padding: as of `pad`.
-    """
-    padded = np.eye(size, dtype=np.float32)
-    if padding != "valid":
-        padded = np.pad(padded, (margins(len(row)), (0, 0)), MODES[padding])
-    last = len(padded) - len(row) + 1
-    return sum(
-        weight * padded[tap : tap + last : stride] for tap, weight in enumerate(row)
-    )
-
-
 def binomial(taps: int) -> Float[np.ndarray, " taps"]:
     """Row `taps − 1` of Pascal's triangle, over its sum (arXiv:1904.11486)."""
     row = np.array([comb(taps - 1, i) for i in range(taps)], np.float32)
@@ -214,33 +166,27 @@ def decimate(x: Map, stride: Stride = (1, 1)) -> Map:
     return x if stride == (1, 1) else x[:, :: stride[0], :: stride[1]]
 
 
+def continued(x: Map, stride: Stride) -> Map:
+    """Continues a map circularly, up to a multiple of the stride."""
+    missing = [-size % step for size, step in zip(x.shape[1:3], stride, strict=True)]
+    if missing == [0, 0]:
+        return x
+    return jnp.pad(x, ((0, 0), *((0, more) for more in missing), (0, 0)), mode="wrap")
+
+
 def polyphase(
     x: Map, stride: Stride
 ) -> Float[Array, "batch phases rows columns channels"]:
     """Splits a map into its s_h·s_w decimated grids, phase (p, q) at index p·s_w + q.
 
-    Sizes that the stride does not divide are continued circularly by (−H) mod s rows
-    and (−W) mod s columns, so that every phase has ⌈H/s⌉ × ⌈W/s⌉ elements.
+    Sizes that the stride does not divide are continued circularly, so that every phase
+    has ⌈H/s⌉ × ⌈W/s⌉ elements.
     """
-    rows, columns = stride
-    batch, height, width, channels = x.shape
-    x = jnp.pad(
-        x, ((0, 0), (0, -height % rows), (0, -width % columns), (0, 0)), mode="wrap"
-    )
-    x = x.reshape(
-        batch, x.shape[1] // rows, rows, x.shape[2] // columns, columns, channels
-    )
+    x = continued(x, stride)
+    (rows, columns), (batch, height, width, channels) = stride, x.shape
+    x = x.reshape(batch, height // rows, rows, width // columns, columns, channels)
     x = x.transpose(0, 2, 4, 1, 3, 5)
     return x.reshape(batch, rows * columns, *x.shape[3:])
-
-
-def space_to_depth(x: Map, stride: Stride) -> Map:
-    """Stacks the phases into channels: (B, H, W, C) → (B, ⌈H/s⌉, ⌈W/s⌉, s_h·s_w·C).
-
-    Channel c of phase (p, q) comes to index (p·s_w + q)·C + c. Nothing is lost.
-    """
-    phases = jnp.moveaxis(polyphase(x, stride), 1, 3)
-    return phases.reshape(*phases.shape[:3], -1)
 
 
 def shift(x: Map, offset: tuple[int, int] | Int[Array, "batch 2"]) -> Map:

@@ -230,21 +230,6 @@ def test_median_does_not_see_the_order(window, seed):
     np.testing.assert_array_equal(median(mixed), median(x))
 
 
-@given(
-    case=st.sampled_from([((4, 6), (2, 2)), ((6, 6), (3, 2)), ((4, 4), (1, 4))]),
-    seed=seeds,
-)
-def test_space_to_depth_is_invertible(case, seed):
-    shape, (rows, columns) = case
-    x = jnp.asarray(drawn(seed, shape))
-    stacked = np.asarray(signal.space_to_depth(x, (rows, columns)))
-    back = np.zeros_like(x)
-    for index, (p, q) in enumerate(np.ndindex(rows, columns)):
-        grid = stacked[..., index * CHANNELS : (index + 1) * CHANNELS]
-        back[:, p::rows, q::columns] = grid
-    np.testing.assert_array_equal(back, x)
-
-
 @cache
 def ideal_of(stride):
     down = Downsample(1, stride, lowpass=Ideal, rngs=nnx.Rngs(0))

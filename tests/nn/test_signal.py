@@ -39,13 +39,6 @@ def test_pad_circular_continues_small_maps_again_and_again():
     np.testing.assert_array_equal(y, [1, 0, 1, 0, 1, 0, 1, 0])
 
 
-def test_windows_are_the_slices_of_sliding_windows(x):
-    views = np.lib.stride_tricks.sliding_window_view(x, (3, 2), axis=(1, 2))
-    views = views[:, ::2, ::3].reshape(2, 2, 3, 3, 6)
-    stacked = np.stack(signal.windows(x, (3, 2), (2, 3)), -1)
-    np.testing.assert_array_equal(stacked, views)
-
-
 @pytest.mark.parametrize("taps", range(1, 8))
 def test_binomial_is_a_row_of_pascals_triangle(taps):
     row = signal.binomial(taps) * 2 ** (taps - 1)
