@@ -22,7 +22,7 @@ def main(cfg: DictConfig) -> None:
         evaluate_untrained,
     )
 
-    devices.prepare(cfg.root, cfg.distributed)
+    devices.prepare(cfg.root, cfg.distributed, deterministic=cfg.deterministic)
     line = " ".join(sys.argv)
     if cfg.run_dir is not None:
         exact = Path(cfg.run_dir)  # its name may look like a pattern

@@ -27,7 +27,7 @@ def main(cfg: DictConfig) -> float | None:
     from research.jobs.objective import objective
     from research.runs.run import run
 
-    devices.prepare(cfg.root, cfg.distributed)
+    devices.prepare(cfg.root, cfg.distributed, deterministic=cfg.deterministic)
     job = HydraConfig.get()
     choices = {
         k: v for k, v in job.runtime.choices.items() if not k.startswith("hydra/")

@@ -20,7 +20,7 @@ import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from research.distributed import hosts
+from research.distributed import determinism, hosts
 from research.errors import UserError
 
 UNSTORED = "Error writing persistent compilation cache entry .*bad_alloc"
@@ -78,19 +78,29 @@ def use_compilation_cache(folder: str | Path) -> None:
     warnings.filterwarnings("ignore", UNSTORED, UserWarning)
 
 
-def prepare(root: str | Path, distributed: Mapping[str, Any] | None = None) -> None:
+def prepare(
+    root: str | Path,
+    distributed: Mapping[str, Any] | None = None,
+    *,
+    deterministic: bool = False,
+) -> None:
     """Sets JAX up for a script whose outputs go to `root`.
 
     Args:
       root: folder of outputs.
       distributed: arguments of `hosts.join`; None: this process runs alone.
+      deterministic: whether a GPU's results are to be the same each time; see
+        `research.distributed.determinism`.
 
     Raises:
-      UserError: the other processes cannot be reached.
+      UserError: the other processes cannot be reached, or it is too late for
+        `deterministic`, or XLA_FLAGS contradict it.
     """
+    cache = Path(root) / ".cache" / "jax"
+    determinism.prepare(deterministic, cache)
     keep_freed_memory()
     use_virtual_cpus()
-    use_compilation_cache(Path(root) / ".cache" / "jax")
+    use_compilation_cache(cache)
     hosts.join(**(distributed or {}))
 
 

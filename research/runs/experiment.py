@@ -15,8 +15,10 @@ from research import config
 from research.data.source import Dataset
 from research.data.split import Split
 from research.data.stream import Stream
+from research.distributed.determinism import parse_deterministic
 from research.errors import UserError
 from research.nn.layers import count_parameters
+from research.nn.precision import Precision, computing
 from research.progress import bar
 from research.runs.journal import Journal, Progress
 from research.runs.measure import Evaluators, check_all, measure_all
@@ -41,6 +43,7 @@ class Experiment:
       optimizer: an Optax transformation, its schedule as long as the training.
       augment: `augment(batch, key) → batch`.
       training: the settings.
+      precision: of float32 products, in training and in evaluation.
       steps: of the whole training.
       parameters: how many the network has.
       evaluators: by name.
@@ -53,6 +56,7 @@ class Experiment:
     optimizer: optax.GradientTransformation
     augment: Augment
     training: Training
+    precision: Precision
     steps: int
     parameters: int
     evaluators: Evaluators
@@ -98,6 +102,7 @@ class Experiment:
                 steps=self.steps,
                 batch_size=self.training.batch_size,
             ) as journal,
+            computing(self.precision.train),
         ):
             return fit(
                 self.network,
@@ -143,6 +148,8 @@ def build(cfg: DictConfig) -> Experiment:
         if not OmegaConf.is_dict(cfg[key]):
             raise UserError(f"{key}={cfg[key]}: takes keys of its own, as {key}.KEY=…")
     training = Training.parse(cfg.train)
+    precision = Precision.parse(cfg.get("precision"))
+    parse_deterministic(cfg.get("deterministic", False))
     seed = parse_seed(cfg.seed)
     data = config.data(cfg)
     plan = training.plan(len(data.split("train")), seed=seed)
@@ -157,6 +164,7 @@ def build(cfg: DictConfig) -> Experiment:
         ),
         augment=config.build_shared(cfg.augment),
         training=training,
+        precision=precision,
         steps=len(plan),
         parameters=count_parameters(network),
         evaluators=config.evals(cfg),

@@ -44,7 +44,10 @@ TABLE = {
     "seed": Kind.SCIENCE,
     "train": Kind.SCIENCE,
     "predict": Kind.SCIENCE,  # somebody else's classifier, in place of all of these
+    "precision.train": Kind.SCIENCE,
+    "deterministic": Kind.SCIENCE,
     "eval": Kind.MEASUREMENT,
+    "precision.eval": Kind.MEASUREMENT,
     "split": Kind.MEASUREMENT,
     "data.test_split": Kind.MEASUREMENT,
     "data._target_": Kind.RESOURCE,  # how examples are kept and read
@@ -84,6 +87,9 @@ TABLE = {
 ABSENT: dict[str, Any] = {
     "task": "Classification",
     "augment.ignore": 255,
+    "precision.train": "default",
+    "precision.eval": "highest",
+    "deterministic": False,
 }
 # Objects whose name changed: new name → the first that it had.
 FORMERLY: dict[str, str] = {}
@@ -182,6 +188,9 @@ def evaluator_digest(config: Any, name: str) -> str:
     # An evaluator goes by its name, whatever class implements it.
     named = {k: v for k, v in _named(own) if k}
     around = {"split": flat.get("split"), "test": flat.get("data.test_split", "test")}
+    key = "precision.eval"  # of all evaluators
+    if flat.get(key, ABSENT[key]) != ABSENT[key]:
+        around[key] = flat[key]
     return digest({"name": name} | around | {f"own.{k}": v for k, v in named.items()})
 
 

@@ -21,6 +21,7 @@ from jaxtyping import Array
 
 from research.distributed import devices
 from research.tasks.task import Batch, Task
+from research.training.scaling import differentiate, initialize_scale, keep_if
 from research.training.settings import parse_dtype
 
 Augment = Callable[..., Batch]  # augment(batch, key), the images float32 in [0, 1]
@@ -38,6 +39,7 @@ class State:
       opt: the optimiser's.
       step: steps done.
       sums: what the running epoch has added up, see `initialize_sums`.
+      scale: of the loss in float16, see `research.training.scaling`; otherwise None.
     """
 
     params: Any  # JAX rebuilds pytrees with all sorts of leaves: no types to check
@@ -45,6 +47,7 @@ class State:
     opt: Any
     step: Any
     sums: Any
+    scale: Any = None
 
 
 class Trainer:
@@ -89,6 +92,7 @@ class Trainer:
             opt=optimizer.init(params),
             step=jnp.int32(0),
             sums=initialize_sums(task.scores),
+            scale=initialize_scale(parse_dtype(dtype)),
         )
         placed = devices.layout(initial, mesh, sharded=shard_state)
         self.initial = devices.put(initial, placed)
@@ -184,17 +188,23 @@ def train_step(
         rest = nnx.as_pure(nnx.state(network, nnx.Not(nnx.Param)))
         return value.astype(jnp.float32), (outputs, rest)
 
-    gradient = jax.value_and_grad(objective, has_aux=True)
-    (value, (outputs, rest)), grads = gradient(state.params)
-    updates, opt = optimizer.update(grads, state.opt, state.params)
+    found = differentiate(objective, state.params, state.scale)
+    value, (outputs, rest) = found.value, found.aux
+    updates, opt = optimizer.update(found.grads, state.opt, state.params)
+    changed = (optax.apply_updates(state.params, updates), rest, opt)
+    if state.scale is not None:
+        kept = (state.params, state.rest, state.opt)
+        changed = keep_if(found.usable, changed, kept)
+    params, rest, opt = changed
     scores = {name: each.sum() for name, each in task.score(outputs, batch).items()}
-    bad = jnp.where(jnp.isfinite(value), NEVER, state.step + 1)
+    bad = jnp.where(found.failed, state.step + 1, NEVER)
     sums = state.sums
     return State(
-        params=optax.apply_updates(state.params, updates),
+        params=params,
         rest=rest,
         opt=opt,
         step=state.step + 1,
+        scale=found.scale,
         sums={
             "loss": sums["loss"] + value * examples,
             "scores": jax.tree.map(jnp.add, sums["scores"], scores),
@@ -212,7 +222,7 @@ def initialize_sums(scores: Sequence[str]) -> dict[str, Any]:
 
     Returns:
       `loss`, `examples` and, by name, `scores`; and `bad_step`, the first step whose
-      loss was not finite.
+      loss was not finite, or its gradients in spite of the least scale.
     """
     return {
         "loss": jnp.float32(0),
