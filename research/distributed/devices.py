@@ -20,12 +20,11 @@ import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from research.distributed import hosts
+from research.distributed import determinism, hosts
 from research.errors import UserError
 
 UNSTORED = "Error writing persistent compilation cache entry .*bad_alloc"
 SPLIT = 2**14  # values below which an array is not worth the messages of splitting it
-DETERMINISTIC = "--xla_gpu_exclude_nondeterministic_ops"
 MALLOC = {  # name: (option, value) of mallopt
     "M_MMAP_MAX": (-4, 0),  # no memory of its own for a large block
     "M_TRIM_THRESHOLD": (-1, -1),  # nothing is given back
@@ -67,25 +66,6 @@ def keep_freed_memory() -> None:
         library.mallopt(option, value)
 
 
-def use_deterministic_kernels() -> None:
-    """Has XLA leave out the GPU kernels whose results differ from run to run.
-
-    What autotuning chose is kept beside the compiled programs, so that the next process
-    chooses the same.
-
-    Raises:
-      UserError: XLA_FLAGS say the opposite.
-    """
-    flags = os.environ.get("XLA_FLAGS", "")
-    if f"{DETERMINISTIC}=false" in flags or f"{DETERMINISTIC}=0" in flags:
-        raise UserError(
-            f"deterministic=true, and XLA_FLAGS has {DETERMINISTIC}=false: leave one "
-            "of them out"
-        )
-    if DETERMINISTIC not in flags:
-        os.environ["XLA_FLAGS"] = f"{flags} {DETERMINISTIC}=true".strip()
-
-
 def use_compilation_cache(folder: str | Path) -> None:
     """Keeps compiled programs on disk, for a second process to start at once.
 
@@ -102,49 +82,26 @@ def prepare(
     root: str | Path,
     distributed: Mapping[str, Any] | None = None,
     *,
-    deterministic: object = False,
+    deterministic: bool = False,
 ) -> None:
     """Sets JAX up for a script whose outputs go to `root`.
 
     Args:
       root: folder of outputs.
       distributed: arguments of `hosts.join`; None: this process runs alone.
-      deterministic: whether two runs on a GPU must be equal bit by bit.
+      deterministic: whether a GPU's results are to be the same each time; see
+        `research.distributed.determinism`.
 
     Raises:
-      UserError: `deterministic` is neither true nor false, the other processes cannot
-        be reached, or JAX runs here already and was set up otherwise.
+      UserError: the other processes cannot be reached, or it is too late for
+        `deterministic`, or XLA_FLAGS contradict it.
     """
-    if not isinstance(deterministic, bool):
-        raise UserError(f"deterministic={deterministic}: takes true or false")
+    cache = Path(root) / ".cache" / "jax"
+    determinism.prepare(deterministic, cache)
     keep_freed_memory()
     use_virtual_cpus()
-    require_same_kernels(deterministic)
-    if deterministic:
-        use_deterministic_kernels()
-    use_compilation_cache(Path(root) / ".cache" / "jax")
+    use_compilation_cache(cache)
     hosts.join(**(distributed or {}))
-
-
-_chosen: list[bool] = []  # what the first job of this process asked for
-
-
-def require_same_kernels(deterministic: bool) -> None:
-    """Refuses another choice than this process began with: XLA reads its flags once.
-
-    On a CPU there is no choice to make.
-
-    Raises:
-      UserError: says how to run both.
-    """
-    if not _chosen:
-        _chosen.append(deterministic)
-    if _chosen[0] != deterministic and jax.default_backend() != "cpu":
-        raise UserError(
-            f"deterministic={str(deterministic).lower()}: JAX runs in this process "
-            "already, with the other value; give each job a process of its own with "
-            "hydra/launcher=local"
-        )
 
 
 def mesh(batch: int | None = None) -> Mesh:

@@ -79,10 +79,9 @@ class Learned(Scored):
         first, second = widen(self.first.kernel[...]), widen(self.second.kernel[...])
         assert self.first.bias is not None  # it was built with one
         bias = widen(self.first.bias[...])
-        with jax.default_matmul_precision("highest"):
-            x = convolve(pad(x, 3, "circular"), first, (1, 1)) + bias
-            means = jax.nn.relu(x).mean((1, 2))
-            logits = means @ second.sum((0, 1)).mean(-1)
+        x = convolve(pad(x, 3, "circular"), first, (1, 1)) + bias
+        means = jax.nn.relu(x).mean((1, 2))
+        logits = means @ second.sum((0, 1)).mean(-1)
         return logits.reshape(phases.shape[:2])
 
     def choose(self, reduced: Map, filtered: Map) -> Callable[[Phases], Map]:

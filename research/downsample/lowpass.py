@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-import jax
 import jax.numpy as jnp
 from flax import nnx
 
@@ -193,9 +192,7 @@ class Ideal(Lowpass):
             for size, factor in zip(x.shape[1:3], self.factor, strict=True)
         )
         rows, columns = (b[::step] for b, step in zip(bands, stride, strict=True))
-        product = partial(
-            jnp.einsum, "ih,jw,bhwc->bijc", precision=jax.lax.Precision.HIGHEST
-        )
+        product = partial(jnp.einsum, "ih,jw,bhwc->bijc")
         y = product(rows.real, columns.real, widen(x))
         if self.keep_nyquist:  # the band is not symmetric: its matrices are complex
             y = y - product(rows.imag, columns.imag, widen(x))

@@ -15,7 +15,7 @@ from research.downsample import Downsample
 from research.errors import UserError
 from research.models.network import Network, Stage
 from research.nn.layers import Conv, ConvNormAct, Dense
-from research.nn.signal import at_least_one
+from research.nn.signal import at_least_one, widen
 from research.tasks.losses import margin
 from research.tasks.task import Batch
 from research.types import Labels, Logits, Map, Padding, Shape, Stride
@@ -27,9 +27,14 @@ EPSILON = 1e-7  # under a square root, whose gradient at 0 is infinite
 
 
 def squash(s: Float[Array, "*shape units"]) -> Float[Array, "*shape units"]:
-    """‖s‖²/(1+‖s‖²)·s/‖s‖: keeps the direction, makes the length less than 1."""
-    square = jnp.sum(s * s, -1, keepdims=True)
-    return s * square / (1 + square) * jax.lax.rsqrt(square + EPSILON)
+    """‖s‖²/(1+‖s‖²)·s/‖s‖: keeps the direction, makes the length less than 1.
+
+    In float32 at least: EPSILON^(−3/2), in the gradient at 0, is no number of float16.
+    """
+    wide = widen(s)
+    square = jnp.sum(wide * wide, -1, keepdims=True)
+    squashed = wide * square / (1 + square) * jax.lax.rsqrt(square + EPSILON)
+    return squashed.astype(s.dtype)
 
 
 def lengths(v: Float[Array, "*shape units"]) -> Float[Array, "*shape"]:

@@ -33,7 +33,7 @@ def evaluate_run(
     commit of the code that measures; what `provenance.json` says is of the training.
 
     Args:
-      cfg: an `eval` config: its `eval` and `split` count.
+      cfg: an `eval` config: its `eval`, `split` and `precision.eval` count.
       folder: a run folder whose training is finished.
       overrides: of the config: a `data.dir` among them replaces the run's.
 
@@ -49,9 +49,10 @@ def evaluate_run(
         provenance = read_json(folder / "provenance.json")
         if has_moved(provenance.get("overrides", ()), overrides):
             trained.data.dir = cfg.data.dir
-        # Evaluators and split come from the evaluation, everything else from the run.
+        # How it is measured the evaluation says, everything else the run.
         trained.eval, trained.split = cfg.eval, cfg.split
-        OmegaConf.update(trained, "precision.eval", cfg.precision.eval)
+        trained.precision = {"train": "default"} | trained.get("precision", {})
+        trained.precision.eval = cfg.precision.eval
         evaluators, split = config.evals(trained), config.data(trained).split(cfg.split)
         check_all(evaluators, network, split, trained)
         provenance["commit"] = find_commit()

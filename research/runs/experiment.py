@@ -17,10 +17,11 @@ from research import config
 from research.data.source import Dataset
 from research.data.split import Split
 from research.data.stream import Stream
+from research.distributed.determinism import parse_deterministic
 from research.errors import UserError
 from research.models.network import Network, find_initialized
 from research.nn.layers import count_parameters
-from research.nn.precision import multiply_in, parse_precision
+from research.nn.precision import Precision, computing
 from research.progress import bar
 from research.runs.journal import Journal, Progress
 from research.runs.measure import Evaluators, check_all, measure_all, require_arrays
@@ -49,6 +50,7 @@ class Experiment:
       augment: `augment(batch, key) → batch`.
       averaging: factory of an average of the weights; None for none.
       training: the settings.
+      precision: of float32 products, in training and in evaluation.
       steps: of the whole training.
       parameters: how many the network has.
       evaluators: by name.
@@ -62,6 +64,7 @@ class Experiment:
     augment: Augment
     averaging: Callable[..., Averaging] | None
     training: Training
+    precision: Precision
     steps: int
     parameters: int
     evaluators: Evaluators
@@ -100,7 +103,6 @@ class Experiment:
         """
         self.initialize()
         with (
-            multiply_in(self.cfg.precision.train),
             bar(folder.name, self.steps) as show,
             Journal(
                 folder,
@@ -109,6 +111,7 @@ class Experiment:
                 steps=self.steps,
                 batch_size=self.training.batch_size,
             ) as journal,
+            computing(self.precision.train),
         ):
             return fit(
                 self.network,
@@ -161,12 +164,12 @@ def build(cfg: DictConfig) -> Experiment:
     Raises:
       UserError: a part of the config is wrong; names the key.
     """
-    for key in ("train", "precision", "claims"):
+    for key in ("train", "claims"):
         if not OmegaConf.is_dict(cfg[key]):
             raise UserError(f"{key}={cfg[key]}: takes keys of its own, as {key}.KEY=…")
-    for use in ("train", "eval"):
-        parse_precision(cfg.precision[use], f"precision.{use}")
     training = Training.parse(cfg.train)
+    precision = Precision.parse(cfg.get("precision"))
+    parse_deterministic(cfg.get("deterministic", False))
     seed = parse_seed(cfg.seed)
     data = config.data(cfg)
     plan = training.plan(len(data.split("train")), seed=seed)
@@ -182,6 +185,7 @@ def build(cfg: DictConfig) -> Experiment:
         augment=config.build_shared(cfg.augment),
         averaging=config.build_shared(cfg.averaging) if cfg.averaging else None,
         training=training,
+        precision=precision,
         steps=len(plan),
         parameters=count_parameters(network),
         evaluators=config.evals(cfg),

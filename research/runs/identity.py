@@ -191,9 +191,9 @@ def evaluator_digest(config: Any, name: str) -> str:
     # An evaluator goes by its name, whatever class implements it.
     named = {k: v for k, v in _named(own) if k}
     around = {"split": flat.get("split"), "test": flat.get("data.test_split", "test")}
-    precision = flat.get("precision.eval", ABSENT["precision.eval"])
-    if precision != ABSENT["precision.eval"]:
-        around |= {"precision": precision}
+    key = "precision.eval"  # of all evaluators
+    if flat.get(key, ABSENT[key]) != ABSENT[key]:
+        around[key] = flat[key]
     return digest({"name": name} | around | {f"own.{k}": v for k, v in named.items()})
 
 

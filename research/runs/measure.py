@@ -6,15 +6,14 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from research.data.split import Split
 from research.data.stream import Stream
 from research.errors import UserError
 from research.evals.evaluator import Evaluator
-from research.nn.precision import multiply_in, parse_precision
+from research.nn.precision import Precision, computing
 from research.progress import say
-from research.runs.identity import ABSENT
 from research.runs.outcome import file_name
 from research.runs.rows import Row, write_measurements
 
@@ -36,10 +35,10 @@ def check_all(
       cfg: the config that says so.
 
     Raises:
-      UserError: `split` is empty or streamed, there is no such precision, or an
-        evaluator refuses.
+      UserError: `split` is empty or streamed, an evaluator refuses, or there is no such
+        precision.
     """
-    find_precision(cfg)
+    Precision.parse(cfg.get("precision"))
     if not evaluators:
         return
     if not len(split):
@@ -62,7 +61,7 @@ def measure_all(
     cfg: DictConfig,
     own: str | None = None,
 ) -> None:
-    """Runs evaluators on a split; each leaves its rows in `eval/`.
+    """Runs evaluators on a split, at `precision.eval`; each leaves its rows in `eval/`.
 
     Args:
       evaluators: by name.
@@ -70,28 +69,18 @@ def measure_all(
       split: the examples of `cfg.split`; a stream where there is no evaluator.
       folder: the run folder.
       provenance: of the rows.
-      cfg: whose `split` names the examples.
+      cfg: whose `split` names the examples, and whose `precision.eval` holds.
       own: the split whose rows have the plain names; None: this one.
     """
     shown: dict[str, float | int] = {}
-    for name, evaluator in evaluators.items():
-        files = file_name(name, cfg.split, own or cfg.split)
-        with multiply_in(find_precision(cfg)):
+    with computing(Precision.parse(cfg.get("precision")).eval):
+        for name, evaluator in evaluators.items():
+            files = file_name(name, cfg.split, own or cfg.split)
             found = evaluator(predict, require_arrays(split))
             rows = write_measurements(folder, files, found, provenance, cfg.split)
-        shown |= headline(rows)
+            shown |= headline(rows)
     values = "  ".join(f"{name} {value:.2%}" for name, value in shown.items())
     say(f"{folder}: {values or ', '.join(evaluators)}")
-
-
-def find_precision(cfg: DictConfig) -> str:
-    """Returns the precision that evaluators compute in.
-
-    Raises:
-      UserError: there is none of that name.
-    """
-    chosen = OmegaConf.select(cfg, "precision.eval", default=ABSENT["precision.eval"])
-    return parse_precision(chosen, "precision.eval")
 
 
 def require_arrays(split: Split | Stream) -> Split:

@@ -22,6 +22,7 @@ from jaxtyping import Array
 from research.distributed import devices
 from research.tasks.task import Batch, Task
 from research.training.averaging import Averaging
+from research.training.scaling import differentiate, initialize_scale, keep_if
 from research.training.settings import parse_dtype
 
 # augment(batch, key), the images float32 in [0, 1]. `index` and `epoch` say which
@@ -43,6 +44,7 @@ class State:
       step: steps done.
       sums: what the running epoch has added up, see `initialize_sums`.
       average: of parameters and `rest`, where there is one.
+      scale: of the loss in float16, see `research.training.scaling`; otherwise None.
     """
 
     params: Any  # JAX rebuilds pytrees with all sorts of leaves: no types to check
@@ -51,6 +53,7 @@ class State:
     step: Any
     sums: Any
     average: Any = None
+    scale: Any = None
 
 
 class Trainer:
@@ -98,6 +101,7 @@ class Trainer:
             step=jnp.int32(0),
             sums=initialize_sums(task.scores),
             average=averaging and jax.tree.map(jnp.copy, (params, rest)),
+            scale=initialize_scale(parse_dtype(dtype)),
         )
         placed = devices.layout(initial, mesh, sharded=shard_state)
         self.initial = devices.put(initial, placed)
@@ -250,13 +254,17 @@ def train_step(
         rest = nnx.as_pure(nnx.state(network, nnx.Not(nnx.Param)))
         return value.astype(jnp.float32), (outputs, rest)
 
-    gradient = jax.value_and_grad(objective, has_aux=True)
-    (value, (outputs, rest)), grads = gradient(state.params)
-    updates, opt = optimizer.update(grads, state.opt, state.params)
+    found = differentiate(objective, state.params, state.scale)
+    value, (outputs, rest) = found.value, found.aux
+    updates, opt = optimizer.update(found.grads, state.opt, state.params)
+    changed = (optax.apply_updates(state.params, updates), rest, opt)
+    if state.scale is not None:
+        kept = (state.params, state.rest, state.opt)
+        changed = keep_if(found.usable, changed, kept)
+    params, rest, opt = changed
     scores = {name: each.sum() for name, each in task.score(outputs, batch).items()}
-    bad = jnp.where(jnp.isfinite(value), NEVER, state.step + 1)
+    bad = jnp.where(found.failed, state.step + 1, NEVER)
     sums, average = state.sums, state.average
-    params = optax.apply_updates(state.params, updates)
     if averaging is not None:
         average, (params, rest) = averaging.update(
             average, (params, rest), state.step + 1
@@ -267,6 +275,7 @@ def train_step(
         opt=opt,
         average=average,
         step=state.step + 1,
+        scale=found.scale,
         sums={
             "loss": sums["loss"] + value * examples,
             "scores": jax.tree.map(jnp.add, sums["scores"], scores),
@@ -290,7 +299,7 @@ def initialize_sums(scores: Sequence[str]) -> Sums:
 
     Returns:
       `loss`, `examples` and, by name, `scores`; and `bad_step`, the first step whose
-      loss was not finite.
+      loss was not finite, or its gradients in spite of the least scale.
     """
     return {
         "loss": jnp.float32(0),

@@ -11,7 +11,7 @@ from research import config
 from research.distributed import devices
 from research.errors import UserError
 from research.evals.engine.modules import apply, in_inference, take_apart
-from research.nn.precision import PRECISIONS, multiply_in, parse_precision
+from research.nn.precision import NAMES, Precision, computing
 from research.training.step import Trainer
 
 MODELS = {  # with an option of each kind of product
@@ -55,16 +55,15 @@ def test_training_and_evaluation_multiply_as_asked(name, platform):
         seed=0,
         mesh=mesh,
     )
-    for precision in PRECISIONS:
-        with multiply_in(precision), jax.set_mesh(mesh):
+    for precision in NAMES:
+        with computing(precision), jax.set_mesh(mesh):
             step = trainer._step.trace(trainer.initial, batch, trainer._key)
             run = apply.trace(*parts, images.astype(np.float32))
         for traced in (step, run):
             text = traced.lower(lowering_platforms=(platform,)).as_text()
-            # The scores that choose a phase, and ideal filters, never take less.
-            assert {precision} <= precisions(text).keys() <= {precision, "highest"}
+            assert precisions(text).keys() == {precision}
 
 
 def test_a_word_that_is_no_precision_is_named_with_its_key():
-    with pytest.raises(UserError, match="precision.eval=tf32: takes default or high"):
-        parse_precision("tf32", "precision.eval")
+    with pytest.raises(UserError, match="precision.eval=tf32: takes default"):
+        Precision.parse({"eval": "tf32"})
