@@ -37,8 +37,8 @@ def grids(x: Map, stride: int, axis: int) -> list[Map]:
     if stride == 1:
         return [x]
     x = resize(x, x.shape[axis] + -x.shape[axis] % stride, axis)
-    parts = x.reshape(*x.shape[:axis], -1, stride, *x.shape[axis + 1 :])
-    parts = jax.lax.split(parts, [1] * stride, axis + 1)
+    cells = x.reshape(*x.shape[:axis], -1, stride, *x.shape[axis + 1 :])
+    parts = jax.lax.split(cells, [1] * stride, axis + 1)
     return [part.squeeze(axis + 1) for part in parts]
 
 
