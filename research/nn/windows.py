@@ -2,7 +2,7 @@
 
 Slices at a stride are dense slices of decimated grids, for the sake of the gradient: it
 is these grids put side by side. The gradient of a strided slice has zeros between its
-values, and on a CPU takes twice the time.
+values, and on a CPU takes up to twice the time.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def grids(x: Map, stride: int, axis: int) -> list[Map]:
 
     Grid p holds the elements p, p + stride, …, and zeros beyond the end. Slices of a
     grid are dense, so their gradients are, and the gradients of the grids are
-    concatenated: nothing is spread by zeros, which on a CPU takes twice the time.
+    concatenated: no zeros are put between values.
     """
     if stride == 1:
         return [x]
