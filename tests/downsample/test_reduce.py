@@ -1,6 +1,7 @@
 """Every reduce against its definition, in every padding, dense and strided."""
 
 from functools import partial
+from functools import reduce as fold
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +12,7 @@ from flax import nnx
 
 from research.downsample import mixing, reduce
 from research.errors import UserError
+from research.nn import signal
 
 WINDOWS = {
     "max": (reduce.Max, references.maximum),
@@ -106,6 +108,50 @@ def test_gradient_is_finite_on_flat_maps(name, value):
     x = jnp.full((1, 3, 3, 1), value)
     y, gradient = jax.jit(jax.value_and_grad(lambda x: part(x).mean()))(x)
     assert np.isfinite(y) and np.isfinite(gradient).all()
+
+
+@pytest.mark.parametrize("padding", ["valid", "zero", "reflect", "circular"])
+@pytest.mark.parametrize(
+    "window, stride", [(2, (2, 2)), (3, (2, 2)), ((3, 2), (3, 3)), ((2, 4), (1, 3))]
+)
+def test_equal_values_share_the_gradient_of_the_maximum(window, stride, padding):
+    """As JAX's own `maximum` does: first those of a column, then the columns."""
+    values = np.random.default_rng(0).integers(0, 3, (2, 7, 8, 3))
+    x = jnp.asarray(values, jnp.float32)
+    part = reduce.Max(3, stride, window=window, padding=padding, rngs=nnx.Rngs(0))
+
+    def plain(x):
+        y = signal.pad(x, window, padding, fill=-jnp.inf)
+        for axis in (1, 2):
+            span, step = signal.pair(window)[axis - 1], stride[axis - 1]
+            last = y.shape[axis] - span
+            parts = [y.swapaxes(0, axis)[i : i + last + 1 : step] for i in range(span)]
+            y = fold(jnp.maximum, parts).swapaxes(0, axis)
+        return y
+
+    y, pull = jax.vjp(jax.jit(lambda x: part(x, stride)), x)
+    expected, pull_expected = jax.vjp(jax.jit(plain), x)
+    np.testing.assert_array_equal(y, expected)
+    given = jnp.cos(jnp.arange(y.size, dtype=jnp.float32)).reshape(y.shape)
+    slope, expected = pull(given)[0], pull_expected(given)[0]
+    np.testing.assert_allclose(slope, expected, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", WINDOWS)
+@pytest.mark.parametrize("window, stride", [(2, (2, 2)), (3, (2, 3))])
+def test_both_modes_of_differentiation_and_vmap_agree(name, window, stride, maps):
+    part = WINDOWS[name][0](3, stride, window=window, rngs=nnx.Rngs(0))
+    part.eval()
+    apply = jax.jit(lambda x: part(x, stride))
+    x, along = maps(2, 7, 8, 3), maps(2, 7, 8, 3, seed=1)
+    y, slope = jax.jvp(apply, (x,), (along,))
+    given = maps(*y.shape, seed=2)
+    back = jax.vjp(apply, x)[1](given)[0]
+    np.testing.assert_allclose(
+        (given * slope).sum(), (back * along).sum(), rtol=1e-3, atol=1e-3
+    )
+    mapped = jax.vmap(apply)(jnp.stack([x, along]))
+    np.testing.assert_allclose(mapped[0], y, rtol=1e-6, atol=1e-6)
 
 
 @pytest.mark.parametrize("window", [2, 3, (4, 3)])
