@@ -17,13 +17,10 @@ import jax.numpy as jnp
 from flax import nnx
 
 from research.errors import UserError, one_of
-from research.nn.cpu import convolution
 from research.nn.signal import (
     band,
     binomial,
-    check,
     decimate,
-    filter_matrix,
     pad,
     slide,
     widen,
@@ -65,8 +62,7 @@ class Binomial(Lowpass):
 
     Padded by ⌊(k−1)/2⌋ left/top and ⌈(k−1)/2⌉ right/bottom, so that an even k keeps an
     even grid from drifting. The default anti-aliasing: cheap, no parameters, any size.
-    Two passes of shifted adds, 2k multiply-adds a value, or of matrix products where
-    those are faster.
+    Two passes of shifted adds, 2k multiply-adds a value.
 
     Args:
       features: channels (unused: the filter is the same for each).
@@ -103,11 +99,6 @@ class Binomial(Lowpass):
     def __call__(self, x: Map, stride: Stride = (1, 1)) -> Map:
         """Returns the blurred map, at the kept positions."""
         row, name = binomial(self.taps), "lowpass binomial"
-        if convolution.matrices_are_faster(x):
-            check(x, (self.taps, self.taps), self.padding, name)
-            sizes = zip(x.shape[1:3], stride, strict=True)
-            matrices = [filter_matrix(row, *size, self.padding) for size in sizes]
-            return convolution.multiply_axes(widen(x), *matrices).astype(x.dtype)
         y = widen(pad(x, self.taps, self.padding, name=name))
         for axis in (1, 2):
             parts = slide(y, self.taps, stride[axis - 1], axis)
