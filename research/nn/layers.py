@@ -54,11 +54,11 @@ def convolve(
 ) -> Map:
     """Cross-correlates a map, padded by zeros, with a kernel at the kept positions.
 
-    The one convolution of this codebase: XLA's, or oneDNN's on a CPU where that is
-    faster.
+    The one convolution of this codebase: XLA's, or oneDNN's in programs for CPUs where
+    that is faster.
     """
     if convolution.onednn_is_faster(x, kernel, stride, edges):
-        return convolution.onednn_convolution(x, kernel, stride, edges)
+        return convolution.fast_convolution(x, kernel, stride, edges)
     return convolution.xla_convolution(x, kernel, stride, edges)
 
 

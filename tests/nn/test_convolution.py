@@ -1,6 +1,4 @@
-"""The fast convolution is XLA's: values, both gradients, every shape, every mesh."""
-
-import platform
+"""The fast convolution is XLA's: values, derivatives, every shape, every mesh."""
 
 import jax
 import jax.numpy as jnp
@@ -8,13 +6,14 @@ import numpy as np
 import pytest
 
 from research.distributed import devices
+from research.errors import UserError
 from research.nn import layers
 from research.nn.cpu import convolution, onednn
 from research.nn.signal import pad_for_convolution
 
 FAST = onednn.TARGET
-pytestmark = pytest.mark.skipif(
-    platform.machine() not in ("x86_64", "AMD64"), reason="jaxlib has oneDNN on x86"
+has_onednn = pytest.mark.skipif(
+    not onednn.available(), reason="this jaxlib has no call of oneDNN, or is not tested"
 )
 
 CASES = {  # batch, height, width, inputs, outputs, window, stride, padding
@@ -68,7 +67,7 @@ def test_it_equals_xla(case, times, calls, monkeypatch):
     """Fewer images than one call takes, more, and more than all calls would take."""
     monkeypatch.setattr(onednn, "CALLS", calls)
     x, kernel, stride, edges, gradient = arrays((times * case[0], *case[1:]))
-    both = convolution.onednn_convolution, convolution.xla_convolution
+    both = convolution.fast_convolution, convolution.xla_convolution
     ours, theirs = (
         derivatives(convolve, stride, edges)(x, kernel, gradient) for convolve in both
     )
@@ -77,9 +76,7 @@ def test_it_equals_xla(case, times, calls, monkeypatch):
 
 def test_it_equals_a_sum_written_out():
     x, kernel, stride, edges, gradient = arrays(CASES["strided"])
-    ours = derivatives(convolution.onednn_convolution, stride, edges)(
-        x, kernel, gradient
-    )
+    ours = derivatives(convolution.fast_convolution, stride, edges)(x, kernel, gradient)
     wide = np.pad(x, ((0, 0), *edges, (0, 0)))
     y, dx, dk = (np.zeros(a.shape) for a in (gradient, wide, kernel))
     for place in np.ndindex(y.shape[1:3]):
@@ -96,7 +93,7 @@ def test_it_equals_a_sum_written_out():
 @pytest.mark.parametrize("name", ["odd", "strided"])
 def test_a_sharded_batch_stays_local_and_sums_its_kernel_gradients(name):
     x, kernel, stride, edges, gradient = arrays((8, *CASES[name][1:]))
-    compute = derivatives(convolution.onednn_convolution, stride, edges)
+    compute = derivatives(convolution.fast_convolution, stride, edges)
     alone = compute(x, kernel, gradient)
     mesh = devices.mesh(8)
     assert mesh.size == 2
@@ -121,7 +118,7 @@ def test_mapped_it_is_xla_with_its_gradients(axes):
         return jax.jit(jax.vmap(jax.value_and_grad(of, (0, 1)), axes))
 
     ours, theirs = (
-        each(convolution.onednn_convolution),
+        each(convolution.fast_convolution),
         each(convolution.xla_convolution),
     )
     assert FAST not in ours.lower(*given).compile().as_text()
@@ -131,7 +128,7 @@ def test_mapped_it_is_xla_with_its_gradients(axes):
 def test_nothing_of_a_trace_leaks():
     x, kernel, stride, edges, gradient = arrays(CASES["odd"])
     with jax.checking_leaks():
-        derivatives(convolution.onednn_convolution, stride, edges)(x, kernel, gradient)
+        derivatives(convolution.fast_convolution, stride, edges)(x, kernel, gradient)
 
 
 def lowered(*platforms, dtype=jnp.float32):
@@ -149,6 +146,7 @@ def eager(monkeypatch):
         yield
 
 
+@has_onednn
 def test_on_a_cpu_only_large_layers_take_the_fast_path(monkeypatch):
     with convolution.enabled(True):
         assert FAST not in lowered("cpu")
@@ -169,8 +167,13 @@ def asked_anew():
 
 
 def test_only_where_the_call_is_known(asked_anew, eager, monkeypatch):
-    monkeypatch.setattr(onednn, "TESTED", ())
+    monkeypatch.setattr(onednn, "TESTED", ("0.0.1",))
     assert FAST not in lowered("cpu")
+    x, kernel, stride, edges, gradient = arrays(CASES["odd"])
+    with pytest.raises(UserError, match=r"^research\.nn\.cpu\.onednn: .*takes 0\.0\.1"):
+        onednn.convolution(x, kernel, stride, edges)
+    with pytest.raises(UserError, match="layers.convolve runs on any"):
+        onednn.kernel_gradient(x, gradient, (3, 3), stride, edges)
 
 
 def test_only_where_it_was_built_in(asked_anew, eager, monkeypatch):
@@ -185,19 +188,105 @@ def test_not_where_it_is_wrong(eager):
     edges = ((3, 1), (1, 1))
     assert not convolution.onednn_is_faster(x, kernel, (1, 2), edges)
     assert convolution.onednn_is_faster(x, kernel, (2, 2), edges)
+    assert not convolution.onednn_is_faster(x, kernel, (2, 2), ((4, 1), (1, 1)))
 
 
-@pytest.mark.parametrize("platform", ["cuda", "tpu"])
+@pytest.mark.parametrize("platform", ["cuda", "tpu", "rocm"])
+@pytest.mark.parametrize("precision", [None, "highest"])
 def test_accelerators_get_the_plain_convolution_and_nothing_else(
-    monkeypatch, eager, platform
+    monkeypatch, eager, platform, precision
 ):
-    monkeypatch.setattr(jax, "default_backend", lambda: platform)
-    text = lowered(platform)
-    monkeypatch.setattr(layers, "convolve", convolution.xla_convolution)
-    assert text == lowered(platform)
+    """Though the program is traced on a machine whose default backend is the CPU."""
+    with jax.default_matmul_precision(precision):
+        text = lowered(platform)
+        monkeypatch.setattr(layers, "convolve", convolution.xla_convolution)
+        assert text == lowered(platform)
     assert text.count("stablehlo.convolution") == 3 and FAST not in text
+    assert text.count("HIGHEST") == (6 if precision else 0)
+
+
+def test_the_precision_is_that_of_the_trace(eager):
+    x, kernel, stride, edges, gradient = arrays(CASES["stem"])
+    with jax.default_matmul_precision("highest"):
+        traced = derivatives(layers.convolve, stride, edges).trace(x, kernel, gradient)
+    assert traced.lower(lowering_platforms=("tpu",)).as_text().count("HIGHEST") == 6
+
+
+@pytest.mark.parametrize("platforms", [("cpu",), ("cuda",), ("cpu", "cuda", "tpu")])
+def test_an_exported_program_is_plain(eager, platforms):
+    x, kernel, stride, edges, gradient = arrays(CASES["stem"])
+    compute = derivatives(layers.convolve, stride, edges)
+    exported = jax.export.export(compute, platforms=platforms)(x, kernel, gradient)
+    assert FAST not in exported.mlir_module()
+    if "cpu" in platforms:
+        ours = exported.call(x, kernel, gradient)
+        assert_equal(ours, compute(x, kernel, gradient))
 
 
 def test_one_switch_turns_it_off(eager):
     with convolution.enabled(False):
         assert FAST not in lowered("cpu")
+
+
+def both_ways(function):
+    """What a function of the convolution gives: with ours, and with XLA's."""
+    ours = function(layers.convolve)
+    return jax.tree.leaves(ours), jax.tree.leaves(function(convolution.xla_convolution))
+
+
+def test_derivatives_of_any_order_in_any_mode(eager):
+    x, kernel, stride, edges, _ = arrays((1, 6, 5, 2, 3, (3, 3), (2, 1), "zero"))
+
+    def transformations(convolve):
+        def loss(x, kernel):
+            return (convolve(x, kernel, stride, edges) ** 3).mean()
+
+        def curvature(x):
+            return (jax.grad(loss, 1)(x, kernel) ** 2).sum()
+
+        def third(x):
+            return (jax.grad(curvature)(x) ** 2).sum()
+
+        forward = jax.jvp(loss, (x, kernel), (x, kernel))
+        along = jax.jit(lambda: jax.jvp(jax.grad(loss, 1), (x, kernel), (x, kernel)))()
+        linear = jax.linearize(loss, x, kernel)[1](x, kernel)
+        return forward, along, linear, jax.hessian(loss)(x, kernel), jax.grad(third)(x)
+
+    assert_equal(*both_ways(transformations))
+
+
+@has_onednn
+def test_second_derivatives_are_fast_too(eager):
+    x, kernel, stride, edges, _ = arrays(CASES["odd"])
+
+    def directional(x, kernel):
+        loss = lambda x: (layers.convolve(x, kernel, stride, edges) ** 3).sum()  # noqa: E731
+        return jax.jvp(jax.grad(loss), (x,), (x,))[1]
+
+    text = jax.jit(directional).lower(x, kernel).as_text()
+    assert FAST in text and "stablehlo.convolution" not in text
+
+
+@pytest.mark.parametrize("kind", ["Explicit", "Manual"])
+def test_meshes_that_are_the_users_task_get_xla(eager, kind):
+    x, kernel, stride, edges, _ = arrays(CASES["odd"])
+    explicit = getattr(
+        jax.sharding.AxisType, "Explicit" if kind == "Explicit" else "Auto"
+    )
+    mesh = jax.make_mesh((2,), ("data",), axis_types=(explicit,))
+
+    def square(x, kernel):
+        return (layers.convolve(x, kernel, stride, edges) ** 2).sum()
+
+    def summed(x, kernel):
+        return jax.lax.psum(square(x, kernel), "data")
+
+    whole, split = jax.P(), jax.P("data")
+    mapped = jax.shard_map(summed, mesh=mesh, in_specs=(split, whole), out_specs=whole)
+    compute = jax.jit(jax.grad(mapped if kind == "Manual" else square))
+    expected = jax.grad(square)(x, kernel)
+    with jax.set_mesh(mesh):
+        x = jax.device_put(x, jax.NamedSharding(mesh, split))
+        kernel = jax.device_put(kernel, jax.NamedSharding(mesh, whole))
+        assert FAST not in compute.lower(x, kernel).as_text()
+        assert_equal([compute(x, kernel)], [expected])

@@ -14,7 +14,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from research.nn.cpu import convolution, onednn
+from research.nn.cpu import convolution
 from research.types import Shape
 
 
@@ -79,7 +79,7 @@ def equation_products(equation: Any) -> int | None:
         kernel = equation.invars[1].aval.shape
         outputs = kernel[equation.params["dimension_numbers"].rhs_spec[0]]
         return prod(kernel) // outputs
-    if equation.params.get("target_name") == onednn.TARGET:
+    if equation.primitive.name == "convolution_by_platform":
         return prod(equation.invars[1].aval.shape[:3])
     if equation.primitive.name == "dot_general":
         (contracted, _), _ = equation.params["dimension_numbers"]

@@ -7,7 +7,9 @@ channels, the gradient becomes the kernel, as large as its map, and what is left
 that slides over the map is as large as the kernel was.
 
 A program with such a call cannot be stored in the compilation cache: each process
-compiles it again. It has no batching rule: under `vmap` use XLA's.
+compiles it again. It has no batching rule and no derivatives: `research.nn.cpu.
+convolution` has those. Where jaxlib has no such call, compiling one may end the
+process; so these functions refuse to be traced there.
 
 References:
   E. Georganas et al., Anatomy of High-Performance Deep Learning Convolutions on SIMD
@@ -18,7 +20,9 @@ References:
 from __future__ import annotations
 
 import json
+import platform
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
 from typing import Any
 
@@ -30,6 +34,7 @@ from jax.experimental.custom_partitioning import custom_partitioning
 from jax.sharding import NamedSharding, PartitionSpec
 from jaxtyping import Array, Float
 
+from research.errors import UserError
 from research.types import Edges, Map, Stride
 
 TARGET = "__onednn$convolution"
@@ -48,11 +53,23 @@ def available() -> bool:
     """
     if jaxlib.__version__ not in TESTED:
         return False
-    x, kernel = jnp.ones((1, 3, 3, 1)), jnp.ones((2, 2, 1, 1))
-    one = partial(call, stride=(1, 1), edges=((0, 0), (0, 0)))
+    # In a thread of its own, to which no mesh or default device of the caller applies.
+    with ThreadPoolExecutor(1) as aside:
+        return aside.submit(compiles).result()
+
+
+def compiles() -> bool:
+    """Whether XLA's compiler for CPUs, if this process has one, takes the call."""
     try:
+        device = jax.local_devices(backend="cpu")[0]
+        cpu = jax.sharding.SingleDeviceSharding(device)
+        x, kernel = (
+            jax.ShapeDtypeStruct(shape, jnp.float32, sharding=cpu)
+            for shape in ((1, 3, 3, 1), (2, 2, 1, 1))
+        )
+        one = partial(emit, stride=(1, 1), edges=((0, 0), (0, 0)), dilation=(1, 1))
         jax.jit(one).lower(x, kernel).compile()
-    except jax.errors.JaxRuntimeError:
+    except RuntimeError:
         return False
     return True
 
@@ -125,7 +142,24 @@ def call(
     edges: Edges,
     dilation: tuple[int, int] = (1, 1),
 ) -> Map:
-    """Calls oneDNN; the partitioner cannot look into the call."""
+    """Calls oneDNN; the partitioner cannot look into the call.
+
+    Raises:
+      UserError: this jaxlib has no such call, or is not tested with it.
+    """
+    if not available():
+        raise UserError(
+            f"research.nn.cpu.onednn: jaxlib={jaxlib.__version__} on "
+            f"{platform.machine()} has no such call; takes {', '.join(TESTED)} on "
+            "x86_64; research.nn.layers.convolve runs on any"
+        )
+    return emit(x, kernel, stride, edges, dilation)
+
+
+def emit(
+    x: Map, kernel: Kernel, stride: Stride, edges: Edges, dilation: tuple[int, int]
+) -> Map:
+    """Emits the custom call, wherever it is."""
     sizes = [
         (size + sum(edge) - step * (window - 1) - 1) // kept + 1
         for size, edge, step, window, kept in zip(
