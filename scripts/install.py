@@ -42,7 +42,10 @@ def install(extras: set[str]) -> None:
 
 
 def main() -> None:
-    """Installs the extras that the arguments name."""
+    """Installs the extras that the arguments name; `--constraints` only says which."""
+    if sys.argv[1:] == ["--constraints"]:
+        print(choose_constraints())
+        return
     extras = set(",".join(sys.argv[1:]).replace(",", " ").split())
     known = known_extras()
     if unknown := sorted(extras - set(known)):

@@ -35,8 +35,8 @@ if [ ! -f "$root/.made" ]; then
   mkdir "$root/research"
   touch "$root/.made"
 fi
-# How this machine reaches its package index.
-cp /etc/resolv.conf "$root/etc/"
+# This machine's own name, which gloo looks up, and how it reaches its package index.
+cp /etc/hosts /etc/resolv.conf "$root/etc/"
 cp -rT /etc/ssl/certs "$root/etc/ssl/certs"
 if [ -f /etc/pip.conf ]; then cp /etc/pip.conf "$root/etc/"; fi
 
@@ -44,6 +44,6 @@ export root steps
 exec unshare --mount --propagation private bash -ec '
   mount --bind "$PWD" "$root/research"
   mount -t proc proc "$root/proc"
-  mount --rbind /dev "$root/dev"
-  exec chroot "$root" env HOME=/root GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0="*" \
+  for each in dev sys; do mount --rbind "/$each" "$root/$each"; done
+  exec chroot "$root" env -u PIP_FIND_LINKS HOME=/root GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0="*" \
     bash -c "cd /research; $steps" bash /venv python3 "$@"' bash "$@"
