@@ -1,6 +1,6 @@
 """Lists what an image of packages lacks, one `name==version` a line, for `wheels.sh`.
 
-    python scripts/missing.py REPORT --has NAME… --without NAME…
+    python scripts/missing.py REPORT --has NAME… --also NAME… --without NAME…
 
 The report is pip's (`pip install --dry-run --report`) for the whole project. An image
 that has a package has what that package needs.
@@ -35,7 +35,10 @@ def needed_by(names: Iterable[str], requirements: dict[str, list[str]]) -> set[s
 
 
 def list_missing(
-    report: dict[str, Any], has: Iterable[str], without: Iterable[str]
+    report: dict[str, Any],
+    has: Iterable[str],
+    also: Iterable[str],
+    without: Iterable[str],
 ) -> list[str]:
     """Returns the pins of a report that are neither on the image nor left out.
 
@@ -44,6 +47,7 @@ def list_missing(
     Args:
       report: pip's; the package that was asked for by its folder is the project.
       has: packages of the image.
+      also: packages that are not there, though what `has` names needs them.
       without: packages to leave out.
     """
     packages = [item["metadata"] for item in report["install"]]
@@ -53,7 +57,7 @@ def list_missing(
     }
     (project,) = (item for item in report["install"] if "dir_info" in source(item))
     name = canonicalize_name(project["metadata"]["name"])
-    there = needed_by(has, requirements)
+    there = needed_by(has, requirements) - {canonicalize_name(each) for each in also}
     extras = project.get("requested_extras", [])
     skipped = {canonicalize_name(each) for each in without} | there
     direct = {
@@ -88,10 +92,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="what an image of packages lacks")
     parser.add_argument("report", type=Path)
     parser.add_argument("--has", nargs="*", default=[])
+    parser.add_argument("--also", nargs="*", default=[])
     parser.add_argument("--without", nargs="*", default=[])
     given = parser.parse_args()
     report = json.loads(given.report.read_text())
-    print("\n".join(list_missing(report, given.has, given.without)))
+    print("\n".join(list_missing(report, given.has, given.also, given.without)))
 
 
 if __name__ == "__main__":

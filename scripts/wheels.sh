@@ -9,6 +9,7 @@
 set -euo pipefail
 to=${1:-wheels} python=${2:-3.12} machine=${3:-x86_64} limit=${LIMIT:-25}
 HAS=${HAS-jax flax optax orbax-checkpoint torch pandas scikit-learn matplotlib pytest}
+ALSO=${ALSO-cloudpickle}  # older releases of what HAS names do without these
 WITHOUT=${WITHOUT-pyarrow ruff mypy}  # packing results and linting are done at home
 
 refuse() { echo "error: $*" >&2; exit 2; }
@@ -27,7 +28,7 @@ constraints=$here/$("$run" "$here/scripts/install.py" --constraints)
 
 # What this project needs, all of it, resolved on this Python; then what is missing there.
 "$run" -m pip install -q --dry-run --ignore-installed --report "$work/report" -c "$constraints" "$here[test]"
-"$run" "$here/scripts/missing.py" "$work/report" --has $HAS --without $WITHOUT >"$work/missing"
+"$run" "$here/scripts/missing.py" "$work/report" --has $HAS --also $ALSO --without $WITHOUT >"$work/missing"
 
 platforms=()
 for glibc in 17 24 27 28 31 34; do platforms+=(--platform "manylinux_2_${glibc}_$machine"); done

@@ -113,13 +113,16 @@ REPORT = {
 
 
 def test_what_an_image_has_brings_what_it_needs():
-    missing = list_missing(REPORT, has=["jax"], without=[])
+    missing = list_missing(REPORT, has=["jax"], also=[], without=[])
     names = ["columns", "hydra-core", "omegaconf", "packer", "tester"]
     assert missing == [f"{name}==1.0" for name in names]
+    also = list_missing(REPORT, has=["jax"], also=["numpy"], without=[])
+    assert set(also) - set(missing) == {"numpy==1.0"}
 
 
 def test_what_is_left_out_leaves_out_what_it_alone_needs():
-    missing = list_missing(REPORT, has=["jax"], without=["packer", "hydra_core"])
+    without = ["packer", "hydra_core"]
+    missing = list_missing(REPORT, has=["jax"], also=[], without=without)
     assert missing == ["omegaconf==1.0", "tester==1.0"]
 
 
