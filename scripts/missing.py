@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,20 +18,28 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 
-def needed_by(names: Iterable[str], requirements: dict[str, list[str]]) -> set[str]:
-    """Returns the packages and whatever they need, by what each requires."""
-    found: set[str] = set()
-    todo = [canonicalize_name(name) for name in names]
+def needed_by(wanted: Iterable[str], needs: Mapping[str, Iterable[str]]) -> set[str]:
+    """Returns the names of packages, and of all that they need.
+
+    Args:
+      wanted: requirements, as `etils[epath]>=1`.
+      needs: what each package requires, by canonical name.
+    """
+    found: set[tuple[str, str]] = set()  # packages, each with one extra or ""
+    todo = [Requirement(line) for line in wanted]
     while todo:
-        name = todo.pop()
-        if name in found:
-            continue
-        found.add(name)
-        for line in requirements.get(name, ()):
-            requirement = Requirement(line)
-            if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
-                todo.append(canonicalize_name(requirement.name))
-    return found
+        requirement = todo.pop()
+        name = canonicalize_name(requirement.name)
+        for extra in {"", *requirement.extras}:
+            if (name, extra) in found:
+                continue
+            found.add((name, extra))
+            todo += [
+                each
+                for each in map(Requirement, needs.get(name, ()))
+                if each.marker is None or each.marker.evaluate({"extra": extra})
+            ]
+    return {name for name, _ in found}
 
 
 def list_missing(
@@ -45,45 +53,30 @@ def list_missing(
     What only a package that is left out needs is left out, too.
 
     Args:
-      report: pip's; the package that was asked for by its folder is the project.
+      report: pip's, for a project in a folder.
       has: packages of the image.
       also: packages that are not there, though what `has` names needs them.
       without: packages to leave out.
     """
     packages = [item["metadata"] for item in report["install"]]
-    requirements = {
-        canonicalize_name(package["name"]): package.get("requires_dist", [])
+    needs = {
+        str(canonicalize_name(package["name"])): package.get("requires_dist", [])
         for package in packages
     }
-    (project,) = (item for item in report["install"] if "dir_info" in source(item))
-    name = canonicalize_name(project["metadata"]["name"])
-    there = needed_by(has, requirements) - {canonicalize_name(each) for each in also}
-    extras = project.get("requested_extras", [])
-    skipped = {canonicalize_name(each) for each in without} | there
-    direct = {
-        canonicalize_name(Requirement(line).name)
-        for line in requirements.pop(name)
-        if applies(line, extras)
-    }
-    needs = {each: lines for each, lines in requirements.items() if each not in skipped}
-    wanted = needed_by(direct - skipped, needs) - skipped
+    (project,) = (
+        item for item in report["install"] if "dir_info" in item["download_info"]
+    )
+    name = project["metadata"]["name"]
+    extras = ",".join(project.get("requested_extras", []))
+    there = needed_by(has, needs) - set(map(canonicalize_name, also))
+    skipped = there | set(map(canonicalize_name, without))
+    kept = {each: lines for each, lines in needs.items() if each not in skipped}
+    missing = needed_by([f"{name}[{extras}]"], kept) - skipped
+    missing.discard(canonicalize_name(name))
     return sorted(
         f"{package['name']}=={package['version']}"
         for package in packages
-        if canonicalize_name(package["name"]) in wanted
-    )
-
-
-def source(item: dict[str, Any]) -> dict[str, Any]:
-    """Returns where a package of a report comes from."""
-    return item.get("download_info", {})
-
-
-def applies(line: str, extras: Iterable[str]) -> bool:
-    """Whether a requirement holds here with these extras."""
-    marker = Requirement(line).marker
-    return marker is None or any(
-        marker.evaluate({"extra": extra}) for extra in ("", *extras)
+        if canonicalize_name(package["name"]) in missing
     )
 
 

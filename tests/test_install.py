@@ -85,7 +85,7 @@ def test_both_constraints_pin_the_same_packages():
 
 def package(name, *needs, **more):
     metadata = {"name": name, "version": "1.0", "requires_dist": list(needs)}
-    return {"metadata": metadata, **more}
+    return {"metadata": metadata, "download_info": {}, **more}
 
 
 REPORT = {
@@ -102,10 +102,11 @@ REPORT = {
         package("numpy"),
         package("plugin"),
         package("hydra-core", "omegaconf", "numpy"),
-        package("omegaconf"),
+        package("omegaconf", 'paths; extra == "paths"'),
+        package("paths"),
         package("packer", "columns"),
         package("columns"),
-        package("tester", "omegaconf"),
+        package("tester", "omegaconf[paths]"),
         package("clouds"),
         package("relic"),
     ]
@@ -114,7 +115,7 @@ REPORT = {
 
 def test_what_an_image_has_brings_what_it_needs():
     missing = list_missing(REPORT, has=["jax"], also=[], without=[])
-    names = ["columns", "hydra-core", "omegaconf", "packer", "tester"]
+    names = ["columns", "hydra-core", "omegaconf", "packer", "paths", "tester"]
     assert missing == [f"{name}==1.0" for name in names]
     also = list_missing(REPORT, has=["jax"], also=["numpy"], without=[])
     assert set(also) - set(missing) == {"numpy==1.0"}
@@ -123,7 +124,7 @@ def test_what_an_image_has_brings_what_it_needs():
 def test_what_is_left_out_leaves_out_what_it_alone_needs():
     without = ["packer", "hydra_core"]
     missing = list_missing(REPORT, has=["jax"], also=[], without=without)
-    assert missing == ["omegaconf==1.0", "tester==1.0"]
+    assert missing == ["omegaconf==1.0", "paths==1.0", "tester==1.0"]
 
 
 @pytest.mark.parametrize(
