@@ -27,8 +27,8 @@ root=$PWD/outputs/.cache/debian13
 if [ ! -f "$root/.made" ]; then
   command -v debootstrap >/dev/null || { apt-get update -q && apt-get install -qy --no-install-recommends debootstrap; }
   # This machine's own mirror, of one-line or of deb822 sources.
-  mirror=$(grep -rhoE '^(deb |URIs:).*' /etc/apt/sources.list /etc/apt/sources.list.d 2>/dev/null |
-    grep -oE '[a-z]+://[^ ]+/debian/?( |$)' | head -n 1)
+  mirror=$({ grep -rhE '^(deb |URIs:)' /etc/apt/sources.list* || true; } |
+    grep -oE '[a-z]+://[^ ]+/debian/?( |$)' | head -n 1 || true)
   rm -rf "$root"
   debootstrap --variant=minbase --include=python3,python3-venv,python3-dev,make,git,gcc,g++,procps \
     trixie "$root" $mirror
