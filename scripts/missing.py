@@ -69,9 +69,9 @@ def list_missing(
     name = project["metadata"]["name"]
     extras = ",".join(project.get("requested_extras", []))
     there = needed_by(has, needs) - set(map(canonicalize_name, also))
-    skipped = there | set(map(canonicalize_name, without))
-    kept = {each: lines for each, lines in needs.items() if each not in skipped}
-    missing = needed_by([f"{name}[{extras}]"], kept) - skipped
+    left_out = set(map(canonicalize_name, without))
+    kept = {each: lines for each, lines in needs.items() if each not in left_out}
+    missing = needed_by([f"{name}[{extras}]"], kept) - left_out - there
     missing.discard(canonicalize_name(name))
     return sorted(
         f"{package['name']}=={package['version']}"

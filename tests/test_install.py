@@ -99,9 +99,10 @@ REPORT = {
             requested_extras=["test"],
         ),
         package("jax", "numpy", 'plugin; extra == "cuda"'),
-        package("numpy"),
+        package("numpy", 'typing; extra == "typing"'),
+        package("typing"),
         package("plugin"),
-        package("hydra-core", "omegaconf", "numpy"),
+        package("hydra-core", "omegaconf", "numpy[typing]"),
         package("omegaconf", 'paths; extra == "paths"'),
         package("paths"),
         package("packer", "columns"),
@@ -115,7 +116,15 @@ REPORT = {
 
 def test_what_an_image_has_brings_what_it_needs():
     missing = list_missing(REPORT, has=["jax"], also=[], without=[])
-    names = ["columns", "hydra-core", "omegaconf", "packer", "paths", "tester"]
+    names = [
+        "columns",
+        "hydra-core",
+        "omegaconf",
+        "packer",
+        "paths",
+        "tester",
+        "typing",
+    ]
     assert missing == [f"{name}==1.0" for name in names]
     also = list_missing(REPORT, has=["jax"], also=["numpy"], without=[])
     assert set(also) - set(missing) == {"numpy==1.0"}
