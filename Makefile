@@ -1,10 +1,14 @@
 # Two commands from a bare clone: `make demo` and `make test`. Both install what they need.
+# PYTHON: what the environment is made from; EXTRAS: `make install EXTRAS=cuda,slurm`;
+# CONSTRAINTS: a file of versions; left out, the one for this Python (scripts/install.py).
 PYTHON ?= python3
-BIN := .venv/bin
-READY := .venv/.ready
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+export CONSTRAINTS
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test test-laws test-peers test-chaos test-slurm test-ray test-browser lint install clean
+.PHONY: demo test test-laws test-peers test-chaos test-slurm test-ray test-browser test-latest lint install clean
 
 demo: $(READY)
 	$(BIN)/python scripts/train.py -m experiment=demo
@@ -17,25 +21,29 @@ test-laws: $(READY)
 	LAWS=200 $(BIN)/python -m pytest -n auto -m laws
 
 test-peers: $(READY)
-	$(BIN)/pip install -q -c constraints.txt -e '.[test,peers]'
+	$(BIN)/python scripts/install.py peers
 	$(BIN)/python -m pytest -m peers
 
 test-chaos: $(READY)
 	$(BIN)/python tests/jobs/chaos.py --jobs 40 --kills 60
 
 test-slurm: $(READY)  # as root on Debian: installs slurm-wlm and munge where they are missing
-	$(BIN)/pip install -q -c constraints.txt -e '.[test,slurm]'
+	$(BIN)/python scripts/install.py slurm
 	$(BIN)/python -m pytest -m slurm tests/jobs
 
 test-ray: $(READY)
-	$(BIN)/pip install -q -c constraints.txt -e '.[test,ray]'
+	$(BIN)/python scripts/install.py ray
 	$(BIN)/python -m pytest -m ray tests/jobs
 
 # The page in Debian's Chromium, which root installs where it is missing.
 test-browser: $(READY)
-	$(BIN)/pip install -q -c constraints.txt -e '.[test,browser]'
+	$(BIN)/python scripts/install.py browser
 	command -v chromium >/dev/null && command -v chromedriver >/dev/null || { apt-get update -q && apt-get install -qy --no-install-recommends chromium chromium-driver; }
 	$(BIN)/python -m pytest -m browser tests/report/page
+
+# The newest Python and JAX, in a Debian of their own where this machine's Python is older.
+test-latest:
+	PYTHON=$(PYTHON) tests/latest.sh
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -43,12 +51,13 @@ lint: $(READY)
 	$(BIN)/mypy
 
 install: $(READY)
+	$(if $(EXTRAS),$(BIN)/python scripts/install.py $(EXTRAS))
 
-$(READY): pyproject.toml constraints.txt
+$(READY): pyproject.toml constraints.txt constraints-latest.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 …")'
-	$(PYTHON) -m venv .venv
-	$(BIN)/pip install -q -c constraints.txt -e '.[test]'
+	[ -x $(BIN)/pip ] || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python scripts/install.py test
 	touch $@
 
 clean:
-	rm -rf .venv outputs/runs outputs/demo outputs/.cache
+	rm -rf $(VENV) outputs/runs outputs/demo outputs/.cache

@@ -6,6 +6,7 @@ still run. 128 + n: stopped by signal n, the run saved. A traceback is a bug of 
 
 from __future__ import annotations
 
+import argparse
 import errno
 import os
 import signal
@@ -14,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
+from unittest.mock import patch
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -73,7 +75,8 @@ def command(
             )
             try:
                 with note_mistakes(mistakes), explain_errors(config):
-                    wrap(job)()
+                    with help_as_text():
+                        wrap(job)()
             except Interrupted as stop:
                 print(stop.message, file=sys.stderr)
                 if stop.number == signal.SIGUSR2:
@@ -90,6 +93,23 @@ def command(
         return main
 
     return decorate
+
+
+@contextmanager
+def help_as_text() -> Iterator[None]:
+    """Makes text of each option's help, which argparse checks from Python 3.14 on.
+
+    hydra-core 1.3 gives an object that becomes text when it is printed (hydra#3121).
+    """
+    add = argparse.ArgumentParser.add_argument
+
+    def add_argument(*given: Any, **options: Any) -> argparse.Action:
+        if options.get("help") is not None:
+            options["help"] = str(options["help"])
+        return add(*given, **options)
+
+    with patch.object(argparse.ArgumentParser, "add_argument", add_argument):
+        yield
 
 
 class Terminated(SystemExit):

@@ -46,7 +46,7 @@ ROOMS = {
     "evals": {"models", "downsample", "data", "tasks", "transforms", "distributed"}
     | {"nn", "stats", "errors", "types"},
     "claims": {"runs.identity", "stats", "errors"},
-    "runs": {"training", "evals", "data", "tasks", "jobs", "distributed"}
+    "runs": {"training", "evals", "models", "data", "tasks", "jobs", "distributed"}
     | {"runs.identity", "files", "config", "nn", "errors", "progress"},
     "report": {"runs", "runs.identity", "claims", "files", "stats", "errors"},
     "benchmarks": {"config", "training", "evals", "models", "distributed", "nn"}

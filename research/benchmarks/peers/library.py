@@ -30,7 +30,7 @@ def pytorch() -> ModuleType:
     except ImportError:
         raise UserError(
             "PyTorch is not installed, and benchmarks compare with it: "
-            "pip install -e '.[peers]', or set peers=false"
+            "make install EXTRAS=peers, or set peers=false"
         ) from None
     torch.set_num_threads(jax.device_count())
     return torch

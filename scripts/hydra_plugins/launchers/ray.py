@@ -38,10 +38,7 @@ class Ray(SweepLauncher):
         self, address: str | None, init: Mapping[str, Any], remote: Mapping[str, Any]
     ):
         if importlib.util.find_spec("ray") is None:
-            raise UserError(
-                "hydra/launcher=ray needs Ray: "
-                "pip install -c constraints.txt -e '.[ray]'"
-            )
+            raise UserError("hydra/launcher=ray needs Ray: make install EXTRAS=ray")
         gpus = remote.get("num_gpus") or 0
         if not accepts(float, gpus) or gpus < 0 or (gpus > 1 and gpus % 1):
             raise UserError(

@@ -66,8 +66,7 @@ class Slurm(SweepLauncher):
     ):
         if importlib.util.find_spec("submitit") is None:
             raise UserError(
-                "hydra/launcher=slurm needs submitit: "
-                "pip install -c constraints.txt -e '.[slurm]'"
+                "hydra/launcher=slurm needs submitit: make install EXTRAS=slurm"
             )
         if shutil.which("sbatch") is None:
             raise UserError(

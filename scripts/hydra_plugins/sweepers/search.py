@@ -62,8 +62,7 @@ class Search(Sweeper):
     ):
         if importlib.util.find_spec("optuna") is None:
             raise UserError(
-                "hydra/sweeper=search needs Optuna: "
-                "pip install -c constraints.txt -e '.[search]'"
+                "hydra/sweeper=search needs Optuna: make install EXTRAS=search"
             )
         self.sampler, self.seed, self.direction = sampler, seed, direction
         self.trials, self.parallel = trials, parallel
