@@ -108,7 +108,8 @@ def both_ways(cfg: Any, shape: tuple[int, int, int, int]) -> Subject:
     Both, and its parameters, are in `train.dtype`.
     """
     down = config.downsample(cfg, shape[-1], rngs=nnx.Rngs(0))
-    graph, params, rest = nnx.split(down, nnx.Param, ...)
+    graph, *states = nnx.split(down, nnx.Param, ...)
+    params, rest = states
     dtype = parse_dtype(cfg.train.dtype)
     mesh = devices.mesh(shape[0])
     rng = np.random.default_rng(0)

@@ -65,13 +65,13 @@ def make_theirs(
     """Returns a part of a peer as it is, and compiled if there is a mode for that."""
     if peer is None:
         return {}
-    modes = {"PyTorch": None} | ({} if mode is None else {"PyTorch compiled": mode})
-    return keep_running(
-        {
-            who: lambda mode=mode: peer(batch, dtype=dtype, mode=mode)[part]
-            for who, mode in modes.items()
-        }
-    )
+    modes: dict[str, str | None] = {"PyTorch": None}
+    modes |= {} if mode is None else {"PyTorch compiled": mode}
+
+    def make(mode: str | None) -> Subject:
+        return peer(batch, dtype=dtype, mode=mode)[part]
+
+    return keep_running({who: partial(make, mode) for who, mode in modes.items()})
 
 
 def make_ours(make: Callable[[], Subject]) -> dict[str, Subject]:

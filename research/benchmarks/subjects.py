@@ -67,7 +67,8 @@ def forward_pass(cfg: DictConfig, batch: int) -> Subject:
     mesh = devices.mesh(batch)
     network = config.network(cfg, rngs=nnx.Rngs(0))
     network.eval()
-    graph, params, rest = nnx.split(network, nnx.Param, ...)
+    graph, *states = nnx.split(network, nnx.Param, ...)
+    params, rest = states
     dtype = parse_dtype(cfg.train.dtype)
     cast = jax.tree.map(lambda p: p.astype(dtype), nnx.as_pure(params))
     state = devices.replicate((cast, nnx.as_pure(rest)), mesh)
