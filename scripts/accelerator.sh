@@ -123,20 +123,34 @@ bench() {
   table downsample_bfloat16 60 210 downsample rounds=3 'arithmetic=[bfloat16]' "${large[@]}" "${peers[@]}"
 }
 
+# The arms by augmentation, seeds outermost: a sweep that is cut short has whole seeds.
 tier() {
-  local sweep=(-m experiment=tier data.dir="$work/data") archive=${CIFAR10:-$wheels/cifar10-jpeg.tar.xz}
-  say "a sweep on CIFAR-10; no claim is registered for this tier yet, so what it measures decides nothing"
+  local archive=${CIFAR10:-$wheels/cifar10-jpeg.tar.xz} sweep
   if [ "$backend" = cpu ]; then
-    sweep=(-m data=digits model=tiny data.dir="$work/data" data.train_examples=128 train.epochs=1 name=tier
-      eval=accuracy seed=0,1 downsample=max,decimate)
-  elif [ -e "$archive" ]; then
-    step unpack 30 60 "$python" -m tarfile -e "$archive" "$work/images"
-    step prepare 45 240 "$python" scripts/prepare.py data=cifar10 data.dir="$work/data" data.manual_dir="$work/images"
+    sweep=(-m seed=0,1 downsample=max,decimate data=digits data.train_examples=128 model=tiny train.epochs=1)
+    sweep+=(eval=accuracy name=tier)
+  elif [ -d conf/setting/accelerator ]; then
+    sweep=(experiment=b1,b2,b3,b4,b6,c3,c4 scale=accelerator)
   else
+    say "no claim is registered for this tier yet: a rehearsal, and what it measures decides nothing"
+    sweep=(-m "seed=range(10)" downsample=max,decimate,strided,max_blur,max_aps augment.shift=0,2)
+    if [ -e conf/experiment/airbench.yaml ]; then
+      sweep+=(experiment=airbench)
+    else
+      sweep+=(model=resnet20 data=cifar10 optim=sgd augment=crop_flip train.epochs=10 train.dtype=bfloat16)
+    fi
+    sweep+=("eval=[accuracy,shift]" name=tier)
+  fi
+  if [[ $backend != cpu && ! -e $archive ]]; then
     say "tier: no CIFAR-10: $archive is missing; CIFAR10=… says where it is" && failed=1
     return
   fi
-  step sweep 20 "$((deadline - SECONDS - 25))" "$python" scripts/train.py "${sweep[@]}" root="$work/tier"
+  if [ "$backend" != cpu ]; then
+    step unpack 30 60 "$python" -m tarfile -e "$archive" "$work/images"
+    step prepare 45 240 "$python" scripts/prepare.py data=cifar10 data.dir="$work/data" data.manual_dir="$work/images"
+  fi
+  step sweep 20 "$((deadline - SECONDS - 25))" "$python" scripts/train.py "${sweep[@]}" root="$work/tier" \
+    data.dir="$work/data"
   step summary 5 60 "$python" -c "$summary" "$work/tier"
 }
 
