@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -24,6 +25,8 @@ def main(cfg: DictConfig) -> None:
     from research.distributed import devices
     from research.errors import UserError
 
+    # Of a GPU, JAX would take three quarters at once, and PyTorch is to run beside it.
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     devices.prepare(cfg.root)
     names = list(cfg.benchmarks) if "all" in cfg.which else list(cfg.which)
     for name in names:

@@ -16,7 +16,9 @@ from omegaconf import OmegaConf
 
 from research import config
 from research.benchmarks import orbit, subjects, sweep, timing
+from research.benchmarks.arithmetic import computing_in
 from research.benchmarks.report import report
+from research.errors import UserError
 from research.evals.engine.closed_form import ClosedForm
 from research.nn import layers
 from research.nn.cpu import convolution, onednn
@@ -32,7 +34,7 @@ def test_racers_take_turns_and_ratios_are_taken_within_a_round(monkeypatch):
     clock = iter(
         [(10.0, 4.0), (30.0, 6.0), (40.0, 6.0), (20.0, 4.0), (90.0, 4.0), (45.0, 6.0)]
     )
-    monkeypatch.setattr(timing, "seconds", lambda work: (work(), next(clock))[1])
+    monkeypatch.setattr(timing, "seconds", lambda work, _: (work(), next(clock))[1])
     turns = []
     racers = {name: (lambda n=name: turns.append(n)) for name in ("PyTorch", "ours")}
     rows = timing.race(
@@ -56,6 +58,67 @@ def test_arrays_are_waited_for(monkeypatch):
     monkeypatch.setattr(jax, "block_until_ready", waited.append)
     wall, cpu = timing.seconds(lambda: time.sleep(0.01))
     assert waited == [None] and wall >= 0.01 > cpu
+
+
+def test_calls_are_waited_for_once_and_their_mean_counts(monkeypatch):
+    made, waited = iter(range(3)), []
+    monkeypatch.setattr(jax, "block_until_ready", waited.append)
+    clock = iter([0.0, 6.0])
+    monkeypatch.setattr(time, "perf_counter", lambda: next(clock))
+    wall, _ = timing.seconds(lambda: next(made), calls=3)
+    assert wall == 2.0 and waited == [2]
+
+
+def test_a_turn_on_an_accelerator_is_as_many_calls_as_fill_it(monkeypatch):
+    monkeypatch.setattr(timing, "seconds", lambda work: (0.011, 0.0))
+    assert timing.count_calls(list) == 1  # on a CPU each call is a turn
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    assert timing.count_calls(list) == 5
+
+
+def test_a_subject_with_a_clock_is_timed_by_it():
+    class Clocked:
+        def __call__(self):
+            raise AssertionError("its own clock calls it")
+
+        def elapsed(self, calls):
+            return 2.0 * calls
+
+    assert timing.seconds(Clocked(), calls=7)[0] == 2.0
+
+
+def test_an_arithmetic_is_of_all_that_is_traced_within_it():
+    product = jax.jit(lambda x: x @ x)
+    with computing_in("float32", peers=False) as chosen:
+        assert chosen.dtype == "float32"
+        assert "HIGHEST" in product.lower(jnp.ones((2, 2))).as_text()
+    assert "HIGHEST" not in product.lower(jnp.ones((2, 2))).as_text()
+    with pytest.raises(UserError, match="arithmetic=float64: takes float32 or tf32"):
+        with computing_in("float64", peers=False):
+            pass
+
+
+def test_the_forward_pass_computes_in_the_dtype_of_training():
+    cfg = config.compose(*TINY, "train.dtype=bfloat16")
+    logits = subjects.forward_pass(cfg, 4)()
+    np.testing.assert_array_equal(logits, logits.astype(jnp.bfloat16))
+
+
+def test_orbits_are_of_float32(small):
+    run = config.build(small.benchmarks.orbit, arithmetic=["bfloat16"])
+    with pytest.raises(UserError, match="arithmetic=bfloat16.*takes float32, tf32"):
+        next(run(rounds=1, peers=False))
+
+
+def test_a_stopped_benchmark_leaves_its_rows(tmp_path):
+    def rows():
+        yield timing.Row("case", "ours", 12.5, 12.0, 13.0)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        report("cut", rows(), tmp_path)
+    assert len(json.loads((tmp_path / "cut.json").read_text())["rows"]) == 1
+    assert "12.5" in (tmp_path / "cut.md").read_text()
 
 
 def test_an_exponent_is_that_of_the_law():
@@ -149,8 +212,13 @@ def test_names_are_words_and_overrides_stay():
 def small():
     """The benchmarks' config, cut down to seconds."""
     cfg = config.compose("rounds=1", "peers=false", config="benchmark")
+    both = ["float32", "bfloat16"]
     cuts = {
-        "step": {"batch": 4, "cases": {"tiny": {"overrides": TINY, "peer": None}}},
+        "step": {
+            "arithmetic": both,
+            "batch": 4,
+            "cases": {"tiny": {"overrides": TINY, "peer": None}},
+        },
         "downsample": {"batch": 4, "size": 6, "channels": 2, "overrides": TINY},
         "orbit": {"overrides": [*TINY, "model.padding=circular"], "sizes": {8: 2}},
         "startup": {"overrides": [*TINY, *ONE_STEP]},
@@ -165,7 +233,7 @@ def small():
 
 
 @pytest.mark.parametrize(
-    "name, rows", [("step", 4), ("downsample", 4), ("orbit", 4), ("startup", 2)]
+    "name, rows", [("step", 8), ("downsample", 4), ("orbit", 4), ("startup", 2)]
 )
 def test_each_benchmark_runs(small, name, rows):
     run = config.build(small.benchmarks[name])

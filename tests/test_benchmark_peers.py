@@ -83,12 +83,48 @@ def test_every_way_of_a_peer_is_the_same_downsampler(preset):
 
 
 @pytest.mark.peers
-def test_the_other_peers_run_both_ways():
-    pytest.importorskip("torch")
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_every_peer_runs_both_ways(dtype):
+    torch = pytest.importorskip("torch")
     cases = config.compose(config="benchmark").benchmarks.downsample.cases
-    for preset in set(cases) - set(SAME.split()):
-        for way in config.build(cases[preset])(8):
-            library.both_ways(way, (2, 8, 8, 8))()
+    for preset in cases:
+        with library.building(dtype):
+            ways = config.build(cases[preset])(8)
+        for way in ways:
+            library.both_ways(way, (2, 8, 8, 8), dtype)()
+            x = torch.ones((2, 8, 8, 8), dtype=getattr(torch, dtype))
+            assert way(x).dtype == x.dtype, preset
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_networks_of_peers_train_in_both_dtypes(dtype):
+    pytest.importorskip("torch")
+    for step, forward in (networks.chollet(4, dtype=dtype), networks.resnet20(4)):
+        step(), forward()
+
+
+@pytest.mark.peers
+def test_what_pytorch_cannot_run_is_left_out(capsys):
+    def refuse():
+        raise RuntimeError("not implemented for 'BFloat16'\nand a trace")
+
+    kept = library.keep_running({"a": lambda: refuse, "b": lambda: list})
+    assert kept == {"b": list}
+    printed = capsys.readouterr().err
+    assert printed == "a is left out: not implemented for 'BFloat16'\n"
+
+
+@pytest.mark.peers
+def test_products_of_pytorch_have_a_precision_for_a_while():
+    torch = pytest.importorskip("torch")
+    before = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
+    for tf32, name in ((True, "high"), (False, "highest")):
+        with library.multiplying(tf32=tf32):
+            assert torch.get_float32_matmul_precision() == name
+            assert torch.backends.cudnn.allow_tf32 == tf32
+    after = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
+    assert before == after
 
 
 def test_every_preset_has_a_peer():

@@ -14,8 +14,10 @@ from omegaconf import DictConfig
 
 from research import config
 from research.benchmarks import subjects
-from research.benchmarks.peers.library import pytorch
+from research.benchmarks.arithmetic import Arithmetic, computing_in, name_case
+from research.benchmarks.peers import library
 from research.benchmarks.timing import Row, Subject, race
+from research.errors import UserError
 from research.evals.engine.closed_form import ClosedForm
 from research.evals.engine.operations import count_operations
 from research.models.network import Network
@@ -29,6 +31,7 @@ def orbit(
     peer: Callable[[], Any],
     calls: int,
     shifts: int,
+    arithmetic: Sequence[str],
     rounds: int,
     peers: bool,
 ) -> Iterator[Row]:
@@ -45,34 +48,74 @@ def orbit(
       peer: factory of the same network in PyTorch.
       calls: images a call of the loops, for each image of the orbit.
       shifts: that are timed.
+      arithmetic: that they are timed in, of `ARITHMETICS`.
       rounds: of the race.
       peers: whether PyTorch takes part.
+
+    Raises:
+      UserError: an arithmetic is not of float32.
     """
-    for side, images in sizes.items():
-        cfg = config.compose(*overrides, f"data.shape=[{side},{side},3]")
-        network = config.network(cfg, rngs=nnx.Rngs(0))
-        network.eval()
-        noise = subjects.make_noise(cfg, images)["image"]
-        closed = ClosedForm(network, noise)
-        batch = images * calls
-        racers: dict[str, Subject] = {
-            "ours": partial(closed.logits, noise),
-            "our loop": our_loop(cfg, batch, shifts),
-        }
-        if peers:
-            racers["PyTorch"] = pytorch_loop(peer(), (batch, 3, side, side), shifts)
-        each = 1 / calls / shifts
-        passes = work(closed, network, (side, side, 3))
-        for what, count in (("shifts", side * side), ("phases", prod(closed.period))):
-            loops = {"our loop": each * count, "PyTorch": each * count}
-            yield from race(
-                f"{side}×{side}, loops over {count} {what}",
-                racers,
-                rounds=rounds,
-                reference="PyTorch" if peers else "our loop",
-                scales=loops,
-                notes={"ours": partial(note_ceiling, count / passes)},
-            )
+    for kind in arithmetic:
+        with computing_in(kind, peers=peers) as chosen:
+            require_float32(kind, chosen)
+            for side, images in sizes.items():
+                cfg = config.compose(*overrides, f"data.shape=[{side},{side},3]")
+                name = partial(name_case, arithmetic=kind, among=arithmetic)
+                factory = peer if peers else None
+                yield from race_orbits(
+                    cfg,
+                    images,
+                    factory,
+                    name,
+                    calls=calls,
+                    shifts=shifts,
+                    rounds=rounds,
+                )
+
+
+def require_float32(name: str, chosen: Arithmetic) -> None:
+    """Raises UserError for an arithmetic that the orbit is not taken in."""
+    if chosen.dtype != "float32":
+        raise UserError(
+            f"benchmarks.orbit.arithmetic={name}: evaluation computes in float32; "
+            "takes float32, tf32"
+        )
+
+
+def race_orbits(
+    cfg: DictConfig,
+    images: int,
+    peer: Callable[[], Any] | None,
+    name: Callable[[str], str],
+    *,
+    calls: int,
+    shifts: int,
+    rounds: int,
+) -> Iterator[Row]:
+    """Yields the rows of one size; `name` completes a case's name, see `orbit`."""
+    side = cfg.data.shape[0]
+    network = config.network(cfg, rngs=nnx.Rngs(0))
+    network.eval()
+    noise = subjects.make_noise(cfg, images)["image"]
+    closed = ClosedForm(network, noise)
+    batch = images * calls
+    racers: dict[str, Subject] = {
+        "ours": partial(closed.logits, noise),
+        "our loop": our_loop(cfg, batch, shifts),
+    }
+    if peer is not None:
+        racers["PyTorch"] = pytorch_loop(peer, (batch, 3, side, side), shifts)
+    each = 1 / calls / shifts
+    passes = work(closed, network, (side, side, 3))
+    for what, count in (("shifts", side * side), ("phases", prod(closed.period))):
+        yield from race(
+            name(f"{side}×{side}, loops over {count} {what}"),
+            racers,
+            rounds=rounds,
+            reference="our loop" if peer is None else "PyTorch",
+            scales={"our loop": each * count, "PyTorch": each * count},
+            notes={"ours": partial(note_ceiling, count / passes)},
+        )
 
 
 def note_ceiling(most: float, seconds: float) -> str:
@@ -101,16 +144,19 @@ def our_loop(cfg: DictConfig, batch: int, shifts: int) -> Subject:
     return lambda: [forward() for _ in range(shifts)]
 
 
-def pytorch_loop(network: Any, shape: tuple[int, ...], shifts: int) -> Subject:
+def pytorch_loop(
+    peer: Callable[[], Any], shape: tuple[int, ...], shifts: int
+) -> Subject:
     """Returns what published code does: roll the images, and classify them again."""
-    torch = pytorch()
-    network = network.to(memory_format=torch.channels_last)
+    torch = library.pytorch()
+    with library.building():
+        network = peer().to(memory_format=torch.channels_last)
+        images = torch.rand(shape).to(memory_format=torch.channels_last)
     network.eval()
-    images = torch.rand(shape).to(memory_format=torch.channels_last)
 
     def run() -> None:
         with torch.inference_mode():
             for shift in range(shifts):
                 network(torch.roll(images, (shift, shift), (2, 3)))
 
-    return run
+    return library.subject(run)

@@ -23,6 +23,9 @@ PACKAGES = ("jax", "jaxlib", "flax", "numpy", "torch")
 def report(name: str, rows: Iterable[Row], folder: Path) -> Path:
     """Prints a table and writes `<name>.json`, and `<name>.md` for a README.
 
+    Both files are written anew with each row, so a benchmark that is stopped leaves
+    what it has measured.
+
     Args:
       name: of the benchmark.
       rows: of it.
@@ -31,9 +34,12 @@ def report(name: str, rows: Iterable[Row], folder: Path) -> Path:
     Returns:
       The path of the JSON.
     """
-    rows, where = list(rows), machine()
+    path, where, done = folder / f"{name}.json", machine(), []
     table = Table("case", "who", "median", "range", "processor ms", "speed", "note")
     for row in rows:
+        done.append(row)
+        write_json(path, {"machine": where, "rows": [asdict(one) for one in done]})
+        write_text(folder / f"{name}.md", markdown(done))
         table.add_row(
             row.case,
             row.subject,
@@ -44,9 +50,6 @@ def report(name: str, rows: Iterable[Row], folder: Path) -> Path:
             row.note,
             end_section=False,
         )
-    path = folder / f"{name}.json"
-    write_json(path, {"machine": where, "rows": [asdict(row) for row in rows]})
-    write_text(folder / f"{name}.md", markdown(rows))
     console = Console(highlight=False, width=max(100, Console().width))
     console.print(table)
     console.print(

@@ -21,12 +21,13 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from research.errors import UserError
-from research.runs import identity, parquet
+from research.runs import identity
 
 Columns = dict[str, list[Any]]  # a table: values by column
 
@@ -111,7 +112,7 @@ class Store:
         Args:
           files: of which files of rows; None: of all.
         """
-        table = parquet.read(
+        table = _parquet().read(
             self.folder,
             "predictions",
             {"file": None if files is None else list(files), "path": self._names()},
@@ -120,19 +121,19 @@ class Store:
             for name, file, key, dtype, shape, values in zip(
                 *batch.to_pydict().values(), strict=True
             ):
-                array = parquet.unshuffle_bytes(values, np.dtype(dtype), shape)
+                array = _parquet().unshuffle_bytes(values, np.dtype(dtype), shape)
                 yield Array(str(self.folder / name), file, key, array)
 
     def _names(self) -> list[str] | None:
         """Returns the names of the chosen runs with arrays; None: all there are."""
         if not self.name:
             return None
-        paths = parquet.read(self.folder, "predictions", columns=["path"])["path"]
+        paths = _parquet().read(self.folder, "predictions", columns=["path"])["path"]
         return [name for name in paths.unique().to_pylist() if self._has(name)]
 
     def _columns(self, table: str) -> Columns:
         """Returns a table of the chosen runs, with their paths in place of names."""
-        columns = parquet.read(self.folder, table).to_pydict()
+        columns = _parquet().read(self.folder, table).to_pydict()
         if self.name:
             kept = [self._has(name) for name in columns["path"]]
             columns = {
@@ -149,7 +150,7 @@ class Store:
 
 def is_store(folder: Path) -> bool:
     """Whether a folder is a packed store, maybe a damaged one."""
-    return any((folder / name).is_file() for name in (parquet.INDEX, "runs.parquet"))
+    return any((folder / name).is_file() for name in ("store.json", "runs.parquet"))
 
 
 def find_around(path: str | Path) -> Store | None:
@@ -252,3 +253,10 @@ def concatenate(parts: Iterable[Columns]) -> Columns:
             column += part.get(name) or [None] * count
         length += count
     return whole
+
+
+def _parquet() -> ModuleType:
+    """Imports what reads Parquet: a training that reads no store needs no PyArrow."""
+    from research.runs import parquet
+
+    return parquet

@@ -1,8 +1,12 @@
-"""Peers of the lowpasses, alone and after a maximum or a convolution."""
+"""Peers of the lowpasses, alone and after a maximum or a convolution.
+
+PyTorch has Fourier transforms of float32 but not of bfloat16.
+"""
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cache, partial
+from typing import Any
 
 from research.benchmarks.peers.library import Tensor, Ways, compose, pytorch
 from research.nn.signal import band
@@ -77,17 +81,19 @@ def ideal(channels: int) -> Ways:
 
     def public(x: Tensor) -> Tensor:
         height, width = x.shape[2] // 2, x.shape[3] // 2
-        spectrum = torch.fft.rfft2(x)[..., : width // 2 + 1]
+        spectrum = torch.fft.rfft2(x.float())[..., : width // 2 + 1]
         half = height // 2
         kept = torch.cat([spectrum[:, :, :half], spectrum[:, :, -half:]], 2).clone()
         kept[:, :, half], kept[..., -1] = 0, 0
-        return torch.fft.irfft2(kept, s=(height, width)) / 4
+        return (torch.fft.irfft2(kept, s=(height, width)) / 4).to(x.dtype)
+
+    @cache
+    def matrix(size: int, device: Any, dtype: Any) -> Tensor:
+        values = band(size, 2, nyquist=False).real[::2]
+        return torch.tensor(values, device=device, dtype=dtype)
 
     def direct(x: Tensor) -> Tensor:
-        rows, columns = (
-            torch.tensor(band(size, 2, nyquist=False).real[::2]).float()
-            for size in x.shape[2:]
-        )
+        rows, columns = (matrix(size, x.device, x.dtype) for size in x.shape[2:])
         return torch.einsum("ih,jw,bchw->bcij", rows, columns, x)
 
     return [public, direct]
@@ -99,8 +105,9 @@ def flc(channels: int) -> Ways:
 
     def public(x: Tensor) -> Tensor:
         height, width = x.shape[2] // 4, x.shape[3] // 4
-        low = fft.fftshift(fft.fft2(x, norm="forward"), dim=(2, 3))
+        low = fft.fftshift(fft.fft2(x.float(), norm="forward"), dim=(2, 3))
         low = low[:, :, height:-height, width:-width]
-        return fft.ifft2(fft.ifftshift(low, dim=(2, 3)), norm="forward").real
+        found = fft.ifft2(fft.ifftshift(low, dim=(2, 3)), norm="forward").real
+        return found.to(x.dtype)
 
     return [public]

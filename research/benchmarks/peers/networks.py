@@ -1,15 +1,21 @@
-"""The same networks in PyTorch, channels-last, written to be fast."""
+"""The same networks in PyTorch, channels-last, written to be fast.
+
+A factory of peers is `peer(batch, dtype=…, mode=…) → (step, forward)`: see
+`make_subjects`.
+"""
 
 from __future__ import annotations
 
+import copy
 from functools import partial
 from typing import Any
 
+from research.benchmarks.peers import library
 from research.benchmarks.peers.library import Tensor, pytorch
 from research.benchmarks.timing import Subject
 
 
-def chollet(batch: int) -> tuple[Subject, Subject]:
+def chollet(batch: int, **how: Any) -> tuple[Subject, Subject]:
     """`model=chollet` on 28×28×1."""
     nn = pytorch().nn
     convolutions = []
@@ -17,12 +23,13 @@ def chollet(batch: int) -> tuple[Subject, Subject]:
         convolutions += [nn.Conv2d(inputs, outputs, 3), nn.ReLU()]
         convolutions += [nn.MaxPool2d(2)] if pooled else []
     head = [nn.Flatten(), nn.Linear(576, 64), nn.ReLU(), nn.Linear(64, 10)]
-    return make_subjects(nn.Sequential(*convolutions, *head), (batch, 1, 28, 28))
+    network = nn.Sequential(*convolutions, *head)
+    return make_subjects(network, (batch, 1, 28, 28), **how)
 
 
-def resnet20(batch: int) -> tuple[Subject, Subject]:
+def resnet20(batch: int, **how: Any) -> tuple[Subject, Subject]:
     """`model=resnet20` on 32×32×3."""
-    return make_subjects(residual_network(), (batch, 3, 32, 32))
+    return make_subjects(residual_network(), (batch, 3, 32, 32), **how)
 
 
 def residual_network(padding: str = "zeros") -> Any:
@@ -58,26 +65,50 @@ def residual_network(padding: str = "zeros") -> Any:
     return nn.Sequential(*layers)
 
 
-def make_subjects(network: Any, shape: tuple[int, ...]) -> tuple[Subject, Subject]:
-    """Returns a training step by Adam and a forward pass, on fixed noise."""
+def make_subjects(
+    network: Any,
+    shape: tuple[int, ...],
+    *,
+    dtype: str = "float32",
+    mode: str | None = None,
+) -> tuple[Subject, Subject]:
+    """Returns a training step by Adam and a forward pass, on fixed noise.
+
+    Parameters stay float32 in training, where the step computes in `dtype` by autocast;
+    the forward pass has them in `dtype`, cast once.
+
+    Args:
+      network: in PyTorch.
+      shape: (N, C, H, W) of the images.
+      dtype: of the computation.
+      mode: of `torch.compile`; None: PyTorch runs it call by call.
+    """
     torch = pytorch()
-    network = network.to(memory_format=torch.channels_last)
-    optimizer = torch.optim.Adam(network.parameters(), foreach=True)
-    images = torch.rand(shape).to(memory_format=torch.channels_last)
-    labels = torch.randint(0, 10, shape[:1])
+    device = library.device()
+    network = network.to(device, memory_format=torch.channels_last)
+    fast = {"fused": True} if device == "cuda" else {"foreach": True}
+    optimizer = torch.optim.Adam(network.parameters(), **fast)
+    kind = getattr(torch, dtype)
+    images = torch.rand(shape, device=device).to(memory_format=torch.channels_last)
+    labels = torch.randint(0, 10, shape[:1], device=device)
+    fixed = copy.deepcopy(network).eval().to(kind)
+    cast = images.to(kind)
+    if mode is not None:
+        network = torch.compile(network, mode=mode)
+        fixed = torch.compile(fixed, mode=mode)
 
     def step() -> None:
         network.train()
         optimizer.zero_grad(set_to_none=True)
-        loss = torch.nn.functional.cross_entropy(network(images), labels)
+        with torch.autocast(device, kind, enabled=dtype != "float32"):
+            loss = torch.nn.functional.cross_entropy(network(images), labels)
         loss.backward()
         optimizer.step()
 
-    return step, lambda: forward(network, images)
+    return library.subject(step), library.subject(partial(forward, fixed, cast))
 
 
 def forward(network: Any, images: Tensor) -> None:
     """Runs a network in inference mode."""
-    network.eval()
     with pytorch().inference_mode():
         network(images)

@@ -75,7 +75,7 @@ def stochastic(channels: int) -> Ways:
 
     def public(x: Tensor) -> Tensor:
         values = x.relu().unfold(2, 2, 2).unfold(3, 2, 2).flatten(4)
-        drawn = torch.multinomial(values.detach().reshape(-1, 4) + 1e-12, 1)
+        drawn = torch.multinomial(values.detach().float().reshape(-1, 4) + 1e-12, 1)
         return values.gather(4, drawn.reshape(*values.shape[:4], 1))[..., 0]
 
     def direct(x: Tensor) -> Tensor:

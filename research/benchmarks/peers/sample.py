@@ -24,8 +24,8 @@ def random_phase(channels: int) -> Ways:
     torch = pytorch()
 
     def draw(x: Tensor) -> Tensor:
-        drawn = torch.randint(0, 4, (len(x),))
-        return torch.stack(phases(x), 1)[torch.arange(len(x)), drawn]
+        drawn = torch.randint(0, 4, (len(x),), device=x.device)
+        return pick(x, drawn)
 
     return [draw]
 
@@ -86,4 +86,11 @@ def largest(x: Tensor, filtered: Tensor) -> Tensor:
     torch = pytorch()
     norms = torch.stack([phase.flatten(1).norm(dim=1) for phase in phases(x)], 1)
     chosen = norms.argmax(1)
-    return torch.stack(phases(filtered), 1)[torch.arange(len(x)), chosen]
+    return pick(filtered, chosen)
+
+
+def pick(x: Tensor, chosen: Tensor) -> Tensor:
+    """Returns one phase of each example."""
+    torch = pytorch()
+    each = torch.arange(len(x), device=x.device)
+    return torch.stack(phases(x), 1)[each, chosen]

@@ -1,0 +1,83 @@
+"""`scripts/accelerator.sh` on the CPU: what it leaves, also when it is stopped."""
+
+import os
+import signal
+import subprocess
+import tarfile
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SCRIPT = ["bash", str(ROOT / "scripts" / "accelerator.sh")]
+
+
+@contextmanager
+def started(*words, **environment):
+    """The script under way, with what it prints in one stream."""
+    with subprocess.Popen(
+        [*SCRIPT, *map(str, words)],
+        env=os.environ | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.terminate()
+
+
+def run(*words, **environment):
+    """Returns its status and what it printed."""
+    with started(*words, **environment) as process:
+        printed, _ = process.communicate(timeout=300)
+        return process.returncode, printed
+
+
+def test_a_rehearsed_benchmark_leaves_its_table_and_nothing_else(tmp_path):
+    out, scratch = tmp_path / "out", tmp_path / "scratch"
+    scratch.mkdir()
+    status, printed = run("bench", 3, out, JAX_PLATFORMS="cpu", TMPDIR=str(scratch))
+    assert status == 0, printed
+    left = {path.name for path in out.iterdir()}
+    assert left == {"machine.txt", "bench.txt", "bench.tar.gz"}
+    assert "backend: cpu" in (out / "machine.txt").read_text()
+    assert "chollet step" in (out / "bench.txt").read_text()
+    with tarfile.open(out / "bench.tar.gz") as archive:
+        assert {"./step/step.json", "./step/step.md"} <= set(archive.getnames())
+    assert not list(scratch.iterdir())
+
+
+def test_what_a_stopped_part_has_written_is_packed(tmp_path):
+    log = tmp_path / "tier.txt"
+    with started("tier", 3, tmp_path, JAX_PLATFORMS="cpu") as process:
+        end = time.monotonic() + 120
+        while not log.exists() or "sweep: at most" not in log.read_text():
+            assert process.poll() is None and time.monotonic() < end
+            time.sleep(0.1)
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=60)
+        assert process.returncode == 128 + signal.SIGTERM
+    with tarfile.open(tmp_path / "tier.tar.gz") as archive:
+        assert "." in archive.getnames()
+
+
+def test_steps_without_time_are_skipped_and_said(tmp_path):
+    status, printed = run("bench", 0, tmp_path, JAX_PLATFORMS="cpu")
+    assert status == 0 and "step: skipped, takes 20 s" in printed
+
+
+@pytest.mark.parametrize("words", [["test"], ["bench", "ten"], []])
+def test_a_wrong_word_gets_one_line(words):
+    status, printed = run(*words)
+    assert status == 2 and printed.count("\n") == 1 and "takes tests|" in printed
+
+
+def test_a_machine_without_an_accelerator_is_refused(tmp_path):
+    status, printed = run("bench", 0, tmp_path, JAX_PLATFORMS="")
+    on_cpu = "backend: cpu" in (tmp_path / "machine.txt").read_text()
+    assert status == (2 if on_cpu else 0)
+    assert ("JAX_PLATFORMS=cpu rehearses it" in printed) == on_cpu
