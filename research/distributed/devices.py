@@ -20,7 +20,7 @@ import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from research.distributed import determinism, hosts
+from research.distributed import backend, determinism, hosts
 from research.errors import UserError
 
 UNSTORED = "Error writing persistent compilation cache entry .*bad_alloc"
@@ -98,7 +98,8 @@ def prepare(
     """
     cache = Path(root) / ".cache" / "jax"
     determinism.prepare(deterministic, cache)
-    keep_freed_memory()
+    if backend.will_be_cpu():
+        keep_freed_memory()
     use_virtual_cpus()
     use_compilation_cache(cache)
     hosts.join(**(distributed or {}))
