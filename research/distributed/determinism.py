@@ -56,7 +56,9 @@ def prepare(deterministic: Any, cache: Path) -> None:
     if wanted:
         cache.mkdir(parents=True, exist_ok=True)
         ours = {EXCLUDE: "true", CHOICES: str((cache / "autotune").absolute())}
-        added = [f"{flag}={value}" for flag, value in ours.items() if flag not in chosen]
+        added = [
+            f"{flag}={value}" for flag, value in ours.items() if flag not in chosen
+        ]
         flags = [os.environ.get("XLA_FLAGS", ""), *added]
         os.environ["XLA_FLAGS"] = " ".join(flags).strip()
 
