@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import jax
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 
@@ -17,15 +18,18 @@ from research.distributed import devices
 from research.errors import UserError
 from research.evals.engine.dependence import receptive_masks
 from research.evals.engine.inside import Inside
-from research.evals.engine.orbits import choose_method
+from research.evals.engine.orbits import BRUTE, Method, choose_method
 from research.evals.engine.predictor import Predictor, Stored, prepare
 from research.evals.engine.receptive import describe_field, receptive_fields
+from research.evals.engine.ties import margins
+from research.evals.engine.verify import verify
 from research.evals.evaluator import Evaluator
 from research.evals.measurement import Measurement
 from research.evals.receptive import effective_field, size
 from research.models.network import Network
 from research.tasks import metrics
 from research.tasks.metrics import Classes, Scores
+from research.transforms.shifts import draw_offsets
 
 Bytes = UInt8[np.ndarray, "..."]  # 0…255
 
@@ -84,20 +88,21 @@ class Explorer(Evaluator):
         predictor = Predictor.of(predict, batch=self.batch)
         chosen = first_of_classes(split.labels, self.images)
         shown, labels = split.images[chosen], split.labels[chosen]
-        orbits, how = choose_method(predictor, shown, memory=self.memory)
-        logits = orbits(shown)
+        method = choose_method(predictor, shown, memory=self.memory)
+        logits = method.answers(shown)
         if not isinstance(logits, np.ndarray) or logits.ndim != 4:
             raise UserError(
                 "eval=explorer shows the probabilities of classes, and the network "
                 "returns no logits: leave explorer out of eval"
             )
+        check_orbits(logits, predictor, shown, method)
         tops = metrics.predictions(logits)
         kept, probabilities = likeliest_classes(logits, self.classes)
         yield Measurement.of_examples(
             "explorer",
             "agreement",
             (tops == tops[:, :1, :1]).mean((1, 2)),
-            method=how,
+            method=method.name,
             arrays={
                 "images": shown,
                 "labels": labels,
@@ -109,6 +114,32 @@ class Explorer(Evaluator):
         if isinstance(predict, Network):
             images = split.first(self.examples).images
             yield from explore_stages(predict, images, self.grid)
+
+
+def check_orbits(
+    logits: Float[np.ndarray, "examples rows columns classes"],
+    predictor: Predictor,
+    images: Stored,
+    method: Method,
+) -> None:
+    """Compares the closed form with the network at one random shift of each image.
+
+    Raises:
+      UserError: it errs by more than rounding explains.
+    """
+    if method.name == BRUTE or method.probe is None:
+        return
+    height, width = images.shape[1:3]
+    at = draw_offsets(jax.random.key(0), len(images), 0, (height - 1, width - 1))
+    dy, dx = (at % logits.shape[1:3]).T
+    verify(
+        logits[np.arange(len(images)), dy, dx],
+        predictor,
+        images,
+        at,
+        margin=margins(predictor.predict, images, batch=predictor.batch),
+        tolerance=method.probe.tolerance,
+    )
 
 
 def first_of_classes(labels: Classes, most: int) -> Int[np.ndarray, " chosen"]:

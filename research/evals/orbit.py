@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import jax
@@ -13,18 +13,20 @@ from research.data.split import Split
 from research.errors import one_of
 from research.evals.engine.batches import batches
 from research.evals.engine.closed_form import ClosedForm, Orbits
-from research.evals.engine.orbits import BRUTE, METHODS, choose_method
+from research.evals.engine.orbits import BRUTE, METHODS, Method, choose_method
 from research.evals.engine.predictor import Predictor, Stored, Unit
 from research.evals.engine.summary import Summary, describe, summarize_block
 from research.evals.engine.ties import margins
+from research.evals.engine.tolerance import current_tolerance
+from research.evals.engine.verify import describe_probe, verify
 from research.evals.evaluator import Evaluator
 from research.evals.measurement import Measurement
 from research.models.network import Network
 from research.tasks.classification import CLASSIFICATION
 from research.tasks.task import Outputs, Task
-from research.transforms.shifts import Draws, circular, draw_offsets
+from research.transforms.shifts import Draws, draw_offsets
 
-TIE = 1e-6  # relative margin below which rounding may choose the phase
+SKIPPED = "none: it would take brute force"
 
 
 @dataclass(frozen=True)
@@ -39,15 +41,20 @@ class Orbit(Evaluator):
     `method` says `closed form` with the period, or `brute force`.
 
     The closed form needs logits that, by the task, stay as they are when an image
-    shifts; other answers take brute force. It is compared with the network at one
-    random shift of each image: `closed_form_error` is the largest difference, as a
-    fraction of the logits' standard deviation. Adaptive samplers may tie, and rounding
-    then decides the phase: `ties` is the proportion of images where two phases come
-    closer than 10⁻⁶ of the score.
+    shifts; other answers take brute force. Which of the two it is, trials of each stage
+    decide: `commutation_tolerance` and how near it they came (`describe_probe`). The
+    closed form is compared with the network at one random shift of each image:
+    `closed_form_error` is the largest difference, as a fraction of the logits' standard
+    deviation. Neither a stage that cannot be decided nor an error beyond rounding is
+    passed over: both are refused. Adaptive samplers may tie, and rounding then decides
+    the phase: `ties` is the proportion of images where two phases come closer than
+    10⁻⁶ of the score in float32; they do not count in `closed_form_error`. All bounds
+    follow the precision (`research.evals.engine.tolerance`).
 
     Attributes:
       method: `auto`: closed form where shifts share anything; `brute`: never; `closed`:
-        there only, and no rows where brute force would be needed.
+        there only, and where brute force would be needed one row, `skipped`, says so,
+        beside those of the trials.
       examples: how many of the split, from the first; None: all.
       block: images whose orbits are held at once.
       memory: MiB of maps on each device, of the closed form.
@@ -75,38 +82,54 @@ class Orbit(Evaluator):
     def __call__(
         self, predict: Callable[..., Any], split: Split
     ) -> Iterator[Measurement]:
-        """Yields the measurements; those of the closed form's accuracy come last."""
+        """Yields the measurements; those that vouch for the closed form come last."""
         split = split.first(self.examples)
         predictor = Predictor.of(predict, batch=self.batch)
-        answer, how = choose_method(
+        found = choose_method(
             predictor,
             split.images,
             task=self.task,
             method=self.method,
             memory=self.memory,
         )
-        if self.method == "closed" and how == BRUTE:
-            return
+        if self.method == "closed" and found.name == BRUTE:
+            yield Measurement("orbit", "skipped", 1, len(split), method=SKIPPED)
+        else:
+            yield from self.measure(predictor, split, found)
+        if found.probe is not None:
+            yield from describe_probe(found.probe, found.name)
+
+    def measure(
+        self, predictor: Predictor, split: Split, method: Method
+    ) -> Iterator[Measurement]:
+        """Yields the measurements of the answers, when they have passed their check."""
         height, width = split.images.shape[1:3]
-        last = (height - 1, width - 1)
-        at = draw_offsets(jax.random.key(self.seed), len(split), 0, last)
-        found = self.summarize(answer, split, at)
-        yield from describe(found, (height, width), how)
-        if how != BRUTE and found.logits is not None:
-            direct = predictor.logits(split.images, circular, at)
-            error = np.abs(found.logits.chosen - direct).max(1) / (direct.std() or 1)
-            yield Measurement(
-                "orbit",
-                "closed_form_error",
-                float(error.max()),
-                len(split),
-                method=how,
-                arrays={"examples": error},
-            )
+        at = draw_offsets(
+            jax.random.key(self.seed), len(split), 0, (height - 1, width - 1)
+        )
+        found = self.summarize(method.answers, split, at)
         margin = margins(predictor.predict, split.images, batch=self.batch)
+        checks = []
+        closed = method.name != BRUTE and method.probe is not None
+        if closed and found.logits is not None:
+            one = verify(
+                found.logits.chosen,
+                predictor,
+                split.images,
+                at,
+                margin=margin,
+                tolerance=method.probe.tolerance,
+            )
+            checks.append(replace(one, method=method.name))
+        yield from describe(found, (height, width), method.name)
+        yield from checks
         if margin is not None:
             yield Measurement.of_examples(
-                "orbit", "ties", margin < TIE, method=how, arrays={"margins": margin}
+                "orbit",
+                "ties",
+                margin < current_tolerance().ties,
+                method=method.name,
+                arrays={"margins": margin},
             )
 
     def summarize(
@@ -143,5 +166,8 @@ def orbit_logits(
       network: stages and a readout.
       images: (B, H, W, C), uint8 or float in [0, 1].
       memory: MiB of maps on each device; see `ClosedForm`.
+
+    Raises:
+      UserError: as `ClosedForm`.
     """
     return ClosedForm(network, images, memory=memory).logits(images)

@@ -1,23 +1,27 @@
-"""What made a result: commit, versions, devices, seed and command."""
+"""What made a result: commit, versions, devices, arithmetic, seed and command."""
 
 from __future__ import annotations
 
 import os
 import platform
+import re
 import subprocess
 from collections.abc import Mapping
+from dataclasses import asdict
 from importlib.metadata import distributions, version
 from pathlib import Path
 from typing import Any
 
 import jax
 from jax.extend.backend import get_backend
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from research import config
+from research.nn.precision import Precision
 
 SOURCES = (":/", ":(top,exclude)outputs")  # what git calls changed there is results
-ACCELERATORS = ("jax-cuda", "jax-rocm", "libtpu", "nvidia-cudnn", "nvidia-cuda-runtime")
+# An accelerator's own packages: CUDA, cuDNN, JAX's plugins, a TPU's library.
+PLUGINS = re.compile(r"(nvidia|jax[-_](cuda|rocm)\w*|libtpu|rocm)([-_].*)?")
 DRIVER = Path("/proc/driver/nvidia/version")
 LIBRARIES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 
@@ -33,33 +37,36 @@ def describe(
         "command": command,
         "versions": {"python": platform.python_version()}
         | {name: version(name) for name in LIBRARIES},
-        "device": jax.devices()[0].device_kind,
-        "devices": jax.device_count(),
-        "backend": describe_backend(),
-        "precision": OmegaConf.to_container(cfg.precision),
-        "deterministic": cfg.deterministic,
+        **describe_devices(),
+        "precision": asdict(Precision.parse(cfg.get("precision"))),
+        "deterministic": cfg.get("deterministic", False),
         "machine": f"{platform.machine()} {platform.system()}",
         "seed": cfg.seed,
         "choices": dict(choices),
     }
 
 
-def describe_backend() -> dict[str, Any]:
-    """Returns what computes: platform, versions as JAX knows them, XLA's flags."""
-    backend = get_backend()
-    facts = {
-        "platform": backend.platform,
-        "version": " ".join(backend.platform_version.split()),
-        "processes": jax.process_count(),
+def describe_devices() -> dict[str, Any]:
+    """Returns what computes here, as far as JAX and its packages know.
+
+    Returns:
+      `backend`; `device`, its kind, and `devices`, how many; `platform_version`, with
+      CUDA's; `driver`, NVIDIA's, if there is one; `accelerator`, the versions of
+      installed packages such as cuDNN's; and `xla_flags`.
+    """
+    driver = DRIVER.read_text().splitlines()[0] if DRIVER.is_file() else None
+    named = ((one.metadata["Name"], one.version) for one in distributions())
+    return {
+        "backend": jax.default_backend(),
+        "device": jax.devices()[0].device_kind,
+        "devices": jax.device_count(),
+        "platform_version": get_backend().platform_version,
+        "driver": driver,
+        "accelerator": {
+            name: number for name, number in named if PLUGINS.fullmatch(name or "")
+        },
         "xla_flags": os.environ.get("XLA_FLAGS", ""),
     }
-    packages = {
-        str(one.name): one.version
-        for one in distributions()
-        if str(one.name).startswith(ACCELERATORS)
-    }
-    driver = {"driver": DRIVER.read_text().splitlines()[0]} if DRIVER.exists() else {}
-    return facts | {"packages": dict(sorted(packages.items()))} | driver
 
 
 def find_commit() -> str:

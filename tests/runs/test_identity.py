@@ -8,6 +8,7 @@ import yaml
 from research import config
 from research.runs import identity
 from research.runs.identity import Kind, classify, run_name, science, training_digest
+from research.runs.store import Store
 
 CONF = Path(__file__).parents[2] / "conf"
 GIVEN = {  # what an option needs besides itself
@@ -77,6 +78,9 @@ def test_a_key_in_no_class_is_a_bug():
         ("hydra.launcher.jobs", Kind.REQUEST),
         ("hydra.job_logging", Kind.RESOURCE),
         ("retry", Kind.REQUEST),
+        ("precision.train", Kind.SCIENCE),
+        ("precision.eval", Kind.MEASUREMENT),
+        ("deterministic", Kind.SCIENCE),
     ],
 )
 def test_the_longest_entry_decides(key, kind):
@@ -93,6 +97,7 @@ RECOVERED = [  # what people add to get a broken sweep through, or run it elsewh
     ["data.manual_dir=/files", "data.dir=/elsewhere", "root=/out", "name=other"],
     ["++retry=none", "hydra.verbose=true"],
     ["eval=orbit", "split=validation"],
+    ["precision.eval=default"],
 ]
 
 
@@ -118,6 +123,8 @@ def test_what_only_gets_a_run_through_changes_neither_run_nor_name(more):
         ["loss.label_smoothing=0.1"],
         ["data.train_examples=10"],
         ["data.validation_examples=10"],
+        ["precision.train=high"],
+        ["deterministic=true"],
     ],
     ids=" ".join,
 )
@@ -156,6 +163,17 @@ def test_an_evaluator_is_its_parameters_and_its_split():
     assert changed("data.dir=/there", "model=tiny", "seed=1") == set()
 
 
+def test_the_precision_of_evaluation_is_a_parameter_of_every_evaluator():
+    names = [f"eval=[{','.join(options('eval'))}]"]
+    plain = identity.evaluator_digests(config.compose(*names))
+    same = identity.evaluator_digests(config.compose(*names, "precision.eval=highest"))
+    other = identity.evaluator_digests(config.compose(*names, "precision.eval=high"))
+    trained = config.compose(*names, "precision.train=high", "deterministic=true")
+    assert plain == same == identity.evaluator_digests(trained)
+    assert plain.keys() == other.keys() and len(plain) > 10
+    assert not set(plain.values()) & set(other.values())
+
+
 def test_an_evaluator_with_data_of_its_own_is_another():
     plain = identity.flatten(config.compose("eval=fit"))
     assert plain["eval.fit.data.name"] == "digits", "a copy of the run's own"
@@ -191,6 +209,35 @@ def test_a_default_can_be_added(monkeypatch):
     used = before | {"optim.nesterov": True}
     assert training_digest(before) != training_digest(used)
     assert identity.difference(before, used) == ("optim.nesterov", False, True)
+
+
+# Of all of them together, as the code before these keys computed them.
+KEPT = "998c728d5326576ecc5414c365e96fafc60a289f94199b033a414a6481617e95"
+
+
+def digests_of_runs():
+    """Digest of the training and of each evaluator, of every run that is kept."""
+    fixture = CONF.parent / "tests/data/first_edition_run/config.yaml"
+    yield yaml.safe_load(fixture.read_text())
+    for run in Store(CONF.parent / "outputs/reference/first").runs():
+        yield run.config
+
+
+def test_digests_of_older_runs_stay():
+    """They were written before some keys were there, by code that is now gone."""
+    found = []
+    for cfg in digests_of_runs():
+        evaluators = identity.evaluator_digests(cfg)
+        found.append([training_digest(cfg), *sorted(evaluators.items())])
+        given = identity.flatten(cfg) | {
+            "precision.train": "default",
+            "precision.eval": "highest",
+            "deterministic": False,
+        }
+        assert training_digest(given) == found[-1][0]
+        assert identity.evaluator_digests(given) == evaluators
+    assert len(found) > 100
+    assert identity.digest({"all": found}) == KEPT
 
 
 def test_an_object_can_be_renamed(monkeypatch):

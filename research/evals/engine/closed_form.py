@@ -37,14 +37,17 @@ class ClosedForm:
     Attributes:
       period: (P, Q) of the logits over shifts, pixels.
       shared: whether shifts have anything in common; if not, a loop is as good.
-      trial: (8, K) logits of the images that the stages were tried on.
+      probe: what the stages did when they were tried.
+
+    Raises:
+      UserError: it cannot be known whether a stage commutes, at this precision.
     """
 
     def __init__(self, network: Network, images: Stored | Unit, *, memory: int = 512):
         self.network = network
         self.mesh = devices.mesh()
         self.memory = memory
-        self.steps, self.trial = chain(network, prepare(None, images[:8]), self.mesh)
+        self.steps, self.probe = chain(network, prepare(None, images[:8]), self.mesh)
         last = self.steps[-1]
         self.period = (last.unit[0] * last.rolls[0], last.unit[1] * last.rolls[1])
         self.shared = self.steps[0].rolls != images.shape[1:3]
@@ -59,7 +62,7 @@ class ClosedForm:
         x = prepare(None, devices.shard(hosts.pad_rows(images, size), self.mesh))
         x = self.network.standardize(x)
         leaves = self.walk(0, x, np.arange(size), np.zeros((size, 2), np.int32))
-        orbits = np.empty((size, *self.period, self.trial.shape[-1]), np.float32)
+        orbits = np.empty((size, *self.period, self.probe.logits.shape[-1]), np.float32)
         for logits, examples, shifts in fetch_ahead(leaves):
             orbits[examples, shifts[:, 0], shifts[:, 1]] = logits
         return orbits[:count]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import NamedTuple
 
 import jax
 import numpy as np
 
 from research.evals.engine.answers import is_invariant
+from research.evals.engine.chain import Probe
 from research.evals.engine.closed_form import ClosedForm
 from research.evals.engine.predictor import Predictor, Stored, Unit
 from research.models.network import Network
@@ -20,6 +22,20 @@ METHODS = ("auto", "brute", "closed")
 BRUTE = "brute force"
 
 
+class Method(NamedTuple):
+    """How the answers to all shifts are computed.
+
+    Attributes:
+      answers: (B, H, W, C) images → answers (B, P, Q, …).
+      name: `closed form, period 4×4`, or `BRUTE`.
+      probe: why it was chosen, where the steps of a network were tried.
+    """
+
+    answers: Callable[[Stored], Outputs]
+    name: str
+    probe: Probe | None
+
+
 def choose_method(
     predictor: Predictor,
     images: Stored,
@@ -27,8 +43,8 @@ def choose_method(
     task: Task = CLASSIFICATION,
     method: str = "auto",
     memory: int = 512,
-) -> tuple[Callable[[Stored], Outputs], str]:
-    """Returns a function from (B, H, W, C) images to (B, P, Q, …) answers; its name.
+) -> Method:
+    """Chooses the closed form where shifts share anything, and brute force elsewhere.
 
     Args:
       predictor: of any network; the closed form takes a `Network`, whose answers are
@@ -37,13 +53,18 @@ def choose_method(
       task: of the answers.
       method: `brute` never takes the closed form.
       memory: MiB of maps on each device, of the closed form.
+
+    Raises:
+      UserError: it cannot be known which of the two it takes, at this precision.
     """
+    probe = None
     if method != "brute" and isinstance(predictor.predict, Network):
         orbit = ClosedForm(predictor.predict, images, memory=memory)
-        if orbit.shared and is_invariant(task, np.asarray(orbit.trial)):
+        probe = orbit.probe
+        if orbit.shared and is_invariant(task, np.asarray(probe.logits)):
             rows, columns = orbit.period
-            return orbit.logits, f"closed form, period {rows}×{columns}"
-    return partial(brute_force, predictor), BRUTE
+            return Method(orbit.logits, f"closed form, period {rows}×{columns}", probe)
+    return Method(partial(brute_force, predictor), BRUTE, probe)
 
 
 def brute_force(predictor: Predictor, images: Stored | Unit) -> Outputs:

@@ -1,0 +1,86 @@
+"""Why the closed form may be believed: its own check, and how its steps were tried."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from functools import partial
+
+import numpy as np
+from jaxtyping import Float
+
+from research.errors import UserError
+from research.evals.engine.chain import TRIALS, Probe
+from research.evals.engine.predictor import Predictor, Stored
+from research.evals.engine.tolerance import Tolerance
+from research.evals.measurement import Measurement
+from research.tasks.metrics import Scores
+from research.transforms.shifts import Draws, circular
+
+Each = Float[np.ndarray, " examples"]
+
+
+def verify(
+    chosen: Scores,
+    predictor: Predictor,
+    images: Stored,
+    at: Draws,
+    *,
+    margin: Each | None,
+    tolerance: Tolerance,
+) -> Measurement:
+    """Compares logits of the closed form with the network's own.
+
+    Args:
+      chosen: (N, K) of the closed form, at a shift of each image.
+      predictor: of the network.
+      images: (N, H, W, C).
+      at: (N, 2), the shifts.
+      margin: of each image (`ties.margins`); those that tie are not counted, since
+        rounding chooses another phase for them. None: nothing can tie.
+      tolerance: of the arithmetic.
+
+    Returns:
+      `closed_form_error`: the largest difference, as a fraction of the logits' standard
+      deviation, over the images that do not tie; beside it that of every image.
+
+    Raises:
+      UserError: it is larger than rounding explains.
+    """
+    direct = predictor.logits(images, circular, at)
+    error = np.abs(chosen - direct).max(1) / (direct.std() or 1)
+    counted = error if margin is None else error[margin >= tolerance.ties]
+    worst = float(counted.max(initial=0))
+    if worst > tolerance.closed_form:
+        raise UserError(
+            f"the closed form errs by {worst:.1e} of the logits' standard deviation; "
+            f"rounding ({tolerance.arithmetic}) explains {tolerance.closed_form:.1e}: "
+            "give precision.eval=highest or eval.orbit.method=brute, and leave "
+            "explorer out of eval"
+        )
+    return Measurement(
+        "orbit",
+        "closed_form_error",
+        worst,
+        len(counted),
+        arrays={"examples": error},
+    )
+
+
+def describe_probe(probe: Probe, how: str) -> Iterator[Measurement]:
+    """Yields how the steps of the closed form were found to commute, or not to.
+
+    Args:
+      probe: what the trials found.
+      how: the answers are computed then.
+
+    Yields:
+      `commutation_tolerance`; `commutation_accepted`, the largest deviation below it;
+      and `commutation_refused`, the smallest above, where a step that could commute
+      did not. All as fractions of a step's RMS.
+    """
+    row = partial(Measurement, "orbit", n=TRIALS, method=how)
+    yield row("commutation_tolerance", probe.tolerance.commuting)
+    yield row("commutation_accepted", probe.accepted)
+    if math.isfinite(probe.refused):
+        yield row("commutation_refused", probe.refused)
