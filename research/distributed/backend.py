@@ -8,6 +8,7 @@ from pathlib import Path
 
 import jax
 
+CHOICE = "jax_platforms"  # the setting, of JAX_PLATFORMS at first
 # Device files of accelerators, below /dev: NVIDIA's, also under Windows; AMD's; TPUs.
 ACCELERATORS = ("nvidia[0-9]*", "dxg", "kfd", "accel*", "vfio/[0-9]*")
 
@@ -21,7 +22,7 @@ def will_be_cpu(folder: str | Path = "/dev") -> bool:
     Args:
       folder: of the device files.
     """
-    chosen = jax.config.jax_platforms
+    chosen = getattr(jax.config, CHOICE)
     if chosen:
         return chosen.split(",")[0] == "cpu"
     files = (path for name in ACCELERATORS for path in Path(folder).glob(name))

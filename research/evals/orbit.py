@@ -110,15 +110,15 @@ class Orbit(Evaluator):
         found = self.summarize(method.answers, split, at)
         margin = margins(predictor.predict, split.images, batch=self.batch)
         checks = []
-        closed = method.name != BRUTE and method.probe is not None
-        if closed and found.logits is not None:
+        probe = None if method.name == BRUTE else method.probe
+        if probe is not None and found.logits is not None:
             one = verify(
                 found.logits.chosen,
                 predictor,
                 split.images,
                 at,
                 margin=margin,
-                tolerance=method.probe.tolerance,
+                tolerance=probe.tolerance,
             )
             checks.append(replace(one, method=method.name))
         yield from describe(found, (height, width), method.name)

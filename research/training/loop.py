@@ -28,7 +28,8 @@ from research.training.checkpoint import Checkpoints
 from research.training.observer import Observer
 from research.training.queue import Queue
 from research.training.settings import Training
-from research.training.step import NEVER, Augment, State, Sums, Trainer
+from research.training.state import NEVER, State, Sums
+from research.training.step import Augment, Trainer
 from research.training.validation import validate
 
 ASK = 10  # dispatches between two moments at which several processes agree

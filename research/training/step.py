@@ -7,7 +7,7 @@ a function of the seed and the step number.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Any
 
@@ -24,36 +24,11 @@ from research.tasks.task import Batch, Task
 from research.training.averaging import Averaging
 from research.training.scaling import differentiate, initialize_scale, keep_if
 from research.training.settings import parse_dtype
+from research.training.state import NEVER, State, Sums, initialize_sums
 
 # augment(batch, key), the images float32 in [0, 1]. `index` and `epoch` say which
 # examples these are, and `draw`, uint32, is a random number that each keeps for a run.
 Augment = Callable[..., Batch]
-Sums = dict[str, Any]  # what `initialize_sums` begins
-NEVER = np.iinfo(np.int32).max  # the step of a loss that stayed finite
-
-
-@jax.tree_util.register_dataclass
-@dataclass
-class State:
-    """What changes from step to step, and all that a checkpoint holds.
-
-    Attributes:
-      params: the parameters, in float32.
-      rest: batch statistics and the states of random streams.
-      opt: the optimiser's.
-      step: steps done.
-      sums: what the running epoch has added up, see `initialize_sums`.
-      average: of parameters and `rest`, where there is one.
-      scale: of the loss in float16, see `research.training.scaling`; otherwise None.
-    """
-
-    params: Any  # JAX rebuilds pytrees with all sorts of leaves: no types to check
-    rest: Any
-    opt: Any
-    step: Any
-    sums: Any
-    average: Any = None
-    scale: Any = None
 
 
 class Trainer:
@@ -289,21 +264,3 @@ def draw_for_run(key: Array, index: Array) -> Array:
     """Draws a number, uint32, for each example: the same in every epoch of a run."""
     keys = jax.vmap(partial(jax.random.fold_in, key))(index)
     return jax.vmap(jax.random.bits)(keys)
-
-
-def initialize_sums(scores: Sequence[str]) -> Sums:
-    """Returns the sums at the start of an epoch.
-
-    Args:
-      scores: names of the task's scores.
-
-    Returns:
-      `loss`, `examples` and, by name, `scores`; and `bad_step`, the first step whose
-      loss was not finite, or its gradients in spite of the least scale.
-    """
-    return {
-        "loss": jnp.float32(0),
-        "scores": {name: jnp.float32(0) for name in scores},
-        "examples": jnp.int32(0),
-        "bad_step": jnp.int32(NEVER),
-    }

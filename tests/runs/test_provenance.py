@@ -5,6 +5,7 @@ from importlib.metadata import Distribution
 
 import jax
 import pytest
+from omegaconf import OmegaConf
 
 from research import config
 from research.runs import provenance
@@ -65,6 +66,7 @@ def test_a_machine_without_a_driver(tmp_path, monkeypatch):
 @pytest.mark.parametrize("key", ["precision", "deterministic"])
 def test_configs_that_lack_the_keys_are_described(tmp_path, key):
     cfg = config.compose()
+    OmegaConf.set_struct(cfg, False)
     del cfg[key]
     found = provenance.describe(cfg, tmp_path, choices={}, command="train")
     assert found["precision"] == {"train": "default", "eval": "highest"}
