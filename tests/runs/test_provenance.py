@@ -1,6 +1,7 @@
 """What a run folder says of the machine and the arithmetic that made it."""
 
 import json
+import os
 from importlib.metadata import Distribution
 
 import jax
@@ -17,13 +18,14 @@ def describe(tmp_path, *overrides):
 
 
 def test_devices_and_arithmetic_are_there(tmp_path, monkeypatch):
-    monkeypatch.setenv("XLA_FLAGS", "--xla_something=1")
+    flags = f"{os.environ['XLA_FLAGS']} --xla_cpu_enable_fast_min_max=true"
+    monkeypatch.setenv("XLA_FLAGS", flags)
     found = describe(tmp_path, "precision.train=high", "deterministic=true")
     assert found["backend"] == jax.default_backend()
     assert found["device"] == jax.devices()[0].device_kind
     assert found["devices"] == len(jax.devices())
     assert found["platform_version"]
-    assert found["xla_flags"] == "--xla_something=1"
+    assert found["xla_flags"] == flags
     assert found["precision"] == {"train": "high", "eval": "highest"}
     assert found["deterministic"] is True
     assert json.loads(json.dumps(found)) == found
