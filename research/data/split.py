@@ -15,7 +15,7 @@ Rows = Shaped[np.ndarray, "examples ..."]
 
 @dataclass(frozen=True)
 class Split:
-    """Examples, as arrays by name.
+    """Examples, as arrays by name, which cannot be written to.
 
     Attributes:
       arrays: `image`, uint8 (N, H, W, C) in 0…255, and what else the data set has, each
@@ -23,6 +23,11 @@ class Split:
     """
 
     arrays: Mapping[str, Rows]
+
+    def __post_init__(self) -> None:
+        """Takes views: whoever gave the arrays can still write to them."""
+        views = {name: read_only(rows) for name, rows in self.arrays.items()}
+        object.__setattr__(self, "arrays", views)
 
     @classmethod
     def labelled(
@@ -81,3 +86,13 @@ class Split:
         if examples is not None and examples < 1:
             raise UserError(f"{name}={examples}: takes at least 1, or null for all")
         return self.rows(0, examples)
+
+
+def read_only(array: Rows) -> Rows:
+    """Returns an array that cannot be written to; it shares memory with the one given.
+
+    Evaluators take such an array to stay as it is, and keep it on the devices.
+    """
+    view = array.view()
+    view.flags.writeable = False
+    return view

@@ -56,7 +56,7 @@ class Explorer(Evaluator):
       classes: k, how many probabilities are kept.
       grid: positions of each map along each axis whose effective field is measured.
       examples: images that the effective fields are averaged over, from the first.
-      memory: MiB of maps on each device, of the orbit's closed form.
+      memory: MiB of maps on each device, of the orbit's closed form; see `ClosedForm`.
       batch: images a call, of its brute force.
     """
 
@@ -65,7 +65,7 @@ class Explorer(Evaluator):
     classes: int = 10
     grid: int = 5
     examples: int = 32
-    memory: int = 512
+    memory: int | None = None
     batch: int = 512
 
     def __post_init__(self) -> None:

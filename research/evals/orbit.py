@@ -57,7 +57,7 @@ class Orbit(Evaluator):
         beside those of the trials.
       examples: how many of the split, from the first; None: all.
       block: images whose orbits are held at once.
-      memory: MiB of maps on each device, of the closed form.
+      memory: MiB of maps on each device, of the closed form; see `ClosedForm`.
       seed: of the shifts at which the closed form is checked.
       batch: images a call, of brute force.
       task: of the answers.
@@ -67,7 +67,7 @@ class Orbit(Evaluator):
     method: str = "auto"
     examples: int | None = 1000
     block: int = 64
-    memory: int = 512
+    memory: int | None = None
     seed: int = 0
     batch: int = 512
     task: Task = CLASSIFICATION
@@ -154,7 +154,7 @@ class Orbit(Evaluator):
 
 
 def orbit_logits(
-    network: Network, images: Stored | Unit, *, memory: int = 512
+    network: Network, images: Stored | Unit, *, memory: int | None = None
 ) -> Orbits:
     """Returns the logits of every circular shift, (B, P, Q, K).
 

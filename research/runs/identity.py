@@ -100,6 +100,10 @@ FORMERLY: dict[str, str] = {}
 COPIES = {"task.minimise": "loss"}
 COPIED = ("data", "task")  # the same, below an evaluator
 
+# Keys of evaluators that change nothing but time, and what a digest takes in place of
+# any value: the one that all runs had when digests began to be kept.
+EVALUATOR_RESOURCES = {"memory": 512}
+
 HOW_TO_BUILD = ("_partial_", "_convert_", "_recursive_")
 GETTERS = "hydra.utils.get_"  # nodes that name an object by their `path`
 
@@ -119,6 +123,8 @@ def classify(key: str) -> Kind:
     """
     if key.startswith("eval."):
         below = key.split(".", 2)[2:]
+        if below and below[0] in EVALUATOR_RESOURCES:
+            return Kind.RESOURCE
         copied = below and below[0].partition(".")[0] in COPIED
         inner = classify(below[0]) if copied else Kind.MEASUREMENT
         return Kind.MEASUREMENT if inner == Kind.SCIENCE else inner
@@ -185,6 +191,7 @@ def evaluator_digest(config: Any, name: str) -> str:
     """
     flat, prefix = flatten(config), f"eval.{name}."
     own = {k.removeprefix(prefix): v for k, v in flat.items() if k.startswith(prefix)}
+    own |= {k: v for k, v in EVALUATOR_RESOURCES.items() if k in own}
     for part in COPIED:
         if _without_places(_below(own, part)) == _without_places(_below(flat, part)):
             own = {k: v for k, v in own.items() if not _is_below(k, part)}

@@ -174,6 +174,18 @@ def test_the_precision_of_evaluation_is_a_parameter_of_every_evaluator():
     assert not set(plain.values()) & set(other.values())
 
 
+@pytest.mark.parametrize("name", ["orbit", "explorer"])
+def test_the_memory_of_an_evaluator_is_no_part_of_it(name):
+    """Rows of older runs still count: all that kept a digest had 512 MiB."""
+    named = {"name": name, "split": "test", "test": "test", "own.seed": 0}
+    kept = identity.digest(named | {"own.memory": 512})
+    for memory in (None, 512, 64):
+        own = {f"eval.{name}.memory": memory, f"eval.{name}.seed": 0}
+        assert identity.evaluator_digest({"split": "test"} | own, name) == kept
+    assert classify(f"eval.{name}.memory") is Kind.RESOURCE
+    assert classify(f"eval.{name}.block") is Kind.MEASUREMENT
+
+
 def test_an_evaluator_with_data_of_its_own_is_another():
     plain = identity.flatten(config.compose("eval=fit"))
     assert plain["eval.fit.data.name"] == "digits", "a copy of the run's own"

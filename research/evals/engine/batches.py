@@ -12,8 +12,42 @@ import numpy as np
 from jax.sharding import Mesh
 
 from research.distributed import devices, hosts
+from research.distributed.memory import share
 
 Fetch = Callable[[Any, int], Any]  # fetch(result, rows) → tree of NumPy arrays
+
+
+class Kept:
+    """Puts rows of an array on the devices, and keeps them for the next call.
+
+    It keeps those of the one array that it was last given, if they fit into the
+    devices' memory (`memory.share`), and if it cannot be written to, as those of a
+    split cannot. It is the same array as before if it lies at the same place.
+
+    Args:
+      mesh: devices, over which the rows are sharded.
+    """
+
+    def __init__(self, mesh: Mesh):
+        self.mesh = mesh
+        self._array: np.ndarray | None = None
+        self._rows: dict[tuple[int, int], Any] = {}
+
+    def __call__(self, array: np.ndarray, start: int, size: int) -> Any:
+        """Returns `size` rows from `start` on; the last one repeats to fill up."""
+        if array.flags.writeable or array.nbytes > self.mesh.size * share(self.mesh):
+            return devices.shard(hosts.pad_rows(array[start:], size), self.mesh)
+        if self._array is None or place_of(array) != place_of(self._array):
+            self._array, self._rows = array, {}
+        if (start, size) not in self._rows:
+            rows = hosts.pad_rows(array[start:], size)
+            self._rows[start, size] = devices.shard(rows, self.mesh)
+        return self._rows[start, size]
+
+
+def place_of(array: np.ndarray) -> tuple[Any, ...]:
+    """Returns what two arrays have in common only if they are the same memory."""
+    return array.ctypes.data, array.shape, array.strides, array.dtype
 
 
 def batches(arrays: Sequence[np.ndarray], size: int) -> Iterator[list[np.ndarray]]:
@@ -36,6 +70,7 @@ def map_rows(
     mesh: Mesh,
     fetch: Fetch = fetch,
     under_way: int = 1,
+    place: Kept | None = None,
 ) -> Any:
     """Returns `function(*arrays)`, computed a batch at a time over the devices.
 
@@ -53,12 +88,19 @@ def map_rows(
       under_way: batches that are dispatched before the first of them is waited for. Two
         keep the devices busy; but of functions that dispatch many programs only one: a
         CPU device admits 32 programs at a time.
+      place: puts the rows of the first array on the mesh; None: and keeps none.
 
     Returns:
       The tree, of NumPy arrays with N rows.
     """
     mapped = partial(
-        _map_rows, function, batch=batch, mesh=mesh, fetch=fetch, under_way=under_way
+        _map_rows,
+        function,
+        batch=batch,
+        mesh=mesh,
+        fetch=fetch,
+        under_way=under_way,
+        place=place or Kept(mesh),
     )
     return hosts.shared(mapped, *arrays)
 
@@ -70,13 +112,17 @@ def _map_rows(
     mesh: Mesh,
     fetch: Fetch,
     under_way: int,
+    place: Kept,
 ) -> Any:
     count = len(arrays[0])
     size = min(batch, -(-count // mesh.size) * mesh.size)
     waiting: deque[Any] = deque()
     results = []
-    for rows in batches(arrays, size):
-        waiting.append(function(*devices.shard(rows, mesh)))
+    first, *others = arrays
+    for start in range(0, count, size):
+        rest = [hosts.pad_rows(array[start:], size) for array in others]
+        placed = place(first, start, size), *devices.shard(rest, mesh)
+        waiting.append(function(*placed))
         if len(waiting) == under_way:
             results.append(fetch(waiting.popleft(), size))
     results += [fetch(one, size) for one in waiting]

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from research.distributed import devices, hosts
+from research.distributed.memory import share
 from research.evals.engine.chain import chain
 from research.evals.engine.predictor import Stored, Unit, prepare
 from research.models.network import Network
@@ -32,7 +33,8 @@ class ClosedForm:
       network: stages and a readout.
       images: examples; with noise added, the stages are tried on them.
       memory: MiB of maps that a device may hold at once between two stages. Rolls are
-        taken in chunks that keep to it; one roll of each image is the least.
+        taken in chunks that keep to it; one roll of each image is the least. None: an
+        eighth of what is free there.
 
     Attributes:
       period: (P, Q) of the logits over shifts, pixels.
@@ -43,11 +45,13 @@ class ClosedForm:
       UserError: it cannot be known whether a stage commutes, at this precision.
     """
 
-    def __init__(self, network: Network, images: Stored | Unit, *, memory: int = 512):
+    def __init__(
+        self, network: Network, images: Stored | Unit, *, memory: int | None = None
+    ):
         self.network = network
         self.mesh = devices.mesh()
-        self.memory = memory
         self.steps, self.probe = chain(network, prepare(None, images[:8]), self.mesh)
+        self.memory = share(self.mesh) // 2**20 if memory is None else memory
         last = self.steps[-1]
         self.period = (last.unit[0] * last.rolls[0], last.unit[1] * last.rolls[1])
         self.shared = self.steps[0].rolls != images.shape[1:3]

@@ -15,7 +15,7 @@ from jaxtyping import Array
 
 from research.distributed import devices
 from research.errors import UserError
-from research.evals.engine.batches import map_rows
+from research.evals.engine.batches import Kept, map_rows
 from research.evals.engine.modules import apply, in_inference, take_apart
 from research.evals.engine.predictor import Stored, Unit, prepare
 from research.models.network import Network
@@ -56,6 +56,7 @@ class Inside:
         self.network = in_inference(require_network(predict, name))
         self.batch = batch
         self.mesh = devices.mesh(batch)
+        self.kept = Kept(self.mesh)
         self.stages = [take_apart(stage, self.mesh) for stage in self.network.stages]
         self.readout = take_apart(self.network.readout, self.mesh)
 
@@ -107,4 +108,11 @@ class Inside:
         def call(batch: Array, *rest: Array) -> Any:
             return function(prepare(None, batch), *rest)
 
-        return map_rows(call, images, *arguments, batch=self.batch, mesh=self.mesh)
+        return map_rows(
+            call,
+            images,
+            *arguments,
+            batch=self.batch,
+            mesh=self.mesh,
+            place=self.kept,
+        )

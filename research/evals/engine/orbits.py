@@ -7,8 +7,11 @@ from functools import partial
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float, Int
 
+from research.data.split import read_only
 from research.evals.engine.answers import is_invariant
 from research.evals.engine.chain import Probe
 from research.evals.engine.closed_form import ClosedForm
@@ -17,9 +20,11 @@ from research.models.network import Network
 from research.tasks.classification import CLASSIFICATION
 from research.tasks.task import Outputs, Task
 from research.transforms.shifts import circular
+from research.types import Images
 
 METHODS = ("auto", "brute", "closed")
 BRUTE = "brute force"
+Rolled = Float[Array, "rolled height width channels"]
 
 
 class Method(NamedTuple):
@@ -42,7 +47,7 @@ def choose_method(
     *,
     task: Task = CLASSIFICATION,
     method: str = "auto",
-    memory: int = 512,
+    memory: int | None = None,
 ) -> Method:
     """Chooses the closed form where shifts share anything, and brute force elsewhere.
 
@@ -52,7 +57,7 @@ def choose_method(
       images: examples.
       task: of the answers.
       method: `brute` never takes the closed form.
-      memory: MiB of maps on each device, of the closed form.
+      memory: MiB of maps on each device, of the closed form; see `ClosedForm`.
 
     Raises:
       UserError: it cannot be known which of the two it takes, at this precision.
@@ -68,17 +73,22 @@ def choose_method(
 
 
 def brute_force(predictor: Predictor, images: Stored | Unit) -> Outputs:
-    """Returns the answers to every circular shift, a pass for each: (B, H, W, …)."""
+    """Returns the answers to every circular shift, a pass for each: (B, H, W, …).
+
+    The images go to the devices once, and are rolled there.
+    """
     height, width = images.shape[1:3]
-    rows = np.repeat(images, width, 0)
-    columns = np.tile(np.arange(width, dtype=np.int32), len(images))
-
-    def answers(dy: int) -> Outputs:
-        offsets = np.stack([np.full_like(columns, dy), columns], 1)
-        return jax.tree.map(
-            lambda leaf: leaf.reshape(len(images), width, *leaf.shape[1:]),
-            predictor.outputs(rows, circular, offsets),
-        )
-
-    lines = [answers(dy) for dy in range(height)]
+    images = read_only(images)
+    lines = [
+        predictor.outputs(images, roll_along, np.full(len(images), dy), views=width)
+        for dy in np.arange(height, dtype=np.int32)
+    ]
     return jax.tree.map(lambda *parts: np.stack(parts, 1), *lines)
+
+
+def roll_along(images: Images, dy: Int[Array, " batch"]) -> Rolled:
+    """Rolls every image by its dy and by each dx, those of one image in a row."""
+    count, width = len(images), images.shape[2]
+    columns = jnp.tile(jnp.arange(width, dtype=dy.dtype), count)
+    offsets = jnp.stack([jnp.repeat(dy, width), columns], 1)
+    return circular(jnp.repeat(images, width, 0), offsets)

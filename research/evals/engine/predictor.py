@@ -14,7 +14,7 @@ from jaxtyping import Array, Float, UInt8
 
 from research.distributed import devices
 from research.errors import UserError
-from research.evals.engine.batches import map_rows
+from research.evals.engine.batches import Kept, map_rows
 from research.evals.engine.modules import apply, in_inference, take_apart
 from research.tasks.task import Outputs
 from research.types import Images
@@ -51,6 +51,7 @@ class Predictor:
         self.predict = predict
         self.batch = batch
         self.mesh = devices.mesh(batch)
+        self._kept = Kept(self.mesh)
         self._run = self._foreign
         if isinstance(predict, nnx.Module):
             self._parts = take_apart(in_inference(predict), self.mesh)
@@ -70,8 +71,12 @@ class Predictor:
         images: Stored | Unit,
         perturb: Perturb | None = None,
         *arguments: np.ndarray,
+        views: int | None = None,
     ) -> Outputs:
         """Returns what the network makes of all images.
+
+        Images that cannot be written to, as those of a split, stay on the devices for
+        the next call.
 
         Args:
           images: (N, H, W, C), uint8 or float in [0, 1].
@@ -79,9 +84,12 @@ class Predictor:
             perturbation (a module-level function, an equal dataclass): it is what the
             compilation is remembered by.
           *arguments: of the perturbation, each with N rows.
+          views: how many images the perturbation makes of each, which follow each
+            other; None: one.
 
         Returns:
-          A tree of NumPy arrays with N rows, of at most 32 bits.
+          A tree of NumPy arrays with N rows, of at most 32 bits; with `views`, it is of
+          arrays (N, views, …).
 
         Raises:
           UserError: there are no images, or what comes out has not one row per image,
@@ -89,15 +97,18 @@ class Predictor:
         """
         if not len(images):
             raise UserError("no images to evaluate; choose another split=…")
-        run = partial(self._run, perturb)
+        size = self.batch
+        if views is not None:  # as many images a call of the network as otherwise
+            size = max(1, size // views // self.mesh.size) * self.mesh.size
         return map_rows(
-            run,
+            partial(self._run, perturb),
             images,
             *arguments,
-            batch=self.batch,
+            batch=size,
             mesh=self.mesh,
-            fetch=self._fetch,
+            fetch=partial(self._fetch, views),
             under_way=2,
+            place=self._kept,
         )
 
     def logits(
@@ -132,7 +143,8 @@ class Predictor:
         # A copy, because JAX lends its arrays read-only and PyTorch warns of those.
         return self.predict(np.array(prepare(perturb, images, *rest)))
 
-    def _fetch(self, result: Any, size: int) -> Outputs:
+    def _fetch(self, views: int | None, result: Any, count: int) -> Outputs:
+        size = count * (views or 1)
         outputs = jax.tree.map(narrow, result)
         for leaf in jax.tree.leaves(outputs) or [np.empty(())]:
             rows = leaf.ndim > 0 and len(leaf) == size
@@ -143,7 +155,9 @@ class Predictor:
                     f"{size} images; logits ({size}, classes), or arrays with a row "
                     "for each image, are wanted"
                 )
-        return outputs
+        if views is None:
+            return outputs
+        return jax.tree.map(lambda x: x.reshape(count, views, *x.shape[1:]), outputs)
 
 
 def narrow(array: Any) -> np.ndarray:
