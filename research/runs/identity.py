@@ -100,10 +100,9 @@ FORMERLY: dict[str, str] = {}
 COPIES = {"task.minimise": "loss"}
 COPIED = ("data", "task")  # the same, below an evaluator
 
-# Keys of evaluators that change nothing but time, and what a digest takes in place of
-# any value: the one that all runs had when digests began to be kept.
+# Keys of evaluators that change nothing but time → what a digest takes for any value:
+# the one that all runs had when digests began to be kept.
 EVALUATOR_RESOURCES = {"memory": 512}
-
 HOW_TO_BUILD = ("_partial_", "_convert_", "_recursive_")
 GETTERS = "hydra.utils.get_"  # nodes that name an object by their `path`
 
@@ -198,9 +197,8 @@ def evaluator_digest(config: Any, name: str) -> str:
     # An evaluator goes by its name, whatever class implements it.
     named = {k: v for k, v in _named(own) if k}
     around = {"split": flat.get("split"), "test": flat.get("data.test_split", "test")}
-    key = "precision.eval"  # of all evaluators
-    if flat.get(key, ABSENT[key]) != ABSENT[key]:
-        around[key] = flat[key]
+    if (precision := flat.get("precision.eval", "highest")) != "highest":
+        around["precision.eval"] = precision
     return digest({"name": name} | around | {f"own.{k}": v for k, v in named.items()})
 
 
