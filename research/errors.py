@@ -23,7 +23,9 @@ def one_of(options: Sequence[str], value: object, key: str) -> str:
         name of another method.
     """
     if value not in options:
-        raise UserError(f"{key}={value}: takes {' or '.join(options)}")
+        *most, last = options
+        choice = f"{', '.join(most)} or {last}" if most else last
+        raise UserError(f"{key}={value}: takes {choice}")
     return str(value)
 
 

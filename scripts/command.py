@@ -57,9 +57,8 @@ def command(
             stop_with_launcher()
 
             def job(cfg: DictConfig) -> Any:
-                with note_mistakes(
-                    mistakes
-                ):  # each job by itself: the others still run
+                # Each job by itself: the others still run.
+                with note_mistakes(mistakes), explain_errors(config):
                     try:
                         return task(cfg)
                     except Held:

@@ -144,26 +144,44 @@ def explain_errors(config: str = "train") -> Iterator[None]:
             f"{group or 'config'}={option}: no such option{suggest(option, options)}"
         ) from None
     except (HydraException, OmegaConfBaseException) as error:
-        if isinstance(error.__cause__, UserError):  # of a launcher or a sweeper
-            raise error.__cause__ from None
-        text = str(error)
-        key = re.search(r"Could not override '([^']+)'", text)
-        if key is None:
-            if text.startswith("Ambiguous value"):
-                swept = re.search(r"argument '([^']*)'", text)
-                word = swept[1] if swept else "a list"
-                name, _, value = word.partition("=")
-                raise UserError(
-                    f"{word}: one run takes one value; -m runs one for each, and "
-                    f"'{name}=[{value}]' is a list"
-                ) from None
-            override = getattr(error, "override", None)
-            place = f"{override}: " if override else ""
-            raise UserError(place + text.split("\n")[0]) from None
+        for cause in causes(error):
+            if isinstance(cause, UserError):  # of a launcher, a sweeper or a resolver
+                raise cause from None
+        raise UserError(explain(error, config)) from None
+
+
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """Yields the errors that an error was raised from or beside, the nearest first."""
+    seen: BaseException | None = error.__cause__ or error.__context__
+    while seen is not None:
+        yield seen
+        seen = seen.__cause__ or seen.__context__
+
+
+def explain(error: Exception, config: str) -> str:
+    """Returns one line about an error of Hydra or OmegaConf.
+
+    Args:
+      error: what was raised.
+      config: the primary config, whose keys are offered in place of an unknown one.
+    """
+    text = str(error)
+    if key := re.search(r"Could not override '([^']+)'", text):
         known = list(identity.flatten(compose_plainly(config)))
-        raise UserError(
-            f"{key[1]}: no such key{suggest(key[1], known)}; +{key[1]}=… would add it"
-        ) from None
+        near = suggest(key[1], known)
+        return f"{key[1]}: no such key{near}; +{key[1]}=… would add it"
+    if swept := re.search(r"Ambiguous value for argument '([^']*)'", text):
+        name, _, value = swept[1].partition("=")
+        return (
+            f"{swept[1]}: one run takes one value; -m runs one for each, and "
+            f"'{name}=[{value}]' is a list"
+        )
+    if gone := re.search(r"Interpolation key '([^']+)' not found", text):
+        key = re.search(r"full_key: (\S+)", text)
+        user = key[1] if key else "another key"
+        return f"{gone[1]}: is missing, and {user} refers to it; give {gone[1]}=…"
+    override = getattr(error, "override", None)
+    return (f"{override}: " if override else "") + text.split("\n")[0]
 
 
 def suggest(word: str, known: list[str]) -> str:
