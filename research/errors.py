@@ -15,6 +15,12 @@ class UserError(ValueError):
     """
 
 
+def join_options(options: Sequence[object]) -> str:
+    """Returns `a, b or c`."""
+    *most, last = map(str, options)
+    return f"{', '.join(most)} or {last}" if most else last
+
+
 def one_of(options: Sequence[str], value: object, key: str) -> str:
     """Returns a word that is one of the options.
 
@@ -23,9 +29,7 @@ def one_of(options: Sequence[str], value: object, key: str) -> str:
         name of another method.
     """
     if value not in options:
-        *most, last = options
-        choice = f"{', '.join(most)} or {last}" if most else last
-        raise UserError(f"{key}={value}: takes {choice}")
+        raise UserError(f"{key}={value}: takes {join_options(options)}")
     return str(value)
 
 

@@ -26,7 +26,7 @@ from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
 
 from research.config.composing import CONF, suggest
-from research.errors import UserError
+from research.errors import UserError, join_options
 from research.ranges import Range
 from research.runs import identity
 from research.runs.identity import HOW_TO_BUILD
@@ -164,7 +164,7 @@ def describe(hint: Any) -> str:
         kinds = [one for one in inner if one is not int or float not in inner]
         return " or ".join(dict.fromkeys(map(describe, kinds)))
     if origin is Literal:
-        return " or ".join(map(str, inner))
+        return join_options(inner)
     if is_sequence(origin):
         return f"a list of {describe_several(inner[0])}" if inner else "a list"
     return WORDS.get(hint, getattr(hint, "__name__", str(hint)))
