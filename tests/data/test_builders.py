@@ -10,6 +10,7 @@ import pytest
 import tensorflow_datasets as tfds
 from building import decoded, encoded, idx, load, ordered, prepare
 
+from research.data.builders import cifar10, mnist
 from research.data.builders.mnist import read_idx
 from research.errors import UserError
 
@@ -22,7 +23,14 @@ NAMES = "airplane automobile bird cat deer dog frog horse ship truck".split()
 
 
 @pytest.fixture
-def files(tmp_path):
+def unpublished(monkeypatch):
+    """Names of known data sets are free for small ones."""
+    monkeypatch.setattr(mnist, "PUBLISHED", {})
+    monkeypatch.setattr(cifar10, "PUBLISHED", {})
+
+
+@pytest.fixture
+def files(tmp_path, unpublished):
     """The four files of a small MNIST, two of them compressed."""
     folder = tmp_path / "files"
     folder.mkdir()
@@ -96,6 +104,14 @@ def test_damaged_idx_files_are_named(files, tmp_path, file, content, said):
     assert not list((tmp_path / "mnist").iterdir())
 
 
+def test_another_data_set_needs_a_name_of_its_own(files, tmp_path, monkeypatch):
+    monkeypatch.undo()  # back to the published files' sums, which these have not
+    with pytest.raises(UserError, match=r"not the file .* as mnist's.*data\.name=NAME"):
+        prepare("mnist", dir=tmp_path, manual_dir=files)
+    assert not list((tmp_path / "mnist").iterdir())
+    assert "12 train" in prepare("mnist", dir=tmp_path, manual_dir=files, name="mine")
+
+
 def test_damaged_records_are_found_and_named(files, tmp_path):
     prepare("mnist", dir=tmp_path, manual_dir=files)
     shutil.rmtree(tmp_path / "mnist/3.0.1/splits-28x28x1")
@@ -128,7 +144,7 @@ def test_idx_reads_any_number_of_axes(tmp_path):
         )
 
 
-def test_cifar10_from_the_archive(tmp_path):
+def test_cifar10_from_the_archive(tmp_path, unpublished):
     images = RNG.integers(0, 256, (12, 32, 32, 3), np.uint8)
     labels = (np.arange(12) % 10).astype(np.uint8)
     planes = images.transpose(0, 3, 1, 2).reshape(12, -1)
@@ -149,7 +165,7 @@ def test_cifar10_from_the_archive(tmp_path):
         np.testing.assert_array_equal(by_id[f"train_{i:05d}"], images[i])
 
 
-def test_a_broken_archive_is_named(tmp_path):
+def test_a_broken_archive_is_named(tmp_path, unpublished):
     path = tmp_path / "cifar-10-binary.tar.gz"
     path.write_bytes(gzip.compress(b"nothing"))
     with pytest.raises(UserError, match=f"{path} is damaged or no archive"):
