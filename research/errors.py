@@ -6,17 +6,6 @@ bug of ours and keeps its traceback.
 
 import signal
 from collections.abc import Sequence
-from types import NoneType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin
-
-WORDS = {
-    int: "an integer",
-    float: "a number",
-    bool: "true or false",
-    str: "text",
-    NoneType: "null",
-}
-PLURALS = {int: "integers", float: "numbers", str: "words"}
 
 
 class UserError(ValueError):
@@ -24,6 +13,12 @@ class UserError(ValueError):
 
     Scripts exit with status 2.
     """
+
+
+def join_options(options: Sequence[object]) -> str:
+    """Returns `a, b or c`."""
+    *most, last = map(str, options)
+    return f"{', '.join(most)} or {last}" if most else last
 
 
 def one_of(options: Sequence[str], value: object, key: str) -> str:
@@ -34,46 +29,8 @@ def one_of(options: Sequence[str], value: object, key: str) -> str:
         name of another method.
     """
     if value not in options:
-        raise UserError(f"{key}={value}: takes {' or '.join(options)}")
+        raise UserError(f"{key}={value}: takes {join_options(options)}")
     return str(value)
-
-
-def accepts(hint: Any, value: Any) -> bool:
-    """Whether a value from a config is of the type that an annotation names.
-
-    An integer will do for a number, a list for a tuple; true is no number.
-    """
-    import typeguard  # takes a while, and only configs need it
-
-    options = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
-    if isinstance(value, bool):
-        return bool({bool, Any, object} & set(options))
-    forms: tuple[Any, ...] = (value,)
-    if isinstance(value, list):
-        if any(isinstance(one, bool) for one in value):
-            return False
-        forms = (value, tuple(value))
-    every = typeguard.CollectionCheckStrategy.ALL_ITEMS
-    for form in forms:
-        try:
-            typeguard.check_type(form, hint, collection_check_strategy=every)
-        except typeguard.TypeCheckError:
-            continue
-        return True
-    return False
-
-
-def describe(hint: Any) -> str:
-    """Returns what an annotation accepts, in words: `an integer or null`."""
-    origin, inner = get_origin(hint), get_args(hint)
-    if origin in (Union, UnionType):
-        kinds = [one for one in inner if one is not int or float not in inner]
-        return " or ".join(dict.fromkeys(map(describe, kinds)))
-    if origin is Literal:
-        return " or ".join(map(str, inner))
-    if origin in (list, tuple) or getattr(origin, "__name__", "") == "Sequence":
-        return f"a list of {PLURALS.get(inner[0], 'values')}" if inner else "a list"
-    return WORDS.get(hint, getattr(hint, "__name__", str(hint)))
 
 
 class Interrupted(SystemExit):

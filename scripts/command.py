@@ -12,12 +12,14 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
+from pathlib import Path
 from types import FrameType
 from typing import Any
 from unittest.mock import patch
 
 import hydra
+from command_line import prepare_words
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
@@ -29,8 +31,6 @@ from research.jobs.job import stop_with_launcher
 from research.jobs.lock import Held
 
 MISTAKE = 2  # exit status
-PATHS = {"hydra.run.dir", "run_dir", "runs", "out", "store"}
-PATHS |= {"data.dir", "data.manual_dir"}
 UNWRITABLE = {
     errno.ENOSPC,
     errno.EDQUOT,
@@ -53,21 +53,21 @@ def command(
     def decorate(task: Callable[[DictConfig], Any]) -> Callable[[], None]:
         def main() -> None:
             os.environ["HYDRA_FULL_ERROR"] = "1"  # raise, rather than print and exit
-            sys.argv[1:] = map(quote, sys.argv[1:])
             mistakes: list[str] = []
             if signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
                 signal.signal(signal.SIGTERM, terminate)
             stop_with_launcher()
 
             def job(cfg: DictConfig) -> Any:
-                with note_mistakes(
-                    mistakes
-                ):  # each job by itself: the others still run
+                # Each job by itself: the others still run.
+                with note_mistakes(mistakes), explain_errors(config):
                     try:
                         return task(cfg)
                     except Held:
                         if HydraConfig.get().mode != RunMode.MULTIRUN:
                             raise
+                    finally:
+                        remove_if_empty(Path(HydraConfig.get().runtime.output_dir))
                     return None  # the launcher waits for whoever runs it
 
             wrap = hydra.main(
@@ -75,7 +75,9 @@ def command(
             )
             try:
                 with note_mistakes(mistakes), explain_errors(config):
-                    with help_as_text():
+                    sys.argv[1:] = prepare_words(sys.argv[1:])
+                    old = sys.version_info < (3, 14)
+                    with nullcontext() if old else help_as_text():
                         wrap(job)()
             except Interrupted as stop:
                 print(stop.message, file=sys.stderr)
@@ -93,6 +95,13 @@ def command(
         return main
 
     return decorate
+
+
+def remove_if_empty(folder: Path) -> None:
+    """Removes a run folder that Hydra made and nothing was written to."""
+    if folder.absolute() != Path.cwd():
+        with suppress(OSError):  # it is not empty, or not there
+            folder.rmdir()
 
 
 @contextmanager
@@ -131,15 +140,6 @@ def pass_on(number: signal.Signals) -> None:
     """
     if callable(signal.getsignal(number)):
         signal.raise_signal(number)
-
-
-def quote(override: str) -> str:
-    """Quotes a path for Hydra's grammar: run folders' names have `=` and `,`."""
-    key, equals, value = override.partition("=")
-    if key not in PATHS or not equals or value[:1] in {"'", '"'}:
-        return override
-    escaped = value.replace("'", "\\'")
-    return f"{key}='{escaped}'"
 
 
 @contextmanager

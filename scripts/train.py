@@ -14,19 +14,21 @@ from itertools import pairwise
 from pathlib import Path
 
 from command import command
+from command_line import is_showing
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from research.config import CONF
+from research.config import CONF, check_values
 
 
 @command("train")
 def main(cfg: DictConfig) -> float | None:
     """Runs one job; returns its objective, if one is configured."""
-    from research.distributed import devices
+    from research.distributed import devices, hosts
     from research.jobs.objective import objective
     from research.runs.run import run
 
+    check_values(cfg.distributed, hosts.join)
     devices.prepare(cfg.root, cfg.distributed, deterministic=cfg.deterministic)
     job = HydraConfig.get()
     choices = {
@@ -61,8 +63,14 @@ def with_sweeper(words: Sequence[str]) -> list[str]:
         for word in words
         if word.partition("=")[0] not in ("experiment", *moved, "-m", "--multirun")
     ]
-    ours = ["-m", "hydra/sweeper=points", f"hydra.sweeper.claims=[{','.join(names)}]"]
-    return [*ours, *(f"hydra.sweeper.{k}={v}" for k, v in moved.items()), *rest]
+    ours = ["hydra/sweeper=points", f"hydra.sweeper.claims=[{','.join(names)}]"]
+    sweeping = [] if any(map(is_showing, words)) else ["-m"]
+    return [
+        *sweeping,
+        *ours,
+        *(f"hydra.sweeper.{k}={v}" for k, v in moved.items()),
+        *rest,
+    ]
 
 
 def config_folders(words: Sequence[str]) -> Iterator[str]:

@@ -192,7 +192,7 @@ WRONG = {  # words of a command → how its one line begins
     "data.train_examples=1.5": "data.train_examples=1.5: takes an integer or null",
     "eval.shift.max_shift=a": "eval.shift.max_shift=a: takes an integer",
     "model.widths=abc": "model.widths=abc: takes a list of integers",
-    "augment.border=x": "augment.border=x: takes circular or zero or reflect",
+    "augment.border=x": "augment.border=x: takes circular, zero or reflect",
     "data.std=[0.2,0.2,0.2]": "data.std=[0.2, 0.2, 0.2]: images of 1 channels",
     "model=vit_tiny model.patch=0": "model.patch=0: takes an integer",
     "model=capsnet_small model.window=0": "model.window=0: takes an integer",

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import io
 import struct
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
 from PIL import ExifTags, Image, ImageOps
 
+BACKGROUND = (255, 255, 255)  # white, as on paper, behind what is transparent
+DEPTHS = (8, 10, 12, 14, 16)  # bits of the cameras and scanners that write 16-bit files
 MODES = {1: "L", 3: "RGB"}  # by number of channels
 STORABLE = {"JPEG", "PNG"}  # the formats that every reader of TFDS decodes
 TURNS = {  # what puts an image upright, by its EXIF orientation; 1 is upright
@@ -32,12 +35,15 @@ def encode_png(image: UInt8[np.ndarray, "height width channels"]) -> bytes:
     return buffer.getvalue()
 
 
-def encode_storable(content: bytes, shape: tuple[int | None, int | None, int]) -> bytes:
+def encode_storable(
+    content: bytes, shape: tuple[int | None, int | None, int], *, depth: int = 16
+) -> bytes:
     """Returns a file's bytes if TFDS can decode them to `shape`, else a PNG of it.
 
     Args:
       content: of the file.
       shape: (height, width, channels); None keeps the size.
+      depth: bits that a 16-bit grey file uses, see `find_depth`.
 
     Raises:
       OSError, SyntaxError, ValueError: the file is not an image, or is broken.
@@ -47,11 +53,12 @@ def encode_storable(content: bytes, shape: tuple[int | None, int | None, int]) -
         image.load()
         found = upright_size(image)
         sized = height is None or width is None or found == (width, height)
-        plain = image.mode == MODES[channels] and find_turn(image) is None
+        plain = image.mode == MODES[channels] and not is_transparent(image)
+        plain = plain and find_turn(image) is None
         if sized and plain and image.format in STORABLE:
             return content
         size = found[::-1] if height is None or width is None else (height, width)
-    return encode_png(fit(content, (*size, channels)))
+    return encode_png(fit(content, (*size, channels), depth=depth))
 
 
 def find_turn(opened: Image.Image) -> Image.Transpose | None:
@@ -71,21 +78,59 @@ def upright_size(opened: Image.Image) -> tuple[int, int]:
     return (height, width) if find_turn(opened) in SIDEWAYS else (width, height)
 
 
-def convert(opened: Image.Image, channels: int) -> Image.Image:
+def is_transparent(opened: Image.Image) -> bool:
+    """Whether anything of an image may show what lies behind it."""
+    return opened.mode in ("RGBA", "LA", "PA") or "transparency" in opened.info
+
+
+def find_depth(peak: int) -> int:
+    """Returns how many bits hold the greatest value of 16-bit files: 12 for 4,000.
+
+    Cameras and scanners store 10, 12 or 14 bits in such files, whose upper byte alone
+    would be all but black.
+    """
+    return next(bits for bits in DEPTHS if peak < 2**bits)
+
+
+def find_peak(path: Path) -> int:
+    """Returns the greatest value of a 16-bit grey file, 0 for all others.
+
+    Of the others no more than the header is read.
+
+    Raises:
+      OSError, SyntaxError, ValueError: the file is not an image, or is broken.
+    """
+    with Image.open(path) as image:
+        if not image.mode.startswith("I"):
+            return 0
+        return int(np.asarray(image).max(initial=0).clip(0, 2**16 - 1))
+
+
+def convert(opened: Image.Image, channels: int, depth: int = 16) -> Image.Image:
     """Returns an image upright, in 8 bits of luma (ITU-R 601-2) or of each colour.
 
-    The upper 8 of 16 bits are kept, as Pillow does for colours (it would clip greys).
+    What is transparent lets `BACKGROUND` through: the colour below it is what an editor
+    happened to leave. The upper 8 of `depth` bits of grey are kept; of 16 bits a colour
+    Pillow keeps the upper 8.
     """
     upright, image = find_turn(opened), opened
     if image.mode.startswith("I"):
-        upper = np.asarray(image).clip(0, 2**16 - 1) >> 8
-        image = Image.fromarray(upper.astype(np.uint8))
+        grey = np.asarray(image).clip(0, 2**depth - 1) >> (depth - 8)
+        image = Image.fromarray(grey.astype(np.uint8))
+    elif is_transparent(image):
+        canvas = Image.new("RGBA", image.size, BACKGROUND)
+        canvas.alpha_composite(image.convert("RGBA"))
+        image = canvas.convert("RGB")
     image = image.convert(MODES[channels])
     return image if upright is None else image.transpose(upright)
 
 
 def fit(
-    content: bytes, shape: tuple[int, int, int], *, central: float = 1.0
+    content: bytes,
+    shape: tuple[int, int, int],
+    *,
+    central: float = 1.0,
+    depth: int = 16,
 ) -> UInt8[np.ndarray, "height width channels"]:
     """Decodes an image to (height, width, channels).
 
@@ -97,13 +142,14 @@ def fit(
       shape: (height, width, channels).
       central: how much of the height and width is kept first, around the centre. Of
         ImageNet .875 is usual: 224 of 256 pixels.
+      depth: bits that a 16-bit grey image uses.
 
     Raises:
       OSError, SyntaxError, ValueError: the bytes are not an image, or are broken.
     """
     height, width, channels = shape
     with Image.open(io.BytesIO(content)) as opened:
-        image = convert(opened, channels)
+        image = convert(opened, channels, depth)
     if image.size != (width, height) or central < 1:
         border = (1 - central) / 2
         kind = Image.Resampling.BILINEAR

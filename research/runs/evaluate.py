@@ -12,16 +12,20 @@ from flax import nnx
 from omegaconf import DictConfig, OmegaConf
 
 from research import config
+from research.errors import UserError
 from research.files.atomic import read_json, write_json, write_text
 from research.jobs.following import lead_or_follow
 from research.jobs.lock import hold
 from research.nn.layers import count_parameters
+from research.runs import identity
 from research.runs.experiment import parse_seed
-from research.runs.foreign import find_function
+from research.runs.foreign import Foreign, find_function
+from research.runs.identity import Kind
 from research.runs.measure import check_all, measure_all
 from research.runs.outcome import forget, read_config, record
 from research.runs.provenance import describe, find_commit
 from research.runs.run import load
+from research.tasks.classification import CLASSIFICATION
 
 
 def evaluate_run(
@@ -42,6 +46,7 @@ def evaluate_run(
       Held: another process trains or evaluates it.
     """
     read_config(folder)  # a folder that is none is left as it is
+    refuse_training_keys(overrides)
     with lead_or_follow(folder, hold):
         trained, network = load(folder)
         own = trained.split
@@ -58,6 +63,23 @@ def evaluate_run(
         forget(folder, trained)
         measure_all(evaluators, network, split, folder, provenance, trained, own)
         record(folder, trained)
+
+
+def refuse_training_keys(overrides: Sequence[str]) -> None:
+    """Refuses what a finished run has chosen already, rather than pass it over.
+
+    Raises:
+      UserError: an override would change the network, or the data that it is
+        evaluated on.
+    """
+    for override in overrides:
+        key = identity.key_of(override)
+        if identity.classify(key) is Kind.SCIENCE or key == "data.test_split":
+            raise UserError(
+                f"{override}: the networks of run_dir=… are evaluated as they were "
+                "trained, on their own data: leave it out, or train another run "
+                "(scripts/train.py) with it"
+            )
 
 
 def has_moved(before: Sequence[str], now: Sequence[str]) -> bool:
@@ -89,7 +111,8 @@ def evaluate_foreign(
     cfg: DictConfig, folder: Path, *, choices: Mapping[str, str], command: str
 ) -> None:
     """Evaluates `predict=module:function`, any images → logits, on the data."""
-    predict = find_function(cfg.predict)
+    columns = cfg.data.classes if config.task(cfg) == CLASSIFICATION else None
+    predict = Foreign(find_function(cfg.predict), cfg.predict, columns)
     evaluate_new(cfg, predict, folder, choices=choices, command=command)
 
 

@@ -18,7 +18,9 @@ from research.data.source import Dataset
 from research.data.split import Split
 from research.data.stream import Stream
 from research.distributed.determinism import parse_deterministic
-from research.errors import UserError
+from research.errors import UserError, one_of
+from research.jobs.objective import check_objective
+from research.jobs.status import RETRY
 from research.models.network import Network, find_initialized
 from research.nn.layers import count_parameters
 from research.nn.precision import Precision, computing
@@ -167,18 +169,21 @@ def build(cfg: DictConfig) -> Experiment:
     for key in ("train", "claims"):
         if not OmegaConf.is_dict(cfg[key]):
             raise UserError(f"{key}={cfg[key]}: takes keys of its own, as {key}.KEY=…")
+    one_of(RETRY, cfg.get("retry", "all"), "retry")
     training = Training.parse(cfg.train)
     precision = Precision.parse(cfg.get("precision"))
     parse_deterministic(cfg.get("deterministic", False))
     seed = parse_seed(cfg.seed)
-    data = config.data(cfg)
+    data, task = config.data(cfg), config.task(cfg)
+    validated = bool(len(data.split("validation") or ()))
+    check_objective(cfg.get("objective"), task.scores, validated=validated)
     plan = training.plan(len(data.split("train")), seed=seed)
     network = config.network(cfg, rngs=nnx.Rngs(seed))
     return Experiment(
         cfg=cfg,
         network=network,
         data=data,
-        task=config.task(cfg),
+        task=task,
         optimizer=config.optimizer(cfg)(
             steps_per_epoch=plan.per_epoch, epochs=training.epochs
         ),

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from research.errors import UserError
 
@@ -26,3 +29,36 @@ def find_function(path: str) -> Callable[..., Any]:
     if not colon or not callable(found):
         raise UserError(f"predict={path}: give predict=module:function")
     return found
+
+
+@dataclass(frozen=True)
+class Foreign:
+    """A classifier of somebody else's, whose answers are looked at before they count.
+
+    Attributes:
+      function: images (batch, height, width, channels) in [0, 1] → logits.
+      path: `module:function`, for errors.
+      classes: of the data, and so the columns of its logits; None: any answer will do.
+    """
+
+    function: Callable[..., Any]
+    path: str
+    classes: int | None
+
+    def __call__(self, images: Any) -> Any:
+        """Returns the answer of the function.
+
+        Raises:
+          UserError: it returns nothing, or logits of other classes than the data's.
+        """
+        answer = self.function(images)
+        shape = tuple(getattr(answer, "shape", None) or np.shape(answer))
+        wanted = (len(images), self.classes)
+        if answer is None or (self.classes is not None and shape != wanted):
+            got = "nothing" if answer is None else f"an array {shape}"
+            raise UserError(
+                f"predict={self.path}: returned {got} for {len(images)} images, "
+                f"logits {wanted} are wanted; return one column for each of the "
+                f"data.classes={self.classes} classes, in their order"
+            )
+        return answer

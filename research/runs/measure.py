@@ -45,7 +45,8 @@ def check_all(
         held_out = cfg.data.get("validation_examples", 0)
         raise UserError(
             f"split={cfg.split} has no examples with data.validation_examples="
-            f"{held_out}; give data.validation_examples=100, say, or split=test"
+            f"{held_out}: choose split=test, or train with some of the training "
+            "examples held out, data.validation_examples=100, say"
         )
     examples = require_arrays(split)
     for evaluator in evaluators.values():

@@ -10,6 +10,7 @@ import pytest
 import tensorflow_datasets as tfds
 from building import decoded, encoded, idx, load, ordered, prepare
 
+from research.data.builders import cifar10, mnist
 from research.data.builders.mnist import read_idx
 from research.errors import UserError
 
@@ -22,7 +23,14 @@ NAMES = "airplane automobile bird cat deer dog frog horse ship truck".split()
 
 
 @pytest.fixture
-def files(tmp_path):
+def unpublished(monkeypatch):
+    """Names of known data sets are free for small ones."""
+    monkeypatch.setattr(mnist, "PUBLISHED", {})
+    monkeypatch.setattr(cifar10, "PUBLISHED", {})
+
+
+@pytest.fixture
+def files(tmp_path, unpublished):
     """The four files of a small MNIST, two of them compressed."""
     folder = tmp_path / "files"
     folder.mkdir()
@@ -96,6 +104,14 @@ def test_damaged_idx_files_are_named(files, tmp_path, file, content, said):
     assert not list((tmp_path / "mnist").iterdir())
 
 
+def test_another_data_set_needs_a_name_of_its_own(files, tmp_path, monkeypatch):
+    monkeypatch.undo()  # back to the published files' sums, which these have not
+    with pytest.raises(UserError, match=r"not the file .* as mnist's.*data\.name=NAME"):
+        prepare("mnist", dir=tmp_path, manual_dir=files)
+    assert not list((tmp_path / "mnist").iterdir())
+    assert "12 train" in prepare("mnist", dir=tmp_path, manual_dir=files, name="mine")
+
+
 def test_damaged_records_are_found_and_named(files, tmp_path):
     prepare("mnist", dir=tmp_path, manual_dir=files)
     shutil.rmtree(tmp_path / "mnist/3.0.1/splits-28x28x1")
@@ -128,7 +144,7 @@ def test_idx_reads_any_number_of_axes(tmp_path):
         )
 
 
-def test_cifar10_from_the_archive(tmp_path):
+def test_cifar10_from_the_archive(tmp_path, unpublished):
     images = RNG.integers(0, 256, (12, 32, 32, 3), np.uint8)
     labels = (np.arange(12) % 10).astype(np.uint8)
     planes = images.transpose(0, 3, 1, 2).reshape(12, -1)
@@ -149,7 +165,7 @@ def test_cifar10_from_the_archive(tmp_path):
         np.testing.assert_array_equal(by_id[f"train_{i:05d}"], images[i])
 
 
-def test_a_broken_archive_is_named(tmp_path):
+def test_a_broken_archive_is_named(tmp_path, unpublished):
     path = tmp_path / "cifar-10-binary.tar.gz"
     path.write_bytes(gzip.compress(b"nothing"))
     with pytest.raises(UserError, match=f"{path} is damaged or no archive"):
@@ -198,6 +214,46 @@ def test_class_folders(tree, tmp_path):
         np.testing.assert_array_equal(example["image"], original[example["file_name"]])
 
 
+def test_what_desktops_and_notebooks_leave_behind_is_no_class_and_no_image(
+    tree, tmp_path
+):
+    for place in (".ipynb_checkpoints", "cat/.thumbnails"):
+        (tree / "train" / place).mkdir()
+        (tree / "train" / place / "0.png").write_bytes(b"anything")
+    (tree / "train" / "cat" / "._0.jpeg").write_bytes(b"of a Mac")
+    (tree / "val" / ".DS_Store").write_bytes(b"")
+    pets = {"dir": tmp_path, "name": "pets", "classes": 2, "test_split": "validation"}
+    prepare("folder", manual_dir=tree, **pets)
+    assert len(load("folder", **pets).split("train")) == 6
+
+
+def test_links_to_folders_are_followed_and_their_circles_ended(tree, tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    (elsewhere / "deep").mkdir(parents=True)
+    for name in ("a.png", "deep/b.png"):
+        image = RNG.integers(0, 256, (8, 8, 3), np.uint8)
+        (elsewhere / name).write_bytes(encoded(image))
+    (tree / "train" / "cat" / "more").symlink_to(elsewhere)
+    (elsewhere / "deep" / "up").symlink_to(elsewhere)
+    (tree / "val" / "cow").symlink_to(elsewhere)
+    (tree / "train" / "cow").symlink_to(elsewhere)
+    pets = {"dir": tmp_path, "name": "pets", "classes": 3, "test_split": "validation"}
+    prepare("folder", manual_dir=tree, **pets)
+    data = load("folder", **pets)
+    assert (len(data.split("train")), len(data.split("test"))) == (6 + 2 + 2, 2 + 2)
+
+
+def test_twelve_bits_in_sixteen_are_as_bright_in_all_files(tree, tmp_path):
+    for number, level in enumerate((400, 4000)):  # the darker alone would be 10 bits
+        deep = np.full((8, 8), level, np.uint16)
+        (tree / "train" / "cat" / f"deep{number}.png").write_bytes(encoded(deep))
+    pets = {"dir": tmp_path, "name": "pets", "classes": 2, "test_split": "validation"}
+    prepare("folder", manual_dir=tree, **pets)
+    train = load("folder", shape=[8, 8, 1], **pets).split("train")
+    levels = {int(image.max()) for image in train.images}
+    assert {400 >> 4, 4000 >> 4} <= levels
+
+
 def test_cifar10_from_class_folders_keeps_files_and_scales_the_rest(tmp_path):
     tree = tmp_path / "tree"
     pixels = RNG.integers(0, 256, (32, 32, 3), np.uint8)
@@ -240,5 +296,6 @@ def test_what_is_wrong_with_class_folders_is_named(tree, tmp_path):
     for content in (cut, cut.replace(b"IDAT", b"XXXX", 1)):
         (tree / "train" / "cow" / "1.jpg").write_bytes(content)
         assert f"{tree}/train/cow/1.jpg is no image" in mistake(classes=3)
+        assert "BytesIO" not in mistake(classes=3)
     (tree / "train" / "cow" / "1.jpg").write_bytes(encoded(np.zeros((4, 4), np.uint8)))
     assert "'test' (data.test_split): it has train, validation" in mistake(classes=3)

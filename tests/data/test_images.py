@@ -8,7 +8,7 @@ from building import decoded, encoded
 from PIL import ExifTags, Image, ImageOps
 
 from research.data.crop import random_resized
-from research.data.images import encode_storable, fit
+from research.data.images import encode_storable, find_depth, fit
 
 RNG = np.random.default_rng(0)
 
@@ -45,6 +45,42 @@ def test_sixteen_bits_of_grey_keep_their_upper_half_in_arrays_and_streams():
     with Image.open(io.BytesIO(kept)) as image:
         assert image.mode == "L"
         np.testing.assert_array_equal(np.asarray(image), grey[..., 0])
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P", "L", "RGB"])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_what_is_transparent_lets_white_through(mode, channels):
+    hidden = Image.new("RGB", (6, 4), (10, 10, 10))  # the colour below the alpha
+    hidden.paste((90, 90, 90), (3, 0, 6, 4))
+    options = {}
+    if mode in ("RGBA", "LA"):
+        image = hidden.convert(mode)
+        image.putalpha(Image.fromarray(np.uint8([[0, 0, 0, 255, 255, 255]] * 4)))
+    else:  # one colour of them is transparent
+        image = hidden.quantize(2) if mode == "P" else hidden.convert(mode)
+        options["transparency"] = {"L": 10, "RGB": (10, 10, 10)}.get(
+            mode, image.getpixel((0, 0))
+        )
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", **options)
+    wanted = np.full((4, 6, channels), 255, np.uint8)
+    wanted[:, 3:] = 90
+    content = buffer.getvalue()
+    for decode in (fit, whole):
+        np.testing.assert_array_equal(decode(content, wanted.shape), wanted)
+    kept = encode_storable(content, (None, None, channels))
+    np.testing.assert_array_equal(fit(kept, wanted.shape), wanted)
+
+
+def test_half_of_an_alpha_mixes_with_white():
+    image = Image.new("RGBA", (2, 2), (0, 0, 0, 128))
+    mixed = fit(encoded(np.asarray(image)), (2, 2, 3))
+    assert np.abs(mixed.astype(int) - 127).max() <= 1
+
+
+def test_depth_is_that_of_common_cameras():
+    peaks = [0, 255, 256, 1023, 4000, 4095, 4096, 16383, 16384, 65535]
+    assert [*map(find_depth, peaks)] == [8, 8, 10, 10, 12, 12, 14, 14, 16, 16]
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG"])

@@ -11,7 +11,7 @@ from research.files.lines import read_lines
 from research.jobs.lock import Held, Lock
 from research.runs import evaluate
 from research.runs.evaluate import evaluate_run, has_moved
-from research.runs.foreign import find_function
+from research.runs.foreign import Foreign, find_function
 from research.runs.outcome import read_digests
 from research.runs.rows import read_arrays
 from research.runs.run import run
@@ -171,3 +171,32 @@ def test_a_foreign_classifier_is_found_by_name():
 def test_a_foreign_classifier_that_is_not_there_is_named(wrong):
     with pytest.raises(UserError, match=f"predict={wrong}"):
         find_function(wrong)
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (lambda images: None, "nothing for 4 images"),
+        (lambda images: np.zeros((4, 5)), r"an array \(4, 5\) .* \(4, 10\)"),
+        (lambda images: np.zeros((4, 11)), r"an array \(4, 11\)"),
+        (lambda images: np.zeros((3, 10)), r"an array \(3, 10\)"),
+        (lambda images: np.zeros(4), r"an array \(4,\)"),
+        (lambda images: {"logits": np.zeros((4, 10))}, "an array"),
+        (lambda images: "ten", "an array"),
+    ],
+)
+def test_what_a_foreign_classifier_returns_is_looked_at(answer, said):
+    with pytest.raises(UserError, match=f"predict=mine:net: returned {said}"):
+        Foreign(answer, "mine:net", 10)(np.zeros((4, 8, 8, 1)))
+    kept = Foreign(lambda images: [[0.0] * 10] * 4, "mine:net", 10)
+    assert np.shape(kept(np.zeros((4, 8, 8, 1)))) == (4, 10)
+
+
+@pytest.mark.parametrize(
+    "word", ["data=mnist", "data.validation_examples=100", "seed=1", "model=resnet20"]
+)
+def test_what_a_run_has_chosen_already_is_refused(trained, word):
+    before = contents(trained)
+    with pytest.raises(UserError, match=f"{word}: .*as they were trained"):
+        evaluate_run(asked(), trained, overrides=[word])
+    assert contents(trained) == before

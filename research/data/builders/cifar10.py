@@ -21,8 +21,12 @@ from research.data.images import encode_png
 from research.data.origin import Spec
 from research.data.published import Published
 from research.errors import UserError
+from research.files.digest import hash_file
 
 ARCHIVE = "cifar-10-binary.tar.gz"
+PUBLISHED = {  # data set → SHA-256 of its archive
+    "cifar10": "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd"
+}
 MEMBERS = {
     "train": [f"data_batch_{i}.bin" for i in range(1, 6)],
     "test": ["test_batch.bin"],
@@ -57,7 +61,13 @@ def open_builder(spec: Spec, *, url: str) -> Any:
 
     def splits(downloads: Path) -> dict[str, Any]:
         path = manual / ARCHIVE if manual else download(url, downloads)
-        return {split: encode_examples(split, read(path, split)) for split in MEMBERS}
+        parts = {split: read(path, split) for split in MEMBERS}
+        if PUBLISHED.get(spec.name) not in (None, hash_file(path)):
+            raise UserError(
+                f"{path} is not the archive that was published as {spec.name}'s: give "
+                "another data set a name of its own, data.name=NAME"
+            )
+        return {split: encode_examples(split, part) for split, part in parts.items()}
 
     return image_builder(
         spec,

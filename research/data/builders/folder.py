@@ -3,22 +3,31 @@
 There is a split for each of the folders `train`, `validation` (or `val`) and `test`
 that exists, and a class for each folder in `train`, in alphabetical order. Files are
 stored as they are, at their own size, and scaled to `data.shape` when arrays are made.
-A file that is not an 8-bit JPEG or PNG, or that EXIF turns, becomes an upright PNG.
+A file that is not an 8-bit JPEG or PNG, or that EXIF turns, becomes an upright PNG:
+what is transparent on white, and 16 bits of grey as many of them as the whole data set
+uses. Links are followed; hidden files and folders, which desktops and notebooks leave
+behind, are not images of yours.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from research.data.images import UNREADABLE, encode_storable
+from PIL import UnidentifiedImageError
+
+from research.data.images import UNREADABLE, encode_storable, find_depth, find_peak
 from research.data.origin import Spec
 from research.data.published import Published
 from research.errors import UserError
 
 SPLITS = {"train": "train", "val": "validation", "validation": "validation"}
 SPLITS["test"] = "test"
+Decoded = TypeVar("Decoded")
 SUFFIXES = {".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp"}
 
 
@@ -64,12 +73,13 @@ def open_builder(
             f"folders; set data.classes={len(names)}"
         )
     files = {split: list_files(folder, names) for split, folder in folders.items()}
+    depth = cache(lambda: measure_depth(chain.from_iterable(files.values())))
 
     def examples(split: str) -> Iterator[tuple[str, dict[str, Any]]]:
         for path in files[split]:
             key = str(path.relative_to(root))
             label = path.relative_to(folders[split]).parts[0]
-            image = read_image(path, stored)
+            image = read_image(path, stored, depth())
             yield key, {"image": image, "label": label, path_feature: key}
 
     return image_builder(
@@ -104,7 +114,8 @@ def find_splits(folder: Path) -> dict[str, Path]:
 
 def list_classes(folder: Path) -> list[str]:
     """Returns the names of the class folders in alphabetical order."""
-    return sorted(path.name for path in folder.iterdir() if path.is_dir())
+    found = (path.name for path in folder.iterdir() if path.is_dir())
+    return sorted(name for name in found if not name.startswith("."))
 
 
 def list_files(folder: Path, names: list[str]) -> list[Path]:
@@ -118,7 +129,7 @@ def list_files(folder: Path, names: list[str]) -> list[Path]:
         raise UserError(f"{folder / strange[0]}: train has no class {strange[0]!r}")
     files = []
     for name in list_classes(folder):
-        inside = sorted((folder / name).rglob("*"))
+        inside = sorted(walk(folder / name))
         images = [path for path in inside if path.suffix.lower() in SUFFIXES]
         if not images:
             kinds = ", ".join(sorted(SUFFIXES))
@@ -127,13 +138,54 @@ def list_files(folder: Path, names: list[str]) -> list[Path]:
     return files
 
 
-def read_image(path: Path, shape: tuple[int | None, int | None, int]) -> bytes:
+def walk(folder: Path) -> Iterator[Path]:
+    """Yields the files below a folder that are not hidden, behind links as well.
+
+    Each folder is entered once, however many links lead to it.
+    """
+    entered: set[str] = set()
+    for at, below, names in os.walk(folder, followlinks=True):
+        entered.add(os.path.realpath(at))
+        below[:] = sorted(
+            name
+            for name in below
+            if not name.startswith(".")
+            and os.path.realpath(os.path.join(at, name)) not in entered
+        )
+        yield from (Path(at, name) for name in names if not name.startswith("."))
+
+
+def measure_depth(paths: Iterable[Path]) -> int:
+    """Returns how many bits the 16-bit grey files of a data set use.
+
+    Raises:
+      UserError: a file is not an image, or is broken.
+    """
+    return find_depth(max((read(path, find_peak) for path in paths), default=0))
+
+
+def read_image(
+    path: Path, shape: tuple[int | None, int | None, int], depth: int
+) -> bytes:
     """Returns the bytes to store of an image file.
 
     Raises:
       UserError: it is not an image, or is broken.
     """
+    return read(
+        path, lambda path: encode_storable(path.read_bytes(), shape, depth=depth)
+    )
+
+
+def read(path: Path, decode: Callable[[Path], Decoded]) -> Decoded:
+    """Returns what a function makes of an image file.
+
+    Raises:
+      UserError: it is not an image, or is broken.
+    """
     try:
-        return encode_storable(path.read_bytes(), shape)
+        return decode(path)
+    except UnidentifiedImageError:
+        raise UserError(f"{path} is no image; take it out of the folder") from None
     except UNREADABLE as error:
         raise UserError(f"{path} is no image that can be read: {error}") from error

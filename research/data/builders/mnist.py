@@ -7,6 +7,7 @@ digits, 28×28. Keys are TFDS' own, so the stored order is that of everyone's `m
 from __future__ import annotations
 
 import gzip
+import hashlib
 import struct
 import zlib
 from collections.abc import Iterator, Mapping
@@ -28,6 +29,24 @@ Example = tuple[int, dict[str, Any]]  # TFDS' key, and the features
 
 KINDS = {"images": 3, "labels": 1}  # and the number of their axes
 UNSIGNED_BYTES = 8  # the code of this element type in an IDX header
+# Data set → its files, decompressed → SHA-256. Other data sets come in files of the
+# same names (Fashion-MNIST, KMNIST), and would be taken for this one.
+PUBLISHED = {
+    "mnist": {
+        "train-images-idx3-ubyte": (
+            "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db"
+        ),
+        "train-labels-idx1-ubyte": (
+            "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5"
+        ),
+        "t10k-images-idx3-ubyte": (
+            "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7"
+        ),
+        "t10k-labels-idx1-ubyte": (
+            "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"
+        ),
+    }
+}
 
 
 def from_files(spec: Spec, *, url: str) -> Published:
@@ -92,7 +111,8 @@ def read(images: Path, labels: Path, spec: Spec) -> Iterator[Example]:
     """Checks a pair of files and returns their examples.
 
     Raises:
-      UserError: a file is damaged, or sizes, labels or their numbers do not fit.
+      UserError: a file is damaged or of another data set, or sizes, labels or their
+        numbers do not fit.
     """
     pixels, targets = read_idx(images, axes=3), read_idx(labels, axes=1)
     if (*pixels.shape[1:], 1) != spec.shape:
@@ -111,7 +131,29 @@ def read(images: Path, labels: Path, spec: Spec) -> Iterator[Example]:
             f"{labels} has a label {targets.max()}, above the {spec.classes - 1} that "
             f"data.classes={spec.classes} allows"
         )
+    for path in (images, labels):
+        require_published(path, spec)
     return encode_examples(pixels, targets)
+
+
+def require_published(path: Path, spec: Spec) -> None:
+    """Refuses a file of another data set under the name of a known one.
+
+    Raises:
+      UserError: the file is not the one that was published under that name.
+    """
+    wanted = PUBLISHED.get(spec.name, {}).get(path.name.removesuffix(".gz"))
+    if wanted not in (None, hashlib.sha256(decompress(path)).hexdigest()):
+        raise UserError(
+            f"{path} is not the file that was published as {spec.name}'s: give another "
+            "data set a name of its own, data.name=NAME, or take the published one"
+        )
+
+
+def decompress(path: Path) -> bytes:
+    """Returns the content of a file, decompressed if its name ends in `.gz`."""
+    content = path.read_bytes()
+    return gzip.decompress(content) if path.suffix == ".gz" else content
 
 
 def encode_examples(
@@ -136,9 +178,8 @@ def read_idx(path: Path, *, axes: int) -> UInt8[np.ndarray, "*axes"]:
     Raises:
       UserError: the file is truncated or something else.
     """
-    content = path.read_bytes()
     try:
-        content = gzip.decompress(content) if path.suffix == ".gz" else content
+        content = decompress(path)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise UserError(f"{path} is truncated or no gzip file: {error}") from error
     start = 4 * (1 + axes)

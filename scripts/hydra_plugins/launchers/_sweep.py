@@ -24,17 +24,17 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
 from research.config import check_values
-from research.errors import UserError
+from research.errors import UserError, one_of
 from research.jobs import status
 from research.jobs.job import Job
 from research.jobs.lock import holder
 from research.jobs.objective import objective
+from research.jobs.status import RETRY
 from research.progress import say
 from research.runs.identity import Kind, classify, key_of
 from research.runs.outcome import find_stored, is_done, is_trained
 
 POLL = 1.0  # seconds between two looks at jobs that others run
-RETRY = ("all", "failed", "none")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,9 +61,7 @@ class Plan:
     @property
     def decision(self) -> str:
         """What this launch does with it, and why."""
-        retry = self.cfg.get("retry", "all")
-        if retry not in RETRY:
-            raise UserError(f"retry={retry}: takes {', '.join(RETRY)}")
+        retry = one_of(RETRY, self.cfg.get("retry", "all"), "retry")
         known = status.observe(self.folder)
         if self.done:
             return "done already"

@@ -116,7 +116,13 @@ class Search(Sweeper):
             returns = self.launcher.launch(jobs, initial_job_idx=count)
             for trial, result in zip(batch, returns, strict=True):
                 tell(study, trial, result)
-            self.report(study)
+            if has_result(study):
+                self.report(study)
+        if not has_result(study):
+            raise UserError(
+                f"{self.folder}: none of {self.trials} trials of the search has a "
+                f"result; `python scripts/status.py {self.folder}` shows why"
+            )
         return self.report(study, aloud=True)
 
     def report(self, study: Any, *, aloud: bool = False) -> list[str]:
@@ -125,12 +131,6 @@ class Search(Sweeper):
             {"values": one.params, "objective": one.value, "state": one.state.name}
             for one in study.trials
         ]
-        known = [one for one in trials if one["objective"] is not None]
-        if not known:
-            raise UserError(
-                f"{self.folder}: no trial of the search has a result; "
-                f"`python scripts/status.py {self.folder}` shows why"
-            )
         best = study.best_trial
         found = [f"{key}={value}" for key, value in best.params.items()]
         write_json(
@@ -142,6 +142,11 @@ class Search(Sweeper):
             line = " ".join(found)
             say(f"{self.folder}: {self.objective} {best.value:.4g} with {line}")
         return found
+
+
+def has_result(study: Any) -> bool:
+    """Whether any trial came to its objective; those that diverge have none."""
+    return any(trial.value is not None for trial in study.trials)
 
 
 def to_distribution(override: Override) -> Any:

@@ -1,0 +1,125 @@
+"""The one place where a composed config becomes objects.
+
+Only this package and `scripts/` know Hydra. Everything configurable is an injected
+factory: `_target_` with `_partial_: true` in YAML is the only registry there is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache, partial
+from typing import Any
+
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from research.config.composing import CONF, compose, compose_flat, explain_errors
+from research.config.values import check_values
+from research.errors import UserError
+
+__all__ = [
+    "CONF",
+    "build",
+    "build_shared",
+    "check_values",
+    "compose",
+    "compose_flat",
+    "data",
+    "downsample",
+    "evals",
+    "explain_errors",
+    "network",
+    "optimizer",
+    "task",
+]
+
+
+def build(node: DictConfig, **kwargs: Any) -> Any:
+    """Instantiates a config node; whatever is raised within it is raised as it is.
+
+    Raises:
+      UserError: a value is not of the type that its parameter has.
+    """
+    check_values(node)
+    try:
+        return instantiate(node, **kwargs)
+    except InstantiationException as error:
+        if (
+            error.__cause__ is not None
+        ):  # a mistake keeps its words, a bug its traceback
+            raise error.__cause__ from None
+        raise
+
+
+def build_shared(node: DictConfig) -> Any:
+    """Builds a pure function; equal nodes share one object.
+
+    So the programs that JAX has compiled for one job of a process serve the next.
+    """
+    return _shared(str(node._key()), OmegaConf.to_yaml(node, resolve=True))
+
+
+@lru_cache(maxsize=256)
+def _shared(key: str, node: str) -> Any:
+    return build(OmegaConf.create({key: OmegaConf.create(node)})[key])
+
+
+def downsample(
+    cfg: DictConfig, features: int, *, rngs: Any, stride: int | None = None
+) -> Any:
+    """Builds the configured downsampler for maps of `features` channels.
+
+    Args:
+      cfg: a `train` config.
+      features: channels of the map.
+      rngs: of NNX.
+      stride: None for `downsample.stride`.
+    """
+    given = {} if stride is None else {"stride": stride}
+    return build(cfg.downsample)(features, rngs=rngs, **given)
+
+
+def network(cfg: DictConfig, *, rngs: Any) -> Any:
+    """Builds the configured network for the images of the configured data."""
+    return build_shared(cfg.model)(
+        tuple(cfg.data.shape),
+        cfg.data.classes,
+        downsample=build(cfg.downsample),
+        mean=tuple(cfg.data.mean),
+        std=tuple(cfg.data.std),
+        rngs=rngs,
+    )
+
+
+def data(cfg: DictConfig) -> Any:
+    """Loads the configured data set."""
+    return build(cfg.data)
+
+
+def task(cfg: DictConfig) -> Any:
+    """Returns the configured task; equal nodes share one, see `build_shared`."""
+    return build_shared(cfg.task)
+
+
+def optimizer(cfg: DictConfig) -> Callable[..., Any]:
+    """Returns the factory `optimizer(steps_per_epoch=…, epochs=…)` of the chain."""
+    return partial(_chain, build_shared(cfg.optim))
+
+
+@lru_cache(maxsize=256)
+def _chain(factory: Callable[..., Any], **length: int) -> Any:
+    return factory(**length)
+
+
+def evals(cfg: DictConfig) -> dict[str, Any]:
+    """Returns the configured evaluators by name.
+
+    A setting's parameters for evaluators that are not chosen are ignored.
+    """
+    for name, node in cfg.eval.items():
+        if not OmegaConf.is_dict(node):
+            raise UserError(
+                f"eval.{name}={node}: takes keys of its own, or ~eval.{name}"
+            )
+    return {name: build(node) for name, node in cfg.eval.items() if "_target_" in node}

@@ -1,0 +1,192 @@
+"""Composes configs as the scripts do, and says in one line what is wrong with one."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from copy import deepcopy
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import hydra
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.config_repository import ConfigRepository
+from hydra._internal.utils import create_config_search_path
+from hydra.core.config_search_path import ConfigSearchPath
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import HydraException, MissingConfigException
+from hydra.plugins.config_source import ConfigResult
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
+
+from research.errors import UserError
+from research.runs import identity
+
+CONF = Path(__file__).parent.parent.parent / "conf"
+LONGEST_PART = 255  # bytes of a folder's name
+
+
+def same_size(padding: str) -> str:
+    """Padding that keeps the map's size: `reflect` in a `valid` network."""
+    return "reflect" if padding == "valid" else padding
+
+
+def stay_inside(name: Any) -> str:
+    """Returns the name of a folder below `root`.
+
+    Raises:
+      UserError: it would lie elsewhere, or file systems do not take it.
+    """
+    parts = Path(str(name)).parts
+    if not parts or Path(str(name)).is_absolute() or ".." in parts:
+        raise UserError(
+            f"name={name}: takes a folder below root, such as name=shifts or "
+            "name=mine/shifts; root=DIR says where that lies"
+        )
+    if longest := [part for part in parts if len(part.encode()) > LONGEST_PART]:
+        raise UserError(
+            f"name={longest[0][:40]}…: takes at most {LONGEST_PART} bytes a folder"
+        )
+    return str(name)
+
+
+OmegaConf.register_new_resolver("stay_inside", stay_inside, replace=True)
+OmegaConf.register_new_resolver("same_size", same_size, replace=True)
+OmegaConf.register_new_resolver("run_name", identity.run_name, replace=True)
+
+
+def compose(*overrides: str, config: str = "train") -> DictConfig:
+    """Composes a config as the scripts do, from Python.
+
+    Args:
+      *overrides: as on the command line: `model=resnet20`, `downsample.stride=3`.
+      config: the primary config.
+
+    Raises:
+      UserError: an override names something that does not exist; the error names the
+        nearest that does.
+    """
+    with explain_errors(config):
+        return compose_plainly(config, overrides)
+
+
+def compose_plainly(config: str, overrides: Sequence[str] = ()) -> DictConfig:
+    """Composes a config with Hydra's own errors, a running Hydra being set aside."""
+    running = GlobalHydra.instance().hydra
+    GlobalHydra.instance().clear()
+    try:
+        with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
+            return hydra.compose(config, overrides=list(overrides))
+    finally:
+        GlobalHydra.instance().clear()
+        if running is not None:
+            GlobalHydra.instance().initialize(running)
+
+
+@cache
+def compose_flat(*overrides: str) -> Mapping[str, Any]:
+    """Composes a `train` config by dotted key, for the many arms of an experiment.
+
+    As `compose`, but each YAML file is read once a process: .06 s in place of .11.
+    """
+    with explain_errors():
+        cfg = _loader(str(CONF)).load_configuration(
+            "train", list(overrides), RunMode.RUN, from_shell=False
+        )
+    with open_dict(cfg):
+        del cfg["hydra"]
+    return MappingProxyType(identity.flatten(cfg))
+
+
+class _ReadOnce(ConfigRepository):
+    """The files of `conf/`, each read once for all configs that are composed."""
+
+    def __init__(self, path: ConfigSearchPath):
+        super().__init__(path)
+        self._read = cache(super().load_config)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> _ReadOnce:
+        return self
+
+    def load_config(self, config_path: str) -> ConfigResult | None:
+        return deepcopy(self._read(config_path))  # composing changes it
+
+
+@cache
+def _loader(conf: str) -> ConfigLoaderImpl:
+    loader = ConfigLoaderImpl(create_config_search_path(conf))
+    loader.repository = _ReadOnce(loader.config_search_path)
+    return loader
+
+
+@contextmanager
+def explain_errors(config: str = "train") -> Iterator[None]:
+    """Turns errors of Hydra and OmegaConf about a config into one line of our own.
+
+    Args:
+      config: the primary config, whose keys are offered in place of an unknown one.
+
+    Raises:
+      UserError: names the nearest option or key.
+    """
+    try:
+        yield
+    except MissingConfigException as error:
+        wanted = str(error.missing_cfg_file or error).removesuffix(".yaml")
+        group, _, option = wanted.rpartition("/")
+        options = [o for o in error.options or [] if not o.startswith("base")]
+        raise UserError(
+            f"{group or 'config'}={option}: no such option{suggest(option, options)}"
+        ) from None
+    except (HydraException, OmegaConfBaseException) as error:
+        for cause in causes(error):
+            if isinstance(cause, UserError):  # of a launcher, a sweeper or a resolver
+                raise cause from None
+        raise UserError(explain(error, config)) from None
+
+
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """Yields the errors that an error was raised from or beside, the nearest first."""
+    seen: BaseException | None = error.__cause__ or error.__context__
+    while seen is not None:
+        yield seen
+        seen = seen.__cause__ or seen.__context__
+
+
+def explain(error: Exception, config: str) -> str:
+    """Returns one line about an error of Hydra or OmegaConf.
+
+    Args:
+      error: what was raised.
+      config: the primary config, whose keys are offered in place of an unknown one.
+    """
+    text = str(error)
+    if key := re.search(r"Could not override '([^']+)'", text):
+        known = list(identity.flatten(compose_plainly(config)))
+        near = suggest(key[1], known)
+        return f"{key[1]}: no such key{near}; +{key[1]}=… would add it"
+    if swept := re.search(r"Ambiguous value for argument '([^']*)'", text):
+        name, _, value = swept[1].partition("=")
+        return (
+            f"{swept[1]}: one run takes one value; -m runs one for each, and "
+            f"'{name}=[{value}]' is a list"
+        )
+    if gone := re.search(r"Interpolation key '([^']+)' not found", text):
+        key = re.search(r"full_key: (\S+)", text)
+        user = key[1] if key else "another key"
+        return f"{gone[1]}: is missing, and {user} refers to it; give {gone[1]}=…"
+    override = getattr(error, "override", None)
+    return (f"{override}: " if override else "") + text.split("\n")[0]
+
+
+def suggest(word: str, known: list[str]) -> str:
+    """Returns ' (did you mean …?)' with the words closest to `word`, or all of few."""
+    close = difflib.get_close_matches(word, known, n=3, cutoff=0.5)
+    if close:
+        return f" (did you mean {', '.join(close)}?)"
+    return f" (there are {', '.join(known)})" if 0 < len(known) <= 40 else ""

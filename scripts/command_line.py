@@ -1,0 +1,76 @@
+"""From the words that were typed to those that Hydra's grammar reads.
+
+Hydra parses every value: an umlaut, an equals sign or a comma in a path is an error or
+a sweep. A path is text, so the keys that hold one are quoted here, and a `~` that the
+shell left alone is expanded.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from research.errors import UserError
+
+PATHS = {
+    "data.dir",
+    "data.manual_dir",
+    "hydra.run.dir",
+    "hydra.sweep.dir",
+    "model.weights",
+    "name",
+    "out",
+    "root",
+    "run_dir",
+    "runs",
+    "store",
+}
+MULTIRUN = ("-m", "--multirun")
+SHOWING = ("--cfg", "-c", "--info", "-i", "--help", "-h", "--hydra-help", "--resolve")
+
+
+def prepare_words(words: Sequence[str]) -> list[str]:
+    """Returns a command line as Hydra takes it: options first, paths quoted.
+
+    Raises:
+      UserError: the words contradict each other, or a key would make the run depend
+        on where it was started.
+    """
+    first = [word for word in words if word in MULTIRUN]
+    if first and (shown := next(filter(is_showing, words), None)):
+        raise UserError(
+            f"{first[0]} {shown}: a config is shown of one job; leave {first[0]} out"
+        )
+    rest = [quote(word) for word in words if word not in MULTIRUN]
+    for word in rest:
+        key, _, value = word.lstrip("+~").partition("=")
+        if key == "hydra.job.chdir" and value.lower() not in ("false", "null"):
+            raise UserError(
+                f"{word}: takes false; a run folder is named by root=… and name=…, and "
+                "relative paths are those of the folder that the command was typed in"
+            )
+    return [*first[:1], *rest]
+
+
+def is_showing(word: str) -> bool:
+    """Whether a word asks to see a config or help, rather than to run anything."""
+    return word in SHOWING or word.startswith(("--cfg=", "--info="))
+
+
+def quote(override: str) -> str:
+    """Quotes a value that is a path, or that has letters outside ASCII."""
+    key, equals, value = override.partition("=")
+    is_path = key.lstrip("+") in PATHS
+    if not equals or value[:1] in {"'", '"'} or not (is_path or is_foreign(value)):
+        return override
+    if is_path and value.startswith("~"):
+        value = os.path.expanduser(value)
+    if value in ("", "null"):
+        return override
+    escaped = value.replace("'", "\\'")
+    return f"{key}='{escaped}'"
+
+
+def is_foreign(value: str) -> bool:
+    """Whether a single word has letters that Hydra's grammar does not know."""
+    return not value.isascii() and not set("[]{}(),'\"$") & set(value)
