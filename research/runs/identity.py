@@ -94,8 +94,7 @@ ABSENT: dict[str, Any] = {
     "precision.eval": "highest",
     "deterministic": False,
 }
-# Objects whose name changed: new name → the first that it had.
-FORMERLY: dict[str, str] = {}
+FORMERLY: dict[str, str] = {}  # objects: new name → the first that it had
 # What a config says twice, by interpolation: copy → original.
 COPIES = {"task.minimise": "loss"}
 COPIED = ("data", "task")  # the same, below an evaluator

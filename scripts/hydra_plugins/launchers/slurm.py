@@ -18,7 +18,8 @@ from typing import Any
 
 from hydra_plugins.launchers._sweep import Plan, SweepLauncher
 
-from research.errors import UserError, accepts
+from research.config.values import accepts
+from research.errors import UserError
 from research.files.atomic import read_json, write_json
 from research.jobs import status
 from research.jobs.lock import release_dead
