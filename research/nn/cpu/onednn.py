@@ -40,6 +40,8 @@ from research.types import Edges, Map, Stride
 TARGET = "__onednn$convolution"
 TESTED = ("0.10.2",)  # releases of jaxlib that read the configuration below
 IMAGES = 16  # that become channels at a time: a line of the cache, and AVX-512's floats
+SMALL = 200  # positions below which a map is small, and SMALL_IMAGES are as fast
+SMALL_IMAGES = 64
 CALLS = 16  # at most, of a large batch: each takes time to compile
 
 Kernel = Float[Array, "_rows _columns _inputs _outputs"]
@@ -120,11 +122,12 @@ def local_kernel_gradient(
     height, width, inputs = x.shape[1:]
     (down, right), (rows, sides) = window, edges
     total = jnp.zeros((down, right * inputs, gradient.shape[3]), x.dtype)
-    count = IMAGES * -(-len(x) // (IMAGES * CALLS))
+    images = SMALL_IMAGES if height * width < SMALL else IMAGES
+    count = images * -(-len(x) // (images * CALLS))
     for start in range(0, len(x), count):
-        images = x[start : start + count].reshape(-1, height * width * inputs)
+        flat = x[start : start + count].reshape(-1, height * width * inputs)
         found = call(
-            images.T.reshape(1, height, width * inputs, -1),
+            flat.T.reshape(1, height, width * inputs, -1),
             gradient[start : start + count].transpose(1, 2, 0, 3),
             (1, 1),
             (rows, (sides[0] * inputs, sides[1] * inputs)),
