@@ -50,7 +50,7 @@ ROOMS = {
     | {"runs.identity", "files", "config", "nn", "errors", "progress"},
     "report": {"runs", "runs.identity", "claims", "files", "stats", "errors"},
     "benchmarks": {"config", "training", "evals", "models", "distributed", "nn"}
-    | {"files", "errors", "types"},
+    | {"files", "errors", "types", "progress"},
 }
 
 
