@@ -89,7 +89,7 @@ begin() {
 has() { "$python" -c "import importlib.util as i, sys; sys.exit(i.find_spec('$1') is None)"; }
 
 tests() {
-  local pytest=("$python" -m pytest -v -p no:cacheprovider --tb=short --durations=15) chosen=(tests/accelerator)
+  local pytest=("$python" -m pytest -vv -p no:cacheprovider --tb=short --durations=15) chosen=(tests/accelerator)
   export ACCELERATOR_NOTES=$work/tests/notes.txt
   if has xdist; then pytest+=(-n "$((cores < 8 ? 1 : cores / 4))"); fi
   if [ "$backend" = cpu ]; then

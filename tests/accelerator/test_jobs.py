@@ -15,10 +15,11 @@ SHARE = "hydra.launcher.jobs=2" if REHEARSAL else "hydra.launcher.per_gpu=2"
 
 def test_jobs_share_a_card_and_are_what_they_are_alone(digits, tmp_path):
     words = ["model=tiny", "deterministic=true"]
-    alone = train(tmp_path / "alone", digits, *words, "seed=1")
+    # In rehearsal: the launcher gives each job one virtual device.
+    one_device = {"XLA_FLAGS": "--xla_force_host_platform_device_count=1"}
+    alone = train(tmp_path / "alone", digits, *words, "seed=1", **one_device)
     shared = tmp_path / "shared"
     launcher = ["-m", "hydra/launcher=local", SHARE, "seed=0,1,2,3"]
-    one_device = {"XLA_FLAGS": "--xla_force_host_platform_device_count=1"}
     places = [f"root={shared}", f"data.dir={digits}"]
     run("train", *launcher, *places, *TRAINING, *words, **one_device)
     folders = [path.parent for path in Path(shared).rglob("done.json")]
