@@ -51,8 +51,7 @@ def evaluate_run(
             trained.data.dir = cfg.data.dir
         # How it is measured the evaluation says, everything else the run.
         trained.eval, trained.split = cfg.eval, cfg.split
-        trained.precision = {"train": "default"} | trained.get("precision", {})
-        trained.precision.eval = cfg.precision.eval
+        OmegaConf.update(trained, "precision.eval", cfg.precision.eval, force_add=True)
         evaluators, split = config.evals(trained), config.data(trained).split(cfg.split)
         check_all(evaluators, network, split, trained)
         provenance["commit"] = find_commit()

@@ -5,6 +5,7 @@ from importlib.metadata import Distribution
 
 import jax
 import pytest
+from omegaconf import OmegaConf
 
 from research import config
 from research.runs import provenance
@@ -16,6 +17,7 @@ def describe(tmp_path, *overrides):
 
 
 def test_devices_and_arithmetic_are_there(tmp_path, monkeypatch):
+    jax.devices()  # JAX has read its flags by now
     monkeypatch.setenv("XLA_FLAGS", "--xla_something=1")
     found = describe(tmp_path, "precision.train=high", "deterministic=true")
     assert found["backend"] == jax.default_backend()
@@ -65,6 +67,7 @@ def test_a_machine_without_a_driver(tmp_path, monkeypatch):
 @pytest.mark.parametrize("key", ["precision", "deterministic"])
 def test_configs_that_lack_the_keys_are_described(tmp_path, key):
     cfg = config.compose()
+    OmegaConf.set_struct(cfg, False)
     del cfg[key]
     found = provenance.describe(cfg, tmp_path, choices={}, command="train")
     assert found["precision"] == {"train": "default", "eval": "highest"}
