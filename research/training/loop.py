@@ -2,7 +2,8 @@
 
 Everything that a step depends on is either in the state, which the checkpoints hold, or
 a function of the seed and the step number. So a run that was killed at any moment goes
-on from its last checkpoint bit by bit as if nothing had happened.
+on from its last checkpoint bit by bit as if nothing had happened: on a CPU always, on a
+GPU with `deterministic=true` (`research.distributed.determinism`).
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import signal
 import time
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
+from typing import Any
 
 import jax
 import optax
@@ -177,12 +180,19 @@ def resume(trainer: Trainer, checkpoints: Checkpoints) -> tuple[int, State, list
 
     A checkpoint of the first edition lacks the sums of the scores. What it has added up
     of its epoch is dropped: the row of that epoch is of the rest of it, as `examples`
-    in it says.
+    in it says. One in float16 may lack the scale of the loss, which then starts anew.
     """
     step, state, notes = checkpoints.resume(trainer.initial)
-    if not all(isinstance(total, jax.Array) for total in jax.tree.leaves(state.sums)):
+    if not is_whole(state.sums):
         state = trainer.begin_epoch(state)
+    if not is_whole(state.scale):
+        state = replace(state, scale=trainer.initial.scale)
     return step, state, notes
+
+
+def is_whole(tree: Any) -> bool:
+    """Whether a checkpoint had every array of a tree."""
+    return all(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(tree))
 
 
 def restore_network(
