@@ -233,7 +233,7 @@ def read(path: Path) -> dict[str, np.ndarray]:
         return readers[path.suffix](path)
     except ImportError as error:
         raise UserError(
-            f"reading this format needs {error.name}: pip install 'research[peers]'"
+            f"reading this format needs {error.name}: make install EXTRAS=peers"
         ) from None
 
 
