@@ -30,7 +30,9 @@ def make_noise(cfg: DictConfig, count: int) -> dict[str, np.ndarray]:
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (count, *cfg.data.shape), dtype=np.uint8)
     labels = rng.integers(0, cfg.data.classes, count, dtype=np.int32)
-    return {"image": images, "label": labels}
+    index = np.arange(count, dtype=np.int32)
+    order = {"index": index, "epoch": np.zeros_like(index)}
+    return {"image": images, "label": labels, **order}
 
 
 def training_step(cfg: DictConfig, batch: int) -> Subject:

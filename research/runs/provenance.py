@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import re
+import shutil
 import subprocess
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -32,7 +33,7 @@ def describe(
     """Returns the provenance of a run."""
     return {
         "run": folder.name,
-        "commit": git("rev-parse", "HEAD"),
+        "commit": find_head(),
         "dirty": is_dirty(),
         "command": command,
         "versions": {"python": platform.python_version()}
@@ -71,7 +72,12 @@ def describe_devices() -> dict[str, Any]:
 
 def find_commit() -> str:
     """Returns the commit of this code, `…-dirty` if it was changed since."""
-    return git("rev-parse", "HEAD") + ("-dirty" if is_dirty() else "")
+    return find_head() + ("-dirty" if is_dirty() else "")
+
+
+def find_head() -> str:
+    """Returns the commit of this checkout; of a copy without one, what COMMIT says."""
+    return git("rev-parse", "HEAD") or os.environ.get("COMMIT", "")
 
 
 def is_dirty() -> bool:
@@ -81,6 +87,8 @@ def is_dirty() -> bool:
 
 def git(*words: str) -> str:
     """Returns what git says of this checkout, or nothing where there is none."""
+    if shutil.which("git") is None:
+        return ""
     answer = subprocess.run(
         ["git", *words], cwd=config.CONF, capture_output=True, text=True, check=False
     )
