@@ -89,7 +89,7 @@ begin() {
 has() { "$python" -c "import importlib.util as i, sys; sys.exit(i.find_spec('$1') is None)"; }
 
 tests() {
-  local pytest=("$python" -m pytest -vv -p no:cacheprovider --tb=short --durations=15) chosen=(tests/accelerator)
+  local pytest=("$python" -m pytest -vv -p no:cacheprovider -p no:benchmark --tb=short --durations=15) chosen=(tests/accelerator)
   export ACCELERATOR_NOTES=$work/tests/notes.txt
   if has xdist; then pytest+=(-n "$((cores < 8 ? 1 : cores / 4))"); fi
   if [ "$backend" = cpu ]; then
@@ -191,7 +191,7 @@ cores=$(nproc)
 {
   date -u
   nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader 2> /dev/null
-  echo "commit: $(git rev-parse HEAD 2> /dev/null || echo "${COMMIT:-unknown; COMMIT=… names it}")"
+  echo "commit: ${COMMIT:-$(git rev-parse HEAD 2> /dev/null || echo "unknown; COMMIT=… names it")}"
   "$python" -c "$machine" || exit
 } > "$out/machine.txt"
 cat "$out/machine.txt"
