@@ -171,6 +171,8 @@ folder = Path(sys.argv[1])
 runs = read_runs(folder)
 arm = runs.set_index("path").config.map(lambda c: c["augment.shift"])
 rows, metrics = read_rows(folder), read_metrics(folder)
+if runs.empty:
+    sys.exit("no run has ended: give the tier more minutes")
 rows = rows[rows.measure.isin(["accuracy", "agreement"])]
 rows = rows.assign(shift=rows.path.map(arm), what=rows.protocol + " " + rows.measure)
 table = rows.pivot_table("value", ["model", "downsample", "shift"], "what", ["mean", "std", "count"])

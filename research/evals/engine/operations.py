@@ -100,10 +100,15 @@ def xla_flops(network: Callable[..., Any], shape: Shape) -> float:
     """Returns XLA's own count of floating-point operations, two to a multiply-add.
 
     It leaves out the products with zeros around a map, and adds what is elementwise.
-    NaN where the backend has no such count.
+    The count is that of the program for CPUs, for GPUs have none; NaN where JAX has no
+    CPU.
     """
     x = jax.ShapeDtypeStruct((1, *shape), jnp.float32)
-    with convolution.enabled(False):
+    try:
+        cpu = jax.local_devices(backend="cpu")[0]
+    except RuntimeError:  # JAX_PLATFORMS leaves it out
+        return nan
+    with convolution.enabled(False), jax.default_device(cpu):
         lowered = jax.jit(lambda x: network(x)).lower(x)
     analysis = lowered.cost_analysis()
     return nan if analysis is None else float(analysis["flops"])
