@@ -22,7 +22,8 @@ class View:
     """An image moved by one pixel or not at all, and mirrored or not.
 
     Attributes:
-      move: pixels, −1, 0 or 1, along both axes: the image's border is reflected.
+      move: pixels, −1, 0 or 1, down and to the right: the image's border is
+        reflected.
       mirror: whether left and right are exchanged after that.
     """
 
@@ -33,7 +34,7 @@ class View:
         """Returns the view of each image."""
         height, width = images.shape[1:3]
         padded = jnp.pad(images, [(0, 0), (1, 1), (1, 1), (0, 0)], "reflect")
-        start = 1 + self.move
+        start = 1 - self.move
         seen = padded[:, start : start + height, start : start + width]
         return seen[:, :, ::-1] if self.mirror else seen
 

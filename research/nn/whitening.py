@@ -15,6 +15,7 @@ from research.nn.signal import pad_for_convolution
 from research.types import Map, Padding, Stride
 
 Patches = Float[np.ndarray, "patches features"]
+CHUNK = 256  # images whose patches are held at once
 EPSILON = 5e-4  # added to the eigenvalues: the weakest are mostly noise
 
 
@@ -64,7 +65,7 @@ class Whiten(nnx.Module):
 
     def initialize_from(self, x: Map) -> None:
         """Takes the kernels from images as they enter this stage."""
-        directions = find_directions(extract_patches(np.asarray(x), self.window))
+        directions = find_directions(np.asarray(x), self.window)
         self.kernel[...] = jnp.asarray(self.arrange(directions))
 
     def arrange(
@@ -84,11 +85,20 @@ def extract_patches(
 
 
 def find_directions(
-    patches: Patches, epsilon: float = EPSILON
+    x: Float[np.ndarray, "batch height width channels"],
+    window: int,
+    epsilon: float = EPSILON,
 ) -> Float[np.ndarray, "features features"]:
-    """Returns v/√(λ + ε) for each eigenpair of PᵀP/n, by falling eigenvalue λ."""
-    wide = patches.astype(np.float64)
-    values, vectors = np.linalg.eigh(wide.T @ wide / len(wide))
+    """Returns v/√(λ + ε) for each eigenpair of PᵀP/n, by falling eigenvalue λ.
+
+    P are the n patches of the images, a few of which are held at once.
+    """
+    size = window**2 * x.shape[-1]
+    total, count = np.zeros((size, size)), 0
+    for start in range(0, len(x), CHUNK):
+        patches = extract_patches(x[start : start + CHUNK], window).astype(np.float64)
+        total, count = total + patches.T @ patches, count + len(patches)
+    values, vectors = np.linalg.eigh(total / count)
     order = np.argsort(values)[::-1]
     scaled = vectors[:, order] / np.sqrt(values[order] + epsilon)
     return scaled.T.astype(np.float32)

@@ -127,13 +127,21 @@ def triangle(
       start: fraction of the peak at the first step.
       top: fraction of the run after which the peak is reached.
       end: fraction of the peak after the last step.
+
+    Raises:
+      UserError: the run is too short for the rate to rise and to fall.
     """
     total = steps_per_epoch * epochs
     rise = int(top * total)
+    if not 0 < rise < total:
+        raise UserError(
+            f"optim.schedule.top={top} of {total} steps: takes a fraction that leaves "
+            "at least one step before and after it; give train.epochs more"
+        )
     return optax.join_schedules(
         [
-            optax.linear_schedule(start * peak, peak, max(1, rise)),
-            optax.linear_schedule(peak, end * peak, max(1, total - rise)),
+            optax.linear_schedule(start * peak, peak, rise),
+            optax.linear_schedule(peak, end * peak, total - rise),
         ],
         [rise],
     )
