@@ -94,7 +94,7 @@ tests() {
   if has xdist; then pytest+=(-n "$((cores < 8 ? 1 : cores / 4))"); fi
   if [ "$backend" = cpu ]; then
     export ACCELERATOR_REHEARSAL=1
-    chosen=(tests/accelerator/test_presets.py -k 'max_aps or decimate')
+    chosen=(tests/accelerator/test_card_presets.py -k 'max_aps or decimate')
   fi
   step accelerator 20 600 "${pytest[@]}" -m accelerator --junitxml="$work/tests/accelerator.xml" "${chosen[@]}"
   [ "$backend" = cpu ] && return

@@ -29,6 +29,7 @@ def test_each_help_of_an_option_is_text(own_process_state, monkeypatch):
         seen.extend(action.help for action in parser._actions)
         sys.exit(0)
 
+    monkeypatch.setattr(sys, "version_info", (3, 14, 0))
     monkeypatch.setattr(argparse.ArgumentParser, "parse_args", parse)
     with pytest.raises(SystemExit):
         command("train")(pytest.fail)()

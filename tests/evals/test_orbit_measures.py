@@ -119,7 +119,7 @@ def test_ties_are_counted():
 
 
 def test_an_unknown_method_is_refused():
-    with pytest.raises(UserError, match=r"eval.orbit.method=fast: takes auto or brute"):
+    with pytest.raises(UserError, match=r"eval.orbit.method=fast: takes auto, brute"):
         Orbit(method="fast")
 
 

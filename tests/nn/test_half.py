@@ -68,7 +68,7 @@ def test_normalisations(size, dtype, layer):
     graph, parameters, rest = nnx.split(module, nnx.Param, ...)
 
     def call(parameters, x):
-        return nnx.merge(graph, parameters, rest)(x)
+        return nnx.merge(graph, parameters, nnx.as_pure(rest))(x)
 
     noise = jax.random.normal(jax.random.key(0), (2, 4, 4, 8))
     for x in (size * noise, jnp.full_like(noise, size)):
@@ -87,7 +87,7 @@ def test_downsamplers(preset, size, dtype):
     rest = nnx.as_pure(rest)
 
     def call(parameters, x):
-        return nnx.merge(graph, parameters, rest)(x)
+        return nnx.merge(graph, parameters, nnx.as_pure(rest))(x)
 
     noise = jax.random.normal(jax.random.key(0), (2, 4, 4, 8))
     cast = jax.tree.map(lambda leaf: leaf.astype(dtype), nnx.as_pure(parameters))

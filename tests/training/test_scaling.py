@@ -21,7 +21,8 @@ from research.training.batches import Resident
 from research.training.checkpoint import Checkpoints
 from research.training.loop import resume
 from research.training.scaling import differentiate, initialize_scale
-from research.training.step import NEVER, State, Trainer
+from research.training.state import NEVER, State
+from research.training.step import Trainer
 
 HALF = jnp.dtype("float16")
 
@@ -38,7 +39,8 @@ def make_trainer(**settings):
 
 
 def step(trainer, state, split):
-    return trainer.step(state, Resident(split, trainer.mesh).batch(np.arange(16)))
+    batch = Resident(split, trainer.mesh).batch(np.arange(16))
+    return trainer.step(state, batch)[0]
 
 
 def times(factor):
