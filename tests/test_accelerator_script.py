@@ -19,7 +19,7 @@ def started(*words, **environment):
     """The script under way, with what it prints in one stream."""
     with subprocess.Popen(
         [*SCRIPT, *map(str, words)],
-        env=os.environ | environment,
+        env=os.environ | {"WHEELS": "/nowhere"} | environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -228,8 +228,8 @@ def test_a_run_trains_and_measures_at_its_precisions(spied, tmp_path):
 @pytest.mark.parametrize(
     "given, line",
     [
-        ("precision.train=fast", "precision.train=fast: takes default or high or high"),
-        ("precision.eval=1", "precision.eval=1: takes default or high or highest"),
+        ("precision.train=fast", "precision.train=fast: takes default, high or high"),
+        ("precision.eval=1", "precision.eval=1: takes default, high or highest"),
         ("+precision.test=high", "precision.test: no such key; there are train, eval"),
         ("precision=high", "precision=high: takes keys of its own, precision.train=…"),
         ("deterministic=often", "deterministic=often: takes true or false"),

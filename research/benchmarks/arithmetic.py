@@ -6,10 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import NamedTuple
 
-import jax
-
 from research.benchmarks.peers import library
 from research.errors import one_of
+from research.nn import precision
 
 
 class Arithmetic(NamedTuple):
@@ -49,7 +48,7 @@ def computing_in(name: str, *, peers: bool) -> Iterator[Arithmetic]:
     one_of(list(ARITHMETICS), name, "arithmetic")
     found = ARITHMETICS[name]
     theirs = library.multiplying(tf32=found.precision != "highest")
-    with jax.default_matmul_precision(found.precision):
+    with precision.computing(found.precision):
         with theirs if peers else nullcontext():
             yield found
 
