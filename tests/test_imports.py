@@ -34,7 +34,7 @@ ROOMS = {
     "files": {"errors"},
     "config": {"errors", "runs.identity"},
     "nn": {"errors", "types"},
-    "distributed": {"errors", "files", "progress"},
+    "distributed": {"nn", "errors", "files", "progress"},
     "transforms": {"nn", "errors", "types"},
     "tasks": {"nn", "errors", "types"},
     "downsample": {"nn", "errors", "types"},
