@@ -221,6 +221,7 @@ def small():
         },
         "downsample": {"batch": 4, "size": 6, "channels": 2, "overrides": TINY},
         "orbit": {"overrides": [*TINY, "model.padding=circular"], "sizes": {8: 2}},
+        "plain": {"batch": 4, "cases": ["chollet"]},
         "startup": {"overrides": [*TINY, *ONE_STEP]},
     }
     for name, cut in cuts.items():
@@ -233,7 +234,8 @@ def small():
 
 
 @pytest.mark.parametrize(
-    "name, rows", [("step", 8), ("downsample", 4), ("orbit", 4), ("startup", 2)]
+    "name, rows",
+    [("step", 8), ("downsample", 4), ("orbit", 4), ("plain", 2), ("startup", 3)],
 )
 def test_each_benchmark_runs(small, name, rows):
     run = config.build(small.benchmarks[name])

@@ -35,7 +35,7 @@ ROOMS = {
     "files": {"errors"},
     "config": {"errors", "ranges", "runs.identity"},
     "nn": {"errors", "types", "ranges"},
-    "distributed": {"errors", "files", "progress"},
+    "distributed": {"nn", "errors", "files", "progress"},
     "transforms": {"nn", "errors", "types", "ranges"},
     "tasks": {"nn", "errors", "types", "ranges"},
     "downsample": {"nn", "errors", "types"},

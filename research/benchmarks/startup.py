@@ -1,4 +1,4 @@
-"""How long a job takes to begin: jobs of one step, with a full compilation cache."""
+"""How long a job takes to its first step, with a full compilation cache."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ SCRIPT = Path(__file__).parent.parent.parent / "scripts" / "train.py"
 
 
 def startup(*, overrides: Sequence[str], rounds: int, peers: bool) -> Iterator[Row]:
-    """Yields rows of a job of one step, from its start to its end.
+    """Yields rows of a job of one step, from its start to its step and to its end.
 
-    The end comes after data, network, step, checkpoint and evaluation: each is an upper
-    bound of the time to the first step. The first launch, which compiles, is not in it.
+    The step is done when its loss is written; the end comes after checkpoint and
+    evaluation. The first launch, which compiles, is not in it.
 
     Args:
       overrides: of a training of one step.
@@ -29,14 +29,17 @@ def startup(*, overrides: Sequence[str], rounds: int, peers: bool) -> Iterator[R
       peers: ignored: the jobs are our own.
     """
     del peers
-    fresh, second = [], []
+    first, fresh, second = [], [], []
     with TemporaryDirectory() as root:
         for launch in range(rounds + 1):
+            begun = time.time()
             folders, seconds = launch_pair(root, launch, overrides)
+            first.append((folders[0] / "metrics.jsonl").stat().st_mtime - begun)
             ends = [json.loads((at / "done.json").read_text()) for at in folders]
             fresh.append(seconds - ends[1]["seconds"])
             second.append(ends[1]["seconds"])
     cases = {
+        "a fresh process, to the end of its first step": first[1:],
         "a fresh process, to the end of a job of one step": fresh[1:],
         "the second job of a multirun, to its end": second[1:],
     }

@@ -1,5 +1,5 @@
 """Devices and processes: meshes, placement, and what several hosts agree on.
 
 One device and one process are the special case in which nothing here does anything.
-Imports `research.errors`, `research.files`, `research.progress`.
+Imports `research.errors`, `research.files`, `research.progress`, `research.nn.cpu`.
 """

@@ -7,9 +7,7 @@ JAX touches a device.
 
 from __future__ import annotations
 
-import ctypes
 import os
-import platform
 import warnings
 from collections.abc import Mapping
 from functools import partial
@@ -22,15 +20,10 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from research.distributed import backend, determinism, hosts
 from research.errors import UserError
+from research.nn.cpu.memory import keep_freed_memory
 
 UNSTORED = "Error writing persistent compilation cache entry .*bad_alloc"
 SPLIT = 2**14  # values below which an array is not worth the messages of splitting it
-MALLOC = {  # name: (option, value) of mallopt
-    "M_MMAP_MAX": (-4, 0),  # no memory of its own for a large block
-    "M_TRIM_THRESHOLD": (-1, -1),  # nothing is given back
-    "M_TOP_PAD": (-2, 64 * 2**20),  # bytes, that the heap grows by
-    "M_ARENA_MAX": (-8, 1),  # one heap for all threads: others are cut up
-}
 
 
 def use_virtual_cpus(count: int | None = None) -> None:
@@ -50,22 +43,6 @@ def use_virtual_cpus(count: int | None = None) -> None:
     os.environ["XLA_FLAGS"] = " ".join([flags, *added]).strip()
 
 
-def keep_freed_memory() -> None:
-    """Has the C library keep freed memory for the next step, where it is glibc.
-
-    Otherwise each map of a step is mapped anew by the kernel, page by page: a third of
-    the processors' time. On two cores this halves a step of `vit_tiny` and takes a
-    fifth off one of ResNet-20. The process never shrinks below its peak size. If the
-    user has set MALLOC_MMAP_MAX_ or GLIBC_TUNABLES, nothing is changed.
-    """
-    chosen = {"MALLOC_MMAP_MAX_", "GLIBC_TUNABLES"} & os.environ.keys()
-    if chosen or platform.libc_ver()[0] != "glibc":
-        return
-    library = ctypes.CDLL(None)
-    for option, value in MALLOC.values():
-        library.mallopt(option, value)
-
-
 def use_compilation_cache(folder: str | Path) -> None:
     """Keeps compiled programs on disk, for a second process to start at once.
 
@@ -73,7 +50,7 @@ def use_compilation_cache(folder: str | Path) -> None:
     """
     if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
         jax.config.update("jax_compilation_cache_dir", str(Path(folder).absolute()))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     # A program with a call of oneDNN cannot be stored, and JAX would say so each time.
     warnings.filterwarnings("ignore", UNSTORED, UserWarning)
 

@@ -290,3 +290,14 @@ def test_meshes_that_are_the_users_task_get_xla(eager, kind):
         kernel = jax.device_put(kernel, jax.NamedSharding(mesh, whole))
         assert FAST not in compute.lower(x, kernel).as_text()
         assert_equal([compute(x, kernel)], [expected])
+
+
+@has_onednn
+def test_a_program_for_cpus_keeps_freed_memory_and_no_other_does(eager, monkeypatch):
+    kept = []
+    for product in (convolution.convolution, convolution.map_gradient):
+        monkeypatch.setattr(product, "prepare", lambda: kept.append("memory"))
+    lowered("cuda")
+    assert not kept
+    lowered("cpu")
+    assert kept

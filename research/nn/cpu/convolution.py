@@ -5,6 +5,9 @@ the kernel up to six times. So large float32 layers use oneDNN in programs for C
 jaxlib has it. Small layers, other dtypes and all other programs use XLA, as do `vmap`,
 `jax.export` and meshes whose axes are explicit or manual.
 
+The first such program has the C library keep freed memory (`research.nn.cpu.memory`):
+who only calls `jax.jit` has the same speed as our scripts.
+
 Set RESEARCH_FAST_CONVOLUTION=0 to switch all of it off. While it is on, programs with
 large layers are compiled anew in each process.
 """
@@ -20,7 +23,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
 
-from research.nn.cpu import onednn
+from research.nn.cpu import memory, onednn
 from research.nn.cpu.trilinear import Geometry, Product
 from research.nn.precision import current
 from research.types import Edges, Map, Stride
@@ -174,7 +177,7 @@ def kernel_gradient_by_xla(x: Map, gradient: Map, *, geometry: Geometry) -> Kern
     return jax.linear_transpose(convolve, kernel)(gradient)[0]
 
 
-by_platform = partial(Product, known=onednn.available)
+by_platform = partial(Product, known=onednn.available, prepare=memory.keep_freed_memory)
 convolution = by_platform("convolution_by_platform", convolve_on_cpu, convolve_by_xla)
 map_gradient = by_platform(
     "map_gradient_by_platform", map_gradient_on_cpu, map_gradient_by_xla

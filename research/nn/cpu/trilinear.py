@@ -58,6 +58,7 @@ class Product:
       on_cpu: what computes it in a program for CPUs and nothing else, …
       elsewhere: … in any other program, in one to be exported, and under `vmap`.
       known: whether this process can run `on_cpu`.
+      prepare: is called when `on_cpu` is lowered.
     """
 
     def __init__(
@@ -67,10 +68,12 @@ class Product:
         elsewhere: Compute,
         *,
         known: Callable[[], bool],
+        prepare: Callable[[], None],
     ):
         self.on_cpu = on_cpu
         self.elsewhere = elsewhere
         self.known = known
+        self.prepare = prepare
         self._compiled = lru_cache(maxsize=256)(
             lambda geometry: jax.jit(partial(self, geometry=geometry))
         )
@@ -121,6 +124,7 @@ class Product:
         if native is None or not is_for_cpus(context):
             rule = mlir.lower_fun(self._plain(geometry), multiple_results=False)
         else:
+            self.prepare()
             rule = mlir.lower_fun(jaxpr_as_fun(native), multiple_results=True)
         return rule(context, *arrays)
 

@@ -1,0 +1,86 @@
+"""What a user has who only calls `config.network` and `jax.jit`: nothing is set up.
+
+`python -m research.benchmarks.plain CASE` is such a program, on JAX's default device.
+It times itself, since the benchmarks' own process has virtual devices.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from flax import nnx
+
+from research import config
+from research.benchmarks.timing import Row, Subject, race
+from research.nn.cpu import convolution
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def plain(
+    *, cases: Sequence[str], batch: int, rounds: int, peers: bool
+) -> Iterator[Row]:
+    """Yields rows of loss and gradients of each network, on one device.
+
+    Args:
+      cases: names among those of the benchmark `step`.
+      batch: images a call.
+      rounds: of the race.
+      peers: whether PyTorch takes part.
+    """
+    for case in cases:
+        given = json.dumps(
+            {"case": case, "batch": batch, "rounds": rounds, "peers": peers}
+        )
+        command = [sys.executable, "-m", "research.benchmarks.plain", given]
+        done = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE)
+        for row in json.loads(done.stdout):
+            yield Row(**row)
+
+
+def measure(case: str, *, batch: int, rounds: int, peers: bool) -> list[Row]:
+    """Returns the rows of a case, timed in this process."""
+    cases = config.compose(config="benchmark").benchmarks.step.cases
+    chosen = config.build(cases[case])
+    make = partial(gradients, chosen["overrides"], batch)
+    subjects = {"ours": make()}
+    with convolution.enabled(False):
+        subjects["plain XLA"] = make()
+    if peers:
+        subjects["PyTorch"] = chosen["peer"](batch)[0]
+    return race(f"{case} gradients, no set-up", subjects, rounds=rounds)
+
+
+def gradients(overrides: Sequence[str], batch: int) -> Subject:
+    """Returns a network's loss and gradients on fixed data, as a user writes them."""
+    cfg = config.compose(*overrides)
+    network = config.network(cfg, rngs=nnx.Rngs(0))
+    graph, *states = nnx.split(network, nnx.Param, ...)
+    params, rest = nnx.as_pure(states)
+    rng = np.random.default_rng(0)
+    images = jnp.asarray(rng.random((batch, *cfg.data.shape)), jnp.float32)
+    labels = jnp.asarray(rng.integers(0, cfg.data.classes, batch))
+
+    def loss(params: Any, images: jax.Array) -> jax.Array:
+        logits = nnx.merge(graph, params, rest)(images)
+        each = optax.softmax_cross_entropy_with_integer_labels(logits, labels)
+        return each.mean()
+
+    step = jax.jit(jax.value_and_grad(loss)).lower(params, images).compile()
+    return lambda: step(params, images)
+
+
+if __name__ == "__main__":
+    settings: Mapping[str, Any] = json.loads(sys.argv[1])
+    print(json.dumps([asdict(row) for row in measure(**settings)]))
