@@ -34,11 +34,28 @@ def use_virtual_cpus(count: int | None = None) -> None:
     user has set in XLA_FLAGS win.
     """
     count = count or len(os.sched_getaffinity(0))
+    add_flags(
+        {
+            "--xla_force_host_platform_device_count": str(count),
+            "--xla_cpu_multi_thread_eigen": "false",
+        }
+    )
+
+
+def keep_barriers() -> None:
+    """Has XLA's compiler keep optimisation barriers until it has fused.
+
+    The one for CPUs would drop them before, so that each reader of a map computes it
+    anew (`research.nn.cpu.materialize`). Kept, they take 5 % off a step of ResNet-20
+    and a fifth off its compilation. Compilers for accelerators need the pass that this
+    leaves out.
+    """
+    add_flags({"--xla_disable_hlo_passes": "cse_barrier_expander"})
+
+
+def add_flags(ours: Mapping[str, str]) -> None:
+    """Adds to XLA_FLAGS those of our flags that the user has not set there."""
     flags = os.environ.get("XLA_FLAGS", "")
-    ours = {
-        "--xla_force_host_platform_device_count": str(count),
-        "--xla_cpu_multi_thread_eigen": "false",
-    }
     added = [f"{flag}={value}" for flag, value in ours.items() if flag not in flags]
     os.environ["XLA_FLAGS"] = " ".join([flags, *added]).strip()
 
@@ -77,6 +94,7 @@ def prepare(
     determinism.prepare(deterministic, cache)
     if backend.will_be_cpu():
         keep_freed_memory()
+        keep_barriers()
     use_virtual_cpus()
     use_compilation_cache(cache)
     hosts.join(**(distributed or {}))

@@ -49,11 +49,12 @@ def test_the_answer_is_what_jax_chose_here():
 
 
 @pytest.mark.parametrize("cpu", [True, False])
-def test_only_the_process_of_a_cpu_keeps_its_freed_memory(cpu, tmp_path, monkeypatch):
+def test_only_the_process_of_a_cpu_is_tuned_for_one(cpu, tmp_path, monkeypatch):
     done = []
     monkeypatch.setattr(backend, "will_be_cpu", lambda: cpu)
     monkeypatch.setattr(devices, "keep_freed_memory", lambda: done.append("kept"))
+    monkeypatch.setattr(devices, "keep_barriers", lambda: done.append("barriers"))
     monkeypatch.setattr(devices, "use_virtual_cpus", lambda: None)
     monkeypatch.setattr(devices, "use_compilation_cache", lambda folder: None)
     devices.prepare(tmp_path)
-    assert done == ["kept"] * cpu
+    assert done == ["kept", "barriers"] * cpu

@@ -24,6 +24,7 @@ from jax import lax
 from jaxtyping import Array, Float
 
 from research.nn.cpu import memory, onednn
+from research.nn.cpu.materialize import materialize
 from research.nn.cpu.trilinear import Geometry, Product
 from research.nn.precision import current
 from research.types import Edges, Map, Stride
@@ -103,7 +104,7 @@ def fast_convolution(x: Map, kernel: Kernel, stride: Stride, edges: Edges) -> Ma
         edges=edges,
         precision=current(),
     )
-    return convolution(x, kernel, geometry)
+    return materialize(convolution(materialize(x), kernel, geometry))
 
 
 def convolve_on_cpu(x: Map, kernel: Kernel, *, geometry: Geometry) -> Map:
