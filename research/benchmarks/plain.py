@@ -7,6 +7,7 @@ It times itself, since the benchmarks' own process has virtual devices.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,6 +23,7 @@ import optax
 from flax import nnx
 
 from research import config
+from research.benchmarks.peers.library import pytorch
 from research.benchmarks.timing import Row, Subject, race
 from research.nn.cpu import convolution
 
@@ -59,6 +61,8 @@ def measure(case: str, *, batch: int, rounds: int, peers: bool) -> list[Row]:
         subjects["plain XLA"] = make()
     if peers:
         subjects["PyTorch"] = chosen["peer"](batch)[0]
+        # On all cores, as XLA with one device; elsewhere it has a thread a device.
+        pytorch().set_num_threads(len(os.sched_getaffinity(0)))
     return race(f"{case} gradients, no set-up", subjects, rounds=rounds)
 
 
