@@ -171,6 +171,8 @@ for overrides in json.load(sys.stdin):
         nnx.eval_shape(lambda: config.network(cfg, rngs=nnx.Rngs(0)))
         config.check_values(cfg.data)
         config.build(cfg.optim), config.build(cfg.augment), config.evals(cfg)
+        config.task(cfg)
+        cfg.averaging and config.build(cfg.averaging)
         print("nothing is wrong")
     except UserError as error:
         print(error)
@@ -188,7 +190,23 @@ WRONG = {  # words of a command → how its one line begins
         "data.mean=[0.5, 0.5]: images of 3 channels take one value, or 3"
     ),
     "optim.learning_rate=fast": "optim.learning_rate=fast: takes a number",
-    "optim.clip=true": "optim.clip=True: takes a number or null",
+    "optim.learning_rate=-1": "optim.learning_rate=-1: takes a number of at least 0",
+    "optim.weight_decay=.inf": "optim.weight_decay=.inf: takes a number of at least 0",
+    "optim.clip=0": "optim.clip=0: takes a number above 0 or null",
+    "optim.schedule.warmup=-1": "optim.schedule.warmup=-1: takes a number of at least",
+    "optim/schedule=piecewise optim.schedule.at=[0.5,2]": (
+        "optim.schedule.at=[0.5, 2]: takes a list of"
+    ),
+    "loss.label_smoothing=1": (
+        "loss.label_smoothing=1: takes a number of at least 0 and below 1"
+    ),
+    "model/head=vgg model.head.dropout=-0.1": "model.head.dropout=-0.1: takes a number",
+    "augment.shift=-1": "augment.shift=-1: takes an integer of at least 0",
+    "data.std=[0]": "data.std=[0]: takes a list of values above 0",
+    "averaging=lookahead averaging.every=0": (
+        "averaging.every=0: takes an integer of at least 1"
+    ),
+    "optim.clip=true": "optim.clip=True: takes a number above 0 or null",
     "data.train_examples=1.5": "data.train_examples=1.5: takes an integer or null",
     "eval.shift.max_shift=a": "eval.shift.max_shift=a: takes an integer",
     "model.widths=abc": "model.widths=abc: takes a list of integers",

@@ -1,8 +1,8 @@
 """Values of a config against the annotations of the parameters that they go to.
 
-A parameter's annotation is the one place of its type and its range: there is no schema
-beside the YAML. A wrong value is refused when the object is built, before anything is
-computed or written.
+A parameter's annotation is the one place of its type and its range (what `Annotated`
+adds, such as `research.types.Range`): there is no schema beside the YAML. A wrong value
+is refused when the object is built, before anything is computed or written.
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ from omegaconf import DictConfig, OmegaConf
 
 from research.config.composing import CONF, suggest
 from research.errors import UserError, join_options
-from research.ranges import Range
 from research.runs import identity
 from research.runs.identity import HOW_TO_BUILD
 
@@ -123,8 +122,7 @@ def accepts(hint: Any, value: Any) -> bool:
     """
     origin, inner = get_origin(hint), get_args(hint)
     if origin is Annotated:
-        ranges = [one for one in inner[1:] if isinstance(one, Range)]
-        return accepts(inner[0], value) and all(value in one for one in ranges)
+        return accepts(inner[0], value) and all(value in one for one in inner[1:])
     if origin in (Union, UnionType):
         return any(accepts(option, value) for option in inner)
     if isinstance(value, bool):
@@ -158,8 +156,7 @@ def describe(hint: Any) -> str:
     """Returns what an annotation accepts, in words: `an integer or null`."""
     origin, inner = get_origin(hint), get_args(hint)
     if origin is Annotated:
-        ranges = [str(one) for one in inner[1:] if isinstance(one, Range)]
-        return " ".join([describe(inner[0]), *ranges])
+        return " ".join(filter(None, [describe(inner[0]), *map(str, inner[1:])]))
     if origin in (Union, UnionType):
         kinds = [one for one in inner if one is not int or float not in inner]
         return " or ".join(dict.fromkeys(map(describe, kinds)))
@@ -174,5 +171,5 @@ def describe_several(hint: Any) -> str:
     """Returns what the elements of a list are, in words: `integers of at least 1`."""
     if get_origin(hint) is Annotated:
         kind, *ranges = get_args(hint)
-        return " ".join([describe_several(kind), *map(str, ranges)])
+        return " ".join(filter(None, [describe_several(kind), *map(str, ranges)]))
     return PLURALS.get(hint, "values")

@@ -12,6 +12,7 @@ from research.data.origin import Origin, Spec
 from research.data.split import Split
 from research.data.store import Store
 from research.errors import UserError
+from research.types import Finite, Fraction, Positive
 
 
 @dataclass(frozen=True)
@@ -85,11 +86,11 @@ class Settings(TypedDict, total=False):
     version: str | None
     shape: Sequence[int]
     classes: int
-    mean: Sequence[float]  # the network takes it from the config itself
-    std: Sequence[float]  # likewise
+    mean: Sequence[Finite]  # the network takes it from the config itself
+    std: Sequence[Positive]  # likewise
     dir: str | Path
     manual_dir: str | Path | None
-    central: float
+    central: Fraction
     train_examples: int | None
     validation_examples: int
 

@@ -10,8 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from research.data.split import Split
+from research.evals.accuracy import Accuracy
 from research.evals.engine.predictor import Predictor
-from research.evals.evaluator import Evaluator
 from research.evals.measurement import Measurement
 from research.tasks.metrics import correct, predictions
 from research.types import Images
@@ -48,14 +48,11 @@ WEIGHTS = {
 
 
 @dataclass(frozen=True)
-class Tta(Evaluator):
+class Tta(Accuracy):
     """Yields the `accuracy` of the weighted mean of the logits of six views.
 
     It averages over small shifts: compare the stability of networks without it. It
     takes any `images → logits`, and labels.
-
-    Attributes:
-      batch: examples a call.
 
     References:
       K. Jordan, 94% on CIFAR-10 in 3.29 Seconds on a Single GPU, 2024,
@@ -63,15 +60,6 @@ class Tta(Evaluator):
     """
 
     name: ClassVar[str] = "tta"
-    batch: int = 512
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.require_at_least(1, batch=self.batch)
-
-    def check(self, predict: Callable[..., Any], split: Split) -> None:
-        """Refuses examples without labels."""
-        self.require_labels(split)
 
     def __call__(
         self, predict: Callable[..., Any], split: Split

@@ -11,7 +11,7 @@ from research.downsample import Downsample
 from research.models.network import Network, Readout, Stage
 from research.models.stages import Dropout
 from research.nn.layers import ConvNormAct
-from research.types import Padding, Shape
+from research.types import Padding, Probability, Shape
 
 
 def allconv(
@@ -24,8 +24,8 @@ def allconv(
     last_padding: Padding | None = None,
     widths: Sequence[int] = (96, 192),
     depth: int = 2,
-    input_dropout: float = 0.2,
-    dropout: float = 0.5,
+    input_dropout: Probability = 0.2,
+    dropout: Probability = 0.5,
     mean: float | Sequence[float] = 0.0,
     std: float | Sequence[float] = 1.0,
     rngs: nnx.Rngs,

@@ -13,7 +13,7 @@ from jaxtyping import Array, Float
 
 from research.nn.layers import Conv, Dense
 from research.nn.signal import at_least_one
-from research.types import Logits, Map, Shape
+from research.types import Logits, Map, Probability, Shape
 
 
 def flatten(x: Map) -> Float[Array, "batch features"]:
@@ -74,7 +74,7 @@ class Head(nnx.Module):
         *,
         pool: Callable[[Map], Array] = flatten,
         units: int | Sequence[int] | None = None,
-        dropout: float = 0.0,
+        dropout: Probability = 0.0,
         rngs: nnx.Rngs,
     ):
         self.pool = pool

@@ -14,11 +14,11 @@ import optax
 from jaxtyping import Array, Float
 
 from research.tasks.task import Batch
-from research.types import Labels, Logits
+from research.types import Labels, Logits, Probability
 
 
 def cross_entropy(
-    network: Any, batch: Batch, *, label_smoothing: float = 0.0
+    network: Any, batch: Batch, *, label_smoothing: Probability = 0.0
 ) -> tuple[Float[Array, ""], Logits]:
     """Softmax cross-entropy in nats, the labels smoothed towards uniform.
 

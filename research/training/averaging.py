@@ -14,6 +14,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Int
 
+from research.types import Count, Fraction, NonNegative
+
 Weights = Any  # a pytree: of what is no floating-point number the newest is kept
 
 
@@ -55,9 +57,9 @@ class Lookahead:
     """
 
     steps: int
-    every: int = 5
-    decay: float = 0.95
-    power: float | int = 3
+    every: Count = 5
+    decay: Fraction = 0.95
+    power: NonNegative = 3
 
     def update(
         self, average: Weights, weights: Weights, step: Int[Array, ""]
@@ -79,7 +81,7 @@ class Exponential:
     """
 
     steps: int
-    decay: float = 0.999
+    decay: Fraction = 0.999
 
     def update(
         self, average: Weights, weights: Weights, step: Int[Array, ""]

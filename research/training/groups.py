@@ -11,16 +11,17 @@ from flax import nnx
 
 from research.nn.layers import Early
 from research.training.optim import Schedule
+from research.types import NonNegative, Positive
 
 
 def build(
     *,
     direction: Callable[[], optax.GradientTransformation],
-    learning_rate: float,
+    learning_rate: NonNegative,
     schedule: Schedule,
-    weight_decay: float = 0.0,
-    norm_factor: float | int = 1.0,
-    early_epochs: float | int | None = None,
+    weight_decay: NonNegative = 0.0,
+    norm_factor: Positive = 1.0,
+    early_epochs: NonNegative | None = None,
     steps_per_epoch: int,
     epochs: int,
 ) -> optax.GradientTransformation:

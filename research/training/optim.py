@@ -15,6 +15,7 @@ from flax import nnx
 
 from research.errors import UserError
 from research.nn.layers import Undecayed
+from research.types import Fraction, NonNegative, Positive
 
 Schedule = Callable[..., optax.Schedule]  # schedule(peak, steps_per_epoch, epochs)
 
@@ -22,11 +23,11 @@ Schedule = Callable[..., optax.Schedule]  # schedule(peak, steps_per_epoch, epoc
 def build(
     *,
     direction: Callable[[], optax.GradientTransformation],
-    learning_rate: float,
+    learning_rate: NonNegative,
     schedule: Schedule,
-    weight_decay: float = 0.0,
+    weight_decay: NonNegative = 0.0,
     decoupled: bool = False,
-    clip: float | None = None,
+    clip: Positive | None = None,
     steps_per_epoch: int,
     epochs: int,
 ) -> optax.GradientTransformation:
@@ -71,7 +72,7 @@ def constant(peak: float, *, steps_per_epoch: int, epochs: int) -> optax.Schedul
 
 
 def cosine(
-    peak: float, *, steps_per_epoch: int, epochs: int, warmup: float | int = 0
+    peak: float, *, steps_per_epoch: int, epochs: int, warmup: NonNegative = 0
 ) -> optax.Schedule:
     """Returns a linear warm-up over `warmup` epochs, then half a cosine down to 0.
 
@@ -100,8 +101,8 @@ def piecewise(
     *,
     steps_per_epoch: int,
     epochs: int,
-    at: Sequence[float] = (0.5, 0.75),
-    factor: float = 0.1,
+    at: Sequence[Fraction] = (0.5, 0.75),
+    factor: Positive = 0.1,
 ) -> optax.Schedule:
     """Returns a rate that is multiplied by `factor` at fractions `at` of the run."""
     total = steps_per_epoch * epochs
@@ -114,9 +115,9 @@ def triangle(
     *,
     steps_per_epoch: int,
     epochs: int,
-    start: float = 0.2,
-    top: float = 0.23,
-    end: float = 0.07,
+    start: NonNegative = 0.2,
+    top: Fraction = 0.23,
+    end: NonNegative = 0.07,
 ) -> optax.Schedule:
     """Returns a rate that rises along a line to its peak, and falls along another.
 

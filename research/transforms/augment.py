@@ -13,6 +13,7 @@ from jaxtyping import Array, Bool, Int, Key, Shaped
 
 from research.errors import UserError
 from research.nn.signal import MODES
+from research.types import Natural
 
 Batch = Mapping[str, Array]  # name → array with one row per example
 Border = Literal["circular", "zero", "reflect"]
@@ -22,7 +23,7 @@ def augment(
     batch: Batch,
     key: Key[Array, ""],
     *,
-    shift: int = 0,
+    shift: Natural = 0,
     border: Border = "circular",
     flip: bool | Literal["alternating"] = False,
     ignore: int = 255,
