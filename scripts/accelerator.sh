@@ -10,7 +10,7 @@
 # rest wheels (scripts/wheels.sh) in .whl or $WHEELS. They go to a temporary folder, and so does all else but OUT
 # (outputs/accelerator): machine.txt, and for each part a log and an archive, renewed after each step and each half
 # minute, so that a kill leaves what was done. CIFAR-10 for the tier is cifar10-jpeg.tar.xz, in the folder of the
-# wheels, or $CIFAR10. JAX_PLATFORMS=cpu rehearses everything on the CPU, on next to nothing.
+# wheels, or $CIFAR10. JAX_PLATFORMS=cpu rehearses a little of each part on the CPU.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 part=${1:-} minutes=${2:-10} out=${3:-outputs/accelerator}
@@ -57,7 +57,7 @@ step() {
   fi
   ((left < most)) && most=$left
   say "$name: at most $most s: ${*//$'\n'*/ …}"
-  timeout -k 15 "$most" "$@" < /dev/null > >(tee -a "$log") 2>&1 &
+  timeout -s INT -k 15 "$most" "$@" < /dev/null > >(tee -a "$log") 2>&1 &
   child=$!
   wait "$child" || status=$?
   child=''
@@ -129,16 +129,10 @@ tier() {
   if [ "$backend" = cpu ]; then
     sweep=(-m seed=0,1 downsample=max,decimate data=digits data.train_examples=128 model=tiny train.epochs=1)
     sweep+=(eval=accuracy name=tier)
-  elif [ -d conf/setting/accelerator ]; then
-    sweep=(experiment=b1,b2,b3,b4,b6,c3,c4 scale=accelerator)
   else
     say "no claim is registered for this tier yet: a rehearsal, and what it measures decides nothing"
     sweep=(-m "seed=range(10)" downsample=max,decimate,strided,max_blur,max_aps augment.shift=0,2)
-    if [ -e conf/experiment/airbench.yaml ]; then
-      sweep+=(experiment=airbench)
-    else
-      sweep+=(model=resnet20 data=cifar10 optim=sgd augment=crop_flip train.epochs=10 train.dtype=bfloat16)
-    fi
+    sweep+=(experiment=airbench)
     sweep+=("eval=[accuracy,shift]" name=tier)
   fi
   if [[ $backend != cpu && ! -e $archive ]]; then

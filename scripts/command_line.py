@@ -8,6 +8,7 @@ shell left alone is expanded.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 
 from research.errors import UserError
@@ -25,6 +26,7 @@ PATHS = {
     "runs",
     "store",
 }
+SWEPT = {"model.weights"}  # each run may have another
 MULTIRUN = ("-m", "--multirun")
 SHOWING = ("--cfg", "-c", "--info", "-i", "--help", "-h", "--hydra-help", "--resolve")
 
@@ -41,10 +43,10 @@ def prepare_words(words: Sequence[str]) -> list[str]:
         raise UserError(
             f"{first[0]} {shown}: a config is shown of one job; leave {first[0]} out"
         )
-    rest = [quote(word) for word in words if word not in MULTIRUN]
+    rest = [quote(word, bool(first)) for word in words if word not in MULTIRUN]
     for word in rest:
-        key, _, value = word.lstrip("+~").partition("=")
-        if key == "hydra.job.chdir" and value.lower() not in ("false", "null"):
+        key, equals, value = word.lstrip("+").partition("=")
+        if key == "hydra.job.chdir" and equals and value.lower() != "false":
             raise UserError(
                 f"{word}: takes false; a run folder is named by root=… and name=…, and "
                 "relative paths are those of the folder that the command was typed in"
@@ -57,18 +59,33 @@ def is_showing(word: str) -> bool:
     return word in SHOWING or word.startswith(("--cfg=", "--info="))
 
 
-def quote(override: str) -> str:
-    """Quotes a value that is a path, or that has letters outside ASCII."""
+def quote(override: str, multirun: bool = False) -> str:
+    """Quotes a value that is a path, or that has letters outside ASCII.
+
+    Args:
+      override: as typed.
+      multirun: whether commas of a key in `SWEPT` separate several paths.
+    """
     key, equals, value = override.partition("=")
-    is_path = key.lstrip("+") in PATHS
-    if not equals or value[:1] in {"'", '"'} or not (is_path or is_foreign(value)):
+    name = key.lstrip("+")
+    foreign = name not in PATHS and is_foreign(value)
+    if not equals or value in ("", "null") or not (name in PATHS or foreign):
         return override
-    if is_path and value.startswith("~"):
-        value = os.path.expanduser(value)
-    if value in ("", "null"):
+    if value[0] in "'\"" and value[-1] == value[0] and len(value) > 1:
         return override
-    escaped = value.replace("'", "\\'")
-    return f"{key}='{escaped}'"
+    paths = value.split(",") if multirun and name in SWEPT else [value]
+    if not foreign:
+        paths = [os.path.expanduser(path) for path in paths]
+    return f"{key}={','.join(map(write_text, paths))}"
+
+
+def write_text(value: str) -> str:
+    """Returns a value as text in Hydra's grammar.
+
+    There a backslash is itself, but before a quote or at the end.
+    """
+    before_quotes = re.sub(r"(\\*)'", r"\1\1\\'", value)
+    return "'" + re.sub(r"(\\*)$", r"\1\1", before_quotes) + "'"
 
 
 def is_foreign(value: str) -> bool:

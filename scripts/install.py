@@ -3,7 +3,8 @@
 Into the environment of the Python that runs it, with the versions of constraints.txt,
 or of constraints-latest.txt from Python 3.12 on; $CONSTRAINTS names another file. The
 environment remembers its extras: the next call installs them, too, so that a new
-version of one package never leaves those of an extra behind. Needs nothing but pip.
+version of one package never leaves those of an extra behind. Only an accelerator takes
+the place of another. Needs nothing but pip.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 REMEMBERED = ".extras"  # in the folder of the environment
+BACKENDS = {"cuda", "cuda12", "rocm", "tpu"}  # an environment has JAX for one of them
 
 
 def known_extras() -> list[str]:
@@ -34,7 +36,8 @@ def install(extras: set[str]) -> None:
     """Installs the project, editable, with these extras and the remembered ones."""
     memory = Path(sys.prefix) / REMEMBERED
     if memory.exists():
-        extras = extras | set(memory.read_text().split())
+        before = set(memory.read_text().split())
+        extras = extras | (before - BACKENDS if extras & BACKENDS else before)
     names = sorted(extras)
     pip = [sys.executable, "-m", "pip", "install", "-q", "-c", choose_constraints()]
     subprocess.run([*pip, "-e", f".[{','.join(names)}]"], cwd=ROOT, check=True)

@@ -45,5 +45,6 @@ exec unshare --mount --propagation private bash -ec '
   mount --bind "$PWD" "$root/research"
   mount -t proc proc "$root/proc"
   for each in dev sys; do mount --rbind "/$each" "$root/$each"; done
+  # A folder of wheels of this machine is not in the root.
   exec chroot "$root" env -u PIP_FIND_LINKS HOME=/root GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0="*" \
     bash -c "cd /research; $steps" bash /venv python3 "$@"' bash "$@"

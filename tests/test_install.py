@@ -36,6 +36,15 @@ def test_an_environment_keeps_its_extras(asked, monkeypatch):
     assert extras == [".[test]", ".[cuda,slurm,test]", ".[cuda,peers,slurm,test]"]
 
 
+def test_one_accelerator_takes_the_place_of_another(asked, monkeypatch):
+    for words in (["cuda,slurm"], ["cuda12"], ["test"]):
+        run(monkeypatch, *words)
+    assert [package for package, _ in asked][1:] == [
+        ".[cuda12,slurm]",
+        ".[cuda12,slurm,test]",
+    ]
+
+
 def test_what_failed_is_not_kept(asked, monkeypatch):
     run(monkeypatch, "test")
 

@@ -33,7 +33,7 @@ ROOT = Path(__file__).parent.parent.parent
 def plain(
     *, cases: Sequence[str], batch: int, rounds: int, peers: bool
 ) -> Iterator[Row]:
-    """Yields rows of loss and gradients of each network, on one device.
+    """Yields rows of a training step of each network, on one device.
 
     Args:
       cases: names among those of the benchmark `step`.
@@ -55,7 +55,7 @@ def measure(case: str, *, batch: int, rounds: int, peers: bool) -> list[Row]:
     """Returns the rows of a case, timed in this process."""
     cases = config.compose(config="benchmark").benchmarks.step.cases
     chosen = config.build(cases[case])
-    make = partial(gradients, chosen["overrides"], batch)
+    make = partial(training_step, chosen["overrides"], batch)
     subjects = {"ours": make()}
     with convolution.enabled(False):
         subjects["plain XLA"] = make()
@@ -63,26 +63,41 @@ def measure(case: str, *, batch: int, rounds: int, peers: bool) -> list[Row]:
         subjects["PyTorch"] = chosen["peer"](batch)[0]
         # On all cores, as XLA with one device; elsewhere it has a thread a device.
         pytorch().set_num_threads(len(os.sched_getaffinity(0)))
-    return race(f"{case} gradients, no set-up", subjects, rounds=rounds)
+    return race(f"{case} step, no set-up", subjects, rounds=rounds)
 
 
-def gradients(overrides: Sequence[str], batch: int) -> Subject:
-    """Returns a network's loss and gradients on fixed data, as a user writes them."""
+def training_step(overrides: Sequence[str], batch: int) -> Subject:
+    """Returns a step by Adam on fixed data, as a user writes it."""
     cfg = config.compose(*overrides)
     network = config.network(cfg, rngs=nnx.Rngs(0))
     graph, *states = nnx.split(network, nnx.Param, ...)
     params, rest = nnx.as_pure(states)
+    optimizer = optax.adam(1e-3)
     rng = np.random.default_rng(0)
     images = jnp.asarray(rng.random((batch, *cfg.data.shape)), jnp.float32)
     labels = jnp.asarray(rng.integers(0, cfg.data.classes, batch))
 
-    def loss(params: Any, images: jax.Array) -> jax.Array:
-        logits = nnx.merge(graph, params, rest)(images)
-        each = optax.softmax_cross_entropy_with_integer_labels(logits, labels)
-        return each.mean()
+    @jax.jit
+    def step(params: Any, rest: Any, opt: Any) -> tuple[Any, Any, Any]:
+        def loss(params: Any) -> tuple[jax.Array, Any]:
+            network = nnx.merge(graph, params, rest)
+            each = optax.softmax_cross_entropy_with_integer_labels(
+                network(images), labels
+            )
+            return each.mean(), nnx.as_pure(nnx.state(network, nnx.Not(nnx.Param)))
 
-    step = jax.jit(jax.value_and_grad(loss)).lower(params, images).compile()
-    return lambda: step(params, images)
+        (_, changed), grads = jax.value_and_grad(loss, has_aux=True)(params)
+        updates, opt = optimizer.update(grads, opt, params)
+        return optax.apply_updates(params, updates), changed, opt
+
+    state = [params, rest, optimizer.init(params)]
+    compiled = step.lower(*state).compile()  # now, with the switch as it is
+
+    def run() -> Any:
+        state[:] = compiled(*state)
+        return state
+
+    return run
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from research.benchmarks.timing import Row
+from research.errors import UserError
 
 SCRIPT = Path(__file__).parent.parent.parent / "scripts" / "train.py"
 
@@ -62,9 +63,11 @@ def launch_pair(
     name, seeds = f"launch{launch}", (2 * launch, 2 * launch + 1)
     words = [*overrides, f"seed={seeds[0]},{seeds[1]}", f"root={root}", f"name={name}"]
     begun = time.perf_counter()
-    subprocess.run(
-        [sys.executable, str(SCRIPT), "-m", *words], check=True, capture_output=True
-    )
+    command = [sys.executable, str(SCRIPT), "-m", *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        reasons = done.stderr.splitlines() or [f"status {done.returncode}"]
+        raise UserError(f"benchmark startup: {reasons[-1].removeprefix('error: ')}")
     seconds = time.perf_counter() - begun
     found = Path(root, name).glob("*seed=*")
     return sorted(found, key=lambda at: (at / "done.json").stat().st_mtime), seconds

@@ -17,6 +17,7 @@ TRAINING = ["data=digits", "data.train_examples=512", "train.batch_size=64"]
 TRAINING += ["eval=accuracy", "train.epochs=3"]
 # Of several processes on one card, each takes what memory it needs.
 BESIDE = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
+REHEARSAL = os.environ.get("ACCELERATOR_REHEARSAL") == "1"
 PATIENCE = 240  # seconds for a script
 
 

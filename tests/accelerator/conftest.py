@@ -9,22 +9,16 @@ from pathlib import Path
 
 import jax
 import pytest
+from commands import REHEARSAL
 
-REHEARSAL = os.environ.get("ACCELERATOR_REHEARSAL") == "1"
 HERE = Path(__file__).parent
 # The most telling first: the time on a lent card may end before the tests do.
 ORDER = ("orbit", "resume", "presets", "learning", "dispatch", "jobs", "rows", "models")
 
 
-def pytest_configure(config):
-    line = "accelerator: needs an accelerator, run by `scripts/accelerator.sh tests`"
-    config.addinivalue_line("markers", line)
-
-
 def pytest_collection_modifyitems(items):
     def place(item):
-        name = item.path.stem.removeprefix("test_")
-        return ORDER.index(name) if name in ORDER else len(ORDER)
+        return ORDER.index(item.path.stem.removeprefix("test_card_"))
 
     slots = [at for at, item in enumerate(items) if item.path.parent == HERE]
     ours = sorted((items[at] for at in slots), key=place)

@@ -3,8 +3,7 @@
 from pathlib import Path
 
 import pytest
-from commands import TRAINING, assert_equal, run, train
-from conftest import REHEARSAL
+from commands import REHEARSAL, TRAINING, assert_equal, run, train
 
 from research.jobs.status import read
 

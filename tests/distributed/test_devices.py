@@ -89,32 +89,3 @@ def test_evaluators_say_the_same_over_eight_devices(eight):
     assert set(ours) == set(theirs) and len(ours) > 8
     for name, values in ours.items():
         np.testing.assert_allclose(values, theirs[name], atol=1e-4, err_msg=name)
-
-
-FLAGS = """
-import sys
-from research.distributed import devices
-devices.prepare(sys.argv[1], deterministic=True)
-devices.prepare(sys.argv[1], deterministic=False)  # no choice to make on a CPU
-import jax, os
-print(os.environ["XLA_FLAGS"], jax.config.jax_persistent_cache_enable_xla_caches)
-"""
-
-
-def start_deterministic(folder, flags):
-    return subprocess.run(
-        [sys.executable, "-c", FLAGS, folder],
-        env=os.environ | {"PYTHONPATH": str(HERE.parent), "XLA_FLAGS": flags},
-        capture_output=True,
-        text=True,
-    )
-
-
-def test_deterministic_kernels_are_asked_for_before_jax_starts(tmp_path):
-    done = start_deterministic(tmp_path, "--xla_cpu_enable_fast_min_max=true")
-    assert done.returncode == 0, done.stderr
-    flag = "--xla_gpu_exclude_nondeterministic_ops=true"
-    assert done.stdout.count(flag) == 1 and "fast_min_max=true" in done.stdout
-    assert "xla_gpu_per_fusion_autotune_cache_dir" in done.stdout
-    done = start_deterministic(tmp_path, flag.replace("true", "false"))
-    assert "leave it out of XLA_FLAGS" in done.stderr

@@ -62,7 +62,7 @@ def test_slurm_reads_it_so(slurm, tmp_path):
         ({"gpus_per_job": 1, "accelerators": 2}, "accelerators=2: the older name of"),
         ({"gpus_per_job": -1}, "gpus_per_job=-1: takes an integer of at least 0"),
         ({"gpus_per_job": "two"}, "gpus_per_job=two: takes an integer of at least 0"),
-        ({"accelerators": 0.5}, "gpus_per_job=0.5: takes an integer of at least 0"),
+        ({"accelerators": 0.5}, "accelerators=0.5: takes an integer of at least 0"),
     ],
 )
 def test_mistakes_for_slurm_name_the_key(slurm, importable, given, words):

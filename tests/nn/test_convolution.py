@@ -205,13 +205,6 @@ def test_accelerators_get_the_plain_convolution_and_nothing_else(
     assert text.count("HIGHEST") == (6 if precision else 0)
 
 
-def test_the_precision_is_that_of_the_trace(eager):
-    x, kernel, stride, edges, gradient = arrays(CASES["stem"])
-    with jax.default_matmul_precision("highest"):
-        traced = derivatives(layers.convolve, stride, edges).trace(x, kernel, gradient)
-    assert traced.lower(lowering_platforms=("tpu",)).as_text().count("HIGHEST") == 6
-
-
 @pytest.mark.parametrize("platforms", [("cpu",), ("cuda",), ("cpu", "cuda", "tpu")])
 def test_an_exported_program_is_plain(eager, platforms):
     x, kernel, stride, edges, gradient = arrays(CASES["stem"])

@@ -78,8 +78,6 @@ def test_a_key_in_no_class_is_a_bug():
         ("hydra.launcher.jobs", Kind.REQUEST),
         ("hydra.job_logging", Kind.RESOURCE),
         ("retry", Kind.REQUEST),
-        ("precision.train", Kind.SCIENCE),
-        ("precision.eval", Kind.MEASUREMENT),
         ("deterministic", Kind.SCIENCE),
     ],
 )
@@ -97,7 +95,6 @@ RECOVERED = [  # what people add to get a broken sweep through, or run it elsewh
     ["data.manual_dir=/files", "data.dir=/elsewhere", "root=/out", "name=other"],
     ["++retry=none", "hydra.verbose=true"],
     ["eval=orbit", "split=validation"],
-    ["precision.eval=default"],
 ]
 
 
@@ -123,8 +120,6 @@ def test_what_only_gets_a_run_through_changes_neither_run_nor_name(more):
         ["loss.label_smoothing=0.1"],
         ["data.train_examples=10"],
         ["data.validation_examples=10"],
-        ["precision.train=high"],
-        ["deterministic=true"],
     ],
     ids=" ".join,
 )
@@ -289,13 +284,3 @@ def test_names_of_folders():
     long = [f"key{i}=value" for i in range(20)]
     assert len(run_name(long)) == 16
     assert run_name(long) == run_name(long[::-1])
-
-
-def test_the_precision_of_evaluation_decides_rows_and_no_older_ones():
-    before, after = config.compose(), config.compose("precision.eval=default")
-    older = {k: v for k, v in identity.flatten(before).items() if "precision" not in k}
-    digests = identity.evaluator_digests
-    assert digests(before) == digests(older)
-    for name, digest in digests(after).items():
-        assert digest != digests(before)[name]
-    assert training_digest(older) == training_digest(before)

@@ -79,11 +79,15 @@ class Slurm(SweepLauncher):
                 f"hydra.launcher.accelerators={accelerators}: the older name of "
                 f"hydra.launcher.gpus_per_job={gpus_per_job}; takes the same, or 0"
             )
+        for key, value in (
+            ("gpus_per_job", gpus_per_job),
+            ("accelerators", accelerators),
+        ):
+            if not accepts(int, value) or value < 0:
+                raise UserError(
+                    f"hydra.launcher.{key}={value}: takes an integer of at least 0"
+                )
         gpus = gpus_per_job or accelerators
-        if not accepts(int, gpus) or gpus < 0:
-            raise UserError(
-                f"hydra.launcher.gpus_per_job={gpus}: takes an integer of at least 0"
-            )
         self.cpus, self.requeues, self.poll = cpus, requeues, poll_seconds
         wanted = {
             "timeout_min": time_minutes,

@@ -1,0 +1,72 @@
+"""Words of a command line, against what Hydra's own parser makes of them."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
+
+from research.errors import UserError
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "scripts"))
+from command_line import prepare_words  # noqa: E402
+
+PATHS = [
+    "/tmp/größe",
+    "my=runs",
+    "a,b",
+    "with space",
+    "it's",
+    "'quoted",
+    "back\\slash",
+    "back\\'quote",
+    "ends in \\",
+    "x[0]{y}",
+    "$HOME",
+    "100%",
+    "日本",
+]
+
+
+def parse(*words):
+    return OverridesParser.create().parse_overrides(prepare_words(words))
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("key", ["root", "data.dir", "+model.weights", "run_dir"])
+def test_a_path_reaches_the_config_as_it_was_typed(key, path):
+    (override,) = parse(f"{key}={path}")
+    assert override.value() == path and not override.is_sweep_override()
+
+
+def test_a_home_is_found_and_what_is_quoted_stays():
+    (override,) = parse("data.dir=~/data")
+    assert override.value() == os.path.expanduser("~/data")
+    assert prepare_words(["root='a,b'", 'name="x"']) == ["root='a,b'", 'name="x"']
+    assert prepare_words(["data.dir=null", "root="]) == ["data.dir=null", "root="]
+
+
+def test_a_word_of_other_letters_is_text():
+    (override,) = parse("data.name=größe")
+    assert override.value() == "größe"
+
+
+def test_weights_are_swept_where_runs_are_many():
+    multirun, word = prepare_words(["model.weights=a.pt,b.pt", "-m"])
+    (override,) = OverridesParser.create().parse_overrides([word])
+    assert multirun == "-m" and override.is_sweep_override()
+    assert list(override.sweep_string_iterator()) == ["'a.pt'", "'b.pt'"]
+
+
+def test_multirun_goes_first_and_only_where_something_runs():
+    assert prepare_words(["seed=0,1", "-m"]) == ["-m", "seed=0,1"]
+    with pytest.raises(UserError, match="-m --cfg: a config is shown of one job"):
+        prepare_words(["-m", "--cfg", "job"])
+
+
+@pytest.mark.parametrize("word", ["hydra.job.chdir=true", "++hydra.job.chdir=null"])
+def test_a_run_that_changes_its_folder_is_refused(word):
+    with pytest.raises(UserError, match="takes false"):
+        prepare_words([word])
+    assert prepare_words(["hydra.job.chdir=false", "~hydra.job.chdir"])
