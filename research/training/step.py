@@ -173,12 +173,12 @@ def compile_step(
     unroll = places[0].mesh.devices.flat[0].platform == "cpu"
 
     def several(state: State, batches: Batch, key: Array) -> tuple[State, Sums]:
-        state, _ = jax.lax.scan(
-            lambda state, batch: (step(state, batch, key), None),
-            state,
-            batches,
-            unroll=unroll,
-        )
+        def one(state: State, batch: Batch) -> tuple[State, None]:
+            # Fused across steps, a sum may take another order.
+            apart = jax.lax.optimization_barrier((state, batch))
+            return step(*apart, key), None
+
+        state, _ = jax.lax.scan(one, state, batches, unroll=unroll)
         return state, state.sums
 
     return compile(once), compile(several)
