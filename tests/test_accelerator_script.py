@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 import tarfile
 import time
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ def started(*words, **environment):
     """The script under way, with what it prints in one stream."""
     with subprocess.Popen(
         [*SCRIPT, *map(str, words)],
-        env=os.environ | {"WHEELS": "/nowhere"} | environment,
+        env=os.environ | {"WHEELS": "/nowhere", "PYTHON": sys.executable} | environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
