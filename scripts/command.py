@@ -14,7 +14,6 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
-from types import FrameType
 from typing import Any
 from unittest.mock import patch
 
@@ -29,6 +28,7 @@ from research.config import CONF, explain_errors
 from research.errors import Interrupted, UserError
 from research.jobs.job import stop_with_launcher
 from research.jobs.lock import Held
+from research.jobs.signals import Terminated, pass_on, terminate_on_signals
 
 MISTAKE = 2  # exit status
 UNWRITABLE = {
@@ -54,8 +54,7 @@ def command(
         def main() -> None:
             os.environ["HYDRA_FULL_ERROR"] = "1"  # raise, rather than print and exit
             mistakes: list[str] = []
-            if signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
-                signal.signal(signal.SIGTERM, terminate)
+            terminate_on_signals()
             stop_with_launcher()
 
             def job(cfg: DictConfig) -> Any:
@@ -81,14 +80,13 @@ def command(
                         wrap(job)()
             except Interrupted as stop:
                 print(stop.message, file=sys.stderr)
-                if stop.number == signal.SIGUSR2:
-                    pass_on(stop.number)
+                pass_on(stop.number)
                 raise
             except (KeyboardInterrupt, Terminated) as stop:
                 # Outside training: files are whole or absent.
                 print("stopped: the same command goes on from there", file=sys.stderr)
                 interrupt = isinstance(stop, KeyboardInterrupt)
-                sys.exit(128 + (signal.SIGINT if interrupt else signal.SIGTERM))
+                sys.exit(128 + signal.SIGINT if interrupt else stop.code)
             if mistakes:
                 sys.exit(MISTAKE)
 
@@ -119,27 +117,6 @@ def help_as_text() -> Iterator[None]:
 
     with patch.object(argparse.ArgumentParser, "add_argument", add_argument):
         yield
-
-
-class Terminated(SystemExit):
-    """SIGTERM came where nothing had to be saved first."""
-
-    def __str__(self) -> str:
-        return "stopped by SIGTERM"
-
-
-def terminate(number: int, frame: FrameType | None) -> None:
-    """Ends this process as Ctrl-C does, so that its status and its lock are right."""
-    raise Terminated(128 + number)
-
-
-def pass_on(number: signal.Signals) -> None:
-    """Leaves a signal to the scheduler's own handler, now that the run is saved.
-
-    submitit's requeues the job.
-    """
-    if callable(signal.getsignal(number)):
-        signal.raise_signal(number)
 
 
 @contextmanager

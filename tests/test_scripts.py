@@ -184,7 +184,10 @@ def test_kill_9_at_any_moment_and_resume_bit_by_bit(tmp_path, whole, moment):
     assert rows[0] == rows[1]
 
 
-def test_sigterm_saves_and_says_how_to_go_on(tmp_path, digits):
+@pytest.mark.parametrize(
+    "numbers", [[signal.SIGTERM], [signal.SIGCONT, signal.SIGUSR1, signal.SIGTERM]]
+)
+def test_a_signal_saves_and_says_how_to_go_on(tmp_path, digits, numbers):
     arguments = [f"hydra.run.dir={tmp_path}", f"data.dir={digits}", *TINY]
     arguments += ["train.epochs=2000"]
     process = subprocess.Popen(
@@ -193,12 +196,35 @@ def test_sigterm_saves_and_says_how_to_go_on(tmp_path, digits):
     while not (tmp_path / "metrics.jsonl").is_file() and process.poll() is None:
         time.sleep(0.05)
     time.sleep(1)
-    process.send_signal(signal.SIGTERM)
+    for number in numbers:
+        process.send_signal(number)
     _, error = process.communicate(timeout=120)
-    assert process.returncode == 128 + signal.SIGTERM
-    assert "stopped by SIGTERM; saved at step" in error and "Traceback" not in error
+    stopped = [number for number in numbers if number != signal.SIGCONT]
+    assert process.returncode - 128 in stopped
+    assert "saved at step" in error and "Traceback" not in error
     assert Checkpoints(tmp_path / "checkpoints").steps()
     assert not (tmp_path / "done.json").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGUSR2])
+def test_a_signal_while_evaluators_measure_ends_the_run_which_goes_on(
+    tmp_path, digits, number
+):
+    arguments = [f"hydra.run.dir={tmp_path}", f"data.dir={digits}", *TINY]
+    slow = ["eval=[accuracy,orbit]", "eval.orbit.method=brute"]
+    process = subprocess.Popen(
+        command("train", *arguments, *slow), stderr=subprocess.PIPE, text=True
+    )
+    while not there(tmp_path, "accuracy*") and process.poll() is None:
+        time.sleep(0.001)
+    process.send_signal(number)
+    _, error = process.communicate(timeout=120)
+    assert process.returncode == 128 + number
+    assert "the same command goes on from there" in error and "Traceback" not in error
+    assert not (tmp_path / "done.json").exists()
+    saved = Checkpoints(tmp_path / "checkpoints").steps()
+    run("train", *arguments)
+    assert Checkpoints(tmp_path / "checkpoints").steps() == saved
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,7 @@ def fit(
 
     Raises:
       UserError: the batch is larger than the split, or the loss is not finite.
-      Interrupted: SIGTERM or SIGINT came; the state is saved.
+      Interrupted: a signal came (`research.jobs.signals`); the state is saved.
     """
     observer = observer or Observer()
     plan = training.plan(len(split), seed=seed)

@@ -28,6 +28,7 @@ from research import config
 from research.distributed import devices
 from research.errors import Interrupted, UserError
 from research.files.lines import read_lines
+from research.jobs.signals import STOP
 from research.tasks.classification import CLASSIFICATION, Classification
 from research.tasks.losses import cross_entropy
 from research.training import loop
@@ -68,10 +69,11 @@ def test_a_second_run_is_the_same(uninterrupted, tmp_path, split):
     assert not identical(uninterrupted[1], train(tmp_path / "b", split, seed=2))
 
 
-@pytest.mark.parametrize("stop", [1, 4, 11])
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "number, stop", [*((number, 4) for number in STOP), (STOP[0], 1), (STOP[0], 11)]
+)
 def test_a_signal_saves_and_the_run_goes_on_bit_by_bit(
-    uninterrupted, tmp_path, split, stop, number
+    uninterrupted, tmp_path, split, number, stop
 ):
     def strike(step):
         if step == stop:
