@@ -98,5 +98,7 @@ def test_other_threads_get_no_signals():
 @pytest.mark.parametrize("number", OTHERS)
 def test_the_list_is_of_signals_that_would_kill(number):
     code = f"import os; os.kill(os.getpid(), {int(number)}); print('lives')"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, check=False
+    )
     assert done.returncode == -number and not done.stdout
