@@ -7,6 +7,7 @@ threads, worker processes or hosts share the work. Grain runs these ahead of tra
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
 import time
@@ -114,8 +115,22 @@ class Stream:
             flags.FLAGS.mark_as_parsed()  # Grain reads absl's, which nobody has parsed
             processes = grain.MultiprocessingOptions(num_workers=self.workers)
             data = data.mp_prefetch(processes, end_with_parent)
-        with closing(iter(data)) as batches:
-            yield from batches
+        try:
+            with closing(iter(data)) as batches:
+                yield from map(copy_batch, batches) if self.workers else batches
+        finally:
+            if self.workers:  # Grain's iterators refer to themselves, and to arrays
+                del data, batches
+                gc.collect()
+
+
+def copy_batch(batch: Batch) -> Batch:
+    """Returns a batch in memory of this process, in place of what workers share.
+
+    Shared memory is freed with the last reference to its array, and JAX may keep one
+    until the process ends.
+    """
+    return {name: np.array(array) for name, array in batch.items()}
 
 
 @dataclass(frozen=True)

@@ -95,6 +95,19 @@ def test_threads_and_workers_change_nothing(jpegs, whole, shared):
         np.testing.assert_array_equal(ours, theirs)
 
 
+def test_workers_leave_no_shared_memory(jpegs):
+    """Not even the last batch of each, which nobody asked them to free."""
+
+    def blocks():
+        return {path.name for path in Path("/dev/shm").glob("psm_*")}
+
+    before, end = blocks(), time.monotonic() + 20
+    kept = batches(jpegs, threads=1, workers=2)
+    while blocks() - before and time.monotonic() < end:  # another thread frees them
+        time.sleep(0.05)
+    assert not blocks() - before and kept[0].flags.owndata
+
+
 def test_a_stream_goes_on_from_any_step(jpegs, whole):
     for start in (4, 6, 8):
         for ours, theirs in zip(batches(jpegs, start=start), whole, strict=True):
