@@ -85,8 +85,8 @@ def command(
             except (KeyboardInterrupt, Terminated) as stop:
                 # Outside training: files are whole or absent.
                 print("stopped: the same command goes on from there", file=sys.stderr)
-                interrupt = isinstance(stop, KeyboardInterrupt)
-                sys.exit(128 + signal.SIGINT if interrupt else stop.code)
+                terminated = isinstance(stop, Terminated)
+                sys.exit(128 + (stop.number if terminated else signal.SIGINT))
             if mistakes:
                 sys.exit(MISTAKE)
 
