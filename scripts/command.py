@@ -85,8 +85,7 @@ def command(
             except (KeyboardInterrupt, Terminated) as stop:
                 # Outside training: files are whole or absent.
                 print("stopped: the same command goes on from there", file=sys.stderr)
-                terminated = isinstance(stop, Terminated)
-                sys.exit(128 + (stop.number if terminated else signal.SIGINT))
+                sys.exit(128 + getattr(stop, "number", signal.SIGINT))
             if mistakes:
                 sys.exit(MISTAKE)
 
