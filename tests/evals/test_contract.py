@@ -19,6 +19,8 @@ from research.data.split import Split
 from research.errors import UserError
 from research.evals.changes import Change
 from research.evals.evaluator import Evaluator
+from research.transforms.corruptions.corruption import Corruption
+from research.transforms.corruptions.weather import add_fog
 from research.transforms.distortions import rotate
 
 CONF = Path(__file__).parents[2] / "conf/eval"
@@ -27,6 +29,7 @@ COUNTS = {int, int | None, float, float | None}
 FROM_ZERO = {"seed", "distances", ("worst", "max_shift")}
 WRONG = {  # of what is not a number by itself
     ("changes", "changes"): {"rotation": Change(rotate, [])},
+    ("corruptions", "corruptions"): {"fog": Corruption(add_fog, [])},
     ("cost", "shape"): [8, 8],
     ("embed", "background"): 2.0,
     ("fractional", "upsampling"): [5],
