@@ -93,12 +93,7 @@ class Binomial(Lowpass):
         rngs: nnx.Rngs,
     ):
         del features, stride, rngs
-        self.taps = pair(taps, "downsample.lowpass.taps")
-        if max(self.taps) > 7:
-            raise UserError(
-                f"downsample.lowpass.taps={taps}: takes an integer from 1 to 7, or "
-                "two: [height, width]"
-            )
+        self.taps = pair(taps, "downsample.lowpass.taps", most=7)
         self.padding = padding
 
     def __call__(self, x: Map, stride: Stride = (1, 1)) -> Map:

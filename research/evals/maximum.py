@@ -124,8 +124,7 @@ class Recorder(nnx.Module):
     """
 
     def __init__(self, down: Downsample, record: Callable[[Array], None]):
-        self.reduce = down.reduce
-        self.parts = (down.reduce, down.lowpass, down.sample)
+        self.reduce, self.lowpass, self.sample = down.reduce, down.lowpass, down.sample
         self.stride = down.stride
         self.record = record
 
@@ -136,10 +135,9 @@ class Recorder(nnx.Module):
 
     def __call__(self, x: Map, stride: Stride = (1, 1)) -> Map:
         """Reduces."""
-        reduce, lowpass, sample = self.parts
-        held = sample.hold(reduce(x), lowpass)
-        self.record(sum_weights(lambda z: held(reduce(z)), x, self.stride))
-        return reduce(x, stride)
+        held = self.sample.hold(self.reduce(x), self.lowpass)
+        self.record(sum_weights(lambda z: held(self.reduce(z)), x, self.stride))
+        return self.reduce(x, stride)
 
 
 def sum_weights(

@@ -25,16 +25,23 @@ MODES: dict[str, Literal["constant", "reflect", "wrap"]] = {
 }
 
 
-def pair(value: Size, name: str = "size") -> tuple[int, int]:
+def pair(value: Size, name: str = "size", most: int | None = None) -> tuple[int, int]:
     """Returns `(height, width)` of a size given once or for both axes.
 
+    Args:
+      value: the size.
+      name: its config key, for the error.
+      most: the largest; None: there is none.
+
     Raises:
-      UserError: not one or two integers of at least 1; `name` is the config key.
+      UserError: not one or two integers of at least 1, and at most `most`.
     """
     sizes = tuple(value) if isinstance(value, Sequence) else (value, value)
-    if len(sizes) != 2 or not all(isinstance(s, int) and s >= 1 for s in sizes):
+    fine = all(isinstance(s, int) and 1 <= s <= (most or s) for s in sizes)
+    if len(sizes) != 2 or not fine:
+        accepted = "of at least 1" if most is None else f"from 1 to {most}"
         raise UserError(
-            f"{name}={value}: takes an integer of at least 1, or two: [height, width]"
+            f"{name}={value}: takes an integer {accepted}, or two: [height, width]"
         )
     return sizes
 
