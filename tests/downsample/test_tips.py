@@ -15,6 +15,7 @@ from research.downsample.learned import Convex
 from research.downsample.tips import Tips
 from research.models.convnet import chollet
 from research.models.readout import Head
+from research.nn.layers import count_parameters
 from research.nn.regularization import regularize
 from research.nn.signal import shift
 
@@ -80,6 +81,11 @@ def test_a_companion_is_mixed_alike(maps):
         t[:, None, None, None] * p for t, p in zip(tau.T, phases, strict=True)
     )
     np.testing.assert_allclose(down(x, z)[1], expected, rtol=1e-5, atol=1e-6)
+
+
+def test_it_has_ten_parameters_a_channel():
+    assert count_parameters(build(5)) == 50
+    assert count_parameters(build(5, window=(1, 3))) == 20
 
 
 @pytest.mark.parametrize("offset", [(0, 1), (0, 2), (4, 4)])

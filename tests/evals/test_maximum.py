@@ -9,6 +9,7 @@ import pytest
 from flax import nnx
 from known import measure
 
+from research import config
 from research.data.split import Split
 from research.downsample import Downsample
 from research.downsample.lowpass import Binomial
@@ -112,7 +113,16 @@ def test_windows_of_one_value_are_left_out():
     assert [row.n for row in rows] == [1, 1]
 
 
-def test_inside_residual_blocks_and_what_has_no_downsampler():
+def test_residual_blocks_are_looked_into():
+    cfg = config.compose("model=resnet20", "downsample=max", "model.padding=circular")
+    make = config.build(cfg.model, widths=[4, 8], depths=[1, 1])
+    down = config.build(cfg.downsample)
+    rows = KEPT(make(SHAPE, 2, downsample=down, rngs=nnx.Rngs(0)), SPLIT)
+    assert [row.params["index"] for row in rows] == [0, "all"]
+    np.testing.assert_allclose([row.value for row in rows], 1, rtol=1e-4)
+
+
+def test_what_has_no_downsampler_has_no_rows():
     rows = KEPT(networks.pooling(shape=SHAPE), SPLIT)
     np.testing.assert_allclose([row.value for row in rows], 1, rtol=1e-4)
     assert KEPT(networks.of([networks.Keep()], shape=SHAPE), SPLIT) == []
