@@ -1,5 +1,9 @@
 """Signals as maps of height 1: what they are, and that a network trains on them."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from building import load
@@ -7,7 +11,10 @@ from building import load
 from research import config
 from research.data.builders.waves import FORMS, draw
 from research.errors import UserError
+from research.runs import read_rows
 from research.transforms.shifts import along
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -62,3 +69,19 @@ def test_offsets_keep_their_distance_along_the_axis_there_is(size):
     np.testing.assert_array_equal(turned[:, axis], [-3, 3, -3, 3])
     assert not turned[:, 1 - axis].any()
     np.testing.assert_array_equal(along(offsets, (9, 9)), offsets)
+
+
+def test_a_tiny_network_trains_on_signals_and_is_measured(tmp_path):
+    """The command of the documentation, from data to rows."""
+    chosen = ["model=tiny", "data=waves", "downsample=aps", "downsample.stride=[1,2]"]
+    small = ["data.train_examples=64", "train.epochs=1", "train.batch_size=32"]
+    places = [f"root={tmp_path}", f"data.dir={tmp_path}/data"]
+    evals = "eval=[shift,orbit,maximum,fidelity]"
+    line = [sys.executable, ROOT / "scripts/train.py", *chosen, *small, *places, evals]
+    done = subprocess.run(line, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-2000:]
+    rows = read_rows(tmp_path / "runs")
+    assert np.isfinite(rows["value"]).all()
+    agreement = rows[rows["measure"] == "agreement"].set_index("protocol")["value"]
+    assert (agreement[["circular", "orbit"]] == 1).all()
+    assert {"maximum_bias", "fidelity"} <= set(rows["measure"])
