@@ -109,7 +109,7 @@ def test_evaluation_and_validation(model):
 
 # Convolutions, and filters that are matrices; all others add, compare or pick.
 MULTIPLYING = {"strided", "space_to_depth", "strided_blur", "adaptive_blur"}
-MULTIPLYING |= {"ideal", "flc", "lps", "blur_lps"}
+MULTIPLYING |= {"ideal", "flc", "asap", "lps", "blur_lps"}
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ factory: `_target_` with `_partial_: true` in YAML is the only registry there is
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 from typing import Any
 
@@ -66,7 +66,11 @@ def _shared(key: str, node: str) -> Any:
 
 
 def downsample(
-    cfg: DictConfig, features: int, *, rngs: Any, stride: int | None = None
+    cfg: DictConfig,
+    features: int,
+    *,
+    rngs: Any,
+    stride: int | Sequence[int] | None = None,
 ) -> Any:
     """Builds the configured downsampler for maps of `features` channels.
 
@@ -74,7 +78,7 @@ def downsample(
       cfg: a `train` config.
       features: channels of the map.
       rngs: of NNX.
-      stride: None for `downsample.stride`.
+      stride: s, or (s_h, s_w); None for `downsample.stride`.
     """
     given = {} if stride is None else {"stride": stride}
     return build(cfg.downsample)(features, rngs=rngs, **given)

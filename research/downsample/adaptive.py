@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from math import prod
 
 import jax
 import jax.numpy as jnp
@@ -13,7 +14,7 @@ from jaxtyping import Array, Float
 from research.downsample.lowpass import Filter, Lowpass
 from research.errors import UserError
 from research.nn.layers import BatchNorm, Conv
-from research.nn.signal import at_least_one, pad, widen
+from research.nn.signal import Size, at_least_one, pad, pair, widen
 from research.nn.windows import windows
 from research.types import Map, Padding, Stride
 
@@ -33,7 +34,7 @@ class Adaptive(Lowpass):
     Args:
       features: channels C of the map.
       stride: unused.
-      taps: k.
+      taps: k, or (k_h, k_w); k² stands for k_h·k_w.
       groups: a divisor of C; channels of a group share their kernels. A companion map
         is cut into as many groups.
       padding: of the prediction and of the filter.
@@ -54,20 +55,20 @@ class Adaptive(Lowpass):
         features: int,
         stride: Stride,
         *,
-        taps: int = 3,
+        taps: Size = 3,
         groups: int = 8,
         padding: Padding = "reflect",
         norm: Callable[..., nnx.Module] = BatchNorm,
         rngs: nnx.Rngs,
     ):
         del stride
-        self.taps = at_least_one(taps, "downsample.lowpass.taps")
+        self.taps = pair(taps, "downsample.lowpass.taps")
         self.groups = at_least_one(groups, "downsample.lowpass.groups")
         self.padding = padding
         self._check(features, "map")
-        outputs = groups * taps**2
+        outputs = groups * prod(self.taps)
         self.conv = Conv(
-            features, outputs, taps, padding=padding, bias=False, rngs=rngs
+            features, outputs, self.taps, padding=padding, bias=False, rngs=rngs
         )
         self.norm = norm(outputs, rngs=rngs)
 
@@ -82,13 +83,13 @@ class Adaptive(Lowpass):
     def kernels(self, x: Map, stride: Stride = (1, 1)) -> Kernels:
         """Returns the k² taps of each group at each kept position, which sum to 1."""
         logits = widen(self.norm(self.conv(x, stride)))
-        logits = logits.reshape(*logits.shape[:3], self.groups, self.taps**2)
+        logits = logits.reshape(*logits.shape[:3], self.groups, prod(self.taps))
         return jax.nn.softmax(logits)
 
     def _filter(self, kernels: Kernels, stride: Stride, x: Map) -> Map:
         self._check(x.shape[-1], "companion")
         y = widen(pad(x, self.taps, self.padding, name="lowpass adaptive"))
-        parts = windows(y, (self.taps, self.taps), stride)
+        parts = windows(y, self.taps, stride)
         shape = parts[0].shape
         total = sum(
             kernels[..., tap, None] * part.reshape(*shape[:3], self.groups, -1)

@@ -7,9 +7,11 @@ from functools import partial
 
 import jax
 from flax import nnx
+from jaxtyping import Array, Float
 
+from research.downsample.lowpass import Lowpass
 from research.downsample.noise import Noise
-from research.downsample.sample import Phases, Scored, Scores
+from research.downsample.sample import Phases, Sampler, Scored, Scores
 from research.errors import UserError, one_of
 from research.nn.layers import Conv, Undecayed, convolve
 from research.nn.signal import pad, polyphase, widen
@@ -97,3 +99,25 @@ def mix(phases: Phases, weights: Scores) -> Map:
     """Returns Σ_p weights[b, p] · phases[b, p]."""
     total = (widen(phases) * weights[:, :, None, None, None]).sum(1)
     return total.astype(phases.dtype)
+
+
+class Convex(Learned):
+    """`Learned` that mixes the phases by softmax(score / τ) in evaluation, too.
+
+    The published code's "convex" selection. What `Tips` is for channels this is for
+    whole maps, and it shows what is wrong with both: the weights are exact, they follow
+    their phases under every shift, and yet the mixture commutes with multiples of the
+    stride alone, because a shift moves the phases by different amounts. For comparison;
+    shapes and cost are those of `Learned`.
+    """
+
+    def choose(self, reduced: Map, filtered: Map) -> Callable[[Phases], Map]:
+        """Mixes the phases: in training with noise, without it when evaluating."""
+        if not self.noise.deterministic:
+            return super().choose(reduced, filtered)
+        weights = jax.nn.softmax(self.scores(reduced, filtered) / self.temperature)
+        return partial(mix, weights=weights)
+
+    def margin(self, reduced: Map, lowpass: Lowpass) -> Float[Array, " batch"]:
+        """Returns 1: nothing is chosen, so nothing ties."""
+        return Sampler.margin(self, reduced, lowpass)

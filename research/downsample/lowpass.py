@@ -9,19 +9,24 @@ are in float32 at least.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
+from math import prod
 
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
+from jaxtyping import Complex
 
 from research.errors import UserError, one_of
 from research.nn.signal import (
+    Size,
     band,
     binomial,
     check,
     decimate,
     pad,
+    pair,
     widen,
 )
 from research.nn.windows import correlate, windows
@@ -57,7 +62,7 @@ class Identity(Lowpass):
 
 
 class Binomial(Lowpass):
-    """Depthwise blur by outer(a, a)/Σ, a = row k−1 of Pascal's triangle.
+    """Depthwise blur by outer(a, b)/Σ, a and b rows k−1 of Pascal's triangle.
 
     Padded by ⌊(k−1)/2⌋ left/top and ⌈(k−1)/2⌉ right/bottom, so that an even k keeps an
     even grid from drifting. The default anti-aliasing: cheap, no parameters, any size.
@@ -66,7 +71,7 @@ class Binomial(Lowpass):
     Args:
       features: channels (unused: the filter is the same for each).
       stride: unused.
-      taps: k = 1…7; 2 is the box of average pooling, 3 the usual choice.
+      taps: k = 1…7, or (k_h, k_w); 2 is the box of average pooling, 3 the usual choice.
       padding: `reflect` in the publication; `circular` for exact equivariance.
       rngs: unused.
 
@@ -83,36 +88,34 @@ class Binomial(Lowpass):
         features: int,
         stride: Stride,
         *,
-        taps: int = 3,
+        taps: Size = 3,
         padding: Padding = "reflect",
         rngs: nnx.Rngs,
     ):
         del features, stride, rngs
-        if not isinstance(taps, int) or not 1 <= taps <= 7:
-            raise UserError(
-                f"downsample.lowpass.taps={taps}: takes an integer from 1 to 7"
-            )
-        self.taps = taps
+        self.taps = pair(taps, "downsample.lowpass.taps", most=7)
         self.padding = padding
 
     def __call__(self, x: Map, stride: Stride = (1, 1)) -> Map:
         """Returns the blurred map, at the kept positions."""
-        check(x, (self.taps, self.taps), self.padding, "lowpass binomial")
+        check(x, self.taps, self.padding, "lowpass binomial")
         y = widen(x)
-        for axis, step in zip((1, 2), stride, strict=True):
-            y = correlate(y, binomial(self.taps), step, self.padding, axis)
+        for axis, step, taps in zip((1, 2), stride, self.taps, strict=True):
+            y = correlate(y, binomial(taps), step, self.padding, axis)
         return y.astype(x.dtype)
 
 
 class Haar(Lowpass):
     """The LL band of a one-level Haar transform: 2×2 sums / 2, twice the average.
 
-    With stride 2 it is the approximation that wavelet pooling keeps. The scale 2 is
-    that of the orthonormal transform. 2 additions a value.
+    With stride 2 it is the approximation that wavelet pooling keeps. The scale is that
+    of the orthonormal transform, √2 an axis. An axis of stride 1 is not transformed
+    where the other is: at stride (1, 2) these are sums of two columns / √2. One
+    addition a value and axis.
 
     Args:
       features: unused.
-      stride: unused.
+      stride: says which axes are transformed.
       padding: of the last row and column.
       rngs: unused.
 
@@ -129,19 +132,73 @@ class Haar(Lowpass):
         padding: Padding = "reflect",
         rngs: nnx.Rngs,
     ):
-        del features, stride, rngs
+        del features, rngs
+        rows, columns = (min(step, 2) for step in stride)
+        self.window = (2, 2) if stride == (1, 1) else (rows, columns)
         self.padding = padding
 
     def __call__(self, x: Map, stride: Stride = (1, 1)) -> Map:
         """Returns the approximation, at the kept positions."""
-        height, width = x.shape[1:3]
-        tiled = stride == (2, 2) and height % 2 == width % 2 == 0  # sees no border
+        window = self.window
+        even = all(size % k == 0 for size, k in zip(x.shape[1:3], window, strict=True))
+        tiled = stride == window and even  # sees no border
         padding = "valid" if tiled else self.padding
-        y = widen(pad(x, 2, padding, name="lowpass haar"))
-        return jnp.asarray(sum(windows(y, (2, 2), stride)) / 2, x.dtype)
+        y = widen(pad(x, window, padding, name="lowpass haar"))
+        scale = prod(window) ** 0.5
+        return jnp.asarray(sum(windows(y, window, stride)) / scale, x.dtype)
 
 
-class Ideal(Lowpass):
+class Spectral(Lowpass):
+    """Base of the filters that multiply the spectrum, one response for each axis.
+
+    It is circular by nature, and is computed as two products with N×N/s matrices.
+
+    Args:
+      features: unused.
+      stride: s, which must divide the map.
+      rngs: unused.
+    """
+
+    def __init__(self, features: int, stride: Stride, *, rngs: nnx.Rngs):
+        del features, rngs
+        self.factor = stride
+
+    def matrix(self, size: int, factor: int) -> Complex[np.ndarray, "size size"]:
+        """Returns the circulant matrix of an axis of this size and stride."""
+        raise NotImplementedError
+
+    def check(self, x: Map) -> None:
+        """Raises UserError for a map that the responses are not made for."""
+        raise NotImplementedError
+
+    def __call__(self, x: Map, stride: Stride = (1, 1)) -> Map:
+        """Returns the real part of the filtered map, at the kept positions."""
+        self.check(x)
+        sizes = zip(x.shape[1:3], self.factor, stride, strict=True)
+        rows, columns = (self.matrix(n, s)[::step] for n, s, step in sizes)
+        product = partial(jnp.einsum, "ih,jw,bhwc->bijc")
+        y = product(rows.real, columns.real, widen(x))
+        if is_complex(rows) and is_complex(columns):
+            y = y - product(rows.imag, columns.imag, widen(x))
+        return y.astype(x.dtype)
+
+    def require_multiples(self, x: Map, need: Sequence[int], name: str) -> None:
+        """Raises UserError unless the sides of a map are multiples of `need`."""
+        if x.shape[1] % need[0] or x.shape[2] % need[1]:
+            raise UserError(
+                f"{name}: a {x.shape[1]}×{x.shape[2]} map is no multiple of "
+                f"{need[0]}×{need[1]}; use such image sizes with "
+                "model.padding=circular|zero, fewer poolings, or "
+                "downsample/lowpass=binomial"
+            )
+
+
+def is_complex(matrix: Complex[np.ndarray, "rows columns"]) -> bool:
+    """Whether the imaginary part of a circulant matrix is more than rounding."""
+    return bool(np.abs(matrix.imag).max() > 1e-9)
+
+
+class Ideal(Spectral):
     """Keeps the frequencies that survive decimation by the stride, and no other.
 
     The 2-D spectrum is multiplied by the rectangle |f| < n/2 of either axis, n = N/s
@@ -179,31 +236,16 @@ class Ideal(Lowpass):
         nyquist: str = "zero",
         rngs: nnx.Rngs,
     ):
-        del features, rngs
-        self.factor = stride
+        super().__init__(features, stride, rngs=rngs)
         key = "downsample.lowpass.nyquist"
         self.keep_nyquist = one_of(("zero", "keep"), nyquist, key) == "keep"
 
-    def __call__(self, x: Map, stride: Stride = (1, 1)) -> Map:
-        """Returns the filtered map, at the kept positions."""
-        self._check(x)
-        bands = (
-            band(size, factor, nyquist=self.keep_nyquist)
-            for size, factor in zip(x.shape[1:3], self.factor, strict=True)
-        )
-        rows, columns = (b[::step] for b, step in zip(bands, stride, strict=True))
-        product = partial(jnp.einsum, "ih,jw,bhwc->bijc")
-        y = product(rows.real, columns.real, widen(x))
-        if self.keep_nyquist:  # the band is not symmetric: its matrices are complex
-            y = y - product(rows.imag, columns.imag, widen(x))
-        return y.astype(x.dtype)
+    def matrix(self, size: int, factor: int) -> Complex[np.ndarray, "size size"]:
+        """Returns the circulant matrix of one axis."""
+        return band(size, factor, nyquist=self.keep_nyquist)
 
-    def _check(self, x: Map) -> None:
+    def check(self, x: Map) -> None:
+        """Refuses maps whose sides are no multiples of s (`keep`: of 2s)."""
         need = [s * (2 if self.keep_nyquist and s > 1 else 1) for s in self.factor]
-        if x.shape[1] % need[0] or x.shape[2] % need[1]:
-            raise UserError(
-                f"lowpass ideal{' (nyquist=keep)' if self.keep_nyquist else ''}: a "
-                f"{x.shape[1]}×{x.shape[2]} map is no multiple of {need[0]}×{need[1]}; "
-                "use such image sizes with model.padding=circular|zero, fewer "
-                "poolings, or downsample/lowpass=binomial"
-            )
+        how = " (nyquist=keep)" if self.keep_nyquist else ""
+        self.require_multiples(x, need, f"lowpass ideal{how}")

@@ -56,6 +56,13 @@ class Sampler(nnx.Module):
         """Returns the sampled map, and what samples its companions alike."""
         raise NotImplementedError
 
+    def hold(self, reduced: Map, lowpass: Lowpass) -> Follow:
+        """Returns what it does to this map, with choices, weights and filters held.
+
+        It maps maps of the reduced map's size linearly, but for a constant.
+        """
+        return self(reduced, lowpass)[1]
+
     def margin(self, reduced: Map, lowpass: Lowpass) -> Float[Array, " batch"]:
         """How clearly a phase won: (first − second) / |first| of each example's scores.
 
@@ -120,6 +127,11 @@ class All(Sampler):
             return polyphase(filtered(z), self.stride).mean(1)
 
         return y.astype(reduced.dtype), follow
+
+    def hold(self, reduced: Map, lowpass: Lowpass) -> Follow:
+        """Returns the convolution of all phases, after the filter of this map."""
+        filtered = lowpass.adapt(reduced)
+        return lambda z: self._mix(continued(filtered(z), self.stride))
 
     def _mix(self, x: Map) -> Map:
         """Returns the convolution of the stacked phases, without the stack.

@@ -18,7 +18,7 @@ from research.evals.evaluator import Evaluator
 from research.evals.measurement import Measurement
 from research.tasks.classification import CLASSIFICATION
 from research.tasks.task import Outputs, Task
-from research.transforms.shifts import circular, draw_ring, zero
+from research.transforms.shifts import along, circular, draw_ring, zero
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,8 @@ class Shift(Evaluator):
     with zeros against the unshifted image. The measures are `agreement` of the two
     answers, with their shifts undone; and of the first view its `accuracy`, where there
     are labels, and of logits `mac` and `relative_logit_distance` to the unshifted
-    image. The predictions and offsets of both views are kept.
+    image. The predictions and offsets of both views are kept. An axis of one pixel, as
+    of a signal, is not shifted.
 
     Then `agreement` against distance: `circular` and `zero` with a parameter `distance`
     compare an image whose offset has this ∞-norm with the unshifted one. Distances
@@ -77,7 +78,7 @@ class Shift(Evaluator):
     def check(self, predict: Callable[..., Any], split: Split) -> None:
         """Refuses shifts as large as the images."""
         height, width = split.images.shape[1:3]
-        most = min(height, width) - 1
+        most = shortest((height, width)) - 1
         if self.max_shift > most:
             raise self.refusal(
                 "max_shift",
@@ -95,9 +96,9 @@ class Shift(Evaluator):
         compare = partial(self.compare, predictor, split, unshifted)
         m, count, size = self.max_shift, len(split), split.images.shape[1:3]
         pad = 2 * m + 1 if self.pad is None else self.pad
-        pairs = [*protocols(size, make_draw(self.seed, count), m, pad)]
+        pairs = [*protocols(size, make_draw(self.seed, count, size=size), m, pad)]
         if self.compat is not None:
-            shared = make_draw(self.seed, count, share=self.batch)
+            shared = make_draw(self.seed, count, self.batch, size)
             views = PUBLISHED[self.compat](size, shared, m, pad)
             params = {**views.params, "batch": self.batch}
             for one in compare(replace(views, params=params)):
@@ -105,8 +106,9 @@ class Shift(Evaluator):
                 yield replace(one, low=None, high=None, interval="")
         for views in pairs:
             yield from compare(views)
-        for distance in range(1, min(self.distances, min(size) // 2) + 1):
+        for distance in range(1, min(self.distances, shortest(size) // 2) + 1):
             ring = draw_ring(jax.random.key(self.seed), count, distance)
+            ring = along(ring, size)
             for protocol, perturb in (("circular", circular), ("zero", zero)):
                 view = View(perturb, ring, ring)
                 yield Measurement.of_examples(
@@ -140,3 +142,8 @@ class Shift(Evaluator):
         """Returns the answers to a view of every image, its shift undone."""
         answers = predictor.outputs(split.images, view.perturb, view.offsets)
         return self.task.undo(answers, view.shifts)
+
+
+def shortest(size: tuple[int, int]) -> int:
+    """Returns the length of the shorter axis; one of one pixel does not count."""
+    return min((length for length in size if length > 1), default=1)

@@ -12,6 +12,7 @@ from research.errors import UserError
 from research.models.network import Network, Readout
 from research.models.stages import permute_first
 from research.nn.layers import ConvNormAct, glorot_uniform
+from research.nn.signal import Size, pair
 from research.types import Padding, Shape
 
 
@@ -24,8 +25,8 @@ def chollet(
     padding: Padding = "valid",
     widths: Sequence[int] = (32, 64, 64),
     poolings: int = 2,
-    window: int | Sequence[int] = 3,
-    dilation: int | Sequence[int] = 1,
+    window: int | Sequence[Size] = 3,
+    dilation: int | Sequence[Size] = 1,
     permutation: int | None = None,
     mean: float | Sequence[float] = 0.0,
     std: float | Sequence[float] = 1.0,
@@ -46,7 +47,8 @@ def chollet(
       widths: channels of each convolution.
       poolings: how many of the convolutions are followed by a downsampler, from the
         first.
-      window: k of the convolutions, one for all or one for each.
+      window: k of the convolutions, one for all or one for each: each k, or
+        (k_h, k_w).
       dilation: of the convolutions, likewise.
       permutation: seed of a fixed permutation of the pixels, which takes away the
         neighbourhoods that convolution relies on; None for none.
@@ -80,15 +82,23 @@ def chollet(
     return Network(shape, stages, readout, mean=mean, std=std, rngs=rngs)
 
 
-def per_layer(value: int | Sequence[int], count: int, key: str) -> list[int]:
-    """Returns one value for each of `count` layers.
+def per_layer(
+    value: int | Sequence[Size], count: int, key: str
+) -> list[tuple[int, int]]:
+    """Returns (height, width) for each of `count` layers.
 
     Raises:
-      UserError: there are several values, but not as many as layers, or one is no
-        integer of at least 1.
+      UserError: there are several values, but not as many as layers, or one is neither
+        an integer of at least 1 nor two of them.
     """
     values = list(value) if isinstance(value, Sequence) else [value] * count
-    fine = all(isinstance(one, int) and one >= 1 for one in values)
-    if len(values) != count or not fine:
-        raise UserError(f"{key}={value}: give an integer ≥ 1, or {count} of them")
-    return values
+    try:
+        sizes = [pair(one, key) for one in values]
+    except UserError:
+        sizes = []
+    if len(sizes) != count:
+        raise UserError(
+            f"{key}={value}: give an integer ≥ 1, or {count} of them, each an integer "
+            "or [height, width]"
+        )
+    return sizes

@@ -13,6 +13,7 @@ from research.models import convert
 from research.models.network import Network, Readout, Stage
 from research.models.residual import PadChannels, Residual, Shortcut, basic
 from research.nn.layers import BatchNorm, ConvNormAct
+from research.nn.signal import Size
 from research.types import Map, Padding, Shape, Stride
 
 
@@ -21,7 +22,7 @@ class MaxPool(nnx.Module):
 
     Args:
       features: channels.
-      window: k of the maximum.
+      window: k of the maximum, or (k_h, k_w).
       padding: its border mode; `zero` means −∞.
       downsample: factory `downsample(features, *, rngs)`.
       rngs: initialises the downsampler.
@@ -31,7 +32,7 @@ class MaxPool(nnx.Module):
         self,
         features: int,
         *,
-        window: int,
+        window: Size,
         padding: Padding,
         downsample: Callable[..., Downsample],
         rngs: nnx.Rngs,
@@ -65,7 +66,7 @@ def large_stem(
     downsample: Callable[..., Downsample],
     padding: Padding,
     exempt: bool = False,
-    pool_window: int = 3,
+    pool_window: Size = 3,
     pool_padding: Padding | None = None,
     rngs: nnx.Rngs,
 ) -> list[Stage]:
@@ -78,7 +79,7 @@ def large_stem(
       padding: border mode.
       exempt: the convolution is decimated whatever the common downsampler, as Zhang
         2019 does to save computation.
-      pool_window: of the maximum; 2 in Zhang's anti-aliased networks.
+      pool_window: of the maximum, k or (k_h, k_w); 2 in Zhang's anti-aliased networks.
       pool_padding: of the maximum; None: `padding`. `valid` in Zhang's networks.
       rngs: initialises everything.
     """

@@ -15,7 +15,7 @@ from research.downsample import Downsample
 from research.errors import UserError
 from research.models.network import Network, Readout, Stage, output_shape
 from research.nn.layers import Conv, Dense, Undecayed, glorot_uniform
-from research.nn.signal import at_least_one
+from research.nn.signal import Size, pair
 from research.types import Map, Padding, Shape, Stride
 
 Tokens = Float[Array, "batch tokens width"]
@@ -225,7 +225,7 @@ def vit(
     head: Callable[..., Readout],
     position: Callable[..., Stage] = Learned,
     padding: Padding = "valid",
-    patch: int = 4,
+    patch: Size = 4,
     width: int = 64,
     depth: int = 4,
     heads: int = 4,
@@ -250,7 +250,7 @@ def vit(
         or, with a class token, reads that.
       position: factory of the position embedding: `Learned`, `Sinusoidal`, `Unplaced`.
       padding: border mode of the convolution.
-      patch: its window, and the stride of the downsampler.
+      patch: its window, k or (k_h, k_w), and the stride of the downsampler.
       width: channels of a token.
       depth: number of blocks.
       heads: of the attention.
@@ -265,11 +265,11 @@ def vit(
       L. Beyer et al., Better plain ViT baselines for ImageNet-1k, 2022,
       arXiv:2205.01580 (sinusoidal positions, global pooling).
     """
-    at_least_one(patch, "model.patch")
+    sizes = pair(patch, "model.patch")
     embed = Conv(
-        shape[-1], width, patch, padding=padding, init=glorot_uniform, rngs=rngs
+        shape[-1], width, sizes, padding=padding, init=glorot_uniform, rngs=rngs
     )
-    down = downsample(width, stride=patch, rngs=rngs)
+    down = downsample(width, stride=sizes, rngs=rngs)
     size = output_shape(down, output_shape(embed, shape))
     stages: list[Stage] = [embed, down, position(size, rngs=rngs)]
     stages += [AddToken(width, rngs=rngs)] if class_token else []

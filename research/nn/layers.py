@@ -15,7 +15,7 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from research.nn.cpu import convolution
-from research.nn.signal import pad_for_convolution, pair, widen
+from research.nn.signal import Size, pad_for_convolution, pair, widen
 from research.types import Edges, Map, Padding, Stride
 
 Initializer = Callable[..., Array]
@@ -62,16 +62,13 @@ def convolve(
     return convolution.xla_convolution(x, kernel, stride, edges)
 
 
-def dilate(kernel: Array, dilation: int) -> Array:
-    """Returns a kernel with `dilation` − 1 zeros between neighbours."""
-    if dilation == 1:
+def dilate(kernel: Array, dilation: tuple[int, int]) -> Array:
+    """Returns a kernel with `dilation` − 1 zeros between neighbours of each axis."""
+    if dilation == (1, 1):
         return kernel
-    between = (0, 0, dilation - 1)
-    return jax.lax.pad(
-        kernel,
-        jnp.zeros((), kernel.dtype),
-        [between if axis < 2 else (0, 0, 0) for axis in range(kernel.ndim)],
-    )
+    between = [(0, 0, step - 1) for step in dilation]
+    rest = [(0, 0, 0)] * (kernel.ndim - 2)
+    return jax.lax.pad(kernel, jnp.zeros((), kernel.dtype), [*between, *rest])
 
 
 class Conv(nnx.Module):
@@ -84,8 +81,8 @@ class Conv(nnx.Module):
       outputs: C_out.
       window: k, or (k_h, k_w).
       padding: `valid`, `zero`, `reflect` or `circular`.
-      dilation: from one weight to the next, pixels; the window spans (k−1)·d+1. It runs
-        as a convolution of that size whose other weights are zero.
+      dilation: d from one weight to the next, pixels, or (d_h, d_w); the window spans
+        (k−1)·d+1. It runs as a convolution of that size whose other weights are zero.
       bias: whether to add one value per output channel.
       init: initialiser of the kernel.
       param: kind of the parameters: `Undecayed` ones take no weight decay.
@@ -98,19 +95,19 @@ class Conv(nnx.Module):
         self,
         inputs: int,
         outputs: int,
-        window: int | tuple[int, int] = 3,
+        window: Size = 3,
         *,
         padding: Padding = "zero",
-        dilation: int = 1,
+        dilation: Size = 1,
         bias: bool = True,
         init: Initializer = he_normal,
         param: type[nnx.Param] = nnx.Param,
         rngs: nnx.Rngs,
     ):
         rows, columns = pair(window)
-        self.window = ((rows - 1) * dilation + 1, (columns - 1) * dilation + 1)
+        down, across = self.dilation = pair(dilation)
+        self.window = ((rows - 1) * down + 1, (columns - 1) * across + 1)
         self.padding = padding
-        self.dilation = dilation
         self.kernel = param(init(rngs.params(), (rows, columns, inputs, outputs)))
         self.bias = param(jnp.zeros(outputs)) if bias else None
 
@@ -213,7 +210,7 @@ class ConvNormAct(nnx.Module):
     Args:
       inputs: C_in.
       outputs: C_out.
-      window: k of the convolution.
+      window: k of the convolution, or (k_h, k_w).
       norm: factory `norm(features, *, rngs)`, or None; with a norm the convolution has
         no bias.
       act: pointwise activation.
@@ -229,12 +226,12 @@ class ConvNormAct(nnx.Module):
         self,
         inputs: int,
         outputs: int,
-        window: int = 3,
+        window: Size = 3,
         *,
         norm: Callable[..., nnx.Module] | None = None,
         act: Callable[[Array], Array] = jax.nn.relu,
         padding: Padding = "zero",
-        dilation: int = 1,
+        dilation: Size = 1,
         init: Initializer = he_normal,
         rngs: nnx.Rngs,
     ):

@@ -11,7 +11,7 @@ from typing import Literal
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Complex, Float, Int
+from jaxtyping import Array, Bool, Complex, Float, Int, Shaped
 
 from research.errors import UserError
 from research.types import Edges, Map, Padding, Stride
@@ -25,16 +25,23 @@ MODES: dict[str, Literal["constant", "reflect", "wrap"]] = {
 }
 
 
-def pair(value: Size, name: str = "size") -> tuple[int, int]:
+def pair(value: Size, name: str = "size", most: int | None = None) -> tuple[int, int]:
     """Returns `(height, width)` of a size given once or for both axes.
 
+    Args:
+      value: the size.
+      name: its config key, for the error.
+      most: the largest; None: there is none.
+
     Raises:
-      UserError: not one or two integers of at least 1; `name` is the config key.
+      UserError: not one or two integers of at least 1, and at most `most`.
     """
     sizes = tuple(value) if isinstance(value, Sequence) else (value, value)
-    if len(sizes) != 2 or not all(isinstance(s, int) and s >= 1 for s in sizes):
+    fine = all(isinstance(s, int) and 1 <= s <= (most or s) for s in sizes)
+    if len(sizes) != 2 or not fine:
+        accepted = "of at least 1" if most is None else f"from 1 to {most}"
         raise UserError(
-            f"{name}={value}: takes an integer of at least 1, or two: [height, width]"
+            f"{name}={value}: takes an integer {accepted}, or two: [height, width]"
         )
     return sizes
 
@@ -138,27 +145,45 @@ def binomial(taps: int) -> Float[np.ndarray, " taps"]:
     return row / row.sum()
 
 
-def band(size: int, stride: int, *, nyquist: bool) -> Complex[np.ndarray, "size size"]:
-    """The circulant matrix that keeps what `size`/`stride` samples can carry.
+def circulant(
+    response: Shaped[np.ndarray, " size"],
+) -> Complex[np.ndarray, "size size"]:
+    """The matrix that multiplies a signal's spectrum by a response.
 
-    Multiplying a signal by it is multiplying its spectrum by the mask of the integer
-    frequencies |f| < n/2, where n = size/stride. Stride 1 keeps all: nothing aliases.
+    Args:
+      response: by frequency, in the order of `np.fft.fftfreq`.
+    """
+    taps, positions = np.fft.ifft(response), np.arange(len(response))
+    return taps[(positions[:, None] - positions) % len(response)]
+
+
+def is_kept(size: int, stride: int, *, nyquist: bool) -> Bool[np.ndarray, " size"]:
+    """Which frequencies `size`/`stride` samples can carry: |f| < n/2, n = size/stride.
 
     Args:
       size: N, a multiple of the stride.
       stride: s.
-      nyquist: keep f = −n/2 too, but not +n/2; the result is then complex.
+      nyquist: keep f = −n/2 too, but not +n/2.
+    """
+    half = size // stride / 2
+    frequency = np.fft.fftfreq(size, 1 / size).round()
+    above = frequency >= -half if nyquist else frequency > -half
+    return above & (frequency < half)
+
+
+def band(size: int, stride: int, *, nyquist: bool) -> Complex[np.ndarray, "size size"]:
+    """The circulant matrix that keeps what `size`/`stride` samples can carry.
+
+    Stride 1 keeps all: nothing aliases.
+
+    Args:
+      size: N, a multiple of the stride.
+      stride: s.
+      nyquist: as in `is_kept`; the result is then complex.
     """
     if stride == 1:
         return np.eye(size, dtype=complex)
-    half = size // stride / 2
-    frequency = np.fft.fftfreq(size, 1 / size).round()
-    kept = (frequency < half) & (
-        (frequency >= -half) if nyquist else (frequency > -half)
-    )
-    response = np.fft.ifft(kept)
-    positions = np.arange(size)
-    return response[(positions[:, None] - positions) % size]
+    return circulant(is_kept(size, stride, nyquist=nyquist))
 
 
 def decimate(x: Map, stride: Stride = (1, 1)) -> Map:

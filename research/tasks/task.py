@@ -37,8 +37,9 @@ class Task(Hashable, Protocol):
     def loss(self, network: Any, batch: Batch) -> tuple[Float[Array, ""], Outputs]:
         """Returns the mean loss that training minimises, and the network's outputs.
 
-        It gets the network rather than its outputs, since some losses need more of it:
-        the capsule network's reconstruction, a term of a downsampler.
+        It gets the network rather than its outputs, since some losses need more of it,
+        as the capsule network's reconstruction does. Terms that modules bring of their
+        own are added in the step (`research.nn.regularization`).
         """
         ...
 

@@ -20,6 +20,7 @@ from jax.sharding import PartitionSpec
 from jaxtyping import Array
 
 from research.distributed import devices
+from research.nn.regularization import regularize
 from research.tasks.task import Batch, Task
 from research.training.averaging import Averaging
 from research.training.scaling import differentiate, initialize_scale, keep_if
@@ -226,6 +227,7 @@ def train_step(
         cast = jax.lax.with_sharding_constraint(cast, PartitionSpec())
         network = nnx.merge(graph, cast, state.rest)
         value, outputs = task.loss(network, batch)
+        value = regularize(network, value, batch)
         rest = nnx.as_pure(nnx.state(network, nnx.Not(nnx.Param)))
         return value.astype(jnp.float32), (outputs, rest)
 

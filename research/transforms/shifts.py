@@ -119,3 +119,17 @@ def draw_ring(key: PRNGKeyArray, examples: int, distance: int) -> Draws:
         ]
     )
     return sides[place // (2 * d), np.arange(examples)]
+
+
+def along(offsets: Draws, size: tuple[int, int]) -> Draws:
+    """Turns offsets that keep their ∞-norm along the axis that an image has.
+
+    Args:
+      offsets: (dy, dx) of each example.
+      size: (height, width); where one is 1 the larger component goes to the other axis.
+    """
+    flat = np.array(size) == 1
+    if not flat.any():
+        return offsets
+    largest = np.abs(offsets).argmax(1)
+    return np.where(flat, 0, offsets[np.arange(len(offsets)), largest, None])

@@ -17,6 +17,7 @@ from hypothesis import assume, event, given
 
 from research.downsample import Downsample
 from research.downsample.adaptive import Adaptive
+from research.downsample.asap import Asap
 from research.downsample.learned import Learned
 from research.downsample.lowpass import Binomial, Haar, Ideal, Identity
 from research.downsample.mixing import Mixed, Soft, Stochastic
@@ -52,6 +53,7 @@ PARTS = {
     "haar": (Identity, circular(Haar), First),
     "ideal": (Identity, Ideal, First),
     "flc": (Identity, partial(Ideal, nyquist="keep"), First),
+    "asap": (Identity, Asap, First),
     "adaptive": (Identity, circular(Adaptive, groups=2), First),
     "random": (Identity, Identity, Random),
     "all": (Identity, Identity, All),
@@ -64,7 +66,7 @@ EXACT = {
     "adaptive_aps": (circular(Median), circular(Adaptive, groups=2), Energy),
     "ideal_aps": (circular(Convolution), Ideal, Energy),
     "lps": (circular(Lp), Identity, Learned),
-    "blur_lps": (Identity, circular(Binomial, taps=2), Learned),
+    "blur_lps": (Identity, circular(Binomial, taps=(2, 3)), Learned),
     "before_lps": (Identity, circular(Haar), partial(Learned, select="before")),
 }
 
@@ -168,13 +170,14 @@ FILTERS = {
     "haar": (Haar, 2),
     "ideal": (Ideal, 1),
     "flc": (partial(Ideal, nyquist="keep"), 1),
+    "asap": (Asap, 1),
     "adaptive": (partial(Adaptive, groups=2), 1),
 }
 
 
 @cache
 def filter_of(name, padding):
-    extra = {} if name in ("ideal", "flc") else {"padding": padding}
+    extra = {} if name in ("ideal", "flc", "asap") else {"padding": padding}
     part = FILTERS[name][0](CHANNELS, (2, 2), rngs=nnx.Rngs(0), **extra)
     part.eval()
     return jax.jit(lambda x: part(x))

@@ -13,11 +13,13 @@ from research import config
 from research.downsample import (
     Downsample,
     adaptive,
+    asap,
     learned,
     lowpass,
     mixing,
     reduce,
     sample,
+    tips,
 )
 from research.errors import UserError
 from research.models.convnet import chollet
@@ -44,11 +46,13 @@ PRESETS = {
     "haar": (lowpass.Identity, lowpass.Haar, sample.First),
     "ideal": (lowpass.Identity, lowpass.Ideal, sample.First),
     "flc": (lowpass.Identity, lowpass.Ideal, sample.First),
+    "asap": (lowpass.Identity, asap.Asap, sample.First),
     "aps": (lowpass.Identity, lowpass.Identity, sample.Energy),
     "lps": (lowpass.Identity, lowpass.Identity, learned.Learned),
     "max_aps": (reduce.Max, lowpass.Identity, sample.Energy),
     "blur_aps": (lowpass.Identity, lowpass.Binomial, sample.Energy),
     "blur_lps": (lowpass.Identity, lowpass.Binomial, learned.Learned),
+    "tips": (lowpass.Identity, lowpass.Identity, tips.Tips),
     "random_phase": (lowpass.Identity, lowpass.Identity, sample.Random),
     "space_to_depth": (lowpass.Identity, lowpass.Identity, sample.All),
 }
@@ -74,7 +78,7 @@ def test_preset_is_its_three_parts(name):
     for part in (holder, down.lowpass):
         assert getattr(part, "padding", "circular") == "circular"
     assert getattr(down.lowpass, "keep_nyquist", False) == (name == "flc")
-    assert getattr(down.lowpass, "taps", 3) == 3
+    assert getattr(down.lowpass, "taps", (3, 3)) == (3, 3)
 
 
 def test_every_preset_is_tested():
@@ -105,8 +109,8 @@ def test_every_point_of_the_plane_composes():
         (["downsample/reduce=max", "downsample.reduce.window=[1,3]"],
          "reduce.window", (1, 3)),
         (["downsample=lp", "downsample.reduce.p=4"], "reduce.p", 4),
-        (["downsample=blur", "downsample.lowpass.taps=7"], "lowpass.taps", 7),
-        (["downsample/lowpass=binomial5"], "lowpass.taps", 5),
+        (["downsample=blur", "downsample.lowpass.taps=7"], "lowpass.taps", (7, 7)),
+        (["downsample/lowpass=binomial5"], "lowpass.taps", (5, 5)),
         (["downsample=blur"], "lowpass.padding", "reflect"),
         (["downsample=blur", "model.padding=zero"], "lowpass.padding", "zero"),
         (["downsample=adaptive_blur", "downsample.lowpass.groups=2"],

@@ -51,12 +51,24 @@ Draw = Callable[[int, int], Draws]  # draw(low, high): new offsets at every call
 Size = tuple[int, int]  # (height, width) of an image
 
 
-def make_draw(seed: int, count: int, share: int = 1) -> Draw:
-    """Returns a function that draws an offset for every `share` examples in a row."""
+def make_draw(seed: int, count: int, share: int = 1, size: Size | None = None) -> Draw:
+    """Returns a function that draws an offset for every `share` examples in a row.
+
+    Along an axis of one pixel, where there is nothing to shift, an offset is the middle
+    of its range.
+
+    Args:
+      seed: of the draws.
+      count: number of examples.
+      share: how many have the same offset.
+      size: of an image; None: both axes have a length.
+    """
     keys = map(partial(jax.random.fold_in, jax.random.key(seed)), itertools.count())
 
     def draw(low: int, high: int) -> Draws:
         offsets = draw_offsets(next(keys), -(-count // share), low, high)
+        flat = np.array(size or (0, 0)) == 1
+        offsets = np.where(flat, -(-(low + high) // 2), offsets)
         return np.repeat(offsets, share, 0)[:count]
 
     return draw
