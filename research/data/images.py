@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
-from PIL import ExifTags, Image, ImageOps
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 BACKGROUND = (255, 255, 255)  # white, as on paper, behind what is transparent
 DEPTHS = (8, 10, 12, 14, 16)  # bits of the cameras and scanners that write 16-bit files
@@ -25,6 +25,14 @@ TURNS = {  # what puts an image upright, by its EXIF orientation; 1 is upright
 }
 SIDEWAYS = {TURNS[number] for number in (5, 6, 7, 8)}  # these swap height and width
 UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
+
+
+def describe_fault(error: Exception) -> str:
+    """Returns what is wrong with a file of an image, from what reading it raised."""
+    if isinstance(error, UnidentifiedImageError):
+        return "is no image"  # Pillow would name an object in memory
+    reason = error.strerror if isinstance(error, OSError) else None
+    return f"is no image that can be read: {reason or error}"
 
 
 def encode_png(image: UInt8[np.ndarray, "height width channels"]) -> bytes:

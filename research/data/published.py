@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from research.data.origin import Spec, describe_command
 from research.errors import UserError
 
 INFO = "dataset_info.json"  # TFDS writes it last
+VERSION = re.compile(r"\d+\.\d+\.\d+")  # what a copy or a backup is not
 
 
 @dataclass(frozen=True)
@@ -32,12 +34,12 @@ class Published:
     @property
     def prepared(self) -> list[Path]:
         """The folders that TFDS has written, in the order of their versions."""
-        version = self.spec.version or "[0-9]*"
-        infos = (self.spec.dir / self.spec.name).glob(f"{version}/{INFO}")
-        return sorted(
-            (path.parent for path in infos),
-            key=lambda path: [int(number) for number in path.name.split(".")],
-        )
+        home = self.spec.dir / self.spec.name
+        found = [path.parent for path in home.glob(f"*/{INFO}")]
+        if self.spec.version is not None:
+            return [path for path in found if path.name == self.spec.version]
+        numbered = [path for path in found if VERSION.fullmatch(path.name)]
+        return sorted(numbered, key=lambda path: [*map(int, path.name.split("."))])
 
     def folder(self) -> Path:
         """Returns DIR/NAME/VERSION; of no given version, the highest that is prepared.

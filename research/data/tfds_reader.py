@@ -18,7 +18,7 @@ from array_record.python.array_record_module import ArrayRecordReader
 from tensorflow_datasets.proto import tf_example_pb2, tf_feature_pb2
 
 from research.data.arrays import Example, Image
-from research.data.images import UNREADABLE, fit
+from research.data.images import UNREADABLE, describe_fault, fit
 from research.errors import UserError
 
 FORMAT = "array_record"
@@ -189,7 +189,8 @@ def decode(
 
 def damage_error(path: Path, reason: Exception | str) -> UserError:
     """Returns the error for a file of records that cannot be read."""
-    first = str(reason).split(";")[0]
+    known = isinstance(reason, UNREADABLE)
+    fault = describe_fault(reason) if known else str(reason).split(";")[0]
     return UserError(
-        f"{path} is damaged ({first}); remove {path.parent} and prepare the data again"
+        f"{path} is damaged ({fault}); remove {path.parent} and prepare the data again"
     )

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import io
+import logging
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 import tensorflow_datasets as tfds
@@ -118,6 +120,8 @@ def write(
     settings = tfds.download.DownloadConfig(
         try_download_gcs=False, manual_dir=spec.manual_dir
     )
+    # The one error says it all; urllib3 warns at each attempt.
+    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
     with publish(folder) as made, contextlib.redirect_stdout(io.StringIO()):
         prepared = builder(replace(spec, dir=made.parent / "tfds"))
         try:
@@ -126,10 +130,17 @@ def write(
             )
         except FAILURES as error:
             raise UserError(
-                f"data.name={spec.name}: TFDS cannot prepare it here: {error}; where "
-                f"there are TensorFlow and a network, `tfds build {spec.name} "
-                f"--data_dir=DIR --file_format={FORMAT}` makes what data.dir=DIR reads "
-                "here"
+                f"data.name={spec.name}: TFDS cannot prepare it here: "
+                f"{describe_failure(error)}; where there are TensorFlow and a network, "
+                f"`tfds build {spec.name} --data_dir=DIR --file_format={FORMAT}` makes "
+                "what data.dir=DIR reads"
             ) from error
         for file in Path(prepared.data_dir).iterdir():
             file.rename(made / file.name)
+
+
+def describe_failure(error: Exception) -> str:
+    """Returns why TFDS failed, on one line."""
+    if isinstance(error, requests.ConnectionError) and error.request is not None:
+        return f"no connection to {urlsplit(error.request.url).hostname}"
+    return str(error).strip().partition("\n")[0]

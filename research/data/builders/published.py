@@ -32,7 +32,7 @@ def open_builder(spec: Spec) -> Any:
     Many of them need TensorFlow to write; what they wrote is read without it.
 
     Raises:
-      UserError: TFDS knows no such data set.
+      UserError: TFDS knows no such data set, or none of that version or config.
     """
     import tensorflow_datasets as tfds  # takes a second to import
     from tensorflow_datasets.core.download import downloader
@@ -49,4 +49,11 @@ def open_builder(spec: Spec) -> Any:
         raise UserError(
             f"data.name={spec.name}: TFDS has no such data set (see "
             "https://www.tensorflow.org/datasets/catalog)"
+        ) from error
+    except (AssertionError, ValueError) as error:  # a version, or a config of the name
+        reason = str(error).rpartition('}": ')[2].splitlines()[0].rstrip(": .")
+        version = "" if spec.version is None else f" data.version={spec.version}"
+        raise UserError(
+            f"data.name={spec.name}{version}: {reason}; its page at "
+            "https://www.tensorflow.org/datasets/catalog lists what there is"
         ) from error
