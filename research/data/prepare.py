@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from research.data import statistics
 from research.data.origin import Origin, Spec
 from research.data.source import describe
 from research.data.store import Store
@@ -41,6 +42,7 @@ def prepare(
     else:
         done = "is now prepared" if any(made) else "is prepared already"
     sizes, known = origin.sizes(), store.index(splits[0])
+    statistics.compare(settings, known, origin.spec.name)
     return (
         f"{origin.spec.name} {origin.folder().name} {done} in {origin.folder()}: "
         f"{sizes['train']} train and {sizes[test_split]} test images; of {splits[0]}, "

@@ -2,10 +2,11 @@
 
 There is a split for each of the folders `train`, `validation` (or `val`) and `test`
 that exists, and a class for each folder in `train`, in alphabetical order;
-`class_folders` says what is an image. Files are stored as they are, at their own size, and
-scaled to `data.shape` when arrays are made. A file that is not an 8-bit JPEG or PNG, or
-that EXIF turns, becomes an upright PNG: what is transparent on white, and 16 bits of
-grey as many of them as the whole data set uses. Of several frames the first counts.
+`class_folders` says what is an image. Files are stored as they are, at their own size,
+and scaled to `data.shape` when arrays are made. A file that is not an 8-bit JPEG or
+PNG, or that EXIF turns, becomes an upright PNG: what is transparent on white, and 16
+bits of grey as many of them as the whole data set uses. Of several frames the first
+counts.
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ def open_builder(spec: Spec) -> Any:
             "https://www.tensorflow.org/datasets/catalog)"
         ) from error
     except (AssertionError, ValueError) as error:  # a version, or a config of the name
-        reason = str(error).rpartition('}": ')[2].splitlines()[0].rstrip(": .")
+        reason = str(error).rpartition('}": ')[2].partition(". Here")[0].strip()
         version = "" if spec.version is None else f" data.version={spec.version}"
         raise UserError(
             f"data.name={spec.name}{version}: {reason}; its page at "
