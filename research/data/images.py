@@ -12,6 +12,7 @@ from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 BACKGROUND = (255, 255, 255)  # white, as on paper, behind what is transparent
 DEPTHS = (8, 10, 12, 14, 16)  # bits of the cameras and scanners that write 16-bit files
+DARK = 16  # of 256: what 12 bits in 16 stay below
 MODES = {1: "L", 3: "RGB"}  # by number of channels
 STORABLE = {"JPEG", "PNG"}  # the formats that every reader of TFDS decodes
 TURNS = {  # what puts an image upright, by its EXIF orientation; 1 is upright
@@ -58,7 +59,7 @@ def encode_storable(
     """
     height, width, channels = shape
     with Image.open(io.BytesIO(content)) as image:
-        image.load()
+        require_visible(image)
         found = upright_size(image)
         sized = height is None or width is None or found == (width, height)
         plain = image.mode == MODES[channels] and not is_transparent(image)
@@ -67,6 +68,31 @@ def encode_storable(
             return content
         size = found[::-1] if height is None or width is None else (height, width)
     return encode_png(fit(content, (*size, channels), depth=depth))
+
+
+def require_visible(opened: Image.Image) -> None:
+    """Reads the pixels of a file, and refuses those that eight bits would not show.
+
+    Raises:
+      OSError, SyntaxError: the file is broken.
+      ValueError: it holds fractions or more than 16 bits of grey, whose range a file
+        does not tell, or so little of 16 bits a colour that it would be black.
+    """
+    deep = opened.mode.startswith("RGB") and any(
+        ";16" in str(tile[3]) for tile in getattr(opened, "tile", ())
+    )
+    opened.load()
+    if opened.mode == "F":
+        raise ValueError("fractions, of no known range; save it with 8 or 16 bits")
+    if opened.mode.startswith("I"):
+        values = np.asarray(opened)
+        if values.min() < 0 or values.max() >= 2**16:
+            raise ValueError("values outside 0…65535; save it with 8 or 16 bits")
+    if deep and 0 < np.asarray(opened)[..., :3].max() < DARK:
+        raise ValueError(
+            f"16 bits a colour, of which the upper 8 are all below {DARK}: it would be "
+            "black; save it with 8 bits, or scaled to all of 16"
+        )
 
 
 def find_turn(opened: Image.Image) -> Image.Transpose | None:
@@ -88,7 +114,7 @@ def upright_size(opened: Image.Image) -> tuple[int, int]:
 
 def is_transparent(opened: Image.Image) -> bool:
     """Whether anything of an image may show what lies behind it."""
-    return opened.mode in ("RGBA", "LA", "PA") or "transparency" in opened.info
+    return opened.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in opened.info
 
 
 def find_depth(peak: int) -> int:

@@ -57,7 +57,8 @@ class Records:
             )
         if info.supervised_keys is None or len(info.supervised_keys) != 2:
             raise UserError(
-                f"data.name={info.name}: TFDS knows no (image, label) of it"
+                f"data.name={info.name}: TFDS knows no (image, label) of it; choose a "
+                "data set of one labelled image an example"
             )
         self.name, self.split = info.name, split
         self.shape, self.classes = shape, classes
@@ -108,10 +109,16 @@ class Records:
         """Returns the image that a record holds, as stored, and its label.
 
         Raises:
-          UserError: the label is not one of the classes.
+          UserError: there is no label, or it is not one of the classes.
         """
         fields = tf_example_pb2.Example.FromString(record).features.feature
         image, label = (fields[key] for key in self.keys)
+        if len(label.int64_list.value) != 1:
+            raise UserError(
+                f"data.name={self.name}: split {self.split!r} has an image whose "
+                f"{self.keys[1]} is not one class; choose another split "
+                "(data.test_split) or data set"
+            )
         label = label.int64_list.value[0]
         if not 0 <= label < self.classes:
             raise UserError(

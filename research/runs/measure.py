@@ -45,8 +45,8 @@ def check_all(
         held_out = cfg.data.get("validation_examples", 0)
         raise UserError(
             f"split={cfg.split} has no examples with data.validation_examples="
-            f"{held_out}: choose split=test, or train with some of the training "
-            "examples held out, data.validation_examples=100, say"
+            f"{held_out}: choose split=test, or train (scripts/train.py) with "
+            "data.validation_examples=N, so many of the training examples held out"
         )
     examples = require_arrays(split)
     for evaluator in evaluators.values():
