@@ -114,7 +114,10 @@ def upright_size(opened: Image.Image) -> tuple[int, int]:
 
 def is_transparent(opened: Image.Image) -> bool:
     """Whether anything of an image may show what lies behind it."""
-    return opened.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in opened.info
+    return (
+        opened.mode in ("RGBA", "LA", "PA", "RGBa", "La")
+        or "transparency" in opened.info
+    )
 
 
 def find_depth(peak: int) -> int:
@@ -137,6 +140,8 @@ def find_peak(path: Path) -> int:
     with Image.open(path) as image:
         if not image.mode.startswith("I"):
             return 0
+    # From memory: Pillow 13 maps a turned TIFF on disk with its sides swapped.
+    with Image.open(io.BytesIO(path.read_bytes())) as image:
         return int(np.asarray(image).max(initial=0).clip(0, 2**16 - 1))
 
 
@@ -147,6 +152,7 @@ def convert(opened: Image.Image, channels: int, depth: int = 16) -> Image.Image:
     happened to leave. The upper 8 of `depth` bits of grey are kept; of 16 bits a colour
     Pillow keeps the upper 8.
     """
+    opened.load()  # turns a TIFF by itself
     upright, image = find_turn(opened), opened
     if image.mode.startswith("I"):
         grey = np.asarray(image).clip(0, 2**depth - 1) >> (depth - 8)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from pathlib import Path
 from typing import NoReturn
 
@@ -171,9 +171,14 @@ def is_left_behind(name: str) -> bool:
     return name.startswith(".") or name.casefold() in LEFT_BEHIND
 
 
-def is_text(name: str) -> bool:
-    """Whether a name has neither control characters nor bytes that are no UTF-8."""
-    return not {"Cc", "Cs"} & {unicodedata.category(character) for character in name}
+def is_text(name: str, refused: Set[str] = frozenset({"Cc", "Cs"})) -> bool:
+    """Whether a name has no character of some categories of Unicode.
+
+    Args:
+      name: of a file or folder.
+      refused: Cc: control characters; Cs: bytes that are no UTF-8.
+    """
+    return not refused & {unicodedata.category(character) for character in name}
 
 
 def is_picture(path: Path) -> bool:
@@ -189,11 +194,8 @@ def is_picture(path: Path) -> bool:
     named = path.suffix.lower() in SUFFIXES
     if not (named or is_image(path)):
         return False
-    if not is_text(str(path)):
-        raise UserError(
-            f"{str(path)!r} has a name that is no UTF-8 or has control characters; "
-            "rename it"
-        )
+    if not is_text(path.name, {"Cs"}):
+        raise UserError(f"{str(path)!r} has a name whose bytes are no UTF-8; rename it")
     if not named:
         raise UserError(
             f"{path} is an image whose name does not end in one of "
