@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import struct
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +29,17 @@ TURNS = {  # what puts an image upright, by its EXIF orientation; 1 is upright
 }
 SIDEWAYS = {TURNS[number] for number in (5, 6, 7, 8)}  # these swap height and width
 UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
+
+
+@contextmanager
+def without_remarks() -> Iterator[None]:
+    """Keeps Pillow from warning of what does not touch the pixels, such as broken EXIF.
+
+    It names no file. Not for threads: the filters of warnings are those of the process.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def describe_fault(error: Exception) -> str:
@@ -58,7 +72,7 @@ def encode_storable(
       OSError, SyntaxError, ValueError: the file is not an image, or is broken.
     """
     height, width, channels = shape
-    with Image.open(io.BytesIO(content)) as image:
+    with without_remarks(), Image.open(io.BytesIO(content)) as image:
         require_visible(image)
         found = upright_size(image)
         sized = height is None or width is None or found == (width, height)
@@ -137,11 +151,12 @@ def find_peak(path: Path) -> int:
     Raises:
       OSError, SyntaxError, ValueError: the file is not an image, or is broken.
     """
-    with Image.open(path) as image:
+    with without_remarks(), Image.open(path) as image:
         if not image.mode.startswith("I"):
             return 0
     # From memory: Pillow 13 maps a turned TIFF on disk with its sides swapped.
-    with Image.open(io.BytesIO(path.read_bytes())) as image:
+    content = io.BytesIO(path.read_bytes())
+    with without_remarks(), Image.open(content) as image:
         return int(np.asarray(image).max(initial=0).clip(0, 2**16 - 1))
 
 
@@ -188,7 +203,7 @@ def fit(
       OSError, SyntaxError, ValueError: the bytes are not an image, or are broken.
     """
     height, width, channels = shape
-    with Image.open(io.BytesIO(content)) as opened:
+    with without_remarks(), Image.open(io.BytesIO(content)) as opened:
         image = convert(opened, channels, depth)
     if image.size != (width, height) or central < 1:
         border = (1 - central) / 2

@@ -16,7 +16,7 @@ from typing import NoReturn
 
 from PIL import Image
 
-from research.data.images import UNREADABLE
+from research.data.images import UNREADABLE, without_remarks
 from research.errors import UserError
 
 SPLITS = {"train": "train", "val": "validation", "validation": "validation"}
@@ -207,7 +207,7 @@ def is_picture(path: Path) -> bool:
 def is_image(path: Path) -> bool:
     """Whether the content of a file begins as that of an image does."""
     try:
-        with Image.open(path, formats=list(FORMATS)):
+        with without_remarks(), Image.open(path, formats=list(FORMATS)):
             return True
     except UNREADABLE:
         return False
