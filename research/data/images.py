@@ -13,6 +13,8 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
+from research.errors import UserError
+
 BACKGROUND = (255, 255, 255)  # white, as on paper, behind what is transparent
 DEPTHS = (8, 10, 12, 14, 16)  # bits of the cameras and scanners that write 16-bit files
 DARK = 16  # of 256: what 12 bits in 16 stay below
@@ -48,6 +50,20 @@ def describe_fault(error: Exception) -> str:
         return "is no image"  # Pillow would name an object in memory
     reason = error.strerror if isinstance(error, OSError) else None
     return f"is no image that can be read: {reason or error}"
+
+
+def require_channels(shape: tuple[int, int, int]) -> None:
+    """Refuses a shape that no picture can have.
+
+    Raises:
+      UserError: it has neither 1 channel nor 3.
+    """
+    if shape[2] not in MODES:
+        shown = ",".join(map(str, shape))
+        raise UserError(
+            f"data.shape=[{shown}]: pictures have 1 channel, grey, or 3; set "
+            f"data.shape=[{shape[0]},{shape[1]},3]"
+        )
 
 
 def encode_png(image: UInt8[np.ndarray, "height width channels"]) -> bytes:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from research.data.arrays import Example
-from research.data.origin import Spec, describe_command
+from research.data.origin import VERSION, Spec, describe_command
 from research.errors import UserError
 
 INFO = "dataset_info.json"  # TFDS writes it last
-VERSION = re.compile(r"\d+\.\d+\.\d+")  # what a copy or a backup is not
 
 
 @dataclass(frozen=True)
@@ -61,8 +59,8 @@ class Published:
             return prepared
         raise UserError(
             f"data.name={self.spec.name} is not prepared in data.dir={self.spec.dir}; "
-            f"run `{describe_command(self)}` to download it, and add "
-            "data.manual_dir=DIR to build it from local files"
+            f"run `{describe_command(self)}`, which downloads it or, with "
+            "data.manual_dir=DIR, reads local files"
         )
 
     def sizes(self) -> Mapping[str, int]:

@@ -81,7 +81,7 @@ class Cut:
             raise UserError(
                 f"data.train_examples={self.train_examples} with "
                 f"data.validation_examples={self.validation_examples}: {name} has "
-                f"{examples} training examples in all"
+                f"{examples} training examples, from which both are taken; give less"
             )
         return size, last
 

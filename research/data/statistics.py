@@ -73,12 +73,12 @@ def is_far(given: Mapping[str, Values], index: Mapping[str, Any]) -> bool:
       index: both as recorded, one value for each channel.
     """
     mean, std = (np.asarray(index[name]) for name in ("mean", "std"))
-    std = np.maximum(std, LEVEL)
+    varied, std = std > 0, np.maximum(std, LEVEL)
     asked = {name: np.asarray(values, float) for name, values in given.items()}
     if any(len(values) not in (1, len(mean)) for values in asked.values()):
         return False  # refused when a network is built
     distance = abs(asked.get("mean", mean) - mean) / std
-    ratio = abs(np.log(asked.get("std", std) / std))
+    ratio = abs(np.log(asked.get("std", std) / std)) * varied
     return bool(distance.max() > FAR or ratio.max() > np.log(FACTOR))
 
 

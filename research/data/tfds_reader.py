@@ -18,7 +18,7 @@ from array_record.python.array_record_module import ArrayRecordReader
 from tensorflow_datasets.proto import tf_example_pb2, tf_feature_pb2
 
 from research.data.arrays import Example, Image
-from research.data.images import UNREADABLE, describe_fault, fit
+from research.data.images import UNREADABLE, describe_fault, fit, require_channels
 from research.errors import UserError
 
 FORMAT = "array_record"
@@ -145,8 +145,15 @@ def check_features(
     Raises:
       UserError: an image size or the number of classes differs.
     """
-    if len(image.shape) != 3 or (None not in image.shape and image.shape != shape):
-        stored = "×".join(str(size or "any") for size in image.shape)
+    if len(image.shape) != 3:
+        raise UserError(
+            f"data.name={info.name}: TFDS stores arrays {image.shape}, not images "
+            "(height, width, channels); choose another data set"
+        )
+    if isinstance(image, tfds.features.Image):
+        require_channels(shape)
+    if None not in image.shape and image.shape != shape:
+        stored = "×".join(map(str, image.shape))
         asked = "×".join(map(str, shape))
         raise UserError(
             f"data.shape={asked}: the images of {info.name} are {stored}; set "

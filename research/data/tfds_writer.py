@@ -24,6 +24,7 @@ from tensorflow_datasets.core.download.extractor import ExtractError
 from tensorflow_datasets.core.download.util import DownloadError
 
 from research.data.arrays import publish
+from research.data.images import require_channels
 from research.data.origin import Spec
 from research.data.tfds_reader import FORMAT
 from research.errors import UserError
@@ -64,7 +65,17 @@ def image_builder(
       description: what it is.
       homepage: where it comes from.
       **features: further features of an example.
+
+    Raises:
+      UserError: there is no version, the name is more than one folder's, or images have
+        neither 1 nor 3 channels.
     """
+    version = spec.require_version()
+    if "/" in spec.name:
+        raise UserError(
+            f"data.name={spec.name}: takes the name of one folder, without /"
+        )
+    require_channels(spec.shape)
     kind = {"names" if isinstance(labels, list) else "num_classes": labels}
     label = tfds.features.ClassLabel(**kind)
     image = tfds.features.Image(shape=shape)
@@ -72,7 +83,7 @@ def image_builder(
     with registered.skip_registration():
 
         class Images(tfds.core.GeneratorBasedBuilder):
-            VERSION = tfds.core.Version(str(spec.version))
+            VERSION = tfds.core.Version(version)
 
             def _info(self) -> tfds.core.DatasetInfo:
                 return tfds.core.DatasetInfo(

@@ -190,7 +190,10 @@ def look(path):
             # From memory: Pillow 13 maps a turned TIFF on disk with its sides swapped.
             with Image.open(io.BytesIO(path.read_bytes())) as image:
                 image.load()
-                return ImageOps.exif_transpose(image)
+                try:
+                    return ImageOps.exif_transpose(image)
+                except (OSError, SyntaxError, ValueError):  # a broken EXIF
+                    return image.copy()
     except Exception:  # whatever Pillow raises, the file is broken
         return None
 

@@ -18,7 +18,7 @@ import numpy as np
 from research.data.builders import folder
 from research.data.download import download
 from research.data.images import encode_png
-from research.data.origin import Spec
+from research.data.origin import Spec, describe_overrides
 from research.data.published import Published
 from research.errors import UserError
 from research.files.digest import hash_file
@@ -33,6 +33,8 @@ MEMBERS = {
 }
 NAMES = "airplane automobile bird cat deer dog frog horse ship truck".split()
 RECORD = 1 + 3 * 32 * 32  # a label, then the red, green and blue planes
+# What conf/data/cifar10.yaml says.
+USUAL = {"name": "cifar10", "version": "3.0.2", "shape": "[32,32,3]", "classes": 10}
 
 
 def from_files(spec: Spec, *, url: str) -> Published:
@@ -43,7 +45,11 @@ def from_files(spec: Spec, *, url: str) -> Published:
         `train` and `test` with a folder of images for each class.
       url: of the archive, if there is no `manual_dir`.
     """
-    return Published(spec, "data=cifar10", partial(open_builder, url=url))
+    return Published(
+        spec,
+        describe_overrides("cifar10", spec, **USUAL),
+        partial(open_builder, url=url),
+    )
 
 
 def open_builder(spec: Spec, *, url: str) -> Any:

@@ -24,7 +24,7 @@ from research.data.images import (
     find_depth,
     find_peak,
 )
-from research.data.origin import Spec
+from research.data.origin import Spec, describe_overrides
 from research.data.published import Published
 from research.errors import UserError
 
@@ -33,10 +33,7 @@ Decoded = TypeVar("Decoded")
 
 def from_files(spec: Spec) -> Published:
     """Returns a data set of class folders, which `spec.manual_dir` holds."""
-    overrides = (
-        f"data=folder data.name={spec.name} data.version={spec.version} "
-        f"'data.shape=[{','.join(map(str, spec.shape))}]' data.classes={spec.classes}"
-    )
+    overrides = describe_overrides("folder", spec)
     return Published(spec, overrides, open_builder)
 
 

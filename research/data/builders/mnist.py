@@ -20,7 +20,7 @@ from jaxtyping import UInt8
 
 from research.data.download import download
 from research.data.images import encode_png
-from research.data.origin import Spec
+from research.data.origin import Spec, describe_overrides
 from research.data.published import Published
 from research.errors import UserError
 
@@ -47,6 +47,8 @@ PUBLISHED = {
         ),
     }
 }
+# What conf/data/mnist.yaml says.
+USUAL = {"name": "mnist", "version": "3.0.1", "shape": "[28,28,1]", "classes": 10}
 
 
 def from_files(spec: Spec, *, url: str) -> Published:
@@ -57,7 +59,9 @@ def from_files(spec: Spec, *, url: str) -> Published:
         on, as they are or as `.gz`.
       url: where the four files are downloaded from if there is no `manual_dir`.
     """
-    return Published(spec, "data=mnist", partial(open_builder, url=url))
+    return Published(
+        spec, describe_overrides("mnist", spec, **USUAL), partial(open_builder, url=url)
+    )
 
 
 def open_builder(spec: Spec, *, url: str) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from research.data.origin import Spec
+from research.data.origin import Spec, describe_overrides
 from research.data.published import Published
 from research.errors import UserError
 
@@ -18,11 +18,7 @@ def from_tfds(spec: Spec) -> Published:
         stored when that is read. `manual_dir` holds what the data set's page in the
         catalogue asks for, if it asks for files.
     """
-    version = "" if spec.version is None else f" data.version={spec.version}"
-    overrides = (
-        f"data=tfds data.name={spec.name}{version} "
-        f"'data.shape=[{','.join(map(str, spec.shape))}]' data.classes={spec.classes}"
-    )
+    overrides = describe_overrides("tfds", spec, version=None)
     return Published(spec, overrides, open_builder)
 
 
