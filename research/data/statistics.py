@@ -54,8 +54,11 @@ def compare(settings: Mapping[str, Any], index: Mapping[str, Any], what: str) ->
       index: what is recorded of the images.
       what: where they are, for the line.
     """
-    given = {name: settings.get(name) for name in ("mean", "std")}
-    given = {name: list(values) for name, values in given.items() if values is not None}
+    given = {
+        name: list(settings[name])
+        for name in ("mean", "std")
+        if settings.get(name) is not None
+    }
     if is_far(given, index):
         shown = " ".join(f"data.{name}={values}" for name, values in given.items())
         say_once(

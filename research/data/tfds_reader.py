@@ -203,8 +203,10 @@ def decode(
 
 def damage_error(path: Path, reason: Exception | str) -> UserError:
     """Returns the error for a file of records that cannot be read."""
-    known = isinstance(reason, UNREADABLE)
-    fault = describe_fault(reason) if known else str(reason).split(";")[0]
+    if isinstance(reason, UNREADABLE):
+        fault = describe_fault(reason)
+    else:
+        fault = str(reason).split(";")[0]
     return UserError(
         f"{path} is damaged ({fault}); remove {path.parent} and prepare the data again"
     )

@@ -153,5 +153,5 @@ def write(
 def describe_failure(error: Exception) -> str:
     """Returns why TFDS failed, on one line."""
     if isinstance(error, requests.ConnectionError) and error.request is not None:
-        return f"no connection to {urlsplit(error.request.url).hostname}"
+        return f"no connection to {urlsplit(str(error.request.url)).hostname}"
     return str(error).strip().partition("\n")[0]

@@ -141,17 +141,26 @@ def read(images: Path, labels: Path, spec: Spec) -> Iterator[Example]:
 
 
 def require_published(path: Path, spec: Spec) -> None:
-    """Refuses a file of another data set under the name of a known one.
+    """Refuses a file of another data set under the name of a known one, or vice versa.
 
     Raises:
-      UserError: the file is not the one that was published under that name.
+      UserError: the file is not the one that was published under that name, or is one
+        that was published under another.
     """
+    found = hashlib.sha256(decompress(path)).hexdigest()
     wanted = PUBLISHED.get(spec.name, {}).get(path.name.removesuffix(".gz"))
-    if wanted not in (None, hashlib.sha256(decompress(path)).hexdigest()):
+    if wanted not in (None, found):
         raise UserError(
             f"{path} is not the file that was published as {spec.name}'s: give another "
             "data set a name of its own, data.name=NAME, or take the published one"
         )
+    for name, files in PUBLISHED.items():
+        if name != spec.name and found in files.values():
+            raise UserError(
+                f"{path} is the file that was published as {name}'s, not data.name="
+                f"{spec.name}'s: take data.name={name}, or give data.manual_dir=DIR "
+                "with the files of the other"
+            )
 
 
 def decompress(path: Path) -> bytes:
