@@ -31,6 +31,7 @@ __all__ = [
     "explain_errors",
     "network",
     "optimizer",
+    "statistics",
     "task",
 ]
 
@@ -85,15 +86,28 @@ def downsample(
 
 
 def network(cfg: DictConfig, *, rngs: Any) -> Any:
-    """Builds the configured network for the images of the configured data."""
+    """Builds the configured network for the images of the configured data.
+
+    Raises:
+      UserError: a part does not fit; or data.mean or data.std is null, and the data
+        set, with which they are recorded, is not prepared.
+    """
     return build_shared(cfg.model)(
         tuple(cfg.data.shape),
         cfg.data.classes,
         downsample=build(cfg.downsample),
-        mean=tuple(cfg.data.mean),
-        std=tuple(cfg.data.std),
+        **statistics(cfg),
         rngs=rngs,
     )
+
+
+def statistics(cfg: DictConfig) -> dict[str, tuple[float | int, ...]]:
+    """Returns the `mean` and `std` by which images are standardised.
+
+    Those of the config, or what is recorded with the prepared data where it has null.
+    """
+    known = cfg.data if None not in (cfg.data.mean, cfg.data.std) else data(cfg)
+    return {"mean": tuple(known.mean), "std": tuple(known.std)}
 
 
 def data(cfg: DictConfig) -> Any:

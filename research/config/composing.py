@@ -169,7 +169,7 @@ def explain(error: Exception, config: str) -> str:
     if key := re.search(r"Could not override '([^']+)'", text):
         known = list(identity.flatten(compose_plainly(config)))
         near = suggest(key[1], known)
-        return f"{key[1]}: no such key{near}; +{key[1]}=… would add it"
+        return f"{key[1]}: no such key{near}"
     if swept := re.search(r"Ambiguous value for argument '([^']*)'", text):
         name, _, value = swept[1].partition("=")
         return (

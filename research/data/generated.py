@@ -34,8 +34,8 @@ class Generated:
     draw: Callable[[str], Numbered]
 
     def folder(self) -> Path:
-        """Returns DIR/NAME/VERSION."""
-        return self.spec.dir / self.spec.name / str(self.spec.version)
+        """Returns DIR/NAME/VERSION; UserError: no version is given."""
+        return self.spec.dir / self.spec.name / self.spec.require_version()
 
     def sizes(self) -> Mapping[str, int]:
         """Returns the number of examples of each split."""

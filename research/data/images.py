@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import io
 import struct
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
-from PIL import ExifTags, Image, ImageOps
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+
+from research.errors import UserError
 
 BACKGROUND = (255, 255, 255)  # white, as on paper, behind what is transparent
 DEPTHS = (8, 10, 12, 14, 16)  # bits of the cameras and scanners that write 16-bit files
+DARK = 16  # of 256: what 12 bits in 16 stay below
 MODES = {1: "L", 3: "RGB"}  # by number of channels
 STORABLE = {"JPEG", "PNG"}  # the formats that every reader of TFDS decodes
 TURNS = {  # what puts an image upright, by its EXIF orientation; 1 is upright
@@ -25,6 +31,39 @@ TURNS = {  # what puts an image upright, by its EXIF orientation; 1 is upright
 }
 SIDEWAYS = {TURNS[number] for number in (5, 6, 7, 8)}  # these swap height and width
 UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
+
+
+@contextmanager
+def without_remarks() -> Iterator[None]:
+    """Keeps Pillow from warning of what does not touch the pixels, such as broken EXIF.
+
+    It names no file. Not for threads: the filters of warnings are those of the process.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def describe_fault(error: Exception) -> str:
+    """Returns what is wrong with a file of an image, from what reading it raised."""
+    if isinstance(error, UnidentifiedImageError):
+        return "is no image"  # Pillow would name an object in memory
+    reason = error.strerror if isinstance(error, OSError) else None
+    return f"is no image that can be read: {reason or error}"
+
+
+def require_channels(shape: tuple[int, int, int]) -> None:
+    """Refuses a shape that no picture can have.
+
+    Raises:
+      UserError: it has neither 1 channel nor 3.
+    """
+    if shape[2] not in MODES:
+        shown = ",".join(map(str, shape))
+        raise UserError(
+            f"data.shape=[{shown}]: pictures have 1 channel, grey, or 3; set "
+            f"data.shape=[{shape[0]},{shape[1]},3]"
+        )
 
 
 def encode_png(image: UInt8[np.ndarray, "height width channels"]) -> bytes:
@@ -49,8 +88,8 @@ def encode_storable(
       OSError, SyntaxError, ValueError: the file is not an image, or is broken.
     """
     height, width, channels = shape
-    with Image.open(io.BytesIO(content)) as image:
-        image.load()
+    with without_remarks(), Image.open(io.BytesIO(content)) as image:
+        require_visible(image)
         found = upright_size(image)
         sized = height is None or width is None or found == (width, height)
         plain = image.mode == MODES[channels] and not is_transparent(image)
@@ -59,6 +98,31 @@ def encode_storable(
             return content
         size = found[::-1] if height is None or width is None else (height, width)
     return encode_png(fit(content, (*size, channels), depth=depth))
+
+
+def require_visible(opened: Image.Image) -> None:
+    """Reads the pixels of a file, and refuses those that eight bits would not show.
+
+    Raises:
+      OSError, SyntaxError: the file is broken.
+      ValueError: it holds fractions or more than 16 bits of grey, whose range a file
+        does not tell, or so little of 16 bits a colour that it would be black.
+    """
+    deep = opened.mode.startswith("RGB") and any(
+        ";16" in str(tile[3]) for tile in getattr(opened, "tile", ())
+    )
+    opened.load()
+    if opened.mode == "F":
+        raise ValueError("fractions, of no known range; save it with 8 or 16 bits")
+    if opened.mode.startswith("I"):
+        values = np.asarray(opened)
+        if values.min() < 0 or values.max() >= 2**16:
+            raise ValueError("values outside 0…65535; save it with 8 or 16 bits")
+    if deep and 0 < np.asarray(opened)[..., :3].max() < DARK:
+        raise ValueError(
+            f"16 bits a colour, of which the upper 8 are all below {DARK}: it would be "
+            "black; save it with 8 bits, or scaled to all of 16"
+        )
 
 
 def find_turn(opened: Image.Image) -> Image.Transpose | None:
@@ -80,7 +144,10 @@ def upright_size(opened: Image.Image) -> tuple[int, int]:
 
 def is_transparent(opened: Image.Image) -> bool:
     """Whether anything of an image may show what lies behind it."""
-    return opened.mode in ("RGBA", "LA", "PA") or "transparency" in opened.info
+    return (
+        opened.mode in ("RGBA", "LA", "PA", "RGBa", "La")
+        or "transparency" in opened.info
+    )
 
 
 def find_depth(peak: int) -> int:
@@ -100,9 +167,12 @@ def find_peak(path: Path) -> int:
     Raises:
       OSError, SyntaxError, ValueError: the file is not an image, or is broken.
     """
-    with Image.open(path) as image:
+    with without_remarks(), Image.open(path) as image:
         if not image.mode.startswith("I"):
             return 0
+    # From memory: Pillow 13 maps a turned TIFF on disk with its sides swapped.
+    content = io.BytesIO(path.read_bytes())
+    with without_remarks(), Image.open(content) as image:
         return int(np.asarray(image).max(initial=0).clip(0, 2**16 - 1))
 
 
@@ -113,6 +183,7 @@ def convert(opened: Image.Image, channels: int, depth: int = 16) -> Image.Image:
     happened to leave. The upper 8 of `depth` bits of grey are kept; of 16 bits a colour
     Pillow keeps the upper 8.
     """
+    opened.load()  # turns a TIFF by itself
     upright, image = find_turn(opened), opened
     if image.mode.startswith("I"):
         grey = np.asarray(image).clip(0, 2**depth - 1) >> (depth - 8)
@@ -148,7 +219,7 @@ def fit(
       OSError, SyntaxError, ValueError: the bytes are not an image, or are broken.
     """
     height, width, channels = shape
-    with Image.open(io.BytesIO(content)) as opened:
+    with without_remarks(), Image.open(io.BytesIO(content)) as opened:
         image = convert(opened, channels, depth)
     if image.size != (width, height) or central < 1:
         border = (1 - central) / 2

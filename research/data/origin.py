@@ -7,6 +7,8 @@ turns a `Spec` into one of them; `store.Store` makes arrays of either.
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +16,8 @@ from typing import Any, Protocol, runtime_checkable
 
 from research.data.arrays import Example
 from research.errors import UserError
+
+VERSION = re.compile(r"(0|[1-9]\d*)(\.(0|[1-9]\d*)){2}")  # a copy or backup has another
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,35 @@ class Spec:
     dir: Path
     manual_dir: Path | None = None
     central: float | int = 1.0
+
+    def __post_init__(self) -> None:
+        """Refuses a name and a version that would lie elsewhere than DIR/NAME/VERSION.
+
+        Raises:
+          UserError: names the key.
+        """
+        if {"", ".", ".."} & set(self.name.split("/")):
+            raise UserError(
+                f"data.name={self.name}: takes the name of a folder in data.dir"
+            )
+        if self.version is not None and not VERSION.fullmatch(self.version):
+            raise UserError(
+                f"data.version={self.version}: takes three numbers with dots, such as "
+                "1.0.0"
+            )
+
+    def require_version(self) -> str:
+        """Returns the version of data that are made here.
+
+        Raises:
+          UserError: it is null.
+        """
+        if self.version is None:
+            raise UserError(
+                f"data.version=null: takes the version of {self.name} to make, such as "
+                "data.version=1.0.0"
+            )
+        return self.version
 
     def require(self, *, shape: tuple[int, int, int], classes: int) -> None:
         """Checks that the config is of the only shape and classes that there are.
@@ -93,6 +126,30 @@ class Origin(Protocol):
         ...
 
 
+def describe_overrides(option: str, spec: Spec, **usual: Any) -> str:
+    """Returns what selects a data set on the command line: `data=mnist data.name=mine`.
+
+    Args:
+      option: of `conf/data`.
+      spec: the data set.
+      **usual: what the option gives; a key is in the words if it has another value, or
+        the option gives none.
+    """
+    values = {
+        "name": spec.name,
+        "version": spec.version,
+        "shape": f"[{','.join(map(str, spec.shape))}]",
+        "classes": spec.classes,
+    }
+    words = [
+        f"data.{key}={'null' if value is None else value}"
+        for key, value in values.items()
+        if key not in usual or usual[key] != value
+    ]
+    return shlex.join([f"data={option}", *words])
+
+
 def describe_command(origin: Origin) -> str:
     """Returns the command that prepares a data set, for errors."""
-    return f"python scripts/prepare.py {origin.overrides} data.dir={origin.spec.dir}"
+    place = shlex.quote(f"data.dir={origin.spec.dir}")
+    return f"python scripts/prepare.py {origin.overrides} {place}"

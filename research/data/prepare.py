@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Unpack
 
+from research.data import statistics
 from research.data.origin import Origin, Spec
-from research.data.source import describe
+from research.data.source import Settings, describe
 from research.data.store import Store
 
 
@@ -15,7 +16,7 @@ def prepare(
     builder: Callable[[Spec], Origin],
     stream: Any = None,
     test_split: str = "test",
-    **settings: Any,
+    **settings: Unpack[Settings],
 ) -> str:
     """Makes the records and arrays of a data set; what is there and whole is kept.
 
@@ -40,7 +41,10 @@ def prepare(
         done = f"was damaged in {', '.join(mended)} and is mended"
     else:
         done = "is now prepared" if any(made) else "is prepared already"
+    if origin.spec.manual_dir is not None and not made[0]:
+        done += f" (data.manual_dir={origin.spec.manual_dir} was not read)"
     sizes, known = origin.sizes(), store.index(splits[0])
+    statistics.compare(settings, known, origin.spec.name)
     return (
         f"{origin.spec.name} {origin.folder().name} {done} in {origin.folder()}: "
         f"{sizes['train']} train and {sizes[test_split]} test images; of {splits[0]}, "

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from research.data.arrays import Example
-from research.data.origin import Spec, describe_command
+from research.data.origin import VERSION, Spec, describe_command
 from research.errors import UserError
 
 INFO = "dataset_info.json"  # TFDS writes it last
@@ -32,12 +32,12 @@ class Published:
     @property
     def prepared(self) -> list[Path]:
         """The folders that TFDS has written, in the order of their versions."""
-        version = self.spec.version or "[0-9]*"
-        infos = (self.spec.dir / self.spec.name).glob(f"{version}/{INFO}")
-        return sorted(
-            (path.parent for path in infos),
-            key=lambda path: [int(number) for number in path.name.split(".")],
-        )
+        home = self.spec.dir / self.spec.name
+        found = [path.parent for path in home.glob(f"*/{INFO}")]
+        if self.spec.version is not None:
+            return [path for path in found if path.name == self.spec.version]
+        numbered = [path for path in found if VERSION.fullmatch(path.name)]
+        return sorted(numbered, key=lambda path: [*map(int, path.name.split("."))])
 
     def folder(self) -> Path:
         """Returns DIR/NAME/VERSION; of no given version, the highest that is prepared.
@@ -59,8 +59,8 @@ class Published:
             return prepared
         raise UserError(
             f"data.name={self.spec.name} is not prepared in data.dir={self.spec.dir}; "
-            f"run `{describe_command(self)}` to download it, and add "
-            "data.manual_dir=DIR to build it from local files"
+            f"run `{describe_command(self)}`, which downloads it or, with "
+            "data.manual_dir=DIR, reads local files"
         )
 
     def sizes(self) -> Mapping[str, int]:

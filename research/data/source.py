@@ -8,6 +8,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
+from research.data import statistics
 from research.data.origin import Origin, Spec
 from research.data.split import Split
 from research.data.store import Store
@@ -25,6 +26,10 @@ class Dataset:
       shape: (height, width, channels) of an image.
       classes: number of classes.
       splits: `train`, `validation`, `test` → what reads it.
+      mean: of the pixels in [0, 1], one value or one for each channel, as configured or
+        else as recorded of the stored training images (of the test images, where the
+        training images are streamed).
+      std: likewise.
     """
 
     name: str
@@ -32,6 +37,8 @@ class Dataset:
     shape: tuple[int, int, int]
     classes: int
     splits: Mapping[str, Callable[[], Any]] = field(repr=False)
+    mean: Sequence[float | int] = (0.0,)
+    std: Sequence[float | int] = (1.0,)
 
     def split(self, name: str) -> Any:
         """Returns `train`, `validation` (empty unless asked for) or `test`.
@@ -74,20 +81,23 @@ class Cut:
             raise UserError(
                 f"data.train_examples={self.train_examples} with "
                 f"data.validation_examples={self.validation_examples}: {name} has "
-                f"{examples} training examples in all"
+                f"{examples} training examples, from which both are taken; give less"
             )
         return size, last
 
 
 class Settings(TypedDict, total=False):
-    """The keys of conf/data: those of `Spec` and `Cut`, and two for the network."""
+    """The keys of conf/data: those of `Spec` and `Cut`, and two for the network.
+
+    `mean` and `std` are those that are recorded with the prepared data where null.
+    """
 
     name: str
     version: str | None
     shape: Sequence[int]
     classes: int
-    mean: Sequence[Finite]  # the network takes it from the config itself
-    std: Sequence[Positive]  # likewise
+    mean: Sequence[Finite] | None
+    std: Sequence[Positive] | None
     dir: str | Path
     manual_dir: str | Path | None
     central: Fraction
@@ -123,10 +133,12 @@ def load(
     origin, cut = builder(describe(settings)), pick(Cut, settings)
     store, spec = Store(origin), origin.spec
     if stream is None:
-        there = store.index("train")["examples"]
+        known = store.index("train")
+        there = known["examples"]
+        store.index(test_split)
     else:
         there = origin.sizes()["train"]
-    store.index(test_split)
+        known = store.index(test_split)
     size, last = cut.apply(there, spec.name)
     read = cache(partial(store.read, verify=verify))
     splits = {
@@ -138,7 +150,16 @@ def load(
         factory = stream
         splits["train"] = cache(lambda: factory(origin.records("train"), examples=size))
         splits["validation"] = lambda: read_held_out(read, test_split, last, there)
-    return Dataset(spec.name, origin.folder().name, spec.shape, spec.classes, splits)
+    statistics.compare(settings, known, f"{spec.name} in {origin.folder()}")
+    return Dataset(
+        spec.name,
+        origin.folder().name,
+        spec.shape,
+        spec.classes,
+        splits,
+        mean=statistics.resolve("mean", settings, known),
+        std=statistics.resolve("std", settings, known),
+    )
 
 
 def read_held_out(

@@ -80,8 +80,8 @@ class Stream:
         """Returns the error for an evaluator that asks for arrays."""
         return UserError(
             f"split={self.records.split}: the training images of {self.records.name} "
-            "are streamed, and evaluators take arrays: choose split=test or "
-            "split=validation, leave fit out of eval, or take data/stream=none"
+            "are streamed, and arrays are wanted; take data/stream=none, or, if it is "
+            "an evaluator, split=test or split=validation, and leave fit out of eval"
         )
 
     @property

@@ -18,7 +18,7 @@ from array_record.python.array_record_module import ArrayRecordReader
 from tensorflow_datasets.proto import tf_example_pb2, tf_feature_pb2
 
 from research.data.arrays import Example, Image
-from research.data.images import UNREADABLE, fit
+from research.data.images import UNREADABLE, describe_fault, fit, require_channels
 from research.errors import UserError
 
 FORMAT = "array_record"
@@ -57,7 +57,8 @@ class Records:
             )
         if info.supervised_keys is None or len(info.supervised_keys) != 2:
             raise UserError(
-                f"data.name={info.name}: TFDS knows no (image, label) of it"
+                f"data.name={info.name}: TFDS knows no (image, label) of it; choose a "
+                "data set of one labelled image an example"
             )
         self.name, self.split = info.name, split
         self.shape, self.classes = shape, classes
@@ -108,10 +109,16 @@ class Records:
         """Returns the image that a record holds, as stored, and its label.
 
         Raises:
-          UserError: the label is not one of the classes.
+          UserError: there is no label, or it is not one of the classes.
         """
         fields = tf_example_pb2.Example.FromString(record).features.feature
         image, label = (fields[key] for key in self.keys)
+        if len(label.int64_list.value) != 1:
+            raise UserError(
+                f"data.name={self.name}: split {self.split!r} has an image whose "
+                f"{self.keys[1]} is not one class; choose another split "
+                "(data.test_split) or data set"
+            )
         label = label.int64_list.value[0]
         if not 0 <= label < self.classes:
             raise UserError(
@@ -138,8 +145,15 @@ def check_features(
     Raises:
       UserError: an image size or the number of classes differs.
     """
-    if len(image.shape) != 3 or (None not in image.shape and image.shape != shape):
-        stored = "×".join(str(size or "any") for size in image.shape)
+    if len(image.shape) != 3:
+        raise UserError(
+            f"data.name={info.name}: TFDS stores arrays {image.shape}, not images "
+            "(height, width, channels); choose another data set"
+        )
+    if isinstance(image, tfds.features.Image):
+        require_channels(shape)
+    if None not in image.shape and image.shape != shape:
+        stored = "×".join(map(str, image.shape))
         asked = "×".join(map(str, shape))
         raise UserError(
             f"data.shape={asked}: the images of {info.name} are {stored}; set "
@@ -189,7 +203,10 @@ def decode(
 
 def damage_error(path: Path, reason: Exception | str) -> UserError:
     """Returns the error for a file of records that cannot be read."""
-    first = str(reason).split(";")[0]
+    if isinstance(reason, UNREADABLE):
+        fault = describe_fault(reason)
+    else:
+        fault = str(reason).split(";")[0]
     return UserError(
-        f"{path} is damaged ({first}); remove {path.parent} and prepare the data again"
+        f"{path} is damaged ({fault}); remove {path.parent} and prepare the data again"
     )

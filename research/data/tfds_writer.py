@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import io
+import logging
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 import tensorflow_datasets as tfds
@@ -22,6 +24,7 @@ from tensorflow_datasets.core.download.extractor import ExtractError
 from tensorflow_datasets.core.download.util import DownloadError
 
 from research.data.arrays import publish
+from research.data.images import require_channels
 from research.data.origin import Spec
 from research.data.tfds_reader import FORMAT
 from research.errors import UserError
@@ -62,7 +65,17 @@ def image_builder(
       description: what it is.
       homepage: where it comes from.
       **features: further features of an example.
+
+    Raises:
+      UserError: there is no version, the name is more than one folder's, or images have
+        neither 1 nor 3 channels.
     """
+    version = spec.require_version()
+    if "/" in spec.name:
+        raise UserError(
+            f"data.name={spec.name}: takes the name of one folder, without /"
+        )
+    require_channels(spec.shape)
     kind = {"names" if isinstance(labels, list) else "num_classes": labels}
     label = tfds.features.ClassLabel(**kind)
     image = tfds.features.Image(shape=shape)
@@ -70,7 +83,7 @@ def image_builder(
     with registered.skip_registration():
 
         class Images(tfds.core.GeneratorBasedBuilder):
-            VERSION = tfds.core.Version(str(spec.version))
+            VERSION = tfds.core.Version(version)
 
             def _info(self) -> tfds.core.DatasetInfo:
                 return tfds.core.DatasetInfo(
@@ -118,6 +131,8 @@ def write(
     settings = tfds.download.DownloadConfig(
         try_download_gcs=False, manual_dir=spec.manual_dir
     )
+    # The one error says it all; urllib3 warns at each attempt.
+    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
     with publish(folder) as made, contextlib.redirect_stdout(io.StringIO()):
         prepared = builder(replace(spec, dir=made.parent / "tfds"))
         try:
@@ -126,10 +141,17 @@ def write(
             )
         except FAILURES as error:
             raise UserError(
-                f"data.name={spec.name}: TFDS cannot prepare it here: {error}; where "
-                f"there are TensorFlow and a network, `tfds build {spec.name} "
-                f"--data_dir=DIR --file_format={FORMAT}` makes what data.dir=DIR reads "
-                "here"
+                f"data.name={spec.name}: TFDS cannot prepare it here: "
+                f"{describe_failure(error)}; where there are TensorFlow and a network, "
+                f"`tfds build {spec.name} --data_dir=DIR --file_format={FORMAT}` makes "
+                "what data.dir=DIR reads"
             ) from error
         for file in Path(prepared.data_dir).iterdir():
             file.rename(made / file.name)
+
+
+def describe_failure(error: Exception) -> str:
+    """Returns why TFDS failed, on one line."""
+    if isinstance(error, requests.ConnectionError) and error.request is not None:
+        return f"no connection to {urlsplit(str(error.request.url)).hostname}"
+    return str(error).strip().partition("\n")[0]

@@ -5,6 +5,7 @@ JSON here is strict: a number that is not finite is written as null.
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
@@ -15,6 +16,7 @@ from typing import Any
 
 from research.errors import UserError
 
+LINKLESS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 writes = True  # of several processes that run one job, only the first (hosts.join)
 
 
@@ -98,7 +100,10 @@ def plain(value: Any) -> Any:
 
 def unwritable(path: Path, error: OSError) -> UserError:
     """Returns the error for a path that cannot be written."""
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    linking = error.filename2 is not None and error.errno in LINKLESS
+    reason = "its file system has no hard links" if linking else error.strerror
     return UserError(
-        f"cannot write {path}: {error.strerror}; make room there or choose another "
+        f"cannot write {path}: {reason}; {'make room there, or ' * full}choose another "
         "folder with root=… (of a report, out=…)"
     )

@@ -79,7 +79,8 @@ def assign(parts: Mapping[str, Part], state: State) -> None:
         if value.shape != variable.shape:
             raise UserError(
                 f"{name} has shape {state[name].shape}, which does not fit "
-                f"{variable.shape} here; check data.classes and data.shape"
+                f"{variable.shape} here; the weights are of images of other classes or "
+                "channels: choose data=… that have those, or other weights"
             )
         variable[...] = jnp.asarray(value)
 

@@ -20,7 +20,6 @@ from research.nn.layers import count_parameters
 from research.runs import identity
 from research.runs.experiment import parse_seed
 from research.runs.foreign import Foreign, find_function
-from research.runs.identity import Kind
 from research.runs.measure import check_all, measure_all
 from research.runs.outcome import forget, read_config, record
 from research.runs.provenance import describe, find_commit
@@ -74,7 +73,7 @@ def refuse_training_keys(overrides: Sequence[str]) -> None:
     """
     for override in overrides:
         key = identity.key_of(override)
-        if identity.classify(key) is Kind.SCIENCE or key == "data.test_split":
+        if identity.decides(key) or key == "data.test_split":
             raise UserError(
                 f"{override}: the networks of run_dir=… are evaluated as they were "
                 "trained, on their own data: leave it out, or train another run "

@@ -133,6 +133,14 @@ def classify(key: str) -> Kind:
     raise Unclassified(key)
 
 
+def decides(key: str) -> bool:
+    """Whether a dotted key decides the weights; one in no class may, and counts."""
+    try:
+        return classify(key) is Kind.SCIENCE
+    except Unclassified:
+        return True
+
+
 def flatten(config: Any, prefix: str = "") -> dict[str, Any]:
     """Returns the values of a config by dotted key: `{"downsample.lowpass.taps": 3}`.
 
@@ -162,7 +170,7 @@ def science(config: Any) -> dict[str, Any]:
       config: of a run, as composed or as read back from a run folder of any age.
     """
     flat = flatten(config)
-    chosen = {k: v for k, v in flat.items() if _decides(k)}
+    chosen = {k: v for k, v in flat.items() if decides(k)}
     named = dict(_named(chosen))
     for copy, original in COPIES.items():
         if _below(named, copy) == _below(named, original):
@@ -230,7 +238,7 @@ def run_name(overrides: Sequence[str]) -> str:
       overrides: as on the command line. Those that change only rows, time or place are
         left out of the name; bundles of values, such as `setting=`, stay.
     """
-    chosen = sorted(one for one in overrides if _decides(key_of(one)))
+    chosen = sorted(one for one in overrides if decides(key_of(one)))
     name = ",".join(chosen).replace("/", ".") or "default"
     name = re.sub(r"[\[\]{}*?'\"\s]", "", name)  # patterns to globs, Orbax's among them
     if len(name) > LONGEST_NAME:
@@ -242,13 +250,6 @@ def key_of(override: str) -> str:
     """Returns the dotted key that an override on the command line sets or deletes."""
     name = override.partition("=")[0].lstrip("+~").partition("@")[0]
     return name.replace("/", ".")
-
-
-def _decides(key: str) -> bool:
-    try:
-        return classify(key) is Kind.SCIENCE
-    except Unclassified:
-        return True
 
 
 def _named(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -35,8 +35,8 @@ def check_all(
       cfg: the config that says so.
 
     Raises:
-      UserError: `split` is empty or streamed, an evaluator refuses, or there is no such
-        precision.
+      UserError: `split` is empty or streamed, there is only one class, an evaluator
+        refuses, or there is no such precision.
     """
     Precision.parse(cfg.get("precision"))
     if not evaluators:
@@ -45,8 +45,13 @@ def check_all(
         held_out = cfg.data.get("validation_examples", 0)
         raise UserError(
             f"split={cfg.split} has no examples with data.validation_examples="
-            f"{held_out}: choose split=test, or train with some of the training "
-            "examples held out, data.validation_examples=100, say"
+            f"{held_out}: choose split=test, or train (scripts/train.py) with "
+            "data.validation_examples=N, so many of the training examples held out"
+        )
+    if cfg.data.classes < 2:  # what images without labels are put into
+        raise UserError(
+            f"data.classes={cfg.data.classes}: of one class every answer is right, so "
+            "nothing can be measured; takes data of at least 2 classes"
         )
     examples = require_arrays(split)
     for evaluator in evaluators.values():

@@ -117,7 +117,8 @@ def complete(
         (folder / "done.json").unlink(missing_ok=True)
         made_with = OmegaConf.merge(cfg, {"split": own})
         write_text(folder / "config.yaml", OmegaConf.to_yaml(made_with, resolve=True))
-        write_json(folder / "provenance.json", provenance)
+        known = {"statistics": config.statistics(cfg)}
+        write_json(folder / "provenance.json", {**provenance, **known})
     network = experiment.train(folder, job)
     experiment.measure(network, folder, provenance)
     facts: dict[str, Any] = {"steps": experiment.steps}
@@ -153,10 +154,15 @@ def recompose(folder: Path) -> DictConfig:
 def load(folder: Path) -> tuple[DictConfig, nnx.Module]:
     """Returns the config and the trained network of a run folder.
 
+    The images are standardised as in training, whatever is recorded of the data by now.
+
     Raises:
       UserError: there is no finished training there.
     """
     cfg = recompose(folder)
+    known = read_json(folder / "provenance.json").get("statistics", {})
+    for name, values in known.items():
+        cfg.data[name] = values
     network = config.network(cfg, rngs=nnx.Rngs(cfg.seed))
     network, notes = restore_network(network, Checkpoints(folder / "checkpoints"))
     for note in notes:

@@ -1,6 +1,7 @@
 """Local files → TFDS → arrays: exact, read by TFDS too, clear about what is wrong."""
 
 import gzip
+import hashlib
 import io
 import shutil
 import tarfile
@@ -110,6 +111,16 @@ def test_another_data_set_needs_a_name_of_its_own(files, tmp_path, monkeypatch):
         prepare("mnist", dir=tmp_path, manual_dir=files)
     assert not list((tmp_path / "mnist").iterdir())
     assert "12 train" in prepare("mnist", dir=tmp_path, manual_dir=files, name="mine")
+
+
+def test_a_published_data_set_keeps_its_name(files, tmp_path, monkeypatch):
+    """Else data.name=fashion without data.manual_dir would download the digits."""
+    file = "train-labels-idx1-ubyte"
+    digest = hashlib.sha256(idx(LABELS["train"])).hexdigest()
+    monkeypatch.setattr(mnist, "PUBLISHED", {"mnist": {file: digest}})
+    with pytest.raises(UserError, match=f"{file} is the file .* as mnist's, not data"):
+        prepare("mnist", dir=tmp_path, manual_dir=files, name="fashion")
+    assert "12 train" in prepare("mnist", dir=tmp_path, manual_dir=files)
 
 
 def test_damaged_records_are_found_and_named(files, tmp_path):

@@ -4,7 +4,9 @@ import shlex
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+from building import encoded, load, prepare
 
 from research import config
 from research.config import CONF
@@ -27,7 +29,10 @@ def origin(node):
 @pytest.mark.parametrize("option", OPTIONS)
 def test_a_config_needs_no_data(option):
     node = compose(f"data={option}", *(ASKED if option in {"folder", "tfds"} else []))
-    assert len(node.mean) == len(node.std) and node.classes > 0
+    recorded = option in {"folder", "tfds"}
+    assert (node.mean is None) == (node.std is None) == recorded
+    assert recorded or len(node.mean) == len(node.std)
+    assert node.classes > 0
     assert origin(node).spec.shape == tuple(node.shape)
 
 
@@ -70,3 +75,52 @@ def test_the_command(prepared, tmp_path):
     assert status == 2
     assert line.startswith(f"error: data.manual_dir={tmp_path} has no train-images")
     assert [path.name for path in tmp_path.iterdir()] == ["made"]
+
+
+def test_the_advice_is_about_these_data(tmp_path):
+    """Under another name a data set has another command; a space is one word."""
+    place = f"data.dir='{tmp_path}/my data'"
+    for option in ("mnist", "cifar10", "imagenet2012"):
+        node = compose(f"data={option}", "data.name=mine", "data.classes=7", place)
+        words = shlex.split(describe_command(origin(node)))[2:]
+        assert {"data.name=mine", "data.classes=7"} < set(words)
+        (where,) = (word for word in words if word.startswith("data.dir="))
+        assert where == f"data.dir={tmp_path}/my data"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("name", "../x", "takes the name of a folder"),
+        ("name", "", "takes the name of a folder"),
+        ("name", "a/b", "takes the name of one folder"),
+        ("version", "abc", "three numbers with dots"),
+        ("version", "1.0.0/..", "three numbers with dots"),
+        ("version", None, "data.version=null: takes the version of"),
+        ("shape", [8, 8, 2], r"1 channel, grey, or 3; set data.shape=\[8,8,3\]"),
+    ],
+)
+def test_what_cannot_be_written_is_refused_before_it_is(tmp_path, key, value, said):
+    for split in ("train", "test"):
+        (tmp_path / "tree" / split / "a").mkdir(parents=True)
+        (tmp_path / "tree" / split / "a" / "0.png").write_bytes(
+            encoded(np.zeros((4, 4), np.uint8))
+        )
+    asked = {"name": "toy", "classes": 1, "shape": [8, 8, 3]} | {key: value}
+    where = {"dir": tmp_path / "data", "manual_dir": tmp_path / "tree"}
+    with pytest.raises(UserError, match=said):
+        prepare("folder", **where, **asked)
+    files = [path for path in (tmp_path / "data").rglob("*") if path.is_file()]
+    assert not files and sorted(path.name for path in tmp_path.iterdir())[-1] == "tree"
+
+
+def test_drawn_data_have_a_version(tmp_path):
+    with pytest.raises(UserError, match="data.version=null: takes the version of dig"):
+        load("digits", version=None, dir=tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_files_that_are_not_read_are_said(prepared):
+    assert f"(data.manual_dir={prepared} was not read)" in prepare(
+        "digits", dir=prepared, manual_dir=prepared
+    )

@@ -78,13 +78,60 @@ def test_what_cannot_be_used_is_named(tmp_path):
         dots(tmp_path / "keys")
 
 
-def test_failures_of_tfds_are_one_line(tmp_path, monkeypatch):
+def test_an_image_without_a_label_is_named(tmp_path):
+    class Unlabelled(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+        VERSION = tfds.core.Version("1.0.0")
+
+        def _info(self):
+            image = tfds.features.Tensor(shape=(4, 6, 1), dtype=np.uint8)
+            text = tfds.features.Text()
+            features = tfds.features.FeaturesDict({"image": image, "label": text})
+            return tfds.core.DatasetInfo(
+                builder=self, features=features, supervised_keys=("image", "label")
+            )
+
+        def _split_generators(self, dl_manager):
+            return {"train": self.examples(), "test": self.examples()}
+
+        def examples(self):
+            yield 0, {"image": PIXELS[0], "label": "a dot"}
+
+        def _generate_examples(self):
+            raise NotImplementedError
+
+    Unlabelled(data_dir=tmp_path, file_format="array_record").download_and_prepare()
+    with pytest.raises(UserError, match="'train' has an image whose label is not one"):
+        dots(tmp_path, name="unlabelled")
+
+
+def test_a_version_or_config_there_is_not_is_one_line(tmp_path):
+    mnist = {"dir": tmp_path, "shape": [28, 28, 1], "classes": 10}
+    for name, version, said in (
+        ("mnist", "9.9.9", "data.name=mnist data.version=9.9.9: .*only: 3.0.1"),
+        ("mnist_corrupted/none", None, "BuilderConfig none not found"),
+    ):
+        with pytest.raises(UserError, match=said) as error:
+            prepare("tfds", name=name, version=version, **mnist)
+        assert "\n" not in str(error.value)
+
+
+def test_copies_and_backups_are_no_versions(tmp_path):
+    feature = tfds.features.Tensor(shape=(4, 6, 1), dtype=np.uint8, encoding="bytes")
+    write(tmp_path, feature)
+    for name in ("1.10.0 (1)", "2.0.0-copy", "old"):
+        (tmp_path / "dots" / name).mkdir()
+        (tmp_path / "dots" / name / "dataset_info.json").write_text("{}")
+    assert dots(tmp_path).version == "1.10.0"
+
+
+def test_failures_of_tfds_are_one_line(tmp_path, monkeypatch, capfd):
     with pytest.raises(UserError, match="data.name=nonsuch: TFDS has no such data set"):
         prepare("tfds", dir=tmp_path, name="nonsuch", shape=[2, 2, 1], classes=2)
     mnist = {"dir": tmp_path, "name": "mnist", "shape": [28, 28, 1], "classes": 10}
     monkeypatch.setattr(MNIST, "URL", "http://127.0.0.1:9/")
-    with pytest.raises(UserError, match="data.name=mnist: TFDS cannot prepare it here"):
+    with pytest.raises(UserError, match="cannot prepare it here: no conn.* 127.0.0.1;"):
         prepare("tfds", **mnist)
+    assert not capfd.readouterr().err
 
     def needing_tensorflow(self, dl_manager):
         raise ModuleNotFoundError("No module named 'tensorflow'")

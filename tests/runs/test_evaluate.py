@@ -1,6 +1,8 @@
 """Rows that a finished run gets later: of what, of which code, and beside which."""
 
 import json
+import re
+import shutil
 
 import numpy as np
 import pytest
@@ -12,9 +14,10 @@ from research.jobs.lock import Held, Lock
 from research.runs import evaluate
 from research.runs.evaluate import evaluate_run, has_moved
 from research.runs.foreign import Foreign, find_function
+from research.runs.measure import check_all
 from research.runs.outcome import read_digests
 from research.runs.rows import read_arrays
-from research.runs.run import run
+from research.runs.run import load, run
 from research.runs.tables import read_rows
 
 TINY = ["model=tiny", "data.train_examples=64", "train.epochs=1"]
@@ -193,10 +196,58 @@ def test_what_a_foreign_classifier_returns_is_looked_at(answer, said):
 
 
 @pytest.mark.parametrize(
-    "word", ["data=mnist", "data.validation_examples=100", "seed=1", "model=resnet20"]
+    "word",
+    [
+        *("data=mnist", "data=folder", "data.validation_examples=100"),
+        *("seed=1", "model=resnet20", "+mine=1", "setting=b2"),
+    ],
 )
 def test_what_a_run_has_chosen_already_is_refused(trained, word):
     before = contents(trained)
-    with pytest.raises(UserError, match=f"{word}: .*as they were trained"):
+    with pytest.raises(UserError, match=f"{re.escape(word)}: .*as they were trained"):
         evaluate_run(asked(), trained, overrides=[word])
     assert contents(trained) == before
+
+
+def test_images_of_other_statistics_are_said(trained, tmp_path, capsys):
+    """The same name and version in another folder, with other pictures."""
+    data, other = trained.parent / "data", tmp_path / "other"
+    shutil.copytree(data, other)
+    for path in other.rglob("arrays.json"):
+        found = json.loads(path.read_text())
+        path.write_text(json.dumps(found | {"mean": [0.7]}))
+    evaluate_run(asked(f"data.dir={data}"), trained, overrides=[f"data.dir={data}"])
+    assert "far from" not in capsys.readouterr().err
+    evaluate_run(asked(f"data.dir={other}"), trained, overrides=[f"data.dir={other}"])
+    said = [line for line in capsys.readouterr().err.splitlines() if "far from" in line]
+    assert len(said) == 1 and f"{other}/digits/1.0.0" in said[0] and "[0.7]" in said[0]
+
+
+def test_a_run_standardises_as_it_was_trained(place, tmp_path):
+    """What was recorded then is kept, whatever the data say of themselves now."""
+    data = tmp_path / "data"
+    words = [*WHOLE, "data.mean=null", "data.std=null", f"data.dir={data}"]
+    cfg = config.compose(*words)
+    run(cfg, tmp_path / "run", choices={}, command="", overrides=words)
+    trained = load(tmp_path / "run")[1]
+    for path in data.rglob("arrays.json"):
+        found = json.loads(path.read_text())
+        path.write_text(json.dumps(found | {"mean": [0.7], "std": [0.4]}))
+    again = load(tmp_path / "run")[1]
+    assert again.mean == trained.mean == (0.0999,) and again.std == trained.std
+
+
+def test_one_class_is_nothing_to_measure(trained):
+    cfg = config.compose("eval=accuracy", "data.classes=1")
+    split = config.data(asked(f"data.dir={trained.parent / 'data'}")).split("test")
+    with pytest.raises(UserError, match="data.classes=1: .* at least 2 classes"):
+        check_all(config.evals(cfg), lambda images: images, split, cfg)
+
+
+def test_advice_about_a_split_without_examples_can_be_followed(tmp_path):
+    words = [*TINY, "eval=accuracy", "split=validation", f"data.dir={tmp_path}"]
+    with pytest.raises(UserError, match="data.validation_examples=N"):
+        run(config.compose(*words), tmp_path / "run", choices={}, command="")
+    words += ["data.validation_examples=40"]
+    run(config.compose(*words), tmp_path / "run", choices={}, command="")
+    assert list((tmp_path / "run" / "eval").iterdir())

@@ -18,7 +18,7 @@ import numpy as np
 from research.data.builders import folder
 from research.data.download import download
 from research.data.images import encode_png
-from research.data.origin import Spec
+from research.data.origin import Spec, describe_overrides
 from research.data.published import Published
 from research.errors import UserError
 from research.files.digest import hash_file
@@ -33,6 +33,8 @@ MEMBERS = {
 }
 NAMES = "airplane automobile bird cat deer dog frog horse ship truck".split()
 RECORD = 1 + 3 * 32 * 32  # a label, then the red, green and blue planes
+# What conf/data/cifar10.yaml says.
+USUAL = {"name": "cifar10", "version": "3.0.2", "shape": "[32,32,3]", "classes": 10}
 
 
 def from_files(spec: Spec, *, url: str) -> Published:
@@ -43,7 +45,11 @@ def from_files(spec: Spec, *, url: str) -> Published:
         `train` and `test` with a folder of images for each class.
       url: of the archive, if there is no `manual_dir`.
     """
-    return Published(spec, "data=cifar10", partial(open_builder, url=url))
+    return Published(
+        spec,
+        describe_overrides("cifar10", spec, **USUAL),
+        partial(open_builder, url=url),
+    )
 
 
 def open_builder(spec: Spec, *, url: str) -> Any:
@@ -62,11 +68,7 @@ def open_builder(spec: Spec, *, url: str) -> Any:
     def splits(downloads: Path) -> dict[str, Any]:
         path = manual / ARCHIVE if manual else download(url, downloads)
         parts = {split: read(path, split) for split in MEMBERS}
-        if PUBLISHED.get(spec.name) not in (None, hash_file(path)):
-            raise UserError(
-                f"{path} is not the archive that was published as {spec.name}'s: give "
-                "another data set a name of its own, data.name=NAME"
-            )
+        require_published(path, spec)
         return {split: encode_examples(split, part) for split, part in parts.items()}
 
     return image_builder(
@@ -78,6 +80,28 @@ def open_builder(spec: Spec, *, url: str) -> Any:
         homepage="https://www.cs.toronto.edu/~kriz/cifar.html",
         id=tfds.features.Text(),
     )
+
+
+def require_published(path: Path, spec: Spec) -> None:
+    """Refuses another archive under the name of a known data set, or vice versa.
+
+    Raises:
+      UserError: the archive is not the one that was published under that name, or is
+        one that was published under another.
+    """
+    found = hash_file(path)
+    if PUBLISHED.get(spec.name) not in (None, found):
+        raise UserError(
+            f"{path} is not the archive that was published as {spec.name}'s: give "
+            "another data set a name of its own, data.name=NAME"
+        )
+    for name, archive in PUBLISHED.items():
+        if name != spec.name and found == archive:
+            raise UserError(
+                f"{path} is the archive that was published as {name}'s, not data.name="
+                f"{spec.name}'s: take data.name={name}, or give data.manual_dir=DIR "
+                "with that of the other"
+            )
 
 
 def read(path: Path, split: str) -> np.ndarray:

@@ -7,10 +7,20 @@ https://www.image-net.org.
 from __future__ import annotations
 
 from research.data.builders import folder
-from research.data.origin import Spec
+from research.data.origin import Spec, describe_overrides
 from research.data.published import Published
+
+# What conf/data/imagenet2012.yaml says.
+USUAL = {
+    "name": "imagenet2012",
+    "version": "5.1.0",
+    "shape": "[224,224,3]",
+    "classes": 1000,
+}
 
 
 def from_files(spec: Spec) -> Published:
     """Returns ImageNet, whose folders `train` and `validation` `manual_dir` holds."""
-    return Published(spec, "data=imagenet2012", folder.open_builder)
+    return Published(
+        spec, describe_overrides("imagenet2012", spec, **USUAL), folder.open_builder
+    )

@@ -20,7 +20,7 @@ from jaxtyping import UInt8
 
 from research.data.download import download
 from research.data.images import encode_png
-from research.data.origin import Spec
+from research.data.origin import Spec, describe_overrides
 from research.data.published import Published
 from research.errors import UserError
 
@@ -47,6 +47,8 @@ PUBLISHED = {
         ),
     }
 }
+# What conf/data/mnist.yaml says.
+USUAL = {"name": "mnist", "version": "3.0.1", "shape": "[28,28,1]", "classes": 10}
 
 
 def from_files(spec: Spec, *, url: str) -> Published:
@@ -57,7 +59,9 @@ def from_files(spec: Spec, *, url: str) -> Published:
         on, as they are or as `.gz`.
       url: where the four files are downloaded from if there is no `manual_dir`.
     """
-    return Published(spec, "data=mnist", partial(open_builder, url=url))
+    return Published(
+        spec, describe_overrides("mnist", spec, **USUAL), partial(open_builder, url=url)
+    )
 
 
 def open_builder(spec: Spec, *, url: str) -> Any:
@@ -137,17 +141,26 @@ def read(images: Path, labels: Path, spec: Spec) -> Iterator[Example]:
 
 
 def require_published(path: Path, spec: Spec) -> None:
-    """Refuses a file of another data set under the name of a known one.
+    """Refuses a file of another data set under the name of a known one, or vice versa.
 
     Raises:
-      UserError: the file is not the one that was published under that name.
+      UserError: the file is not the one that was published under that name, or is one
+        that was published under another.
     """
+    found = hashlib.sha256(decompress(path)).hexdigest()
     wanted = PUBLISHED.get(spec.name, {}).get(path.name.removesuffix(".gz"))
-    if wanted not in (None, hashlib.sha256(decompress(path)).hexdigest()):
+    if wanted not in (None, found):
         raise UserError(
             f"{path} is not the file that was published as {spec.name}'s: give another "
             "data set a name of its own, data.name=NAME, or take the published one"
         )
+    for name, files in PUBLISHED.items():
+        if name != spec.name and found in files.values():
+            raise UserError(
+                f"{path} is the file that was published as {name}'s, not data.name="
+                f"{spec.name}'s: take data.name={name}, or give data.manual_dir=DIR "
+                "with the files of the other"
+            )
 
 
 def decompress(path: Path) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from research.data.origin import Spec
+from research.data.origin import Spec, describe_overrides
 from research.data.published import Published
 from research.errors import UserError
 
@@ -18,11 +18,7 @@ def from_tfds(spec: Spec) -> Published:
         stored when that is read. `manual_dir` holds what the data set's page in the
         catalogue asks for, if it asks for files.
     """
-    version = "" if spec.version is None else f" data.version={spec.version}"
-    overrides = (
-        f"data=tfds data.name={spec.name}{version} "
-        f"'data.shape=[{','.join(map(str, spec.shape))}]' data.classes={spec.classes}"
-    )
+    overrides = describe_overrides("tfds", spec, version=None)
     return Published(spec, overrides, open_builder)
 
 
@@ -32,7 +28,7 @@ def open_builder(spec: Spec) -> Any:
     Many of them need TensorFlow to write; what they wrote is read without it.
 
     Raises:
-      UserError: TFDS knows no such data set.
+      UserError: TFDS knows no such data set, or none of that version or config.
     """
     import tensorflow_datasets as tfds  # takes a second to import
     from tensorflow_datasets.core.download import downloader
@@ -49,4 +45,11 @@ def open_builder(spec: Spec) -> Any:
         raise UserError(
             f"data.name={spec.name}: TFDS has no such data set (see "
             "https://www.tensorflow.org/datasets/catalog)"
+        ) from error
+    except (AssertionError, ValueError) as error:  # a version, or a config of the name
+        reason = str(error).rpartition('}": ')[2].partition(". Here")[0].strip()
+        version = "" if spec.version is None else f" data.version={spec.version}"
+        raise UserError(
+            f"data.name={spec.name}{version}: {reason}; its page at "
+            "https://www.tensorflow.org/datasets/catalog lists what there is"
         ) from error
