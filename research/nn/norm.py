@@ -1,0 +1,16 @@
+"""Norms besides `research.nn.layers.BatchNorm`: factories `norm(features, *, rngs)`."""
+
+from __future__ import annotations
+
+from flax import nnx
+
+from research.types import Stride
+
+
+class LayerNorm(nnx.LayerNorm):
+    """Layer normalisation over the channels of each position (ε = 10⁻⁶), as a stage."""
+
+    stride: Stride = (1, 1)
+
+    def __init__(self, features: int, *, rngs: nnx.Rngs):
+        super().__init__(features, epsilon=1e-6, rngs=rngs)
