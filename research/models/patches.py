@@ -121,9 +121,7 @@ class Patches(nnx.Module):
         self.anchor = Anchor(inputs, patch, sample=sample, rngs=rngs)
         self.norm = norm
         init = glorot_uniform
-        self.conv = Conv(
-            inputs, outputs, patch, padding="valid", init=init, rngs=rngs
-        )
+        self.conv = Conv(inputs, outputs, patch, padding="valid", init=init, rngs=rngs)
 
     def __call__(self, x: Map) -> Map:
         """Returns the convolution of the patches.
@@ -150,4 +148,3 @@ def check_division(shape: tuple[int, ...], patch: Stride) -> None:
             f"model.strides: patches of {patch[0]}×{patch[1]} do not divide a "
             f"{height}×{width} map; set model.strides or data.shape so that they do"
         )
-

@@ -118,9 +118,7 @@ class CircularBias(TableBias):
             np.unique(differences(size) % whole, return_inverse=True)[1]
             for size, whole in zip(window, world, strict=True)
         )
-        index = joint_index(
-            rows.reshape(window[0], -1), columns.reshape(window[1], -1)
-        )
+        index = joint_index(rows.reshape(window[0], -1), columns.reshape(window[1], -1))
         super().__init__(index, heads, rngs=rngs)
 
 
