@@ -18,9 +18,8 @@ from research.downsample.sample import Energy, Sampler
 from research.errors import UserError
 from research.models.network import Stage
 from research.nn.layers import Conv, glorot_uniform
+from research.nn.norm import Norm
 from research.types import Map, Padding, Stride
-
-Norm = Callable[..., Stage]  # norm(features, *, rngs)
 
 
 def dense(

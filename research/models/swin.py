@@ -17,12 +17,10 @@ from research.models.peg import ConvolvedPosition
 from research.models.windows import Windows, choose_window
 from research.nn.activation import Activation, gelu
 from research.nn.attention import CircularBias
-from research.nn.norm import LayerNorm
+from research.nn.norm import LayerNorm, Norm
 from research.nn.perceptron import Perceptron
 from research.nn.signal import pair
 from research.types import Count, Map, Padding, Shape, Stride
-
-Norm = Callable[..., Stage]  # norm(features, *, rngs)
 
 
 class Block(nnx.Module):

@@ -12,18 +12,15 @@ from research.downsample import Downsample
 from research.errors import UserError
 from research.models.network import Network, Readout, Stage, output_shape
 from research.models.patches import check_division
-from research.models.stages import linear
 from research.models.vit import Unplaced
-from research.nn.activation import Act, Activation, gelu
+from research.nn.activation import Act, Activation, gelu, linear
 from research.nn.attention import CrossCovariance
 from research.nn.depthwise import Depthwise
 from research.nn.layers import BatchNorm, ConvNormAct, Undecayed
-from research.nn.norm import LayerNorm
+from research.nn.norm import LayerNorm, Norm
 from research.nn.perceptron import Perceptron
 from research.nn.signal import pair
 from research.types import Count, Map, Padding, Positive, Shape, Stride
-
-Norm = Callable[..., Stage]  # norm(features, *, rngs)
 
 
 class Activate(nnx.Module):

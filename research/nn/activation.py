@@ -10,6 +10,7 @@ from functools import partial
 
 import jax
 from flax import nnx
+from jaxtyping import Array
 
 from research.types import Map
 
@@ -23,6 +24,11 @@ def gelu(features: int, *, rngs: nnx.Rngs) -> Act:
     """x·Φ(x), Φ the normal distribution."""
     del features, rngs
     return exact_gelu
+
+
+def linear(x: Array) -> Array:
+    """No activation."""
+    return x
 
 
 def activate_within(act: Act, before: Act, after: Act, x: Map) -> Map:

@@ -217,13 +217,15 @@ class CrossCovariance(nnx.Module):
 def unit(
     x: Float[Array, "batch positions heads width"],
 ) -> Float[Array, "batch positions heads width"]:
-    """Divides each channel by its norm over the positions, or by 10⁻¹² if it is less.
+    """Divides each channel by its norm over the positions.
 
-    The bound is under the root, squared, for the sake of the gradient at 0.
+    Below a norm of 10⁻⁶ it is 0, and so is its gradient, which would be huge there.
     """
     wide = widen(x)
     squares = jnp.square(wide).sum(1, keepdims=True)
-    return (wide * jax.lax.rsqrt(jnp.maximum(squares, 1e-24))).astype(x.dtype)
+    known = squares > 1e-12
+    scale = jnp.where(known, jax.lax.rsqrt(jnp.where(known, squares, 1)), 0)
+    return (wide * scale).astype(x.dtype)
 
 
 def split_heads(

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from flax import nnx
 
 from research.types import Stride
+
+Norm = Callable[..., Any]  # norm(features, *, rngs)
 
 
 class LayerNorm(nnx.LayerNorm):

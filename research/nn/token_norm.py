@@ -5,10 +5,13 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 from flax import nnx
+from jaxtyping import Array, Float
 
 from research.nn.layers import Undecayed
 from research.nn.signal import widen
-from research.types import Map, Stride
+from research.types import Stride
+
+Values = Float[Array, "batch *places channels"]
 
 
 class TokenNorm(nnx.Module):
@@ -18,7 +21,8 @@ class TokenNorm(nnx.Module):
     the mean of (x − m)² over all positions and channels. Both are sums over positions,
     so it commutes with every circular shift, by fractions of a pixel as well. (The
     paper takes the mean over the channels of a position, as `CHW2`; this is its code.)
-    Statistics are in float32; the result has the dtype of the input.
+    Statistics are in float32; the result has the dtype of the input. (B, …, C) → (B, …,
+    C).
 
     Args:
       features: C.
@@ -38,10 +42,11 @@ class TokenNorm(nnx.Module):
         self.scale = Undecayed(jnp.ones(features))
         self.bias = Undecayed(jnp.zeros(features))
 
-    def __call__(self, x: Map) -> Map:
-        """(B, H, W, C) → (B, H, W, C)."""
+    def __call__(self, x: Values) -> Values:
+        """Returns the normalised values."""
         wide = widen(x)
-        centred = wide - wide.mean((1, 2), keepdims=True)
-        variance = jnp.square(centred).mean((1, 2, 3), keepdims=True)
+        places = tuple(range(1, x.ndim - 1))
+        centred = wide - wide.mean(places, keepdims=True)
+        variance = jnp.square(centred).mean((*places, -1), keepdims=True)
         y = centred * jax.lax.rsqrt(variance + self.epsilon)
         return (y * self.scale[...] + self.bias[...]).astype(x.dtype)

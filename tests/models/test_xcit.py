@@ -112,8 +112,8 @@ def test_with_alias_free_parts_fractional_shifts_change_no_answer():
     parts += ["model/norm=token", "model/last_norm=none"]
     assert gap_at_half_a_pixel(build(*parts, activation=Square)) < EXACT
     assert gap_at_half_a_pixel(build(*parts)) > 10 * EXACT  # GELU aliases
-    layers = [one for one in parts if one != "model/norm=token"]
-    assert gap_at_half_a_pixel(build(*layers, activation=Square)) > 10 * EXACT
+    normalized = [*parts, "model/last_norm=layer"]  # divides each position
+    assert gap_at_half_a_pixel(build(*normalized, activation=Square)) > 10 * EXACT
 
 
 def test_the_closed_form_is_brute_force():
