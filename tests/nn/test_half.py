@@ -11,7 +11,10 @@ from flax import nnx
 from research import config
 from research.models.capsule import lengths, route, squash
 from research.models.vit import Norm
+from research.models.windows import Windows
+from research.nn.attention import CrossCovariance
 from research.nn.layers import BatchNorm
+from research.nn.token_norm import TokenNorm
 
 CONF = Path(config.CONF) / "downsample"
 PRESETS = sorted(p.stem for p in CONF.glob("*.yaml") if not p.stem.startswith("base"))
@@ -62,7 +65,7 @@ def test_capsules(size, dtype):
 
 @DTYPES
 @SIZES
-@pytest.mark.parametrize("layer", [Norm, BatchNorm])
+@pytest.mark.parametrize("layer", [Norm, BatchNorm, TokenNorm])
 def test_normalisations(size, dtype, layer):
     module = layer(8, rngs=nnx.Rngs(0))
     graph, parameters, rest = nnx.split(module, nnx.Param, ...)
@@ -73,6 +76,30 @@ def test_normalisations(size, dtype, layer):
     noise = jax.random.normal(jax.random.key(0), (2, 4, 4, 8))
     for x in (size * noise, jnp.full_like(noise, size)):
         cast = jax.tree.map(lambda leaf: leaf.astype(dtype), nnx.as_pure(parameters))
+        for found in derive(call, x, dtype, cast):
+            assert np.isfinite(found).all()
+
+
+@DTYPES
+@SIZES
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: CrossCovariance(8, 2, rngs=nnx.Rngs(0)),
+        lambda: Windows(8, 2, (2, 2), (4, 4), rngs=nnx.Rngs(0)),
+    ],
+    ids=["cross-covariance", "windows"],
+)
+def test_attention(size, dtype, make):
+    graph, parameters, rest = nnx.split(make(), nnx.Param, ...)
+
+    def call(parameters, x):
+        module = nnx.merge(graph, parameters, nnx.as_pure(rest))
+        return module(x, x) if isinstance(module, Windows) else module(x)
+
+    noise = jax.random.normal(jax.random.key(0), (2, 4, 4, 8))
+    cast = jax.tree.map(lambda leaf: leaf.astype(dtype), nnx.as_pure(parameters))
+    for x in (size * noise, jnp.full_like(noise, size)):
         for found in derive(call, x, dtype, cast):
             assert np.isfinite(found).all()
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float
 
-from research.downsample import Downsample
 from research.downsample.lowpass import Lowpass
 from research.downsample.sample import Follow, Sampler
 from research.evals.engine.modules import in_inference
@@ -34,17 +33,27 @@ def margins(
     Returns:
       (N,), or None if nothing in `predict` chooses a phase.
     """
-    if not isinstance(predict, nnx.Module) or not adaptive_downsamplers(
-        in_inference(predict)
-    ):
+    if not isinstance(predict, nnx.Module) or not find_choosing(in_inference(predict)):
         return None
     return Predictor(Margins(predict), batch=batch).logits(images)[:, 0]
 
 
-def adaptive_downsamplers(module: nnx.Module) -> list[Downsample]:
-    """Returns the downsamplers whose sampler chooses its phase by the map."""
+@runtime_checkable
+class Sampling(Protocol):
+    """A module with a sampler: a downsampler, an anchor."""
+
+    sample: Sampler
+
+
+def find_choosing(module: nnx.Module) -> list[Sampling]:
+    """Returns the parts whose sampler chooses its phase by the map."""
     parts = [part for _, part in nnx.iter_modules(module)]
-    return [p for p in parts if isinstance(p, Downsample) and not p.sample.fixed]
+    sampling = [one for one in parts if isinstance(one, Sampling)]
+    return [
+        one
+        for one in sampling
+        if isinstance(one.sample, Sampler) and not one.sample.fixed
+    ]
 
 
 class Margins(nnx.Module):
@@ -60,8 +69,8 @@ class Margins(nnx.Module):
     def __call__(self, images: Images) -> Float[Array, "batch 1"]:
         """Returns the margins."""
         found: list[Array] = []
-        for down in adaptive_downsamplers(self.network):
-            down.sample = Recorder(down.sample, found.append)
+        for part in find_choosing(self.network):
+            part.sample = Recorder(part.sample, found.append)
         self.network(images)
         return jnp.stack(found, 1).min(1, keepdims=True)
 
