@@ -21,11 +21,16 @@ from research.runs import identity
 from research.runs.experiment import parse_seed
 from research.runs.foreign import Foreign, find_function
 from research.runs.identity import Kind
-from research.runs.measure import check_all, measure_all
+from research.runs.measure import (
+    check_all,
+    measure_all,
+    measure_each,
+    say_headline,
+)
 from research.runs.outcome import forget, read_config, record
 from research.runs.provenance import describe, find_commit
 from research.runs.run import load
-from research.tasks.classification import CLASSIFICATION
+from research.tasks.classification import Classification
 
 
 def evaluate_run(
@@ -111,8 +116,9 @@ def evaluate_foreign(
     cfg: DictConfig, folder: Path, *, choices: Mapping[str, str], command: str
 ) -> None:
     """Evaluates `predict=module:function`, any images → logits, on the data."""
-    columns = cfg.data.classes if config.task(cfg) == CLASSIFICATION else None
-    predict = Foreign(find_function(cfg.predict), cfg.predict, columns)
+    classifies = isinstance(config.task(cfg), Classification)
+    columns = cfg.data.classes if classifies else None
+    predict = Foreign(find_function(str(cfg.predict)), str(cfg.predict), columns)
     evaluate_new(cfg, predict, folder, choices=choices, command=command)
 
 
@@ -124,15 +130,22 @@ def evaluate_new(
     choices: Mapping[str, str],
     command: str,
 ) -> None:
-    """Makes a folder with the rows of something that was not trained here."""
+    """Makes a folder with the rows of something that was not trained here.
+
+    It is written when all is measured: what fails leaves the folder as it was.
+    """
     started = time.monotonic()
     with lead_or_follow(folder, hold):
         evaluators, split = config.evals(cfg), config.data(cfg).split(cfg.split)
         check_all(evaluators, predict, split, cfg)
         provenance = describe(cfg, folder, choices=choices, command=command)
+        found = [*measure_each(evaluators, predict, split, provenance, cfg)]
         write_text(folder / "config.yaml", OmegaConf.to_yaml(cfg, resolve=True))
         write_json(folder / "provenance.json", provenance)
-        measure_all(evaluators, predict, split, folder, provenance, cfg)
+        for measured in found:
+            measured.write(folder)
+        rows = [row for measured in found for row in measured.rows]
+        say_headline(folder, rows, evaluators)
         done: dict[str, Any] = {}
         if isinstance(predict, nnx.Module):
             done["parameters"] = count_parameters(predict)
