@@ -18,7 +18,7 @@ from research.jobs.following import lead_or_follow
 from research.jobs.lock import hold
 from research.nn.layers import count_parameters
 from research.runs import identity
-from research.runs.experiment import parse_seed
+from research.runs.experiment import parse_seed, say_undivided
 from research.runs.foreign import Foreign, find_function
 from research.runs.identity import Kind
 from research.runs.measure import (
@@ -63,6 +63,7 @@ def evaluate_run(
         trained.eval, trained.split = cfg.eval, cfg.split
         OmegaConf.update(trained, "precision.eval", cfg.precision.eval)
         evaluators, split = config.evals(trained), config.data(trained).split(cfg.split)
+        say_undivided(network, trained)
         check_all(evaluators, network, split, trained)
         provenance["commit"] = find_commit()
         forget(folder, trained)
@@ -109,6 +110,7 @@ def evaluate_untrained(
     """Evaluates the configured network as initialised, to compare costs."""
     network = config.network(cfg, rngs=nnx.Rngs(parse_seed(cfg.seed)))
     network.eval()
+    say_undivided(network, cfg)
     evaluate_new(cfg, network, folder, choices=choices, command=command)
 
 
