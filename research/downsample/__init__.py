@@ -15,8 +15,10 @@ of the networks. A **sampler** is `sample(reduced, lowpass) → (sampled, follow
 `follow(map)` filters and samples any other map of the reduced map's size alike.
 """
 
+import inspect
 from collections.abc import Callable
-from typing import overload
+from functools import partial
+from typing import Any, overload
 
 from flax import nnx
 from jaxtyping import Array, Float
@@ -40,7 +42,9 @@ class Downsample(nnx.Module):
       reduce: factory `reduce(features, stride, *, rngs)` of a dense part, which also
         says whether it `repeats` values (see `Sampler.check`).
       lowpass: factory of a dense part with `adapt` (see `research.downsample.lowpass`).
-      sample: factory of a sampler.
+      sample: factory of a sampler. If its choice follows shifts, a reduce or lowpass
+        that is given no padding gets a circular one: elsewhere borders would break
+        what such a sampler is for.
       rngs: initialises learned parts and feeds random ones.
 
     Raises:
@@ -58,6 +62,8 @@ class Downsample(nnx.Module):
         rngs: nnx.Rngs,
     ):
         self.stride: Stride = pair(stride, "downsample.stride")
+        if follows_shifts(sample):
+            reduce, lowpass = wrap_by_default(reduce), wrap_by_default(lowpass)
         self.reduce = reduce(features, self.stride, rngs=rngs)
         self.lowpass = lowpass(features, self.stride, rngs=rngs)
         self.sample = sample(features, self.stride, rngs=rngs)
@@ -89,7 +95,8 @@ class Downsample(nnx.Module):
           ⌊(H−k)/s_h⌋+1 rows; with a companion, the pair of both.
 
         Raises:
-          UserError: the map is smaller than the stride, or the companion does not fit.
+          UserError: it is no batch of maps, the map is smaller than the stride, or the
+            companion does not fit.
         """
         return self.after(decimate, x, z)
 
@@ -104,6 +111,9 @@ class Downsample(nnx.Module):
 
         Under plain decimation this is the strided convolution of the literature.
         """
+        self._require_batch(x, "a map")
+        if z is not None:
+            self._require_batch(z, "a shortcut")
         if self._keeps_first_phase:
             if self.decimates:
                 y = dense(self._checked(x), self.stride)
@@ -121,7 +131,16 @@ class Downsample(nnx.Module):
         not to be claimed for an example below 1e-6. Samplers that choose nothing return
         1.
         """
+        self._require_batch(x, "a map")
         return self.sample.margin(self.reduce(self._checked(x)), self.lowpass)
+
+    def _require_batch(self, x: Map, which: str) -> None:
+        if x.ndim != 4:
+            hint = "; x[None] is a batch of one map" if x.ndim == 3 else ""
+            raise UserError(
+                f"{self.label} gets {which} of shape {x.shape}: takes a batch of them, "
+                f"(batch, height, width, channels){hint}"
+            )
 
     def _checked(self, x: Map) -> Map:
         if x.shape[1] < self.stride[0] or x.shape[2] < self.stride[1]:
@@ -147,6 +166,27 @@ class Downsample(nnx.Module):
         parts = (self.reduce, self.lowpass, self.sample)
         names = ", ".join(type(part).__name__ for part in parts)
         return f"Downsample({names}; stride {self.stride[0]}×{self.stride[1]})"
+
+
+def follows_shifts(sample: Callable[..., Any]) -> bool:
+    """Whether a factory is of a sampler whose choice follows shifts of the map."""
+    return getattr(unwrap(sample), "follows", False)
+
+
+def wrap_by_default(part: Callable[..., Any]) -> Callable[..., Any]:
+    """Returns the factory of a part, its padding circular if none was given."""
+    built = unwrap(part)
+    if isinstance(built, type):
+        built = inspect.getattr_static(built, "__init__")
+    given = part.keywords if isinstance(part, partial) else {}
+    if "padding" in given or "padding" not in inspect.signature(built).parameters:
+        return part
+    return partial(part, padding="circular")
+
+
+def unwrap(factory: Callable[..., Any]) -> Callable[..., Any]:
+    """Returns what a factory calls: a class, or a function."""
+    return factory.func if isinstance(factory, partial) else factory
 
 
 def keep(

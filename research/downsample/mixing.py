@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import reduce as fold
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -13,8 +12,8 @@ from research.downsample.noise import Noise
 from research.downsample.reduce import Average, Max, Window
 from research.nn.extremes import largest
 from research.nn.layers import Undecayed
-from research.nn.signal import widen
-from research.types import Map, Stride
+from research.nn.signal import Size, widen
+from research.types import Map, Padding, Stride
 
 
 class Soft(Window):
@@ -49,9 +48,15 @@ class Stochastic(Window):
     copies = True
 
     def __init__(
-        self, features: int, stride: Stride, *, rngs: nnx.Rngs, **options: Any
+        self,
+        features: int,
+        stride: Stride,
+        *,
+        window: Size = 2,
+        padding: Padding = "valid",
+        rngs: nnx.Rngs,
     ):
-        super().__init__(features, stride, rngs=rngs, **options)
+        super().__init__(features, stride, window=window, padding=padding, rngs=rngs)
         self.noise = Noise(rngs)
 
     def summary(self, values: list[Map]) -> Map:
@@ -85,8 +90,9 @@ class Mixed(nnx.Module):
     Args:
       features: as in `Window`.
       stride: as in `Window`.
+      window: as in `Window`.
+      padding: as in `Window`.
       rngs: as in `Window`.
-      **options: `window` and `padding`, as in `Window`.
 
     References:
       C.-Y. Lee, P. Gallagher, Z. Tu, Generalizing Pooling Functions in Convolutional
@@ -96,10 +102,18 @@ class Mixed(nnx.Module):
     repeats = False
 
     def __init__(
-        self, features: int, stride: Stride, *, rngs: nnx.Rngs, **options: Any
+        self,
+        features: int,
+        stride: Stride,
+        *,
+        window: Size = 2,
+        padding: Padding = "valid",
+        rngs: nnx.Rngs,
     ):
-        self.maximum = Max(features, stride, rngs=rngs, **options)
-        self.average = Average(features, stride, rngs=rngs, **options)
+        self.maximum = Max(features, stride, window=window, padding=padding, rngs=rngs)
+        self.average = Average(
+            features, stride, window=window, padding=padding, rngs=rngs
+        )
         self.mixture = Undecayed(jnp.zeros(()))
 
     def __call__(self, x: Map, stride: Stride = (1, 1)) -> Map:

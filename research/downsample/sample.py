@@ -38,7 +38,12 @@ class Sampler(nnx.Module):
       features: channels of the map.
       stride: (s_h, s_w).
       rngs: for learned and random samplers.
+
+    Attributes:
+      follows: whether the choice follows shifts of the map.
     """
+
+    follows = False
 
     def __init__(self, features: int, stride: Stride, *, rngs: nnx.Rngs):
         del features, rngs
@@ -195,6 +200,8 @@ class Random(OnePhase):
 
 class Scored(OnePhase):
     """Keeps the phase with the highest score; scores must not depend on positions."""
+
+    follows = True
 
     def scores(self, reduced: Map, filtered: Map) -> Scores:
         """Returns one score per phase, in float32 at least."""

@@ -12,6 +12,7 @@ import numpy as np
 
 from research.data.split import Split
 from research.evals.engine.answers import agree, compare_answers
+from research.evals.engine.phases import sampled_maps
 from research.evals.engine.predictor import Predictor
 from research.evals.engine.views import PUBLISHED, View, Views, make_draw, protocols
 from research.evals.evaluator import Evaluator
@@ -36,6 +37,10 @@ class Shift(Evaluator):
     Then `agreement` against distance: `circular` and `zero` with a parameter `distance`
     compare an image whose offset has this ∞-norm with the unshifted one. Distances
     beyond half the image are left out: from there a circular shift comes back.
+
+    Of a network whose samplers adapt to the map there is `undivided_maps`, too: how
+    many of the maps that they get their stride does not divide. Where there are some,
+    circular shifts change answers even if every border wraps.
 
     Attributes:
       max_shift: m: offsets are uniform on [−m, m]², both ends inclusive; 3 on CIFAR, 32
@@ -90,6 +95,10 @@ class Shift(Evaluator):
         self, predict: Callable[..., Any], split: Split
     ) -> Iterator[Measurement]:
         """Yields the measurements: a publication's, the protocols', by distance."""
+        height, width, channels = split.images.shape[1:]
+        if maps := sampled_maps(predict, (height, width, channels)):
+            undivided = sum(not one.tiled for one in maps)
+            yield Measurement("circular", "undivided_maps", undivided, len(maps))
         split = split.first(self.examples)
         predictor = Predictor.of(predict, batch=self.batch)
         unshifted = predictor.outputs(split.images)

@@ -15,6 +15,7 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from research.nn.cpu import convolution
+from research.nn.epsilon import epsilon
 from research.nn.signal import Size, pad_for_convolution, pair, widen
 from research.types import Edges, Map, Padding, Stride
 
@@ -158,7 +159,7 @@ class BatchNorm(nnx.Module):
       features: channels.
       scaled: whether a gain is trained for each channel.
       momentum: of the running averages; 1 − momentum in PyTorch's terms.
-      epsilon: added to the variance.
+      epsilon: added to the variance, or what float16 takes (`research.nn.epsilon`).
       unbiased: whether the running variance is over n − 1, as in PyTorch.
       rngs: draws nothing, but advances as for `nnx.BatchNorm`, whose names of
         parameters these are: seeds and checkpoints mean the same networks.
@@ -186,7 +187,7 @@ class BatchNorm(nnx.Module):
     def __call__(self, x: Map) -> Map:
         """Returns the normalised map."""
         wide = widen(x)
-        mean, variance = self.mean[...], self.var[...]
+        mean, variance = widen(self.mean[...]), widen(self.var[...])
         if not self.use_running_average:
             axes = tuple(range(x.ndim - 1))
             mean = wide.mean(axes)
@@ -195,7 +196,8 @@ class BatchNorm(nnx.Module):
             spread = count / max(1, count - 1) if self.unbiased else 1
             self.update_average(self.mean, mean)
             self.update_average(self.var, spread * variance)
-        gain = self.scale[...] * jax.lax.rsqrt(variance + self.epsilon)
+        least = epsilon(self.epsilon, x.dtype)
+        gain = self.scale[...] * jax.lax.rsqrt(variance + least)
         return (wide * gain + (self.bias[...] - mean * gain)).astype(x.dtype)
 
     def update_average(self, average: nnx.BatchStat, value: Array) -> None:

@@ -15,7 +15,7 @@ from research.claims.pool import Pool, gather
 from research.claims.setting import Compose
 from research.claims.verdict import Verdict
 from research.errors import UserError
-from research.report.arms import label_arms
+from research.report.arms import keep_newest, label_arms
 from research.report.estimates import select_available, select_rows
 from research.runs.rows import read_arrays
 from research.runs.tables import read_metrics, read_rows, read_runs
@@ -83,8 +83,9 @@ class Results:
 
     @cached_property
     def labelled_rows(self) -> pd.DataFrame:
-        """The rows with their `arm`; raises as `label_arms`."""
-        return self.rows.merge(self.arms[["path", "arm"]], on="path")
+        """The rows with their `arm`, each once; raises as `label_arms`."""
+        rows = self.rows.merge(self.arms[["path", "arm"]], on="path")
+        return keep_newest(rows, self.arms)
 
     @cached_property
     def labelled_metrics(self) -> pd.DataFrame:

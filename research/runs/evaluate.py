@@ -18,13 +18,18 @@ from research.jobs.following import lead_or_follow
 from research.jobs.lock import hold
 from research.nn.layers import count_parameters
 from research.runs import identity
-from research.runs.experiment import parse_seed
+from research.runs.experiment import parse_seed, say_undivided
 from research.runs.foreign import Foreign, find_function
-from research.runs.measure import check_all, measure_all
+from research.runs.measure import (
+    check_all,
+    measure_all,
+    measure_each,
+    say_headline,
+)
 from research.runs.outcome import forget, read_config, record
 from research.runs.provenance import describe, find_commit
 from research.runs.run import load
-from research.tasks.classification import CLASSIFICATION
+from research.tasks.classification import Classification
 
 
 def evaluate_run(
@@ -57,6 +62,7 @@ def evaluate_run(
         trained.eval, trained.split = cfg.eval, cfg.split
         OmegaConf.update(trained, "precision.eval", cfg.precision.eval)
         evaluators, split = config.evals(trained), config.data(trained).split(cfg.split)
+        say_undivided(network, trained)
         check_all(evaluators, network, split, trained)
         provenance["commit"] = find_commit()
         forget(folder, trained)
@@ -103,6 +109,7 @@ def evaluate_untrained(
     """Evaluates the configured network as initialised, to compare costs."""
     network = config.network(cfg, rngs=nnx.Rngs(parse_seed(cfg.seed)))
     network.eval()
+    say_undivided(network, cfg)
     evaluate_new(cfg, network, folder, choices=choices, command=command)
 
 
@@ -110,8 +117,9 @@ def evaluate_foreign(
     cfg: DictConfig, folder: Path, *, choices: Mapping[str, str], command: str
 ) -> None:
     """Evaluates `predict=module:function`, any images → logits, on the data."""
-    columns = cfg.data.classes if config.task(cfg) == CLASSIFICATION else None
-    predict = Foreign(find_function(cfg.predict), cfg.predict, columns)
+    classifies = isinstance(config.task(cfg), Classification)
+    columns = cfg.data.classes if classifies else None
+    predict = Foreign(find_function(str(cfg.predict)), str(cfg.predict), columns)
     evaluate_new(cfg, predict, folder, choices=choices, command=command)
 
 
@@ -123,15 +131,22 @@ def evaluate_new(
     choices: Mapping[str, str],
     command: str,
 ) -> None:
-    """Makes a folder with the rows of something that was not trained here."""
+    """Makes a folder with the rows of something that was not trained here.
+
+    It is written when all is measured: what fails leaves the folder as it was.
+    """
     started = time.monotonic()
     with lead_or_follow(folder, hold):
         evaluators, split = config.evals(cfg), config.data(cfg).split(cfg.split)
         check_all(evaluators, predict, split, cfg)
         provenance = describe(cfg, folder, choices=choices, command=command)
+        found = [*measure_each(evaluators, predict, split, provenance, cfg)]
         write_text(folder / "config.yaml", OmegaConf.to_yaml(cfg, resolve=True))
         write_json(folder / "provenance.json", provenance)
-        measure_all(evaluators, predict, split, folder, provenance, cfg)
+        for measured in found:
+            measured.write(folder)
+        rows = [row for measured in found for row in measured.rows]
+        say_headline(folder, rows, evaluators)
         done: dict[str, Any] = {}
         if isinstance(predict, nnx.Module):
             done["parameters"] = count_parameters(predict)

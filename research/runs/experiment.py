@@ -19,12 +19,13 @@ from research.data.split import Split
 from research.data.stream import Stream
 from research.distributed.determinism import parse_deterministic
 from research.errors import UserError, one_of
+from research.evals.engine.phases import describe_undivided
 from research.jobs.objective import check_objective
 from research.jobs.status import RETRY
 from research.models.network import Network, find_initialized
 from research.nn.layers import count_parameters
 from research.nn.precision import Precision, computing
-from research.progress import bar
+from research.progress import bar, say
 from research.runs.journal import Journal, Progress
 from research.runs.measure import Evaluators, check_all, measure_all, require_arrays
 from research.runs.outcome import own_split
@@ -103,6 +104,7 @@ class Experiment:
           UserError: the loss is not finite, or the disk is full.
           Interrupted: a signal came; the run is saved.
         """
+        say_undivided(self.network, self.cfg)
         self.initialize()
         with (
             bar(folder.name, self.steps) as show,
@@ -147,6 +149,20 @@ class Experiment:
         measure_all(
             self.evaluators, network, self.measured, folder, provenance, self.cfg, own
         )
+
+
+def say_undivided(network: nnx.Module, cfg: DictConfig) -> None:
+    """Prints where adaptive phases are not exact although every border wraps around.
+
+    Args:
+      network: of the config.
+      cfg: whose `model.padding` says what was asked for.
+    """
+    if cfg.model.get("padding") != "circular":
+        return
+    height, width, channels = cfg.data.shape
+    if line := describe_undivided(network, (height, width, channels)):
+        say(line)
 
 
 def parse_seed(value: Any) -> int:

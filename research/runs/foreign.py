@@ -7,9 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 
 from research.errors import UserError
+
+LARGEST = np.finfo(np.float32).max / 2  # the difference of two is still finite
 
 
 def find_function(path: str) -> Callable[..., Any]:
@@ -19,6 +22,8 @@ def find_function(path: str) -> Callable[..., Any]:
       UserError: there is none.
     """
     module, colon, name = path.partition(":")
+    if not all(part.isidentifier() for part in module.split(".")):
+        raise UserError(f"predict={path}: give predict=module:function")
     try:
         found = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError) as error:
@@ -33,7 +38,9 @@ def find_function(path: str) -> Callable[..., Any]:
 
 @dataclass(frozen=True)
 class Foreign:
-    """A classifier of somebody else's, whose answers are looked at before they count.
+    """A classifier of somebody else's, whose answers are checked before they count.
+
+    What the function raises is raised as it is: it is a bug of its own.
 
     Attributes:
       function: images (batch, height, width, channels) in [0, 1] → logits.
@@ -46,19 +53,49 @@ class Foreign:
     classes: int | None
 
     def __call__(self, images: Any) -> Any:
-        """Returns the answer of the function.
+        """Returns the answer of the function; logits as a float32 array of their own.
+
+        A function may fill the same array at each call, while the answer to the last
+        batch is still to be read.
 
         Raises:
-          UserError: it returns nothing, or logits of other classes than the data's.
+          UserError: it returns nothing, no numbers, numbers that are not finite, or
+            logits of other classes than the data's.
         """
         answer = self.function(images)
-        shape = tuple(getattr(answer, "shape", None) or np.shape(answer))
-        wanted = (len(images), self.classes)
-        if answer is None or (self.classes is not None and shape != wanted):
-            got = "nothing" if answer is None else f"an array {shape}"
-            raise UserError(
-                f"predict={self.path}: returned {got} for {len(images)} images, "
-                f"logits {wanted} are wanted; return one column for each of the "
-                f"data.classes={self.classes} classes, in their order"
+        if answer is None:
+            raise self.refusal("nothing", len(images))
+        if self.classes is None:
+            return answer
+        try:
+            logits = np.asarray(answer)
+        except (TypeError, ValueError, RuntimeError) as error:
+            what = f"a {type(answer).__name__} that is no array ({error})"
+            raise self.refusal(what, len(images)) from None
+        if logits.shape != (len(images), self.classes):
+            raise self.refusal(f"an array {logits.shape}", len(images))
+        if not is_real(logits.dtype):
+            raise self.refusal(f"an array of {logits.dtype}", len(images))
+        largest = np.abs(logits.astype(np.float64)).max()
+        if not largest <= LARGEST:
+            raise self.refusal(f"NaN or more than {LARGEST:.0e}", len(images))
+        return np.array(logits, np.float32)
+
+    def refusal(self, what: str, count: int) -> UserError:
+        """Returns the error for an answer that is none to `count` images."""
+        if self.classes is None:
+            wanted = "an answer to each is wanted"
+        else:
+            wanted = (
+                f"finite logits {(count, self.classes)} are wanted; return one column "
+                f"for each of the data.classes={self.classes} classes, in their order"
             )
-        return answer
+        return UserError(
+            f"predict={self.path}: returned {what} for {count} images, {wanted}"
+        )
+
+
+def is_real(dtype: np.dtype) -> bool:
+    """Whether numbers of a dtype can be logits: of any library, and true or false."""
+    kinds = (jnp.floating, jnp.integer, jnp.bool_)
+    return any(jnp.issubdtype(dtype, kind) for kind in kinds)

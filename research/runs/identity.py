@@ -102,6 +102,13 @@ COPIED = ("data", "task")  # the same, below an evaluator
 # Keys of evaluators that change nothing but time → what a digest takes for any value:
 # the one that all runs had when digests began to be kept.
 EVALUATOR_RESOURCES = {"memory": 512}
+# What a network as initialised is, and a classifier that was not made here. Of their
+# data nothing counts that only training reads, of a foreign one's neither what
+# standardises them.
+UNTRAINED = ("predict", "seed", "model", "downsample", "data")
+FOREIGN = ("predict", "data")
+TRAINING = ("data.train_examples", "data.validation_examples")
+STANDARDISING = ("data.mean", "data.std")
 HOW_TO_BUILD = ("_partial_", "_convert_", "_recursive_")
 GETTERS = "hydra.utils.get_"  # nodes that name an object by their `path`
 
@@ -164,18 +171,48 @@ def flatten(config: Any, prefix: str = "") -> dict[str, Any]:
 def science(config: Any) -> dict[str, Any]:
     """Returns what decides the trained weights, in a form that code may move under.
 
-    A key in no class, which a user has added by `+key=`, counts: it may decide.
+    A key in no class, which a user has added by `+key=`, counts: it may decide. What
+    was not trained is what `concerns` says.
 
     Args:
       config: of a run, as composed or as read back from a run folder of any age.
     """
     flat = flatten(config)
-    chosen = {k: v for k, v in flat.items() if decides(k)}
+    chosen = {k: v for k, v in flat.items() if decides(k) and concerns(flat, k)}
     named = dict(_named(chosen))
     for copy, original in COPIES.items():
         if _below(named, copy) == _below(named, original):
             named = {k: v for k, v in named.items() if not _is_below(k, copy)}
     return {k: v for k, v in named.items() if k not in ABSENT or ABSENT[k] != v}
+
+
+def is_foreign(config: Mapping[str, Any]) -> bool:
+    """Whether a config evaluates somebody else's classifier.
+
+    Args:
+      config: of a run, by its top-level keys.
+    """
+    return config.get("predict") is not None
+
+
+def is_untrained(config: Mapping[str, Any]) -> bool:
+    """Whether a config evaluates a network as initialised; see `is_foreign`."""
+    return "predict" in config and config["predict"] is None
+
+
+def concerns(config: Mapping[str, Any], key: str) -> bool:
+    """Whether a key of a config can decide anything of what it evaluates.
+
+    Everything does of a trained network; see `UNTRAINED` and `FOREIGN`.
+
+    Args:
+      config: of a run, by its top-level keys.
+      key: dotted.
+    """
+    group = key.partition(".")[0]
+    if is_foreign(config):
+        return group in FOREIGN and key not in (*TRAINING, *STANDARDISING)
+    return not is_untrained(config) or (group in UNTRAINED and key not in TRAINING)
 
 
 def training_digest(config: Any) -> str:

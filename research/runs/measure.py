@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from research.evals.evaluator import Evaluator
 from research.nn.precision import Precision, computing
 from research.progress import say
 from research.runs.outcome import file_name
-from research.runs.rows import Row, write_measurements
+from research.runs.rows import Measured, Row, take_measurements
 
 Evaluators = Mapping[str, Evaluator]  # by name
 
@@ -67,7 +67,7 @@ def measure_all(
     cfg: DictConfig,
     own: str | None = None,
 ) -> None:
-    """Runs evaluators on a split, at `precision.eval`; each leaves its rows in `eval/`.
+    """Runs evaluators on a split; each leaves its rows in `eval/` when it is through.
 
     Args:
       evaluators: by name.
@@ -78,13 +78,43 @@ def measure_all(
       cfg: whose `split` names the examples, and whose `precision.eval` holds.
       own: the split whose rows have the plain names; None: this one.
     """
-    shown: dict[str, float | int] = {}
-    with computing(Precision.parse(cfg.get("precision")).eval):
-        for name, evaluator in evaluators.items():
-            files = file_name(name, cfg.split, own or cfg.split)
+    rows: list[Row] = []
+    for measured in measure_each(evaluators, predict, split, provenance, cfg, own):
+        measured.write(folder)
+        rows += measured.rows
+    say_headline(folder, rows, evaluators)
+
+
+def measure_each(
+    evaluators: Evaluators,
+    predict: Callable[..., Any],
+    split: Split | Stream,
+    provenance: Mapping[str, Any],
+    cfg: DictConfig,
+    own: str | None = None,
+) -> Iterator[Measured]:
+    """Yields what each evaluator measures, at `precision.eval`; writes nothing.
+
+    Args:
+      evaluators: see `measure_all`.
+      predict: likewise.
+      split: likewise.
+      provenance: likewise.
+      cfg: likewise.
+      own: likewise.
+    """
+    precision = Precision.parse(cfg.get("precision")).eval
+    for name, evaluator in evaluators.items():
+        files = file_name(name, cfg.split, own or cfg.split)
+        with computing(precision):
             found = evaluator(predict, require_arrays(split))
-            rows = write_measurements(folder, files, found, provenance, cfg.split)
-            shown |= headline(rows)
+            measured = take_measurements(files, found, provenance, cfg.split)
+        yield measured
+
+
+def say_headline(folder: Path, rows: Iterable[Row], evaluators: Evaluators) -> None:
+    """Prints the values of some rows that matter most, or what was evaluated."""
+    shown = headline(rows)
     values = "  ".join(f"{name} {value:.2%}" for name, value in shown.items())
     say(f"{folder}: {values or ', '.join(evaluators)}")
 

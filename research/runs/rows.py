@@ -57,27 +57,48 @@ def write_rows(path: str | Path, rows: Iterable[Row]) -> None:
     write_lines(path, map(dataclasses.asdict, rows))
 
 
-def write_measurements(
-    run_dir: str | Path,
+@dataclasses.dataclass(frozen=True)
+class Measured:
+    """What an evaluator measured, not yet on disk.
+
+    Attributes:
+      name: of the files; see `research.runs.outcome.file_name`.
+      rows: one for each measurement.
+      arrays: the per-example values behind them, by `Measurement.key` and name.
+    """
+
+    name: str
+    rows: list[Row]
+    arrays: dict[str, np.ndarray]
+
+    def write(self, run_dir: str | Path) -> None:
+        """Writes `eval/<name>.npz`, then `eval/<name>.jsonl`: rows have their arrays.
+
+        Raises:
+          UserError: the disk is full or the folder cannot be written.
+        """
+        folder = Path(run_dir) / "eval"
+        packed = io.BytesIO()
+        np.savez_compressed(packed, allow_pickle=False, **self.arrays)
+        write_bytes(folder / f"{self.name}.npz", packed.getvalue())
+        write_rows(folder / f"{self.name}.jsonl", self.rows)
+
+
+def take_measurements(
     name: str,
     measurements: Iterable[Measurement],
     provenance: Mapping[str, Any],
     split: str,
-) -> list[Row]:
-    """Writes `eval/<name>.npz`, then `eval/<name>.jsonl`: rows have their arrays.
+) -> Measured:
+    """Returns what an evaluator yields, taken to the end.
 
     Args:
-      run_dir: the run folder.
-      name: of the files; see `research.runs.outcome.file_name`.
-      measurements: what it yields; taken to the end before anything is written.
+      name: of the files that it will be written to.
+      measurements: what it yields.
       provenance: of the run; its `run`, `seed` and `commit` go into each row.
       split: which examples were measured.
 
-    Returns:
-      The rows.
-
     Raises:
-      UserError: the disk is full or the folder cannot be written.
       ValueError: two measurements have the same protocol, params and measure.
     """
     run = {field: provenance[field] for field in ("run", "seed", "commit")}
@@ -91,12 +112,23 @@ def write_measurements(
         rows[one.key] = Row(**run, split=split, **given)
         for label, array in one.arrays.items():
             arrays[f"{one.key}/{label}"] = np.asarray(array)
-    folder = Path(run_dir) / "eval"
-    packed = io.BytesIO()
-    np.savez_compressed(packed, allow_pickle=False, **arrays)
-    write_bytes(folder / f"{name}.npz", packed.getvalue())
-    write_rows(folder / f"{name}.jsonl", rows.values())
-    return list(rows.values())
+    return Measured(name, list(rows.values()), arrays)
+
+
+def write_measurements(
+    run_dir: str | Path,
+    name: str,
+    measurements: Iterable[Measurement],
+    provenance: Mapping[str, Any],
+    split: str,
+) -> list[Row]:
+    """Writes what an evaluator yields into a run folder, and returns the rows.
+
+    Args and errors: see `take_measurements` and `Measured.write`.
+    """
+    measured = take_measurements(name, measurements, provenance, split)
+    measured.write(run_dir)
+    return measured.rows
 
 
 def read_arrays(

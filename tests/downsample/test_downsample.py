@@ -1,5 +1,7 @@
 """The composition: fast paths are the three dense steps; sizes, companions, errors."""
 
+import subprocess
+import sys
 from functools import partial
 
 import jax
@@ -154,7 +156,8 @@ def test_only_plain_decimation_decimates():
 def test_a_reduce_that_shrinks_the_map_leaves_no_place_for_a_companion(maps):
     x = maps(1, 7, 7, 2)
     for sample in (First, Energy):
-        down = Downsample(2, 2, Max, sample=sample, rngs=nnx.Rngs(0))
+        valid = partial(Max, padding="valid")
+        down = Downsample(2, 2, valid, sample=sample, rngs=nnx.Rngs(0))
         with pytest.raises(UserError, match=r"shortcut has .*reduce\.padding to zero"):
             down(x, x)
 
@@ -164,6 +167,76 @@ def test_a_map_smaller_than_its_stride_is_named(sample):
     down = Downsample(1, (2, 4), sample=sample, rngs=nnx.Rngs(0))
     with pytest.raises(UserError, match=r"2×3 map.*smaller.*downsample\.stride"):
         down(jnp.ones((1, 2, 3, 1)))
+
+
+UNCHECKED = """
+import jax.numpy as jnp
+from flax import nnx
+from research.downsample import Downsample
+from research.downsample.lowpass import Identity, Ideal
+from research.downsample.reduce import Average, Max
+from research.downsample.sample import All, Energy, First
+from research.errors import UserError
+
+for sample in (First, Energy, All):
+    for parts in ((Max,), (Identity, Ideal), (Average, Identity)):
+        down = Downsample(4, 2, *parts, sample=sample, rngs=nnx.Rngs(0))
+        for call in (down, down.margin, lambda x: down(jnp.ones((1, 8, 8, 4)), x)):
+            for shape in ((), (4,), (8, 4), (8, 8, 4), (1, 2, 8, 8, 4)):
+                try:
+                    call(jnp.ones(shape))
+                except UserError as error:
+                    line = str(error)
+                    assert str(shape) in line and "(batch, height" in line, line
+                    assert ("x[None]" in line) == (len(shape) == 3), line
+                else:
+                    raise AssertionError(shape)
+        for shape in ((2, 0, 8, 4), (2, 8, 1, 4)):
+            try:
+                down(jnp.ones(shape))
+            except UserError as error:
+                assert "smaller than its stride" in str(error) or "window" in str(error)
+            else:
+                raise AssertionError(shape)
+        assert down(jnp.ones((0, 8, 8, 4))).shape[0] == 0
+"""
+
+
+def test_what_is_no_batch_of_maps_is_named():
+    """As a user calls it: no types are checked at run time."""
+    subprocess.run([sys.executable, "-c", UNCHECKED], check=True)
+
+
+@pytest.mark.parametrize(
+    "reduce, lowpass, sample",
+    [(reduce, Binomial, partial(Energy, norm=1)) for reduce in REDUCES]
+    + [(Average, lowpass, Energy) for lowpass in LOWPASSES]
+    + [(Max, Binomial, Energy), (Max, Binomial, Learned)],
+)
+def test_adaptive_samplers_commute_with_shifts_by_default(
+    reduce, lowpass, sample, maps
+):
+    """The parts that are given no padding wrap around, so nothing is lost silently."""
+    down = Downsample(4, 2, reduce, lowpass, sample, rngs=nnx.Rngs(0))
+    down.eval()
+    x = maps(6, 8, 8, 4)
+    compute = jax.jit(down)
+    y, moved = compute(x), compute(jnp.roll(x, (1, 3), (1, 2)))
+    clear = jax.jit(down.margin)(x) > 1e-5
+    assert clear.sum() > 2
+    errors = [
+        np.abs(np.roll(y, shift, (1, 2)) - moved).max(axis=(1, 2, 3))
+        for shift in np.ndindex(4, 4)
+    ]
+    assert np.min(errors, 0)[clear].max() < 1e-5
+
+
+def test_a_padding_that_is_given_stays():
+    parts = partial(Max, padding="zero"), partial(Binomial, padding="reflect")
+    down = Downsample(4, 2, *parts, sample=Energy, rngs=nnx.Rngs(0))
+    assert (down.reduce.padding, down.lowpass.padding) == ("zero", "reflect")
+    plain = Downsample(4, 2, Max, Binomial, rngs=nnx.Rngs(0))
+    assert (plain.reduce.padding, plain.lowpass.padding) == ("valid", "reflect")
 
 
 @pytest.mark.parametrize("stride", [0, (2, 0), (1, 2, 3), -1])

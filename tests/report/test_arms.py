@@ -5,6 +5,9 @@ from fake_runs import fake_run, fake_sweep
 
 from research.errors import UserError
 from research.report.arms import label_arms
+from research.report.figures.style import PRESETS, style_arms
+from research.report.results import Results
+from research.report.tables import summary
 from research.runs.tables import read_runs
 
 
@@ -84,3 +87,106 @@ def test_a_group_that_some_runs_lack_still_labels(tmp_path):
     assert sorted(label_arms(runs)["arm"]) == ["head=gap", "max"]
     numbers = runs.assign(**{"model/head": [1.5, float("nan")]})  # a float column
     assert sorted(label_arms(numbers)["arm"]) == ["head=1.5", "max"]
+
+
+def test_a_label_names_every_difference_from_the_others(tmp_path):
+    """Rates and lengths of training count beside what is compared."""
+    rates = {"max": 0.001, "aps": 0.003}
+    for preset, rate in rates.items():
+        optim = {"optim": {"learning_rate": rate}, "train": {"epochs": 20}}
+        fake_run(tmp_path, preset, preset=preset, config=optim)
+    assert labels(tmp_path) == ["aps, learning_rate=0.003", "max, learning_rate=0.001"]
+    for epochs in (2, 3):
+        more = {"optim": {"learning_rate": 0.001}, "train": {"epochs": epochs}}
+        fake_run(tmp_path, f"{epochs}", preset="max", config=more)
+    assert labels(tmp_path) == [
+        "aps, learning_rate=0.003, epochs=20",
+        "max, learning_rate=0.001, epochs=2",
+        "max, learning_rate=0.001, epochs=20",
+        "max, learning_rate=0.001, epochs=3",
+    ]
+
+
+def test_what_an_option_sets_is_not_repeated(tmp_path):
+    """A key of a group in the label is named where runs of one option differ."""
+    taps = {"max": None, "max_blur": 3, "wide": 5}
+    for name, count in taps.items():
+        config = {"downsample": {"lowpass": {"taps": count}}} if count else {}
+        preset = "max" if name == "max" else "max_blur"
+        fake_run(tmp_path, name, preset=preset, config=config)
+    assert labels(tmp_path) == ["max", "max_blur, taps=3", "max_blur, taps=5"]
+
+
+def test_an_option_below_another_counts_where_that_does_not_decide_it(tmp_path):
+    for model, reduce in [("tiny", "max"), ("chollet", "average")]:
+        choices = {"model": model, "downsample/reduce": reduce}
+        fake_run(tmp_path, model, preset="max", choices=choices)
+    assert labels(tmp_path) == ["chollet, reduce=average", "tiny, reduce=max"]
+
+
+def test_a_padding_that_follows_the_networks_is_named_once(tmp_path):
+    for padding, kept in [("circular", "circular"), ("valid", "reflect")]:
+        parts = {"reduce": {"padding": padding}, "lowpass": {"padding": kept}}
+        config = {"model": {"padding": padding}, "downsample": parts}
+        fake_run(tmp_path, padding, preset="max_blur", config=config)
+    assert labels(tmp_path) == ["max_blur, padding=circular", "max_blur, padding=valid"]
+    config = {
+        "model": {"padding": "valid"},
+        "downsample": {"reduce": {"padding": "valid"}},
+    }
+    config["downsample"]["lowpass"] = {"padding": "valid"}
+    fake_run(tmp_path, "odd", preset="max_blur", config=config)
+    assert len(labels(tmp_path)) == 3
+
+
+def test_keys_of_one_name_are_named_in_full(tmp_path):
+    for rate, decay in [(0.1, 0.2), (0.3, 0.4)]:
+        config = {"optim": {"decay": rate}, "averaging": {"decay": decay}}
+        fake_run(tmp_path, str(rate), preset="max", config=config)
+    fake_run(tmp_path, "high", preset="max", config={"precision": {"train": "high"}})
+    assert labels(tmp_path) == [
+        "max, optim.decay=0.1, averaging.decay=0.2, precision.train=default",
+        "max, optim.decay=0.3, averaging.decay=0.4, precision.train=default",
+        "max, precision.train=high",
+    ]
+
+
+def foreign_run(root, name, predict="mine:ink", **more):
+    """A command that evaluates somebody else's classifier: its other choices idle."""
+    config = {"predict": predict, "optim": {"learning_rate": 0.001}}
+    return fake_run(root, name, epochs=0, config=config, **more)
+
+
+def test_a_foreign_classifier_has_its_own_name_and_look(tmp_path):
+    fake_run(tmp_path, "max", preset="max", config={"optim": {"learning_rate": 0.003}})
+    foreign_run(tmp_path, "theirs", preset="max", choices={"model": "tiny"})
+    arms = Results.read(tmp_path).arms
+    assert sorted(arms["arm"]) == ["max", "mine:ink"]
+    styles = style_arms(arms)
+    assert styles["max"][:2] == PRESETS["max"] != styles["mine:ink"][:2]
+    assert styles["mine:ink"][:2] not in PRESETS.values()
+
+
+def test_two_commands_evaluate_one_foreign_classifier(tmp_path):
+    """Whatever else they say; what both have measured counts once."""
+    foreign_run(tmp_path, "a", preset="max", examples=200)
+    foreign_run(tmp_path, "b", preset="aps", seed=1, choices={"eval": ["shift"]})
+    foreign_run(tmp_path, "c", predict="mine:other", choices={"data": "mnist"})
+    results = Results.read(tmp_path)
+    assert set(results.arms["arm"]) == {"mine:ink, digits", "mine:other, mnist"}
+    table = summary.tabulate(results).set_index("arm")
+    assert list(table["seeds"]) == [1, 1] and list(table["n"]) == [360, 360]
+
+
+def test_an_untrained_network_is_called_that_beside_trained_ones(tmp_path):
+    for preset in ("max", "aps"):
+        config = {"predict": None, "train": {"epochs": 20}, "model": {"width": 8}}
+        choices = {"optim": preset}
+        fake_run(tmp_path, preset, preset=preset, config=config, choices=choices)
+    assert labels(tmp_path) == ["aps", "max"]
+    config = {"train": {"epochs": 3}, "model": {"width": 8}}
+    fake_run(tmp_path, "trained", preset="max", config=config)
+    assert labels(tmp_path) == ["aps, untrained", "max", "max, untrained"]
+    config["model"]["width"] = 16
+    fake_run(tmp_path, "wide", preset="max", config=config)
+    assert "max, width=8, untrained" in labels(tmp_path)

@@ -122,7 +122,8 @@ class ArmStyle(NamedTuple):
 def style_arms(runs: pd.DataFrame) -> dict[str, ArmStyle]:
     """Returns how each arm is drawn, in order of appearance.
 
-    A preset has its own colour and marker, an unknown one the next that is free. More
+    A preset has its own colour and marker; an unknown one, or a classifier that was not
+    trained here, the next that is free. More
     arms of one preset are hollow and dashed. Where all arms have the same preset the
     colours tell the arms apart.
 
@@ -130,7 +131,9 @@ def style_arms(runs: pd.DataFrame) -> dict[str, ArmStyle]:
       runs: with `arm`, and `downsample` where that is a choice.
     """
     each = runs.drop_duplicates("arm")
-    names = list(each["downsample"] if "downsample" in each else each["arm"])
+    names = list(each["arm"])
+    if "downsample" in each:
+        names = list(each["downsample"].fillna(each["arm"]))
     if len(set(names)) == 1 < len(names):
         names = list(each["arm"])
     taken = {PRESETS[name] for name in names if name in PRESETS}

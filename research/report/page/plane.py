@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from research.report.arms import find_foreign
 from research.report.page.effects import AXES, measure_plane, sort_levels
 from research.report.results import Results
 from research.runs import identity
@@ -86,18 +87,36 @@ def choose_subsets(levels: Sequence[str]) -> Iterator[tuple[str, ...]]:
 
 
 def group_runs(runs: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Yields groups of runs that differ in downsampler and seed alone, with a title."""
+    """Yields groups of runs that differ in downsampler and seed alone, with a title.
+
+    Groups that would have one title also name the keys in which they differ.
+    """
     axes = [f"downsample/{axis}" for axis in AXES]
     if not set(axes) <= set(runs):
         return
-    runs = runs.dropna(subset=axes)
-    digests = [identity.digest(describe_background(one)) for one in runs["config"]]
+    runs = runs[~find_foreign(runs)].dropna(subset=axes)
+    backgrounds = [describe_background(one) for one in runs["config"]]
+    digests = [identity.digest(one) for one in backgrounds]
+    titles = [title_background(run) for _, run in runs.iterrows()]
     for _, group in runs.groupby(digests, sort=False):
-        first = group.iloc[0]
-        parts = [first.get(name) for name in ("data", "model", "model/head")]
-        if padding := first["config"].get("model.padding"):
-            parts.append(f"{padding} padding")
-        yield ", ".join(str(one) for one in parts if one and not pd.isna(one)), group
+        first = runs.index.get_loc(group.index[0])
+        title = titles[first]
+        pairs = zip(titles, backgrounds, strict=True)
+        alike = [one for other, one in pairs if other == title]
+        apart = [
+            f"{key.rpartition('.')[2]}={value}"
+            for key, value in backgrounds[first].items()
+            if any(one.get(key) != value for one in alike)
+        ]
+        yield ", ".join([title, *apart]), group
+
+
+def title_background(run: pd.Series) -> str:
+    """Returns the data, the network and its padding of one run."""
+    parts = [run.get(name) for name in ("data", "model", "model/head")]
+    if padding := run["config"].get("model.padding"):
+        parts.append(f"{padding} padding")
+    return ", ".join(str(one) for one in parts if one and not pd.isna(one))
 
 
 def describe_background(config: Mapping[str, Any]) -> dict[str, Any]:
