@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -14,15 +13,8 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from research.errors import UserError
-from research.jobs.status import (
-    DONE,
-    FAILED,
-    PREEMPTED,
-    QUEUED,
-    RUNNING,
-    Status,
-    observe,
-)
+from research.files.leftovers import walk
+from research.jobs.status import DONE, QUEUED, RUNNING, STATES, Status, observe
 
 NUMBERS = [
     Column(name, justify="right") for name in ("steps", "examples/s", "left", "tries")
@@ -59,13 +51,13 @@ def jobs(root: str | Path) -> list[Line]:
       UserError: there is none.
     """
     found = []
-    for folder, below, files in os.walk(root):
+    for folder, below, files in walk(root):
         if {"status.json", "done.json"} & set(files):
             below.clear()
             status = observe(folder)
             if status is not None:
-                name = os.path.relpath(folder, root)
-                found.append(Line(Path(folder).name if name == "." else name, status))
+                name = folder.relative_to(root).as_posix()
+                found.append(Line(folder.name if name == "." else name, status))
     if not found:
         raise UserError(
             f"{root}: no jobs there; give the folder of a sweep, such as outputs/runs"
@@ -102,9 +94,10 @@ def table(lines: Sequence[Line]) -> Group:
     """Returns the jobs as a table, those that are running or failed first."""
     names, common = shorten_names([line.name for line in lines])
     made = Table("job", "state", *NUMBERS, Column("by, or last error", overflow="fold"))
-    order = [RUNNING, FAILED, PREEMPTED, QUEUED, DONE]
     pairs = zip(lines, names, strict=True)
-    for line, name in sorted(pairs, key=lambda pair: order.index(pair[0].status.state)):
+    for line, name in sorted(
+        pairs, key=lambda pair: STATES.index(pair[0].status.state)
+    ):
         known = line.status
         made.add_row(
             Text(name, overflow="fold"),
