@@ -1,14 +1,15 @@
-"""`make test-fuzz` draws new cases for MINUTES; `make test` a few, always the same."""
+"""`make test` draws a few cases, always the same; `make test-fuzz` new ones."""
 
 import os
 import time
 
+import pytest
 from hypothesis import HealthCheck, Phase, settings
 
-MINUTES = float(os.environ.get("MINUTES", "0"))  # for each module
+MINUTES = float(os.environ.get("MINUTES", "0"))  # for each test
 settings.register_profile(
     "fuzz",
-    max_examples=10**6 if MINUTES else 12,
+    max_examples=100 if MINUTES else 12,
     deadline=None,
     derandomize=not MINUTES,
     database=None,
@@ -17,3 +18,15 @@ settings.register_profile(
     suppress_health_check=list(HealthCheck),
 )
 settings.load_profile("fuzz")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem):
+    """Repeats a test, with new cases each time, until its minutes are over."""
+    names = pyfuncitem._fixtureinfo.argnames
+    given = {name: pyfuncitem.funcargs[name] for name in names}
+    end = time.monotonic() + 60 * MINUTES
+    while True:
+        pyfuncitem.obj(**given)
+        if time.monotonic() >= end:
+            return True
