@@ -55,8 +55,11 @@ def read_provenance(folder: Path) -> dict[str, Any]:
         found = read_json(path, remedy=remedy)
     except FileNotFoundError:
         raise damaged(path, "it is missing", remedy) from None
-    if (key := find_fault(found, PROVENANCE)) is not None:
-        raise damaged(path, f"{key}={found[key]!r}", remedy)
+    for key in ("run", "seed"):
+        if key not in found:
+            raise damaged(path, f"it has no {key}", remedy)
+    if (wrong := find_fault(found, PROVENANCE)) is not None:
+        raise damaged(path, f"{wrong}={found[wrong]!r}", remedy)
     if not all(isinstance(one, str) for one in found.get("overrides") or ()):
         raise damaged(path, f"overrides={found['overrides']!r}", remedy)
     return found
