@@ -153,7 +153,7 @@ def _below(
         elif is_store(folder):
             below.clear()
             yield Store(folder)
-        elif "provenance.json" in files:
+        elif {"provenance.json", "done.json"} & {*files}:
             below.clear()  # nothing of ours lies inside a run, but checkpoints do
             if "done.json" in files or not done_only:
                 yield Folder(folder)

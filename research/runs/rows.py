@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from research.evals.measurement import Measurement
-from research.files.atomic import damaged, write_bytes
+from research.files.atomic import damaged, read_bytes, write_bytes
 from research.files.lines import write_lines
 from research.runs.outcome import file_name
 from research.runs.store import find_around
@@ -139,9 +139,14 @@ def load_arrays(path: Path) -> dict[str, np.ndarray]:
     Raises:
       UserError: the file is damaged.
     """
+    content = io.BytesIO(read_bytes(path))
     try:
-        with np.load(path) as arrays:
-            return dict(arrays)
+        with zipfile.ZipFile(content) as packed:
+            return {
+                name.removesuffix(".npy"): np.lib.format.read_array(file)
+                for name in packed.namelist()
+                for file in [io.BytesIO(packed.read(name))]
+            }
     except BROKEN as error:
         remedy = f"measure it anew: remove {path.with_suffix('.jsonl')}, and run "
         remedy += f"scripts/evaluate.py run_dir={path.parents[1]} eval=…"

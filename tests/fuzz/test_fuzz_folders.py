@@ -178,9 +178,14 @@ def contents(folder):
 
 
 def places():
-    """What can be harmed: every file and folder of a run, and the run itself."""
+    """What can be harmed: every file and folder of a run, and the run itself.
+
+    Checkpoints are of many files that do not matter each; the others come up more often.
+    """
     run = make_run() / "runs" / "run"
-    return [Path("."), *sorted(path.relative_to(run) for path in run.rglob("*"))]
+    every = sorted(path.relative_to(run) for path in run.rglob("*"))
+    results = [path for path in every if path.parts[0] != "checkpoints"]
+    return [Path("."), *every, *results * 5]
 
 
 def finite(runs):
