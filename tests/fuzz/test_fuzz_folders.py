@@ -180,7 +180,7 @@ def contents(folder):
 def places():
     """What can be harmed: every file and folder of a run, and the run itself.
 
-    Checkpoints are of many files that do not matter each; the others come up more often.
+    Checkpoints have many files that matter little; the others come up more often.
     """
     run = make_run() / "runs" / "run"
     every = sorted(path.relative_to(run) for path in run.rglob("*"))
