@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -46,6 +48,16 @@ def bar(title: str, total: int) -> Iterator[Callable[[int, str], None]]:
                 progress.update(task, text=text)
 
         yield show
+
+
+def print_any_letter() -> None:
+    """Shows a letter that the terminal lacks as `?`, where Python would raise.
+
+    A name with an umlaut must not stop a script that still has results to save.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def say(line: str) -> None:

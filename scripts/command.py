@@ -29,6 +29,7 @@ from research.errors import Interrupted, UserError
 from research.jobs.job import stop_with_launcher
 from research.jobs.lock import Held
 from research.jobs.signals import Terminated, pass_on, terminate_on_signals
+from research.progress import print_any_letter
 
 MISTAKE = 2  # exit status
 UNWRITABLE = {
@@ -53,6 +54,7 @@ def command(
     def decorate(task: Callable[[DictConfig], Any]) -> Callable[[], None]:
         def main() -> None:
             os.environ["HYDRA_FULL_ERROR"] = "1"  # raise, rather than print and exit
+            print_any_letter()
             mistakes: list[str] = []
             terminate_on_signals()
             stop_with_launcher()

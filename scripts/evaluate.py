@@ -18,6 +18,7 @@ def main(cfg: DictConfig) -> None:
     """Runs the configured evaluators on each subject."""
     from research.distributed import devices, hosts
     from research.errors import UserError
+    from research.files.leftovers import is_copy, is_leftover
     from research.runs.evaluate import (
         evaluate_foreign,
         evaluate_run,
@@ -30,7 +31,12 @@ def main(cfg: DictConfig) -> None:
     if cfg.run_dir is not None:
         exact = Path(cfg.run_dir)  # its name may look like a pattern
         found = [exact] if exact.is_dir() else map(Path, glob.glob(cfg.run_dir))
-        folders = sorted(path for path in found if (path / "config.yaml").is_file())
+        folders = sorted(
+            path
+            for path in found
+            if (path / "config.yaml").exists()
+            and (path == exact or not (is_leftover(path.name) or is_copy(path)))
+        )
         if not folders:
             raise UserError(
                 f"run_dir={cfg.run_dir}: neither a run folder, with its config.yaml, "

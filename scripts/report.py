@@ -33,17 +33,18 @@ def main(cfg: DictConfig) -> None:
     if results.of_claims and not overridden() & SAVERS.keys():
         cfg = compose(*OF_CLAIMS, config="report")
     written: list[Path] = []
-    missing: list[str] = []
+    missing: dict[str, list[str]] = {}  # why → what was left out for that
     for group, save in SAVERS.items():
         for name, make in choose_makers(cfg, group):
             try:
                 written += save(results, make, out / name)
             except UserError as error:
-                missing.append(f"{name}: {error}")
-    missing += results.omitted
+                missing.setdefault(str(error), []).append(name)
+    lines = [f"{', '.join(names)}: {why}" for why, names in missing.items()]
+    lines += results.omitted
     if not written:
-        raise UserError("; ".join(missing))
-    for line in missing:
+        raise UserError("; ".join(lines))
+    for line in lines:
         print(f"left out: {line}")
     print("wrote", ", ".join(map(str, written)))
 

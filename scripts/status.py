@@ -19,6 +19,7 @@ from rich.text import Text
 
 from research.errors import UserError
 from research.jobs import overview
+from research.progress import print_any_letter
 
 EVERY = 1.0  # seconds between two looks
 WIDTH = 120  # columns, where there is no terminal
@@ -26,6 +27,7 @@ WIDTH = 120  # columns, where there is no terminal
 
 def main() -> int:
     """Prints or shows the table; returns the exit status."""
+    print_any_letter()
     parser = argparse.ArgumentParser(description=__doc__.partition(":")[0] + ".")
     parser.add_argument("sweep", help="folder of a sweep, or of one run")
     parser.add_argument("--once", action="store_true", help="print it once")
@@ -39,7 +41,7 @@ def main() -> int:
                 print(json.dumps({"job": line.name} | dataclasses.asdict(line.status)))
         elif given.once or not console.is_terminal:
             print(f"{given.sweep}: {overview.summary(lines)}")
-            console.print(overview.table(lines))
+            console.print(overview.show(lines, console.width))
         else:
             watch(given.sweep, console)
     except UserError as error:
@@ -58,7 +60,8 @@ def watch(sweep: str, console: Console) -> None:
         while True:
             lines = overview.jobs(sweep)
             heading = Text(f"{sweep}: {overview.summary(lines)}")
-            live.update(Group(heading, overview.table(lines)), refresh=True)
+            shown = overview.show(lines, console.width)
+            live.update(Group(heading, shown), refresh=True)
             if all(line.status.ended for line in lines):
                 return
             time.sleep(EVERY)

@@ -1,10 +1,12 @@
 import os
 import re
 import runpy
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from fake_runs import fake_run, fake_sweep
 
@@ -118,6 +120,9 @@ def test_unfinished_runs_only_when_asked(report, tmp_path):
 def test_runs_that_are_left_out_are_named(report, tmp_path):
     fake_run(tmp_path / "runs", "one")
     fake_run(tmp_path / "runs", "two", seed=1, done=False)
+    waiting = tmp_path / "runs" / "waiting"  # of a sweep, and not begun
+    waiting.mkdir()
+    (waiting / "status.json").write_text('{"state": "queued"}')
     empty = fake_run(tmp_path / "runs", "three", seed=2)
     for file in ("eval/shift.jsonl", "metrics.jsonl"):
         (empty / file).unlink()
@@ -125,10 +130,80 @@ def test_runs_that_are_left_out_are_named(report, tmp_path):
     assert status == 0
     left_out = [line for line in out.splitlines() if line.startswith("left out")]
     assert left_out == [
-        "left out: 1 run, such as runs/two, not finished; done_only=false takes them, "
+        "left out: 2 runs, such as runs/two, not finished; done_only=false takes them, "
         "too",
         "left out: 1 run, such as runs/three, without rows",
     ]
+
+
+def test_a_point_counts_once_however_often_it_lies_there(report, tmp_path):
+    """Two spellings of one config, a copy of a folder, and one with fewer rows."""
+    kept = fake_run(tmp_path / "runs", "default", choices={"downsample": "max"})
+    fake_run(tmp_path / "runs", "aps", preset="aps")
+    fewer = fake_run(tmp_path / "runs", "an,other,spelling")
+    rows = (fewer / "eval/shift.jsonl").read_text().splitlines(keepends=True)
+    (fewer / "eval/shift.jsonl").write_text("".join(rows[:-1]))
+    shutil.copytree(kept, tmp_path / "backup" / "default")
+    (tmp_path / "runs" / "backup").symlink_to(tmp_path / "backup")
+    status, out, err = report()
+    assert (status, err) == (2, "error: runs=outputs/runs: no such folder; give one "
+        "that scripts/train.py made, such as runs=outputs/runs\n")  # fmt: skip
+    (tmp_path / "outputs").mkdir()
+    (tmp_path / "runs").rename(tmp_path / "outputs/runs")
+    status, out, err = report()
+    assert (status, err) == (0, "")
+    table = pd.read_csv(tmp_path / "outputs/runs/table.csv").set_index("arm")
+    assert list(table.index) == ["aps", "max"] and list(table["seeds"]) == [1, 1]
+    left_out = [line for line in out.splitlines() if line.startswith("left out")]
+    assert left_out[1:] == [  # after the page
+        "left out: 2 runs of the same config and seed as another, such as "
+        "outputs/runs/an,other,spelling, the same as outputs/runs/backup/default"
+    ]
+
+
+def test_a_reason_is_given_once(report, tmp_path):
+    (fake_run(tmp_path, "one") / "eval/shift.jsonl").unlink()
+    rows = '{"protocol": "x"}\n'
+    status, _, err = report("runs=one", "figure=[tradeoff,tradeoff,distance]")
+    assert status == 2 and err.count("no rows of circular agreement;") == 0
+    (tmp_path / "one/eval/shift.jsonl").write_text(rows)
+    status, _, err = report("runs=one")
+    line = "error: one/eval/shift.jsonl, line 1: it has no run; mend or remove that "
+    assert (status, err) == (2, f"{line}line\n")
+
+
+def test_names_that_a_format_could_take_for_its_own(report, tmp_path):
+    names = ["a|b", "[/x]", "$x", "größe_%"]
+    for name in names:
+        fake_run(tmp_path / "runs", name, choices={"downsample": name})
+    status, out, _ = report("runs=runs")
+    assert status == 0
+    for name in names:
+        assert name in out
+    lines = (tmp_path / "runs/table.md").read_text().splitlines()
+    bars = [len(re.findall(r"(?<!\\)\|", line)) for line in lines[: 2 + len(names)]]
+    assert len(set(bars)) == 1 and r"a\|b" in lines[-3 - 2 :][0] + "".join(lines)
+    assert "$x" in (tmp_path / "runs/tradeoff.svg").read_text()
+
+
+@pytest.mark.parametrize("script", ["report", "status", "pack"])
+@pytest.mark.parametrize("terminal", [{"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C"}])
+def test_a_terminal_of_few_letters_stops_no_script(tmp_path, script, terminal):
+    fake_run(tmp_path, "größe=1", choices={"downsample": "größe"})
+    words = {
+        "report": [f"runs={tmp_path}", "table=summary"],
+        "status": [str(tmp_path)],
+        "pack": [f"runs={tmp_path}", f"out={tmp_path}/größer"],
+    }
+    done = subprocess.run(
+        [sys.executable, str(SCRIPTS / f"{script}.py"), *words[script]],
+        capture_output=True,
+        env=os.environ | terminal,
+    )
+    assert done.returncode == 0, done.stderr
+    assert b"gr" in done.stdout + done.stderr
+    saved = {"report": "table.md", "pack": "größer/store.json"}
+    assert script not in saved or (tmp_path / saved[script]).is_file()
 
 
 def test_the_pool_of_runs_is_built_once_a_report(report, tmp_path, monkeypatch):

@@ -65,16 +65,33 @@ def read_json(path: str | Path, *, remedy: str = "") -> dict[str, Any]:
 
     Raises:
       FileNotFoundError: there is no such file.
-      UserError: it holds no JSON object.
+      UserError: it cannot be read, or holds no JSON object.
     """
     path = Path(path)
     try:
-        value = json.loads(path.read_bytes())
-    except ValueError:
+        value = json.loads(read_bytes(path, remedy))
+    except (ValueError, RecursionError):
         value = None
     if isinstance(value, dict):
         return value
     raise damaged(path, "it holds no JSON object", remedy)
+
+
+def read_bytes(path: str | Path, remedy: str = "") -> bytes:
+    """Returns what a file holds; arguments as `read_json`.
+
+    Raises:
+      FileNotFoundError: there is no such file.
+      UserError: it cannot be read: it is a folder, or permission is missing.
+    """
+    path = Path(path)
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        fault = f"it cannot be read ({error.strerror})"
+        raise damaged(path, fault, remedy) from error
 
 
 def damaged(path: Path, fault: str, remedy: str = "") -> UserError:

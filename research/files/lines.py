@@ -12,7 +12,7 @@ from typing import Any
 
 from research.errors import UserError
 from research.files import atomic
-from research.files.atomic import plain, unwritable, write_bytes
+from research.files.atomic import plain, read_bytes, unwritable, write_bytes
 
 
 class MetricsFile:
@@ -83,19 +83,24 @@ def read_lines(path: str | Path) -> list[dict[str, Any]]:
       path: the file.
 
     Raises:
-      UserError: another line is not JSON.
+      UserError: the file cannot be read, or another line is no JSON object.
     """
-    *lines, _ = Path(path).read_bytes().split(b"\n")  # the rest is unfinished
+    *lines, _ = read_bytes(path).split(b"\n")  # the rest is unfinished
     rows = []
     for number, text in enumerate(lines, 1):
         try:
-            rows.append(json.loads(text))
-        except ValueError as error:
-            raise UserError(
-                f"{path}, line {number}: not a JSON object: {text[:60]!r}; mend or "
-                "remove that line"
-            ) from error
+            row = json.loads(text)
+        except (ValueError, RecursionError):
+            row = None
+        if not isinstance(row, dict):
+            raise bad_line(path, number, f"not a JSON object: {text[:60]!r}")
+        rows.append(row)
     return rows
+
+
+def bad_line(path: str | Path, number: int, fault: str) -> UserError:
+    """Returns the error for a line that cannot be used; lines count from 1."""
+    return UserError(f"{path}, line {number}: {fault}; mend or remove that line")
 
 
 def line(row: Mapping[str, Any]) -> bytes:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 import shutil
 import tempfile
 import threading
@@ -23,9 +24,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from research.errors import UserError
-from research.files.atomic import read_json, unwritable, write_json
+from research.files.atomic import damaged, read_json, unwritable, write_json
 from research.jobs.owner import SILENCE, Owner
 
+REMEDY = "if nothing runs in the folder above, remove the lock"
 BEAT = 15.0  # seconds between two heartbeats
 
 
@@ -162,8 +164,8 @@ def release_dead(folder: str | Path, job: str) -> None:
     place = Path(folder) / "lock"
     path = place / str(max(numbers(place), default=0))
     if path.is_file():
-        found = read_json(path)
-        if found["job"] == job:
+        found = read_json(path, remedy=REMEDY)
+        if found.get("job") == job:
             write_json(path, found | {"released": True})
 
 
@@ -171,17 +173,21 @@ def living_owner(path: Path, now: float) -> Owner | None:
     """Returns the process that made a lock file; None if it died or released it."""
     try:
         age = now - path.stat().st_mtime
-        found = read_json(path)
+        found = read_json(path, remedy=REMEDY)
     except FileNotFoundError:  # released and removed, or taken over, while we looked
         return None
     released = found.pop("released", False)
-    owner = Owner(**found)
+    try:
+        owner = Owner(**found)
+    except TypeError:  # other fields than an owner's
+        raise damaged(path, "it names no process", REMEDY) from None
     return owner if not released and owner.lives(age) else None
 
 
 def numbers(folder: Path) -> list[int]:
     """Returns the numbers of the lock files in a folder, which need not exist."""
     try:
-        return [int(name) for name in os.listdir(folder) if name.isdigit()]
-    except FileNotFoundError:
+        names = os.listdir(folder)
+        return [int(name) for name in names if re.fullmatch("[1-9][0-9]*", name)]
+    except (FileNotFoundError, NotADirectoryError):
         return []

@@ -49,9 +49,10 @@ def objective(folder: str | Path, name: str | None) -> float | None:
         return None
     split, _, measure = name.partition(".")
     rows = read_lines(Path(folder) / "metrics.jsonl")
-    found = [row[measure] for row in rows if row["split"] == split and measure in row]
+    own = [row for row in rows if row.get("split") == split]
+    found = [row[measure] for row in own if measure in row]
     if not found:
-        known = sorted({f"{row['split']}.{key}" for row in rows for key in row})
+        known = sorted({f"{row.get('split')}.{key}" for row in rows for key in row})
         raise UserError(
             f"objective={name}: not among what {folder}/metrics.jsonl holds: "
             f"{', '.join(known)}; for validation.… set data.validation_examples"

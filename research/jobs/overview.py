@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from rich.console import Group
+from rich.console import Group, RenderableType
+from rich.padding import Padding
 from rich.table import Column, Table
 from rich.text import Text
 
 from research.errors import UserError
-from research.jobs.status import (
-    DONE,
-    FAILED,
-    PREEMPTED,
-    QUEUED,
-    RUNNING,
-    Status,
-    observe,
-)
+from research.files.leftovers import walk
+from research.jobs.status import DONE, QUEUED, RUNNING, STATES, Status, observe
 
 NUMBERS = [
     Column(name, justify="right") for name in ("steps", "examples/s", "left", "tries")
 ]
+NARROW = 80  # columns, below which a table of so many columns cannot be read
 COLORS = {"running": "cyan", "done": "green", "failed": "red", "preempted": "yellow"}
 
 
@@ -44,6 +38,18 @@ class Line:
         return f"{known.owner}, {known.device}" if known.device else known.owner
 
     @property
+    def steps(self) -> str:
+        """How far its training is, or "" while that is unknown."""
+        known = self.status
+        return f"{known.step}/{known.total}" if known.total else ""
+
+    @property
+    def remark(self) -> str:
+        """Its last error, or where it runs."""
+        known = self.status
+        return known.error or (self.place if known.state == RUNNING else "")
+
+    @property
     def left(self) -> float | None:
         """Seconds that its training will take, by its pace in this attempt."""
         known = self.status
@@ -59,13 +65,13 @@ def jobs(root: str | Path) -> list[Line]:
       UserError: there is none.
     """
     found = []
-    for folder, below, files in os.walk(root):
+    for folder, below, files in walk(root):
         if {"status.json", "done.json"} & set(files):
             below.clear()
             status = observe(folder)
             if status is not None:
-                name = os.path.relpath(folder, root)
-                found.append(Line(Path(folder).name if name == "." else name, status))
+                name = folder.relative_to(root).as_posix()
+                found.append(Line(folder.name if name == "." else name, status))
     if not found:
         raise UserError(
             f"{root}: no jobs there; give the folder of a sweep, such as outputs/runs"
@@ -98,24 +104,47 @@ def estimate_remaining(lines: Sequence[Line]) -> float | None:
     return (each * len(waiting) + sum(current)) / len(running)
 
 
-def table(lines: Sequence[Line]) -> Group:
-    """Returns the jobs as a table, those that are running or failed first."""
+def show(lines: Sequence[Line], width: int) -> Group:
+    """Returns the jobs, those that are running or failed first.
+
+    Args:
+      lines: the jobs.
+      width: of the terminal in columns; where a table does not fit they stand below
+        one another.
+    """
     names, common = shorten_names([line.name for line in lines])
-    made = Table("job", "state", *NUMBERS, Column("by, or last error", overflow="fold"))
-    order = [RUNNING, FAILED, PREEMPTED, QUEUED, DONE]
     pairs = zip(lines, names, strict=True)
-    for line, name in sorted(pairs, key=lambda pair: order.index(pair[0].status.state)):
+    ordered = sorted(pairs, key=lambda pair: STATES.index(pair[0].status.state))
+    jobs = [table(ordered)] if width >= NARROW else stack(ordered)
+    return Group(*jobs, Text(f"all: {common}" if common else ""))
+
+
+def table(jobs: Sequence[tuple[Line, str]]) -> Table:
+    """Returns jobs and their names as a table."""
+    made = Table("job", "state", *NUMBERS, Column("by, or last error", overflow="fold"))
+    for line, name in jobs:
         known = line.status
         made.add_row(
             Text(name, overflow="fold"),
             Text(known.state, COLORS.get(known.state, "")),
-            f"{known.step}/{known.total}" if known.total else "",
+            line.steps,
             f"{known.examples_per_second:,.0f}" if known.examples_per_second else "",
             "" if line.left is None else format_duration(line.left),
             str(known.attempts or ""),
-            Text(known.error or (line.place if known.state == RUNNING else "")),
+            Text(line.remark),
         )
-    return Group(made, Text(f"all: {common}" if common else ""))
+    return made
+
+
+def stack(jobs: Sequence[tuple[Line, str]]) -> Iterator[RenderableType]:
+    """Yields jobs and their names below one another, for a narrow terminal."""
+    for line, name in jobs:
+        state = line.status.state
+        left = "" if line.left is None else f"{format_duration(line.left)} left"
+        facts = "  ".join(filter(None, (state, line.steps, left)))
+        yield Text(facts, COLORS.get(state, ""))
+        for text in filter(None, (name, line.remark)):
+            yield Padding(Text(text, overflow="fold"), (0, 0, 0, 2))
 
 
 def shorten_names(names: Sequence[str]) -> tuple[list[str], str]:

@@ -17,13 +17,21 @@ from pathlib import Path
 from typing import Any
 
 from research.errors import Interrupted, UserError
-from research.files.atomic import read_json, write_json
+from research.files.atomic import damaged, read_json, write_json
 from research.jobs.accelerators import name_devices
 from research.jobs.lock import Lock, Lost, holder
 
 QUEUED, RUNNING, DONE = "queued", "running", "done"
 FAILED, PREEMPTED = "failed", "preempted"
+STATES = (RUNNING, FAILED, PREEMPTED, QUEUED, DONE)  # the most urgent first
 RETRY = ("all", "failed", "none")  # which unfinished jobs run again
+DONE_KINDS = {  # what `done.json` may say, as far as others read it
+    "training": str,
+    "evaluators": dict,
+    "steps": int,
+    "parameters": int,
+    "seconds": float,
+}
 EVERY = 2.0  # seconds between two notes of progress
 
 
@@ -69,19 +77,52 @@ class Status:
 
 
 def read(folder: str | Path) -> Status | None:
-    """Returns what `status.json` says, or None if there is none."""
+    """Returns what `status.json` says, or None if there is none.
+
+    Raises:
+      UserError: the file is damaged.
+    """
+    path = Path(folder) / "status.json"
+    remedy = "remove it: no result depends on it"
     try:
-        return Status(**read_json(Path(folder) / "status.json"))
+        found = read_json(path, remedy=remedy)
     except FileNotFoundError:
         return None
+    kinds = {field.name: type(field.default) for field in dataclasses.fields(Status)}
+    for name, value in found.items():
+        if not is_of_kind(value, kinds.get(name)):
+            raise damaged(path, f"{name}={value!r}", remedy)
+    status = Status(**found)
+    if status.state not in STATES:
+        raise damaged(path, f"state={status.state!r}", remedy)
+    return status
 
 
 def done(folder: str | Path) -> dict[str, Any] | None:
-    """Returns what `done.json` says, or None: the job is not done."""
+    """Returns what `done.json` says, or None: the job is not done.
+
+    Raises:
+      UserError: the file is damaged.
+    """
+    path = Path(folder) / "done.json"
+    remedy = "remove it, and the command of this run goes on from its last checkpoint"
     try:
-        return read_json(Path(folder) / "done.json")
+        found = read_json(path, remedy=remedy)
     except FileNotFoundError:
         return None
+    for name, kind in DONE_KINDS.items():
+        if not is_of_kind(found.get(name, kind()), kind):
+            raise damaged(path, f"{name}={found[name]!r}", remedy)
+    if not all(isinstance(one, str) for one in found.get("evaluators", {}).values()):
+        raise damaged(path, f"evaluators={found['evaluators']!r}", remedy)
+    return found
+
+
+def is_of_kind(value: Any, kind: type | None) -> bool:
+    """Whether a value that was read has a type; an integer is a float, too."""
+    if isinstance(value, bool) or kind is None:
+        return False
+    return isinstance(value, int | float if kind is float else kind)
 
 
 def write(folder: str | Path, status: Status) -> Status:
@@ -200,8 +241,8 @@ def attempt(folder: str | Path) -> Iterator[Attempt]:
       Lost: another process has taken it meanwhile.
     """
     folder = Path(folder)
+    planned = read(folder) is not None  # raises before anything is written
     lock = Lock(folder)
-    planned = read(folder) is not None
     running = None
     try:
         running = Attempt(folder, lock)
@@ -219,7 +260,8 @@ def attempt(folder: str | Path) -> Iterator[Attempt]:
             running.end(FAILED, error)
             lock.release()
         else:
-            (folder / "status.json").unlink(missing_ok=True)
+            if not known:
+                (folder / "status.json").unlink(missing_ok=True)
             lock.remove()
             with suppress(OSError):  # nothing was written: nothing is left behind
                 folder.rmdir()

@@ -9,6 +9,8 @@ import pandas as pd
 from research.errors import UserError
 from research.stats import t_interval
 
+OR = " or "  # between the names of intervals that estimates mix
+
 
 def select_rows(
     rows: pd.DataFrame,
@@ -101,7 +103,7 @@ def estimate_means(
         low, high, how = t_interval(group["value"].to_numpy())
         if not how or len(group) < fewest_seeds:
             low, high = group["low"].mean(), group["high"].mean()
-            how = " or ".join(sorted({name for name in group["interval"] if name}))
+            how = OR.join(sorted({name for name in group["interval"] if name}))
         found.append(
             dict(zip(by, key, strict=True))
             | {"value": group["value"].mean(), "low": low, "high": high}
@@ -127,8 +129,9 @@ def describe_estimates(estimates: pd.DataFrame, mark: str = "Bars") -> str:
     """
     seeds = format_seeds(estimates["seeds"])
     counts = f"{format_range(estimates['n'])} examples, {seeds}."
-    hows = [how for how in estimates["how"].value_counts().index if how]
-    return f"{counts} {mark}: 95 % {' or '.join(hows)}." if hows else counts
+    hows = estimates["how"].value_counts().index
+    names = dict.fromkeys(name for how in hows for name in how.split(OR) if name)
+    return f"{counts} {mark}: 95 % {OR.join(names)}." if names else counts
 
 
 def format_seeds(counts: pd.Series) -> str:

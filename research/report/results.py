@@ -17,6 +17,8 @@ from research.claims.verdict import Verdict
 from research.errors import UserError
 from research.report.arms import keep_newest, label_arms
 from research.report.estimates import select_available, select_rows
+from research.report.twins import drop_twins
+from research.runs.folders import find_unfinished
 from research.runs.rows import read_arrays
 from research.runs.tables import read_metrics, read_rows, read_runs
 
@@ -48,7 +50,7 @@ class Results:
         done_only: bool = True,
         compose: Compose | None = None,
     ) -> Results:
-        """Reads the runs at or below a folder that have any rows.
+        """Reads the runs at or below a folder that have any rows, each once.
 
         Args:
           root: a run folder, or any folder above some.
@@ -63,18 +65,24 @@ class Results:
             read(root, done_only) for read in (read_runs, read_rows, read_metrics)
         )
         measured = runs["path"].isin({*rows["path"], *metrics["path"]})
+        unfinished = [str(one) for one in find_unfinished(root)]
         if not measured.any():
+            begun = f" ({len(unfinished)} are not finished)" if unfinished else ""
             raise UserError(
-                f"runs={root}: no rows in any finished run there; finish one with "
-                "scripts/train.py, or take unfinished ones with done_only=false"
+                f"runs={root}: no rows in any finished run there{begun}; finish one "
+                "with scripts/train.py, or take unfinished ones with done_only=false"
             )
-        every = read_runs(root, False)["path"] if done_only else runs["path"]
-        unfinished = every[~every.isin(runs["path"])]
+        missing = [one for one in unfinished if one not in {*runs["path"]}]
+        chosen, twins = drop_twins(runs[measured], rows)
         omitted = (
-            *_describe(unfinished, "not finished; done_only=false takes them, too"),
-            *_describe(runs["path"][~measured], "without rows"),
+            *_describe(missing, "not finished; done_only=false takes them, too"),
+            *_describe([*runs["path"][~measured]], "without rows"),
+            *twins,
         )
-        return cls(runs[measured], rows, metrics, compose, omitted)
+        rows, metrics = (
+            table[table["path"].isin(chosen["path"])] for table in (rows, metrics)
+        )
+        return cls(chosen, rows, metrics, compose, omitted)
 
     @cached_property
     def arms(self) -> pd.DataFrame:
@@ -132,8 +140,8 @@ class Results:
         return verdicts(self.pool)
 
 
-def _describe(paths: pd.Series, why: str) -> Iterator[str]:
+def _describe(paths: Sequence[str], why: str) -> Iterator[str]:
     """Yields a line on the runs that were left out, with the path of the first."""
-    if len(paths):
+    if paths:
         several = "s" if len(paths) > 1 else ""
-        yield f"{len(paths)} run{several}, such as {paths.iloc[0]}, {why}"
+        yield f"{len(paths)} run{several}, such as {paths[0]}, {why}"

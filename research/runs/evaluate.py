@@ -13,11 +13,12 @@ from omegaconf import DictConfig, OmegaConf
 
 from research import config
 from research.errors import UserError
-from research.files.atomic import read_json, write_json, write_text
+from research.files.atomic import write_json, write_text
 from research.jobs.following import lead_or_follow
 from research.jobs.lock import hold
 from research.nn.layers import count_parameters
 from research.runs import identity
+from research.runs.contents import read_provenance
 from research.runs.experiment import parse_seed, say_undivided
 from research.runs.foreign import Foreign, find_function
 from research.runs.measure import (
@@ -55,8 +56,8 @@ def evaluate_run(
         trained, network = load(folder)
         own = trained.split
         OmegaConf.set_struct(trained, False)
-        provenance = read_json(folder / "provenance.json")
-        if has_moved(provenance.get("overrides", ()), overrides):
+        provenance = read_provenance(folder)
+        if has_moved(provenance.get("overrides") or (), overrides):
             trained.data.dir = cfg.data.dir
         # How it is measured the evaluation says, everything else the run.
         trained.eval, trained.split = cfg.eval, cfg.split

@@ -7,19 +7,21 @@ Nothing here knows JAX.
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from research.errors import UserError
-from research.files.atomic import read_json
-from research.files.lines import read_lines
+from research.files.leftovers import walk
 from research.jobs import status
+from research.runs.contents import (
+    find_row_files,
+    read_logged,
+    read_measured,
+    read_provenance,
+)
 from research.runs.outcome import read_config
-from research.runs.rows import Row
+from research.runs.rows import Row, load_arrays
 from research.runs.store import (
     Array,
     Columns,
@@ -48,7 +50,7 @@ class Folder:
         return [
             Run(
                 str(self.path),
-                read_json(self.path / "provenance.json"),
+                read_provenance(self.path),
                 status.done(self.path) or {},
                 self._config(),
             )
@@ -58,15 +60,14 @@ class Folder:
         """Returns the rows: `path`, `file` and the fields of `Row`."""
         rows = [
             {"path": str(self.path), "file": file.stem} | row
-            for file in self._row_files()
-            for row in read_lines(file)
+            for file in find_row_files(self.path)
+            for row in read_measured(file)
         ]
         return to_columns(rows, ["path", "file", *FIELDS])
 
     def metrics(self) -> Columns:
         """Returns what `metrics.jsonl` holds, with `path`."""
-        file = self.path / "metrics.jsonl"
-        rows = read_lines(file) if file.is_file() else []
+        rows = read_logged(self.path)
         return to_columns([{"path": str(self.path)} | row for row in rows])
 
     def arrays(self, files: Collection[str] | None = None) -> Iterator[Array]:
@@ -75,19 +76,16 @@ class Folder:
         Args:
           files: of which files of rows; None: of all.
         """
-        for name in (file.stem for file in self._row_files()):
+        for name in (file.stem for file in find_row_files(self.path)):
             packed = self.path / "eval" / f"{name}.npz"
-            if (files is None or name in files) and packed.is_file():
-                with np.load(packed) as arrays:
-                    for key in sorted(arrays):
-                        yield Array(str(self.path), name, key, arrays[key])
+            if (files is None or name in files) and packed.exists():
+                arrays = load_arrays(packed)
+                for key in sorted(arrays):
+                    yield Array(str(self.path), name, key, arrays[key])
 
     def _config(self) -> dict[str, Any]:
-        there = (self.path / "config.yaml").is_file()
+        there = (self.path / "config.yaml").exists()
         return read_config(self.path) if there else {}
-
-    def _row_files(self) -> list[Path]:
-        return sorted(self.path.glob("eval/*.jsonl"), key=lambda file: file.stem)
 
 
 def find(
@@ -130,18 +128,32 @@ def find_home(root: str | Path) -> Path:
             return Path(root)
 
 
+def find_unfinished(root: str | Path) -> list[Path]:
+    """Returns the run folders at or below `root` that are not finished, or not begun.
+
+    Those of a sweep that nobody has started yet hold nothing but their status.
+    """
+    found = []
+    for folder, below, files in walk(root):
+        if is_store(folder):
+            below.clear()
+        elif {"provenance.json", "status.json"} & {*files}:
+            below.clear()
+            if "done.json" not in files:
+                found.append(folder)
+    return found
+
+
 def _below(
     root: Path, done_only: bool, without: Path | None
 ) -> Iterator[Folder | Store]:
-    for name, below, files in os.walk(root):
-        below.sort()
-        folder = Path(name)
+    for folder, below, files in walk(root):
         if without is not None and folder.resolve() == without.resolve():
             below.clear()
         elif is_store(folder):
             below.clear()
             yield Store(folder)
-        elif "provenance.json" in files:
+        elif {"provenance.json", "done.json"} & {*files}:
             below.clear()  # nothing of ours lies inside a run, but checkpoints do
             if "done.json" in files or not done_only:
                 yield Folder(folder)

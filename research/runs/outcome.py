@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from research.errors import UserError
-from research.files.atomic import damaged, write_json
+from research.files.atomic import damaged, read_bytes, write_json
 from research.jobs import status
 from research.runs import identity
 
@@ -29,13 +29,13 @@ def read_config(folder: Path) -> dict[str, Any]:
     """
     path = folder / "config.yaml"
     try:
-        config = yaml.load(path.read_bytes(), LOADER)
+        config = yaml.load(read_bytes(path), LOADER)
     except FileNotFoundError:
         raise UserError(
             f"run_dir={folder} is no run folder: it has no config.yaml; give one that "
             "scripts/train.py made, such as run_dir=outputs/runs/default"
         ) from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise damaged(path, " ".join(str(error).split())) from None
     if not isinstance(config, dict):
         raise damaged(path, "it holds no config")
@@ -48,6 +48,12 @@ def require_same_training(folder: Path, config: Any) -> None:
     Raises:
       UserError: names a key, both values, and what to do.
     """
+    if not (folder / "config.yaml").exists():
+        raise UserError(
+            f"{folder / 'config.yaml'} is missing: nothing says what the checkpoints "
+            "beside it are of; bring it back, choose another name=…, or remove the "
+            "folder"
+        )
     found = identity.difference(read_config(folder), config)
     if found is not None:
         key, before, now = found
@@ -64,6 +70,19 @@ def is_trained(folder: Path, config: Any) -> bool:
         return False
     kept = done.get("training") or identity.training_digest(read_config(folder))
     return kept == identity.training_digest(config)
+
+
+def require_unchanged(folder: Path) -> None:
+    """Refuses a finished run whose config is not the one that it was trained with.
+
+    Raises:
+      UserError: names the file.
+    """
+    kept = (status.done(folder) or {}).get("training")
+    if kept not in (None, identity.training_digest(read_config(folder))):
+        raise damaged(
+            folder / "config.yaml", "it is not the config that done.json is of"
+        )
 
 
 def unmeasured(folder: Path, config: Any) -> list[str]:

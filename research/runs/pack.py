@@ -223,6 +223,11 @@ def to_table(
             values = [None if value is None else float(value) for value in values]
         try:
             arrays[column] = pa.array(values, kind)
+        except UnicodeEncodeError as error:
+            raise UserError(
+                f"{name}: {column}={error.object!r} has characters that are no UTF-8; "
+                "rename it"
+            ) from error
         except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
             raise UserError(
                 f"{name}: {column} has values of different types ({error}); give it "

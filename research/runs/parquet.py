@@ -127,10 +127,9 @@ def read(
     """
     path = folder / f"{table}.parquet"
     wanted = index(folder)["sha256"].get(path.name)
-    try:
-        facts = path.stat()
-    except FileNotFoundError:
-        raise store_error(path, "is missing") from None
+    if not path.is_file():
+        raise store_error(path, "is missing")
+    facts = path.stat()
     if digest(path, facts.st_size, facts.st_mtime_ns) != wanted:
         raise store_error(path, f"is not the file that {folder / INDEX} names")
     rows = None
@@ -157,6 +156,8 @@ def index(folder: Path) -> dict[str, Any]:
             f"{path}: format={found.get('format')}: this code reads {FORMAT}; use the "
             "code that packed it"
         )
+    if not isinstance(found.get("sha256"), dict):
+        raise store_error(path, "names no files")
     return found
 
 

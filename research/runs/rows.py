@@ -12,6 +12,8 @@ from __future__ import annotations
 import dataclasses
 import errno
 import io
+import zipfile
+import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from research.evals.measurement import Measurement
-from research.files.atomic import write_bytes
+from research.files.atomic import damaged, read_bytes, write_bytes
 from research.files.lines import write_lines
 from research.runs.outcome import file_name
 from research.runs.store import find_around
@@ -152,8 +154,7 @@ def read_arrays(
     folder = Path(run_dir) / "eval"
     for file in files:
         if (folder / f"{file}.npz").is_file():
-            with np.load(folder / f"{file}.npz") as arrays:
-                return dict(arrays)
+            return load_arrays(folder / f"{file}.npz")
     if (store := find_around(run_dir)) is not None:
         arrays = list(store.arrays(files))
         for file in files:
@@ -164,6 +165,30 @@ def read_arrays(
     )
 
 
+def load_arrays(path: Path) -> dict[str, np.ndarray]:
+    """Returns the arrays of a file by their names.
+
+    Raises:
+      UserError: the file is damaged.
+    """
+    content = io.BytesIO(read_bytes(path))
+    try:
+        with zipfile.ZipFile(content) as packed:
+            return {
+                name.removesuffix(".npy"): np.lib.format.read_array(file)
+                for name in packed.namelist()
+                for file in [io.BytesIO(packed.read(name))]
+            }
+    except BROKEN as error:
+        remedy = f"measure it anew: remove {path.with_suffix('.jsonl')}, and run "
+        remedy += f"scripts/evaluate.py run_dir={path.parents[1]} eval=…"
+        raise damaged(path, " ".join(str(error).split()), remedy) from error
+
+
+BROKEN: tuple[type[Exception], ...] = (  # by NumPy and zipfile, where bytes are wrong
+    *(OSError, ValueError, EOFError, TypeError, KeyError, SyntaxError),
+    *(NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error),
+)
 MEASURED = [
     field.name for field in dataclasses.fields(Measurement) if field.name != "arrays"
 ]

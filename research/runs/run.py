@@ -23,11 +23,12 @@ from omegaconf import DictConfig, OmegaConf
 from research import config
 from research.distributed import hosts
 from research.errors import UserError
-from research.files.atomic import read_json, write_json, write_text
+from research.files.atomic import write_json, write_text
 from research.jobs import status
 from research.jobs.following import lead_or_follow
 from research.progress import say
 from research.runs import identity
+from research.runs.contents import read_provenance
 from research.runs.experiment import build
 from research.runs.journal import Progress
 from research.runs.outcome import (
@@ -40,6 +41,7 @@ from research.runs.outcome import (
     read_config,
     read_digests,
     require_same_training,
+    require_unchanged,
     unmeasured,
 )
 from research.runs.provenance import describe, find_commit
@@ -106,7 +108,7 @@ def complete(
     experiment = build(cfg)
     if kept:
         experiment = experiment.limit_to(unmeasured(folder, cfg))
-        trained = read_json(folder / "provenance.json")
+        trained = read_provenance(folder)
         provenance = trained | {"commit": find_commit()}
     experiment.check()
     # What can be wrong is found by now: nothing is half-written for a mistake.
@@ -139,8 +141,8 @@ def recompose(folder: Path) -> DictConfig:
     """
     written = OmegaConf.create(read_config(folder))
     try:
-        overrides = read_json(folder / "provenance.json")["overrides"]
-        cfg = config.compose(*overrides)
+        overrides = read_provenance(folder)["overrides"]
+        cfg = config.compose(*(overrides or ()))
     except (KeyError, UserError):  # a foreign classifier, or options that are gone
         return written
     if identity.difference(written, cfg) is not None:
@@ -157,8 +159,9 @@ def load(folder: Path) -> tuple[DictConfig, nnx.Module]:
     The images are standardised as in training, whatever is recorded of the data by now.
 
     Raises:
-      UserError: there is no finished training there.
+      UserError: there is no finished training there, or its config was changed.
     """
+    require_unchanged(folder)
     cfg = recompose(folder)
     known = read_json(folder / "provenance.json").get("statistics", {})
     for name, values in known.items():

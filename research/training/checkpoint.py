@@ -9,6 +9,9 @@ This is Orbax's `AsyncCheckpointer` rather than its `CheckpointManager`. The man
 removes the oldest step before our manifest of the newest is written; and it removes
 what it takes for unfinished as soon as it is made, even by someone who only reads.
 
+Reading changes nothing on disk. Training removes what it wrote itself: superseded
+steps, and Orbax's temporary folders. Anything else in the way is renamed and kept.
+
 With several processes, each writes its devices' part of the arrays to a shared folder;
 only the first decides, hashes and removes. A state can be restored however it was laid
 out over the devices when it was saved.
@@ -16,6 +19,7 @@ out over the devices when it was saved.
 
 from __future__ import annotations
 
+import re
 import shutil
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import cached_property
@@ -29,7 +33,10 @@ import jax.numpy as jnp
 from research.distributed import hosts
 from research.errors import UserError
 from research.files.atomic import write_text
+from research.files.leftovers import is_leftover
 from research.training import manifest
+
+TEMPORARY = re.compile(r"[0-9]+\.orbax-checkpoint-tmp(-[0-9]+)?")  # as Orbax names them
 
 
 def orbax() -> ModuleType:
@@ -59,6 +66,7 @@ class Checkpoints:
             )
         self.keep = keep
         self._saving: Future[None] | None = None
+        self._begun: set[int] = set()  # steps that this object has begun to save
 
     @cached_property
     def _orbax(self) -> Any:
@@ -81,8 +89,9 @@ class Checkpoints:
 
     def steps(self) -> list[int]:
         """Returns the steps that were saved to the end, oldest first."""
-        names = (path.stem for path in self.folder.glob("*.sha256"))
-        return sorted(int(name) for name in names if name.isdigit())
+        files = (path for path in self.folder.glob("*.sha256") if path.is_file())
+        found = (parse_step(path.stem) for path in files)
+        return sorted(step for step in found if step is not None)
 
     def save(self, step: int, state: Any) -> None:
         """Begins to save a pytree of arrays as `step`; the oldest ones go afterwards.
@@ -98,9 +107,9 @@ class Checkpoints:
             return
         self._require_room(sum(leaf.nbytes for leaf in jax.tree.leaves(state)))
         if hosts.leads():
-            self._remove_unfinished()
+            self._clear(step)
         hosts.barrier(f"save {step}")
-        self._orbax.save(self.folder / str(step), copy_on_cpu(state))
+        self._orbax.save(self._at(step), copy_on_cpu(state))
         thread = ThreadPoolExecutor(1, "checkpoint")
         self._saving = thread.submit(self._finish, step)
         thread.shutdown(wait=False)
@@ -128,18 +137,24 @@ class Checkpoints:
         """
         self.wait()
         step, damaged = self._find_good() if hosts.leads() else (0, [])
-        notes = [f"{self._damage(bad)}: skipped" for bad in damaged]
+        notes = [f"{self._describe(bad)}: skipped" for bad in damaged]
         step, state = self._read(step, like)
         return step, state, notes
 
     def resume(self, like: Any) -> tuple[int, Any, list[str]]:
-        """Returns the newest good state as `restore`, and sets damaged ones aside.
+        """Returns the newest good state as `restore`, and sets all others aside.
 
-        They are renamed to `<step>.bad`, so that training can save that step anew.
+        Those that are damaged or have no manifest are renamed to `<step>.bad`, so that
+        training can save that step anew. Temporary folders of Orbax, which a kill has
+        left, are removed.
         """
         self.wait()
-        step, damaged = self._find_good() if hosts.leads() else (0, [])
-        notes = [f"{self._damage(bad)}: {self._set_aside(bad)}" for bad in damaged]
+        step, notes = 0, []
+        if hosts.leads():
+            step, damaged = self._find_good()
+            aside = [*damaged, *self._without_manifest()]
+            notes = [f"{self._describe(bad)}: {self._set_aside(bad)}" for bad in aside]
+            self._remove_temporary()
         step, state = self._read(step, like)
         return step, state, notes
 
@@ -148,17 +163,16 @@ class Checkpoints:
         self._orbax.wait_until_finished()
         if not hosts.leads():
             return
-        write_text(self._manifest(step), manifest.describe(self.folder / str(step)))
+        write_text(self._manifest(step), manifest.describe(self._at(step)))
         for old in self.steps()[: -self.keep]:
-            self._manifest(old).unlink()
-            shutil.rmtree(self.folder / str(old))
+            self._remove(old)
 
     def _find_good(self) -> tuple[int, list[int]]:
         """Returns the newest step that matches its manifest, or 0; and newer ones."""
         damaged: list[int] = []
         for step in reversed(self.steps()):
             text = self._manifest(step).read_text(errors="replace")
-            if manifest.matches(text, self.folder / str(step)):
+            if manifest.matches(text, self._at(step)):
                 return step, damaged
             damaged.append(step)
         return 0, damaged
@@ -174,28 +188,57 @@ class Checkpoints:
             restore_args=ocp.checkpoint_utils.construct_restore_args(abstract),
             partial_restore=True,
         )
-        return step, self._orbax.restore(self.folder / str(step), args=wanted)
+        return step, self._orbax.restore(self._at(step), args=wanted)
 
-    def _damage(self, step: int) -> str:
-        return f"checkpoint {self.folder / str(step)} does not match its checksums"
+    def _without_manifest(self) -> list[int]:
+        """Returns the steps that somebody, or a kill, left without a manifest."""
+        if not self.folder.is_dir():
+            return []
+        there = {parse_step(path.name) for path in self.folder.iterdir()}
+        return sorted(step for step in there - {*self.steps()} if step is not None)
+
+    def _describe(self, step: int) -> str:
+        """Says what is wrong with a step that does not count."""
+        known = self._manifest(step).is_file()
+        fault = "does not match its checksums" if known else "has no checksums"
+        return f"checkpoint {self._at(step)} {fault}"
 
     def _set_aside(self, step: int) -> str:
         """Renames a step and its manifest; returns what was done."""
         names = [f"{step}.bad", *(f"{step}.bad{n}" for n in range(2, 1000))]
         aside = next(self.folder / n for n in names if not (self.folder / n).exists())
-        self._manifest(step).rename(aside.with_name(f"{aside.name}.sha256"))
-        if (self.folder / str(step)).exists():
-            (self.folder / str(step)).rename(aside)
+        for path, suffix in ((self._manifest(step), ".sha256"), (self._at(step), "")):
+            if path.exists():
+                path.rename(aside.with_name(f"{aside.name}{suffix}"))
         return f"renamed {aside.name}"
 
-    def _remove_unfinished(self) -> None:
-        """Removes what a kill left of saves that were never finished."""
-        good = set(self.steps())
-        for folder in self.folder.iterdir():
-            name, _, rest = folder.name.partition(".")
-            ours = name.isdigit() and (not rest or rest.startswith("orbax"))
-            if folder.is_dir() and ours and (rest or int(name) not in good):
-                shutil.rmtree(folder)
+    def _clear(self, step: int) -> None:
+        """Makes way for a save: what is ours is removed, anything else set aside."""
+        if step in self._begun:
+            shutil.rmtree(self._at(step), ignore_errors=True)
+        if self._at(step).exists() or self._manifest(step).exists():
+            self._set_aside(step)
+        self._begun.add(step)
+        self._remove_temporary()
+
+    def _remove_temporary(self) -> None:
+        """Removes what a kill has left of saves that were never finished."""
+        if self.folder.is_dir():
+            for path in self.folder.iterdir():
+                if TEMPORARY.fullmatch(path.name) and path.is_dir():
+                    shutil.rmtree(path)
+
+    def _remove(self, step: int) -> None:
+        """Removes a superseded step, but for files in it that are somebody else's."""
+        folder, described = self._at(step), self._manifest(step)
+        ours = manifest.names(described.read_text(errors="replace"), folder)
+        described.unlink()
+        for path in sorted(folder.rglob("*"), reverse=True):  # files before folders
+            if path.is_dir() and not path.is_symlink():
+                remove_if_empty(path)
+            elif path in ours or is_leftover(path.name):
+                path.unlink()
+        remove_if_empty(folder)
 
     def _require_room(self, size: int) -> None:
         """Refuses early: Orbax fails on a full disk with pages of errors of threads."""
@@ -208,8 +251,23 @@ class Checkpoints:
                 "another root=…; the same command goes on from the last checkpoint"
             )
 
+    def _at(self, step: int) -> Path:
+        return self.folder / str(step)
+
     def _manifest(self, step: int) -> Path:
         return self.folder / f"{step}.sha256"
+
+
+def parse_step(name: str) -> int | None:
+    """Returns the step that a name is, or None: `0012` and `12 (1)` are not ours."""
+    whole = re.fullmatch(r"0|[1-9][0-9]*", name)
+    return int(name) if whole else None
+
+
+def remove_if_empty(folder: Path) -> None:
+    """Removes a folder that nothing lies in."""
+    if folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
 
 
 def copy_on_cpu(state: Any) -> Any:

@@ -2,10 +2,12 @@
 
 import dataclasses
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -139,6 +141,43 @@ def test_the_table_tells_what_runs_what_is_left_and_what_went_wrong(tmp_path):
     for word in ("4 jobs: 1 done, 1 failed", "3 min left", "10/100", "[oh]", "18 s"):
         assert word in shown, shown
     assert "x=2" in shown and "a,x=2" not in shown  # what all have is said once
+
+
+def test_jobs_stand_below_one_another_where_a_table_does_not_fit(tmp_path):
+    name = "downsample=max_blur,model=resnet20,seed=1"
+    error = "the loss is not finite at step 12; try a lower optim.learning_rate"
+    planned(tmp_path / name, state="failed", error=error, step=10, total=100)
+    planned(tmp_path / name.replace("=1", "=2"), state="queued")
+    line = [sys.executable, "scripts/status.py", str(tmp_path)]
+    narrow = os.environ | {"COLUMNS": "40", "TERM": "xterm", "PYTHONUNBUFFERED": "1"}
+    terminal, end = os.openpty()
+    with subprocess.Popen([*line, "--once"], stdout=end, env=narrow) as job:
+        os.close(end)
+        shown = b""
+        with suppress(OSError):  # the other end is closed
+            while part := os.read(terminal, 4096):
+                shown += part
+        assert job.wait() == 0
+    os.close(terminal)
+    text = re.sub(r"\x1b\[[0-9;]*m", "", shown.decode())
+    _, *lines = text.replace("\r", "").splitlines()  # below the heading
+    assert all(len(one) <= 40 for one in lines)
+    assert any(one.startswith("failed  10/100") for one in lines)
+    assert error.replace(" ", "") in "".join(lines).replace(" ", "")
+    assert "  seed=2" in map(str.rstrip, lines)
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "{", "[]", '{"state": "odd"}', '{"step": "x"}', '{"x": 1}', '{"state": 1}'],
+)
+def test_a_broken_status_is_one_line_that_names_the_file(tmp_path, content):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "status.json").write_text(content)
+    line = [sys.executable, "scripts/status.py", str(tmp_path)]
+    done = subprocess.run(line, capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and done.stderr.count("\n") == 1
+    assert f"{tmp_path}/run/status.json is damaged" in done.stderr
 
 
 FIELDS = {"step": 10, "total": 100, "batch": 10}

@@ -42,6 +42,20 @@ def rows_of(values, **more):
     )
 
 
+def test_a_caption_names_each_interval_once():
+    """Arms may mix two kinds, in either order, and a third have one of them."""
+    mixed = ["Clopper–Pearson", "bootstrap"]
+    made = [
+        rows_of([0.5, 0.7], arm="a", interval=mixed),
+        rows_of([0.5, 0.7], arm="b", interval=mixed[::-1]),
+        rows_of([0.5], arm="c", interval="bootstrap"),
+    ]
+    found = estimate_proportions(pd.concat(made), ["arm"])
+    assert list(found["how"]) == ["Clopper–Pearson or bootstrap"] * 2 + ["bootstrap"]
+    text = describe_estimates(found)
+    assert text.endswith("Bars: 95 % Clopper–Pearson or bootstrap.")
+
+
 def test_three_seeds_have_a_t_interval():
     values = [0.90, 0.92, 0.97]
     found = estimate_proportions(rows_of(values), ["arm"]).iloc[0]

@@ -160,7 +160,10 @@ def test_a_run_that_cannot_be_packed_leaves_the_store_as_it_was(folders, tmp_pat
     store = tmp_path / "store"
     pack(folders, store)
     before = contents(store)
-    write_lines(folders / "odd/metrics.jsonl", [{"note": 1}, {"note": "text"}])
+    write_lines(
+        folders / "odd/metrics.jsonl",
+        [{"step": 1, "note": 1}, {"step": 2, "note": "text"}],
+    )
     with pytest.raises(UserError, match="metrics: note has values of different types"):
         pack(folders, store)
     (folders / "odd/metrics.jsonl").write_text("no JSON\n")

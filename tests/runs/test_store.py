@@ -178,7 +178,7 @@ def test_a_damaged_run_folder_is_one_line_that_names_the_file(tmp_path, name, co
         read_runs(tmp_path)
     line = str(error.value)
     assert line.startswith(f"{folder / name} is damaged: ") and "\n" not in line
-    assert f"remove {folder} and run its command again" in line
+    assert "remove" in line.rpartition("; ")[2] and "command" in line
 
 
 @pytest.mark.parametrize("name", [f"{t}.parquet" for t in TABLES])

@@ -1,6 +1,7 @@
 """Checkpoints: whole or absent, the newest good one, and nothing lost by reading."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -82,11 +83,19 @@ def test_what_is_being_written_does_not_count_yet(saved, monkeypatch):
     assert saved.steps() == [3, 4]
 
 
-def test_a_failure_of_the_writing_is_raised_by_the_next_call(saved):
-    (saved.folder / "4").write_text("in the way")
-    with pytest.raises(ValueError, match="already exists"), saved:
+def test_a_failure_of_the_writing_is_raised_by_the_next_call(saved, monkeypatch):
+    def describe(folder):
+        raise OSError("the disk is gone")
+
+    monkeypatch.setattr(manifest, "describe", describe)
+    with pytest.raises(OSError, match="the disk is gone"), saved:
         saved.save(4, state(4.0))
     assert saved.steps() == [2, 3]
+    monkeypatch.undo()
+    with saved:  # what this process wrote itself is not in the way
+        saved.save(4, state(5.0))
+    assert same(saved.restore(state(0.0))[1], state(5.0))
+    assert not list(saved.folder.glob("*.bad*"))
 
 
 KILLED = """
@@ -113,10 +122,13 @@ def test_a_save_in_flight_at_a_kill_9_counts_as_absent(tmp_path):
     assert Checkpoints(tmp_path).steps() == [1]
     before = contents(tmp_path)
     assert any(not path.is_relative_to(tmp_path / "1") for path in before)
+    assert Checkpoints(tmp_path).restore({"w": jnp.zeros(2**24)})[0] == 1
+    assert contents(tmp_path) == before
     with Checkpoints(tmp_path) as checkpoints:
         step, restored, notes = checkpoints.resume({"w": jnp.zeros(2**24)})
         assert (step, notes) == (1, []) and float(restored["w"].max()) == 1
-        assert contents(tmp_path) == before
+        left = {path.name for path in tmp_path.iterdir()}
+        assert left == {"1", "1.sha256"}  # what Orbax had begun is removed
         checkpoints.save(2, {"w": jnp.full(2**24, 5.0)})
     assert checkpoints.steps() == [1, 2]
     left = {path.name for path in tmp_path.iterdir()}
@@ -204,13 +216,85 @@ def test_a_checksum_of_the_first_edition_is_understood(saved):
     file = saved.folder / "3.sha256"
     file.write_text(manifest.hash_folder(saved.folder / "3"))
     assert saved.restore(state(0.0))[0] == 3
+    (saved.folder / "3" / ".DS_Store").write_bytes(b"a desktop was here")
+    assert saved.restore(state(0.0))[0] == 3
     harm(saved.folder / "3", "flip")
     assert saved.restore(state(0.0))[0] == 2
 
 
-def test_a_step_killed_before_its_manifest_counts_as_absent(saved):
+def test_a_folder_without_a_manifest_is_kept_and_never_counts(saved):
+    """Somebody's, or a save's that was killed in its last moments: who knows?"""
     (saved.folder / "3.sha256").unlink()
+    for mine in ("1", "9"):
+        (saved.folder / mine).mkdir()
+        (saved.folder / mine / "notes.txt").write_text("mine")
+    before = contents(saved.folder)
     assert saved.restore(state(0.0))[0] == 2
+    assert contents(saved.folder) == before
+    step, _, notes = saved.resume(state(0.0))
+    assert step == 2 and len(notes) == 3
+    for note, one in zip(notes, (1, 3, 9), strict=True):
+        assert note == (
+            f"checkpoint {saved.folder / str(one)} has no checksums: renamed {one}.bad"
+        )
+    assert sorted(contents(saved.folder).values()) == sorted(before.values())
     with saved:
-        saved.save(3, state(9.0))  # and does not stand in the way
+        saved.save(3, state(9.0))  # and it does not stand in the way
     assert same(saved.restore(state(0.0))[1], state(9.0))
+
+
+def test_what_stands_in_the_way_of_a_save_is_kept(saved):
+    (saved.folder / "4").write_text("in the way")
+    with saved:
+        saved.save(4, state(4.0))
+    assert saved.restore(state(0.0))[0] == 4
+    assert (saved.folder / "4.bad").read_text() == "in the way"
+
+
+def test_temporary_folders_of_any_step_go_when_training_resumes(saved):
+    for name in ("7.orbax-checkpoint-tmp", "1.orbax-checkpoint-tmp-1700000000"):
+        (saved.folder / name / "d").mkdir(parents=True)
+    (saved.folder / "7.orbax-checkpoint-tmp (1)").mkdir()  # a sync tool's
+    before = sorted(saved.folder.iterdir())
+    saved.restore(state(0.0))
+    assert sorted(saved.folder.iterdir()) == before
+    assert saved.resume(state(0.0))[2] == []
+    left = {path.name for path in saved.folder.iterdir()}
+    assert left == {"2", "3", "2.sha256", "3.sha256", "7.orbax-checkpoint-tmp (1)"}
+
+
+def test_what_others_leave_among_checkpoints_neither_breaks_nor_counts(saved):
+    others = ["._3.sha256", "3 (1).sha256", "0003.sha256", "٣.sha256", "²", "3~"]
+    others += ["3.sync-conflict-20260101-000000-ABC.sha256", "desktop.ini", "Thumbs.db"]
+    for name in others:
+        (saved.folder / name).write_text("0" * 64)
+    shutil.copytree(saved.folder / "3", saved.folder / "3 copy")
+    (saved.folder / "8.sha256").mkdir()
+    before = contents(saved.folder)
+    step, restored, notes = saved.resume(state(0.0))
+    assert (step, notes) == (3, []) and same(restored, state(3.0))
+    with saved:
+        saved.save(4, state(4.0))
+    assert saved.steps() == [3, 4]
+    for path, content in before.items():
+        assert path.is_relative_to(saved.folder / "2") or (
+            path.name == "2.sha256" or path.read_bytes() == content
+        )
+
+
+def test_a_file_of_somebody_outlives_the_step_that_it_lies_in(saved):
+    (saved.folder / "2" / "notes.txt").write_text("mine")
+    (saved.folder / "2" / ".DS_Store").write_text("a desktop's")
+    with saved:
+        saved.save(4, state(4.0))
+    assert saved.steps() == [3, 4]
+    left = [path.name for path in contents(saved.folder / "2")]
+    assert left == ["notes.txt"]
+
+
+def test_orbax_hides_none_of_its_files(saved):
+    """Or a manifest would lack them."""
+    files = manifest.list_files(saved.folder / "3")
+    assert files == manifest.list_files(saved.folder / "3", leftovers=False)
+    named = manifest.names((saved.folder / "3.sha256").read_text(), saved.folder / "3")
+    assert named == {*files}

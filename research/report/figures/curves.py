@@ -57,10 +57,12 @@ def draw(
             for arm, style in styles.items():
                 over = of_split[of_split["arm"] == arm].groupby("epoch")[measure]
                 low, mean, high = over.min(), over.mean(), over.max()
-                axes.plot(mean, color=style.color, linestyle=style.line, label=arm)
-                axes.fill_between(
-                    mean.index, low, high, color=style.color, alpha=0.2, linewidth=0
-                )
+                alone = mean.count() == 1  # a point has no line and no band
+                look = {"color": style.color, "linestyle": style.line, "label": arm}
+                axes.plot(mean, marker=style.marker if alone else "", **look)
+                band = axes.vlines if alone else axes.fill_between
+                shade = {"color": style.color, "alpha": 0.2}
+                band(mean.index, low, high, linewidth=3 if alone else 0, **shade)
             title = f"{measure.title()}, {split}"
             title_panel(axes, row * len(present) + column, title)
         grid[1, column].set_xlabel("Epoch")

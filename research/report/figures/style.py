@@ -94,6 +94,7 @@ RC: dict[RcKeyType, Any] = {
     "figure.constrained_layout.use": True,
     "svg.fonttype": "none",  # text stays text
     "svg.hashsalt": "research",
+    "text.parse_math": False,  # a name may have a dollar sign
     "pdf.fonttype": 42,
 }
 styled = matplotlib.rc_context(RC)  # decorates a function that draws

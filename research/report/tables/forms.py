@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
+from rich.text import Text
 
 from research.files.atomic import write_text
 from research.report.formats import MISSING
@@ -44,9 +45,15 @@ def to_text(table: pd.DataFrame) -> pd.DataFrame:
 def to_markdown(table: pd.DataFrame) -> str:
     """Returns a table in Markdown, numbers to the right, its caption below."""
     text = to_text(table)
-    lines = [text.columns, ["---", *["--:"] * (text.shape[1] - 1)], *text.to_numpy()]
-    body = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    rule = ["---", *["--:"] * (text.shape[1] - 1)]
+    head, *lines = (map(escape_markdown, line) for line in [text, *text.to_numpy()])
+    body = "\n".join(f"| {' | '.join(line)} |" for line in [head, rule, *lines])
     return f"{body}\n\n{table.attrs.get('caption', '')}\n"
+
+
+def escape_markdown(text: str) -> str:
+    """Returns text that stays within one cell of a table in Markdown."""
+    return " ".join(text.replace("|", r"\|").splitlines())
 
 
 def to_latex(table: pd.DataFrame) -> str:
@@ -95,7 +102,7 @@ def to_rich(table: pd.DataFrame) -> Table:
         else:
             shown.add_column(name, width=min(longest, NAME), overflow="fold")
     for line in text.to_numpy():
-        shown.add_row(*line)
+        shown.add_row(*map(Text, line))  # a name may look like rich's markup
     return shown
 
 

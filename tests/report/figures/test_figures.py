@@ -156,6 +156,17 @@ def test_curves_draw_the_mean_and_the_range_over_seeds(results):
     assert any(caption in text for text in texts(figure))
 
 
+def test_curves_of_one_epoch_are_points_with_their_range(tmp_path):
+    for seed in range(2):
+        fake_run(tmp_path, str(seed), seed=seed, epochs=1)
+    for axes in curves.draw(Results.read(tmp_path)).axes:
+        (point,) = axes.lines
+        assert point.get_marker() not in ("", "None") and len(point.get_xdata()) == 1
+        (spread,) = axes.collections
+        ((low, high),) = (one[:, 1] for one in spread.get_segments())
+        assert low < point.get_ydata()[0] < high
+
+
 def test_curves_without_rows(results):
     with pytest.raises(UserError, match=r"no rows of train, validation, test in any"):
         curves.draw(replace(results, metrics=results.metrics[:0]))
