@@ -15,6 +15,7 @@ from research.claims.pool import Pool, gather
 from research.claims.setting import Compose
 from research.claims.verdict import Verdict
 from research.errors import UserError
+from research.evals.measurement import format_key
 from research.report.arms import label_arms
 from research.report.estimates import select_available, select_rows
 from research.runs.rows import read_arrays
@@ -108,6 +109,17 @@ class Results:
     ) -> dict[str, np.ndarray]:
         """Returns the arrays behind the rows of one run; see `read_arrays`."""
         return read_arrays(path, evaluator, split)
+
+    def array(self, row: pd.Series, evaluator: str, name: str) -> np.ndarray:
+        """Returns one of the arrays that were kept beside a row; see `read_arrays`.
+
+        Args:
+          row: of the table of rows.
+          evaluator: that yielded it.
+          name: of the array, such as `examples`.
+        """
+        key = format_key(row["protocol"], row["params"], row["measure"])
+        return self.arrays(row["path"], evaluator, row["split"])[f"{key}/{name}"]
 
     @property
     def of_claims(self) -> bool:

@@ -73,7 +73,15 @@ def of_fragile(rng):
     yield examples(rng, "fragile", "agreement", 0.8, arrays=kept)
 
 
+def of_flip(rng):
+    for border in ("circular", "zero"):
+        params = {"border": border, "direction": [0, 1], "reach": [-2, 2]}
+        steps = {"steps": rng.random(4)}
+        yield examples(rng, "flip", "flip_rate", 0.2, params=params, arrays=steps)
+
+
 KINDS = {
+    "flip": of_flip,
     "scramble": of_scramble,
     "layers": of_layers,
     "location": of_location,
