@@ -152,6 +152,15 @@ def test_a_check_computes_nothing(evaluator):
 def test_examples_without_labels_are_measured_or_refused(evaluator):
     bare = Split({"image": SPLIT.images})
     error = refusal(evaluator, networks.of([networks.Keep()], (28, 28, 1)), bare)
-    labelled = {"accuracy", "explorer", "fit", "fragile", "part", "scramble", "tta"}
+    labelled = {
+        "accuracy",
+        "calibration",
+        "explorer",
+        "fit",
+        "fragile",
+        "part",
+        "scramble",
+        "tta",
+    }
     assert (error is not None) == (evaluator.name in labelled)
     assert error is None or f"eval={evaluator.name}" in error, error

@@ -80,7 +80,16 @@ def of_flip(rng):
         yield examples(rng, "flip", "flip_rate", 0.2, params=params, arrays=steps)
 
 
+def of_calibration(rng):
+    bins = {"count": np.array([0, 10, 30]), "confidence": np.array([np.nan, 0.5, 0.9])}
+    bins |= {"accuracy": np.array([np.nan, 0.4, 0.95])}
+    for border in (None, "circular", "zero"):
+        params = {} if border is None else {"border": border, "max_shift": 3}
+        yield Measurement("calibration", "ece", 0.1, 40, params=params, arrays=bins)
+
+
 KINDS = {
+    "calibration": of_calibration,
     "flip": of_flip,
     "scramble": of_scramble,
     "layers": of_layers,
