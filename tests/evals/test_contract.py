@@ -39,6 +39,7 @@ WRONG = {  # of what is not a number by itself
     ("scramble", "blocks"): [[1, 2, 3]],
     ("scramble", "sizes"): [0],
     ("shift", "compat"): "kayhan",
+    ("worst", "upsampling"): [1],
 }
 OBJECTS = {"task", "data", "pairs", "parts", "shifts"}  # nothing to refuse
 SPLIT = Split.labelled(
