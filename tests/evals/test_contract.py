@@ -39,6 +39,9 @@ WRONG = {  # of what is not a number by itself
     ("scramble", "blocks"): [[1, 2, 3]],
     ("scramble", "sizes"): [0],
     ("shift", "compat"): "kayhan",
+    ("spatial", "rotation"): -2,
+    ("spatial", "shifts"): [],
+    ("spatial", "step"): 7,
     ("worst", "upsampling"): [1],
 }
 OBJECTS = {"task", "data", "pairs", "parts", "shifts"}  # nothing to refuse
@@ -153,15 +156,7 @@ def test_a_check_computes_nothing(evaluator):
 def test_examples_without_labels_are_measured_or_refused(evaluator):
     bare = Split({"image": SPLIT.images})
     error = refusal(evaluator, networks.of([networks.Keep()], (28, 28, 1)), bare)
-    labelled = {
-        "accuracy",
-        "calibration",
-        "explorer",
-        "fit",
-        "fragile",
-        "part",
-        "scramble",
-        "tta",
-    }
+    labelled = {"accuracy", "calibration", "explorer", "fit", "fragile", "part"}
+    labelled |= {"scramble", "spatial", "tta"}
     assert (error is not None) == (evaluator.name in labelled)
     assert error is None or f"eval={evaluator.name}" in error, error

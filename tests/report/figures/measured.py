@@ -88,7 +88,15 @@ def of_calibration(rng):
         yield Measurement("calibration", "ece", 0.1, 40, params=params, arrays=bins)
 
 
+def of_spatial(rng):
+    for attack in ("grid", "translation", "rotation", "random"):
+        params = {"attack": attack} | ({"draws": 10} if attack == "random" else {})
+        for measure in ("accuracy", "worst_accuracy"):
+            yield examples(rng, "spatial", measure, 0.6, params=params)
+
+
 KINDS = {
+    "spatial": of_spatial,
     "calibration": of_calibration,
     "flip": of_flip,
     "scramble": of_scramble,
