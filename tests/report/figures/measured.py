@@ -95,7 +95,16 @@ def of_spatial(rng):
             yield examples(rng, "spatial", measure, 0.6, params=params)
 
 
+def of_aliasing(rng):
+    for index in (0, 1):
+        for kind in ("input", "reduced", "filtered"):
+            params = {"index": index, "part": f"stages.{2 * index + 1}", "map": kind}
+            params["stride"] = [2, 2]
+            yield Measurement("aliasing", "folded", rng.random(), 9, params=params)
+
+
 KINDS = {
+    "aliasing": of_aliasing,
     "spatial": of_spatial,
     "calibration": of_calibration,
     "flip": of_flip,
