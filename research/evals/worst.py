@@ -4,22 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
 
 from research.data.split import Split
 from research.evals.engine.answers import agree, score
-from research.evals.engine.grids import Grid, fractions, whole
+from research.evals.engine.grids import Found, Grid, fractions, summarize_grid, whole
 from research.evals.engine.predictor import Perturb, Predictor
 from research.evals.evaluator import Evaluator
 from research.evals.measurement import Measurement
 from research.nn.signal import fractional_shift
 from research.tasks.classification import CLASSIFICATION
 from research.tasks.task import Outputs, Task
-
-Found = dict[str, np.ndarray]  # by measure, (…, N): of a grid's shape
 
 
 @dataclass(frozen=True)
@@ -70,7 +67,7 @@ class Worst(Evaluator):
             grids.append(fractions(fractional_shift, self.upsampling))
         for grid in grids:
             agreement, scores = self.ask(predictor, split, grid, still)
-            yield from summarize(agreement, scores, grid)
+            yield from summarize_grid("worst", agreement, scores, grid)
 
     def ask(
         self, predictor: Predictor, split: Split, grid: Grid, still: Outputs
@@ -90,22 +87,3 @@ class Worst(Evaluator):
                 found = scores.setdefault(measure, np.empty(shape, np.float32))
                 found[place] = each
         return agreement, scores
-
-
-def summarize(agreement: Found, scores: Found, grid: Grid) -> Iterator[Measurement]:
-    """Yields the worst and the mean over a grid, then over its parts."""
-    row = partial(Measurement.of_examples, "worst", params=grid.params)
-    axes = tuple(range(grid.offsets.ndim - 1))
-    for measure, found in (scores | agreement).items():
-        arrays = {"map": found.mean(-1, dtype=np.float64), "offsets": grid.offsets}
-        least = found.min(axes).astype(np.float64)
-        yield row(f"worst_{measure}", least, arrays=arrays)
-    for measure, found in scores.items():
-        yield row(measure, found.mean(axes, dtype=np.float64))
-    for part, mask in grid.parts.items():
-        params = {**grid.params, "grid": part}
-        for measure, found in (scores | agreement).items():
-            least = found[mask].min(0).astype(np.float64)
-            yield Measurement.of_examples(
-                "worst", f"worst_{measure}", least, params=params
-            )

@@ -42,9 +42,18 @@ WRONG = {  # of what is not a number by itself
     ("spatial", "rotation"): -2,
     ("spatial", "shifts"): [],
     ("spatial", "step"): 7,
+    ("window", "distances"): 7,
     ("worst", "upsampling"): [1],
 }
-OBJECTS = {"task", "data", "pairs", "parts", "shifts"}  # nothing to refuse
+OBJECTS = {
+    "task",
+    "data",
+    "pairs",
+    "parts",
+    "shifts",
+    "canvas",
+    "split",
+}  # nothing to refuse
 SPLIT = Split.labelled(
     np.random.default_rng(0).integers(0, 256, (40, 28, 28, 1)).astype(np.uint8),
     np.arange(40, dtype=np.int32) % 2,
@@ -155,7 +164,8 @@ def test_a_check_computes_nothing(evaluator):
 
 def test_examples_without_labels_are_measured_or_refused(evaluator):
     bare = Split({"image": SPLIT.images})
-    error = refusal(evaluator, networks.of([networks.Keep()], (28, 28, 1)), bare)
+    network = networks.of([networks.Keep()], (28, 28, 1), pool=networks.mean)
+    error = refusal(evaluator, network, bare)
     labelled = {"accuracy", "calibration", "explorer", "fit", "fragile", "part"}
     labelled |= {"scramble", "spatial", "tta"}
     assert (error is not None) == (evaluator.name in labelled)

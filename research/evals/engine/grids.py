@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from research.evals.engine.predictor import Perturb
+from research.evals.measurement import Measurement
 
 Mask = np.ndarray  # bool, of the grid's shape
+Found = dict[str, np.ndarray]  # by measure, (…, N): of the grid's shape
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,3 +72,30 @@ def fractions(perturb: Perturb, upsampling: Sequence[int]) -> Grid:
     ]
     params = {"border": "circular", "upsampling": list(upsampling)}
     return Grid(perturb, np.array([(0, 0), *steps], np.float32), params)
+
+
+def summarize_grid(
+    protocol: str, agreement: Found, scores: Found, grid: Grid, *, method: str = ""
+) -> Iterator[Measurement]:
+    """Yields the worst over a grid and its parts, and the mean of scores over the grid.
+
+    Args:
+      protocol: of the rows.
+      agreement: of every example with its unshifted answer, at every shift.
+      scores: of every example at every shift.
+      grid: the shifts.
+      method: of the rows.
+    """
+    row = partial(Measurement.of_examples, protocol, method=method)
+    axes = tuple(range(grid.offsets.ndim - 1))
+    for measure, found in (scores | agreement).items():
+        arrays = {"map": found.mean(-1, dtype=np.float64), "offsets": grid.offsets}
+        least = found.min(axes).astype(np.float64)
+        yield row(f"worst_{measure}", least, params=grid.params, arrays=arrays)
+    for measure, found in scores.items():
+        yield row(measure, found.mean(axes, dtype=np.float64), params=grid.params)
+    for part, mask in grid.parts.items():
+        params = {**grid.params, "grid": part}
+        for measure, found in (scores | agreement).items():
+            least = found[mask].min(0).astype(np.float64)
+            yield row(f"worst_{measure}", least, params=params)

@@ -103,7 +103,14 @@ def of_aliasing(rng):
             yield Measurement("aliasing", "folded", rng.random(), 9, params=params)
 
 
+def of_window(rng):
+    for distance in (1, 2, 3):
+        params = {"distance": distance}
+        yield examples(rng, "window", "agreement", 0.8, params=params)
+
+
 KINDS = {
+    "window": of_window,
     "aliasing": of_aliasing,
     "spatial": of_spatial,
     "calibration": of_calibration,
