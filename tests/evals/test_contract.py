@@ -45,15 +45,9 @@ WRONG = {  # of what is not a number by itself
     ("window", "distances"): 7,
     ("worst", "upsampling"): [1],
 }
-OBJECTS = {
-    "task",
-    "data",
-    "pairs",
-    "parts",
-    "shifts",
-    "canvas",
-    "split",
-}  # nothing to refuse
+# Nothing to refuse here, or refused by what they are objects of.
+OBJECTS = {"task", "data", "pairs", "parts", "shifts", "canvas", "split"}
+OBJECTS |= {"interpolations"}
 SPLIT = Split.labelled(
     np.random.default_rng(0).integers(0, 256, (40, 28, 28, 1)).astype(np.uint8),
     np.arange(40, dtype=np.int32) % 2,

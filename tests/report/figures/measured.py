@@ -109,7 +109,16 @@ def of_window(rng):
         yield examples(rng, "window", "agreement", 0.8, params=params)
 
 
+def of_lie(rng):
+    for name in ("fourier", "bicubic"):
+        for index, part in enumerate((*PARTS, "Head")):
+            params = {"interpolation": name, "index": index, "part": part}
+            params["stride"] = [1, 1]
+            yield Measurement("lie", "share", rng.normal(), 9, params=params)
+
+
 KINDS = {
+    "lie": of_lie,
     "window": of_window,
     "aliasing": of_aliasing,
     "spatial": of_spatial,
