@@ -110,16 +110,15 @@ class Results:
         """Returns the arrays behind the rows of one run; see `read_arrays`."""
         return read_arrays(path, evaluator, split)
 
-    def array(self, row: pd.Series, evaluator: str, name: str) -> np.ndarray:
+    def array(self, row: pd.Series, name: str) -> np.ndarray:
         """Returns one of the arrays that were kept beside a row; see `read_arrays`.
 
         Args:
           row: of the table of rows.
-          evaluator: that yielded it.
           name: of the array, such as `examples`.
         """
         key = format_key(row["protocol"], row["params"], row["measure"])
-        return self.arrays(row["path"], evaluator, row["split"])[f"{key}/{name}"]
+        return self.arrays(row["path"], row["evaluator"], row["split"])[f"{key}/{name}"]
 
     @property
     def of_claims(self) -> bool:

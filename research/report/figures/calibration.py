@@ -78,7 +78,7 @@ def draw_bins(
     """Draws the bins of one arm, over its seeds."""
     runs = [row for _, row in rows.iterrows()]
     count, confidence, accuracy = (
-        np.array([results.array(run, "calibration", name) for run in runs], float)
+        np.array([results.array(run, name) for run in runs], float)
         for name in ("count", "confidence", "accuracy")
     )
     total = count.sum(0)

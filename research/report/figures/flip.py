@@ -79,5 +79,5 @@ def draw(
 
 def mean_steps(results: Results, rows: pd.DataFrame) -> np.ndarray:
     """Returns the mean over runs of what each step changes, (frames − 1,)."""
-    steps = [results.array(row, "flip", "steps") for _, row in rows.iterrows()]
+    steps = [results.array(row, "steps") for _, row in rows.iterrows()]
     return np.mean(steps, axis=0)
