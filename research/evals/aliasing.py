@@ -84,7 +84,7 @@ class Aliasing(Evaluator):
                 params = {"index": index, "part": place, "map": kind}
                 params["stride"] = list(strides[place])
                 row = partial(Measurement, "aliasing", n=len(images), params=params)
-                total, above, mean, fold, coarse = np.sum(each, 0, dtype=np.float64)
+                total, above, mean, fold, coarse = each.sum(0, dtype=np.float64)
                 yield row("share", ratio(above, total))
                 yield row("share_around_mean", ratio(above, total - mean))
                 yield row("folded", ratio(fold, coarse))

@@ -146,7 +146,7 @@ class Lie(Evaluator):
 def list_moves(interpolation: Interpolation) -> dict[str, tuple[Flow, ...]]:
     """Returns by name the flows of the images that an interpolation allows."""
     derivative = interpolation.derivative
-    moves = {
+    moves: dict[str, tuple[Flow, ...]] = {
         "translation": (Flow(shift_down, derivative), Flow(shift_right, derivative))
     }
     if interpolation.local:

@@ -146,10 +146,10 @@ class Window(Evaluator):
                 yield row("embedding_change", change, bounds=(0.0, 2.0))
         grid = whole(Crop(*size), "canvas", self.max_shift)
         grid = replace(grid, params={"max_shift": self.max_shift})
-        same, scores, change = around(ask, canvas, grid, room // 2)
+        same, scores, changes = around(ask, canvas, grid, room // 2)
         yield from summarize_grid("window", same, scores, grid, method=method)
-        if change:
-            near = change["embedding_change"][grid.parts["neighbours"]].mean(0)
+        if changes:
+            near = changes["embedding_change"][grid.parts["neighbours"]].mean(0)
             yield Measurement.of_examples(
                 "window",
                 "embedding_change",

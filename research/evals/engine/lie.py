@@ -130,7 +130,7 @@ class OverStages(nnx.Module):
                 return -self.derivative(x, axis) / strides[index][axis - 1]
 
             x = jnp.asarray(self.network.standardize(images))
-            chain = [*self.network.stages, self.network.readout]
+            chain: list[Function] = [*self.network.stages, self.network.readout]
             logits, each, errors = split_derivative(chain, x, moved)
             v = divide(each, norm(logits)[:, None])
             found["inner"].append((v * v.sum(0)).sum(-1))

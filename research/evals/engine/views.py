@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from functools import partial
 from typing import Any
 
@@ -46,6 +46,7 @@ class Views:
     params: Mapping[str, Any]
     first: View
     second: View | None = None
+    _: KW_ONLY
     method: str = ""
 
 

@@ -87,5 +87,6 @@ def draw_bins(
         np.nansum(means * count, 0)[shown] / total[shown]
         for means in (confidence, accuracy)
     )
-    keywords = {"color": style.color, "marker": style.marker, "ms": 3}
-    axes.plot(x, y, style.line, label=label, **keywords)
+    axes.plot(
+        x, y, style.line, label=label, color=style.color, marker=style.marker, ms=3
+    )

@@ -64,7 +64,7 @@ def draw(
             steps = mean_steps(results, runs)
             style = styles[arm]
             axes.plot(places, steps, style.line, color=style.color, label=arm)
-        title_panel(axes, index, f"{border} {direction[0]}, {direction[1]}")
+        title_panel(axes, index, f"{border}, {direction[0]} down, {direction[1]} right")
         axes.set_xlabel("Offset (steps)")
     if measure == "flip_rate":
         label_percent(grid[0, 0].yaxis, LABELS[measure])
@@ -73,7 +73,7 @@ def draw(
     add_legend(figure, grid[0, 0])
     summary = estimate_means(found, ["arm", *params], fewest_seeds=fewest_seeds)
     stated = describe_estimates(summary).partition(" Bars")[0]
-    add_caption(figure, f"{stated} Each step moves by dy, dx = the panel's numbers.")
+    add_caption(figure, f"{stated} Above a panel: pixels by which a step moves.")
     return figure
 
 

@@ -66,7 +66,5 @@ def draw(
     else:
         figure.axes[0].set_ylabel(LABELS[measure])
     stated = describe_estimates(pd.concat(panels.values()))
-    add_caption(
-        figure, f"{stated} Shifts; what the shares of an arm add up to is 100 %."
-    )
+    add_caption(figure, f"{stated} Of shifts; shares of an arm add up to 100 %.")
     return figure

@@ -6,7 +6,7 @@ on the images that both classify correctly the two start alike.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from itertools import combinations
 from typing import Any, Literal
 
@@ -34,7 +34,7 @@ def tabulate(
     border: Literal["circular", "zero"] = "circular",
     split: str = "test",
 ) -> pd.DataFrame:
-    """Returns a line for each pair of arms that share seeds.
+    """Returns a line for each measure of each pair of arms that share seeds.
 
     Args:
       results: with rows of `eval=accuracy`, and of `eval=shift` or `eval=flip`.
@@ -42,10 +42,11 @@ def tabulate(
       split: of the examples measured.
 
     Returns:
-      `first`, `second`, `both right`; of `agreement` and `flips`, as far as there are
-      rows, the value of each arm and the difference with ` low`, ` high`, ` interval`,
-      and the `ratio` of disagreement (NaN where the second never disagrees);
-      `seeds`, `n` images. `attrs["caption"]` says how to read it.
+      `first`, `second`, `measure` (`agreement` or `flips`, as far as there are rows),
+      `both right`, `of first` and `of second`, `difference` with ` low`, ` high` and `
+      interval`, `ratio` of what changes (NaN where the second never does), `seeds`, `n`
+      images. `attrs["caption"]` says how to read it, `attrs["text"]` is what people
+      read.
 
     Raises:
       UserError: there are no such rows, no two arms that share a seed, or arms were
@@ -63,22 +64,18 @@ def tabulate(
             rows = rows[rows["border"] == border]
         if len(rows):
             measured[name] = collect(results, rows)
-    lines = []
-    for first, second in combinations(results.arms["arm"].unique(), 2):
-        seeds = sorted(
-            {seed for arm, seed in right if arm == first}
-            & {seed for arm, seed in right if arm == second}
-        )
-        line = compare(first, second, seeds, right, measured) if seeds else {}
-        if len(line) > FIXED:
-            lines.append(line)
+    lines = [
+        line
+        for first, second in combinations(results.arms["arm"].unique(), 2)
+        for line in compare(first, second, right, measured)
+    ]
     if not lines:
         raise UserError(
             "no two arms with rows of accuracy, and of shift or flip, share a seed; "
             "measure them with scripts/evaluate.py run_dir=… eval=[accuracy,shift,flip]"
         )
     table = pd.DataFrame(lines)
-    hows = {str(line[key]) for line in lines for key in line if "interval" in key}
+    hows = {str(line["difference interval"]) for line in lines}
     how = " or ".join(sorted(filter(None, hows)))
     table.attrs["text"] = pd.DataFrame([describe(line) for line in lines])
     table.attrs["caption"] = CAPTION.format(
@@ -92,21 +89,18 @@ def tabulate(
 
 def describe(line: Mapping[str, Any]) -> dict[str, str]:
     """Returns a line as people read it, all of it text."""
-    text = {"first": line["first"], "second": line["second"]}
-    text["both right (%)"] = f"{100 * line['both right']:.1f}"
-    for name in ("agreement", "flips"):
-        if f"{name}, ratio" in line:
-            for arm in ("first", "second"):
-                text[f"{name}, {arm} (%)"] = f"{100 * line[f'{name}, {arm}']:.2f}"
-            ends = (line[f"{name}, difference{end}"] for end in ("", " low", " high"))
-            points = [100 * end for end in ends]
-            shown = points if line[f"{name}, difference interval"] else points[:1]
-            text[f"{name}, difference"] = format_interval(*shown)
-            text[f"{name}, ratio"] = format_number(line[f"{name}, ratio"])
-    return text
-
-
-FIXED = 5  # columns that a pair has without any measure
+    points = [100 * line[f"difference{end}"] for end in ("", " low", " high")]
+    known = points if line["difference interval"] else points[:1]
+    return {
+        "first": line["first"],
+        "second": line["second"],
+        "measure": line["measure"],
+        "both right": f"{100 * line['both right']:.1f} %",
+        "of first": f"{100 * line['of first']:.2f} %",
+        "of second": f"{100 * line['of second']:.2f} %",
+        "difference": format_interval(*known),
+        "ratio": format_number(line["ratio"]),
+    }
 
 
 def collect(results: Results, rows: pd.DataFrame) -> Runs:
@@ -119,38 +113,37 @@ def collect(results: Results, rows: pd.DataFrame) -> Runs:
 
 
 def compare(
-    first: str, second: str, seeds: list[int], right: Runs, measured: Mapping[str, Runs]
-) -> dict[str, object]:
-    """Returns the line of one pair."""
-    masks = {seed: both(right, first, second, seed) for seed in seeds}
-    line: dict[str, object] = {
-        "first": first,
-        "second": second,
-        "both right": float(np.mean([mask.mean() for mask in masks.values()])),
-        "seeds": len(seeds),
-        "n": min(int(mask.sum()) for mask in masks.values()),
-    }
-    for name, runs in measured.items():
-        pairs = [
-            [runs[arm, seed][masks[seed][: len(runs[arm, seed])]] for seed in seeds]
-            for arm in (first, second)
-            if all((arm, seed) in runs for seed in seeds)
-        ]
-        if len(pairs) < 2 or not all(len(each) for arm in pairs for each in arm):
+    first: str, second: str, right: Runs, measured: Mapping[str, Runs]
+) -> Iterator[dict[str, Any]]:
+    """Yields the lines of one pair: one for each measure that both have."""
+    for measure, runs in measured.items():
+        pairs, shares = [], []
+        for seed in sorted({seed for _, seed in runs}):
+            if {(first, seed), (second, seed)} <= {*right} & {*runs}:
+                mask = both(right, first, second, seed)
+                shares.append(mask.mean())
+                values = (runs[arm, seed] for arm in (first, second))
+                pairs.append([each[mask[: len(each)]] for each in values])
+        if not pairs or not all(len(each) for pair in pairs for each in pair):
             continue
-        a, b = (float(np.mean([each.mean() for each in arm])) for arm in pairs)
-        differences = [x - y for x, y in zip(*pairs, strict=True)]
-        low, high, how = interval_of(differences)
-        line |= {
-            f"{name}, first": a,
-            f"{name}, second": b,
-            f"{name}, difference": a - b,
+        a, b = (float(np.mean([pair[arm].mean() for pair in pairs])) for arm in (0, 1))
+        low, high, how = interval_of([x - y for x, y in pairs])
+        changed = (1 - a, 1 - b) if measure == "agreement" else (a, b)
+        yield {
+            "first": first,
+            "second": second,
+            "measure": measure,
+            "both right": float(np.mean(shares)),
+            "of first": a,
+            "of second": b,
+            "difference": a - b,
+            "difference low": low,
+            "difference high": high,
+            "difference interval": how,
+            "ratio": changed[0] / changed[1] if changed[1] > 0 else np.nan,
+            "seeds": len(pairs),
+            "n": min(len(each) for each, _ in pairs),
         }
-        line |= {f"{name}, difference low": low, f"{name}, difference high": high}
-        line[f"{name}, difference interval"] = how
-        changed = (a, b) if name == "flips" else (1 - a, 1 - b)
-        line[f"{name}, ratio"] = changed[0] / changed[1] if changed[1] > 0 else np.nan
-    return line
 
 
 def both(right: Runs, first: str, second: str, seed: int) -> np.ndarray:
