@@ -15,10 +15,9 @@ from research.claims.pool import Pool, gather
 from research.claims.setting import Compose
 from research.claims.verdict import Verdict
 from research.errors import UserError
-from research.evals.measurement import format_key
 from research.report.arms import label_arms
 from research.report.estimates import select_available, select_rows
-from research.runs.rows import read_arrays
+from research.runs.rows import name_array, read_arrays
 from research.runs.tables import read_metrics, read_rows, read_runs
 
 
@@ -117,8 +116,8 @@ class Results:
           row: of the table of rows.
           name: of the array, such as `examples`.
         """
-        key = format_key(row["protocol"], row["params"], row["measure"])
-        return self.arrays(row["path"], row["evaluator"], row["split"])[f"{key}/{name}"]
+        key = name_array(row["protocol"], row["params"], row["measure"], name)
+        return self.arrays(row["path"], row["evaluator"], row["split"])[key]
 
     @property
     def of_claims(self) -> bool:

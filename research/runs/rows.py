@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from research.evals.measurement import Measurement
+from research.evals.measurement import Measurement, format_key
 from research.files.atomic import write_bytes
 from research.files.lines import write_lines
 from research.runs.outcome import file_name
@@ -90,13 +90,21 @@ def write_measurements(
         given["params"] = dict(one.params)
         rows[one.key] = Row(**run, split=split, **given)
         for label, array in one.arrays.items():
-            arrays[f"{one.key}/{label}"] = np.asarray(array)
+            key = name_array(one.protocol, one.params, one.measure, label)
+            arrays[key] = np.asarray(array)
     folder = Path(run_dir) / "eval"
     packed = io.BytesIO()
     np.savez_compressed(packed, allow_pickle=False, **arrays)
     write_bytes(folder / f"{name}.npz", packed.getvalue())
     write_rows(folder / f"{name}.jsonl", rows.values())
     return list(rows.values())
+
+
+def name_array(
+    protocol: str, params: Mapping[str, Any], measure: str, name: str
+) -> str:
+    """Returns the key of an array beside a row, as `read_arrays` returns it."""
+    return f"{format_key(protocol, params, measure)}/{name}"
 
 
 def read_arrays(
