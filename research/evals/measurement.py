@@ -83,5 +83,10 @@ class Measurement:
     @property
     def key(self) -> str:
         """Names the measurement within its file: `circular,max_shift=3/agreement`."""
-        params = [f"{name}={value}" for name, value in sorted(self.params.items())]
-        return f"{','.join([self.protocol, *params])}/{self.measure}"
+        return format_key(self.protocol, self.params, self.measure)
+
+
+def format_key(protocol: str, params: Mapping[str, Any], measure: str) -> str:
+    """Returns `circular,max_shift=3/agreement`: a row's name within its file."""
+    given = [f"{name}={value}" for name, value in sorted(params.items())]
+    return f"{','.join([protocol, *given])}/{measure}"

@@ -27,12 +27,13 @@ class Shift(Evaluator):
     """Measures what small shifts change, each example shifted on its own.
 
     The protocols are `circular`, two independent circular shifts; `crop`, two
-    independent crops of an image that zeros enlarge; and `zero`, a translation filled
-    with zeros against the unshifted image. The measures are `agreement` of the two
-    answers, with their shifts undone; and of the first view its `accuracy`, where there
-    are labels, and of logits `mac` and `relative_logit_distance` to the unshifted
-    image. The predictions and offsets of both views are kept. An axis of one pixel, as
-    of a signal, is not shifted.
+    independent crops of an image that zeros enlarge, as their rows say (`eval=window`
+    cuts larger images); and `zero`, a translation filled with zeros against the
+    unshifted image. The measures are `agreement` of the two answers, with their shifts
+    undone; and of the first view its `accuracy`, where there are labels, and of logits
+    `mac` and `relative_logit_distance` to the unshifted image. The predictions and
+    offsets of both views are kept. An axis of one pixel, as of a signal, is not
+    shifted.
 
     Then `agreement` against distance: `circular` and `zero` with a parameter `distance`
     compare an image whose offset has this ∞-norm with the unshifted one. Distances
@@ -145,6 +146,7 @@ class Shift(Evaluator):
             params=views.params,
             other=unshifted if other is None else other,
             arrays={"offsets": np.stack(offsets, 1)},
+            method=views.method,
         )
 
     def answers(self, predictor: Predictor, split: Split, view: View) -> Outputs:

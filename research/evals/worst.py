@@ -2,36 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
 
 from research.data.split import Split
 from research.evals.engine.answers import agree, score
+from research.evals.engine.grids import Found, Grid, fractions, summarize_grid, whole
 from research.evals.engine.predictor import Perturb, Predictor
 from research.evals.evaluator import Evaluator
 from research.evals.measurement import Measurement
+from research.nn.signal import fractional_shift
 from research.tasks.classification import CLASSIFICATION
 from research.tasks.task import Outputs, Task
-
-Grid = dict[str, np.ndarray]  # by measure, (2m + 1, 2m + 1, N)
 
 
 @dataclass(frozen=True)
 class Worst(Evaluator):
-    """Tries every integer shift (dy, dx) in [−m, m]², (2m + 1)² passes.
+    """Tries every integer shift (dy, dx) in [−m, m]²: (2m + 1)² − 1 passes a border.
 
-    Yields per border `worst_agreement` (the unshifted answer at every shift: the least
-    agreement); and where there are labels `worst_accuracy` (right at every shift) and
-    `accuracy`, the mean over all shifts. The means over examples at each (dy, dx),
-    `map` (2m + 1, 2m + 1), are kept beside the worst.
+    Yields `worst_agreement` (the unshifted answer at every shift: the least agreement);
+    and where there are labels `worst_accuracy` (right at every shift) and `accuracy`,
+    the mean over all shifts. The means over examples at each (dy, dx), `map` (2m + 1,
+    2m + 1), are kept beside the worst.
+
+    Of the same passes, with the parameter `grid`: `neighbours`, the worst of the 8
+    shifts by one pixel; `crop`, the published crops around the centre. And with
+    `upsampling`, ideal circular shifts by fractions of a pixel: 13 passes for u = 3 and
+    4, the shifts as `offsets` beside their `map`. See `research.evals.engine.grids`.
 
     Attributes:
       shifts: by border, `perturb(images, offsets)`: of `research.transforms.shifts`.
       max_shift: m, pixels.
+      upsampling: each u of the fractions i/u; none: no such shifts.
       batch: examples a call.
       task: of the answers.
     """
@@ -39,6 +44,7 @@ class Worst(Evaluator):
     name: ClassVar[str] = "worst"
     shifts: Mapping[str, Perturb]
     max_shift: int = 3
+    upsampling: Sequence[int] = (3, 4)
     batch: int = 512
     task: Task = CLASSIFICATION
 
@@ -46,39 +52,38 @@ class Worst(Evaluator):
         super().__post_init__()
         self.require_at_least(0, max_shift=self.max_shift)
         self.require_at_least(1, batch=self.batch)
+        if any(u < 2 for u in self.upsampling):
+            taken = "integers u from 2, for shifts by multiples of 1/u pixel, or []"
+            raise self.refusal("upsampling", self.upsampling, taken)
 
     def __call__(
         self, predict: Callable[..., Any], split: Split
     ) -> Iterator[Measurement]:
-        """Yields the measurements of each border."""
+        """Yields the measurements of each border, then of fractions."""
         predictor = Predictor.of(predict, batch=self.batch)
         still = predictor.outputs(split.images)
-        for border, shift in self.shifts.items():
-            agreement, scores = self.grids(predictor, split, shift, still)
-            params = {"border": border, "max_shift": self.max_shift}
-            row = partial(Measurement.of_examples, "worst", params=params)
-            for measure, grid in (scores | agreement).items():
-                arrays = {"map": grid.mean(-1, dtype=np.float64)}
-                least = grid.min((0, 1)).astype(np.float64)
-                yield row(f"worst_{measure}", least, arrays=arrays)
-            for measure, grid in scores.items():
-                yield row(measure, grid.mean((0, 1), dtype=np.float64))
+        grids = [whole(s, border, self.max_shift) for border, s in self.shifts.items()]
+        if self.upsampling:
+            grids.append(fractions(fractional_shift, self.upsampling))
+        for grid in grids:
+            agreement, scores = self.ask(predictor, split, grid, still)
+            yield from summarize_grid("worst", agreement, scores, grid)
 
-    def grids(
-        self, predictor: Predictor, split: Split, shift: Perturb, still: Outputs
-    ) -> tuple[Grid, Grid]:
+    def ask(
+        self, predictor: Predictor, split: Split, grid: Grid, still: Outputs
+    ) -> tuple[Found, Found]:
         """Returns the agreement, and the scores, of every example at every shift."""
-        side = 2 * self.max_shift + 1
-        shape = (side, side, len(split))
+        shape = (*grid.offsets.shape[:-1], len(split))
         agreement = {"agreement": np.empty(shape, np.float32)}
-        scores: Grid = {}
-        for place in np.ndindex(side, side):
-            offset = np.array(place, np.int32) - self.max_shift
-            offsets = np.tile(offset, (len(split), 1))
-            moved = predictor.outputs(split.images, shift, offsets)
-            answers = self.task.undo(moved, offsets)
+        scores: Found = {}
+        for place, offset in grid:
+            answers = still
+            if offset.any():
+                offsets = np.tile(offset, (len(split), 1))
+                moved = predictor.outputs(split.images, grid.perturb, offsets)
+                answers = self.task.undo(moved, np.rint(offsets).astype(np.int32))
             agreement["agreement"][place] = agree(self.task, answers, still)
             for measure, each in score(self.task, answers, split.arrays).items():
-                grid = scores.setdefault(measure, np.empty(shape, np.float32))
-                grid[place] = each
+                found = scores.setdefault(measure, np.empty(shape, np.float32))
+                found[place] = each
         return agreement, scores

@@ -19,7 +19,7 @@ from research.report.arms import keep_newest, label_arms
 from research.report.estimates import select_available, select_rows
 from research.report.twins import drop_twins
 from research.runs.folders import find_unfinished
-from research.runs.rows import read_arrays
+from research.runs.rows import name_array, read_arrays
 from research.runs.tables import read_metrics, read_rows, read_runs
 
 
@@ -117,6 +117,16 @@ class Results:
     ) -> dict[str, np.ndarray]:
         """Returns the arrays behind the rows of one run; see `read_arrays`."""
         return read_arrays(path, evaluator, split)
+
+    def array(self, row: pd.Series, name: str) -> np.ndarray:
+        """Returns one of the arrays that were kept beside a row; see `read_arrays`.
+
+        Args:
+          row: of the table of rows.
+          name: of the array, such as `examples`.
+        """
+        key = name_array(row["protocol"], row["params"], row["measure"], name)
+        return self.arrays(row["path"], row["evaluator"], row["split"])[key]
 
     @property
     def of_claims(self) -> bool:

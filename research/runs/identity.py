@@ -284,9 +284,13 @@ def run_name(overrides: Sequence[str]) -> str:
 
 
 def key_of(override: str) -> str:
-    """Returns the dotted key that an override on the command line sets or deletes."""
-    name = override.partition("=")[0].lstrip("+~").partition("@")[0]
-    return name.replace("/", ".")
+    """Returns the dotted key that an override on the command line sets or deletes.
+
+    An option may be put elsewhere than its group: `data@eval.window.canvas=folder` sets
+    `eval.window.canvas`.
+    """
+    name, _, package = override.partition("=")[0].lstrip("+~").partition("@")
+    return package if package.startswith("eval.") else name.replace("/", ".")
 
 
 def _named(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from research.evals.measurement import Measurement
+from research.evals.measurement import Measurement, format_key
 from research.files.atomic import damaged, read_bytes, write_bytes
 from research.files.lines import write_lines
 from research.runs.outcome import file_name
@@ -113,7 +113,8 @@ def take_measurements(
         given["params"] = dict(one.params)
         rows[one.key] = Row(**run, split=split, **given)
         for label, array in one.arrays.items():
-            arrays[f"{one.key}/{label}"] = np.asarray(array)
+            key = name_array(one.protocol, one.params, one.measure, label)
+            arrays[key] = np.asarray(array)
     return Measured(name, list(rows.values()), arrays)
 
 
@@ -131,6 +132,13 @@ def write_measurements(
     measured = take_measurements(name, measurements, provenance, split)
     measured.write(run_dir)
     return measured.rows
+
+
+def name_array(
+    protocol: str, params: Mapping[str, Any], measure: str, name: str
+) -> str:
+    """Returns the key of an array beside a row, as `read_arrays` returns it."""
+    return f"{format_key(protocol, params, measure)}/{name}"
 
 
 def read_arrays(

@@ -24,11 +24,33 @@ Places = Float[Array, "batch height width"]
 
 def rotate(images: Images, degrees: Amounts, seeds: Seeds) -> Images:
     """Rotates by an angle in degrees, counter-clockwise on the screen."""
+    poses = jnp.pad(degrees[:, None], ((0, 0), (0, 2)))
+    return turn_and_move(images, poses, seeds)
+
+
+def turn_and_move(
+    images: Images, poses: Float[Array, "batch 3"], seeds: Seeds
+) -> Images:
+    """Samples at R(θ)u + t about the centre: a rotation and a translation at once.
+
+    Half-pixel centres throughout: the pose of zeros returns the images bit by bit.
+
+    Args:
+      images: (batch, H, W, C).
+      poses: θ in degrees, counter-clockwise on the screen, and t = (t_y, t_x) in
+        pixels: content moves by −R(θ)ᵀt.
+      seeds: unused.
+
+    References:
+      L. Engstrom et al., Exploring the Landscape of Spatial Robustness, ICML 2019,
+      arXiv:1712.02779.
+    """
     del seeds
-    angle = jnp.deg2rad(degrees)[:, None, None]
+    angle, down, right = (part[:, None, None] for part in poses.T)
+    angle = jnp.deg2rad(angle)
     y, x = _from_centre(images)
     cos, sin = jnp.cos(angle), jnp.sin(angle)
-    return _about_centre(images, cos * y + sin * x, cos * x - sin * y)
+    return _about_centre(images, cos * y + sin * x + down, cos * x - sin * y + right)
 
 
 def scale(images: Images, factors: Amounts, seeds: Seeds) -> Images:

@@ -32,6 +32,8 @@ WRONG = {  # of what is not a number by itself
     ("corruptions", "corruptions"): {"fog": Corruption(add_fog, [])},
     ("cost", "shape"): [8, 8],
     ("embed", "background"): 2.0,
+    ("flip", "directions"): [[0, 0]],
+    ("flip", "reach"): [8, -7],
     ("fractional", "upsampling"): [5],
     ("layers", "shifts"): [[1, 2, 3]],
     ("location", "objects"): [3],
@@ -40,8 +42,15 @@ WRONG = {  # of what is not a number by itself
     ("scramble", "blocks"): [[1, 2, 3]],
     ("scramble", "sizes"): [0],
     ("shift", "compat"): "kayhan",
+    ("spatial", "rotation"): -2,
+    ("spatial", "shifts"): [],
+    ("spatial", "step"): 7,
+    ("window", "distances"): 7,
+    ("worst", "upsampling"): [1],
 }
-OBJECTS = {"task", "data", "pairs", "parts", ("worst", "shifts")}  # nothing to refuse
+# Nothing to refuse here, or refused by what they are objects of.
+OBJECTS = {"task", "data", "pairs", "parts", "shifts", "canvas", "split"}
+OBJECTS |= {"interpolations"}
 SPLIT = Split.labelled(
     np.random.default_rng(0).integers(0, 256, (40, 28, 28, 1)).astype(np.uint8),
     np.arange(40, dtype=np.int32) % 2,
@@ -85,7 +94,7 @@ def test_every_parameter_refuses_what_it_cannot_mean(evaluator):
     hints = get_type_hints(type(evaluator))
     for field in dataclasses.fields(evaluator):
         place = (evaluator.name, field.name)
-        if {field.name, place} & OBJECTS:
+        if place not in WRONG and field.name in OBJECTS:
             continue
         values = [WRONG.get(place)]
         if hints[field.name] in COUNTS:
@@ -152,8 +161,9 @@ def test_a_check_computes_nothing(evaluator):
 
 def test_examples_without_labels_are_measured_or_refused(evaluator):
     bare = Split({"image": SPLIT.images})
-    error = refusal(evaluator, networks.of([networks.Keep()], (28, 28, 1)), bare)
-    labelled = {"accuracy", "explorer", "fidelity", "fit", "fragile", "part"}
-    labelled |= {"scramble", "tta"}
+    network = networks.of([networks.Keep()], (28, 28, 1), pool=networks.mean)
+    error = refusal(evaluator, network, bare)
+    labelled = {"accuracy", "calibration", "explorer", "fidelity", "fit", "fragile"}
+    labelled |= {"part", "scramble", "spatial", "tta"}
     assert (error is not None) == (evaluator.name in labelled)
     assert error is None or f"eval={evaluator.name}" in error, error

@@ -74,6 +74,12 @@ def test_dots_may_leave_the_image(protocol, split):
     assert gone.any()
 
 
+def test_crops_say_that_zeros_come_in(split):
+    measured = list(Shift(distances=0, compat="zhang", batch=BATCH)(row, split))
+    says = {m.protocol for m in measured if m.method.startswith("zeros come in")}
+    assert says == {"crop", "zhang"}
+
+
 def test_distances_are_exact_and_end_at_half_the_image(split):
     def place(batch):
         return batch.reshape(len(batch), -1)

@@ -55,6 +55,12 @@ def test_every_key_of_every_config_is_in_a_class():
     assert seen == set(Kind)
 
 
+def test_an_option_that_is_put_below_an_evaluator_is_of_the_evaluator():
+    line = "+data@eval.window.canvas=folder"
+    assert identity.key_of(line) == "eval.window.canvas"
+    assert identity.key_of("data/stream@data.stream=none") == "data.stream"
+
+
 def test_a_key_in_no_class_is_a_bug():
     with pytest.raises(identity.Unclassified, match="surprise"):
         classify("surprise.key")

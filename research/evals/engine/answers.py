@@ -81,6 +81,7 @@ def compare_answers(
     params: Mapping[str, Any],
     other: Outputs | None = None,
     arrays: Mapping[str, np.ndarray] | None = None,
+    method: str = "",
 ) -> Iterator[Measurement]:
     """Yields what answers to changed images say against those to the images themselves.
 
@@ -93,12 +94,13 @@ def compare_answers(
       params: of the rows.
       other: answers to compare with for the agreement; None: the unchanged ones.
       arrays: kept beside the agreement, with the predictions.
+      method: of the rows.
 
     Yields:
       `agreement`; of logits `mac`; the task's scores where the split has what is right;
       and of logits `relative_logit_distance`.
     """
-    row = partial(Measurement.of_examples, protocol, params=params)
+    row = partial(Measurement.of_examples, protocol, params=params, method=method)
     views = [answers] if other is None else [answers, other]
     kept = predictions_of(*views) | dict(arrays or {})
     yield row(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from functools import partial
 from typing import Any
 
@@ -39,14 +39,19 @@ class Views:
       params: of the protocol.
       first: one view.
       second: the other; None for the unshifted image.
+      method: what the rows say of it.
     """
 
     protocol: str
     params: Mapping[str, Any]
     first: View
     second: View | None = None
+    _: KW_ONLY
+    method: str = ""
 
 
+# Rows of crops say so: views of a larger canvas are `eval=window`.
+ZEROS = "zeros come in: the image is padded before it is cropped"
 Draw = Callable[[int, int], Draws]  # draw(low, high): new offsets at every call
 Size = tuple[int, int]  # (height, width) of an image
 
@@ -95,7 +100,8 @@ def crop_twice(
     """Returns two crops of each image, at offsets uniform on [0, r)²."""
     perturb, middle = Crop(*size, pad=pad), pad // 2
     draws = [draw(0, pad - 1) for _ in range(2)]
-    return Views(protocol, params, *(View(perturb, one, middle - one) for one in draws))
+    views = (View(perturb, one, middle - one) for one in draws)
+    return Views(protocol, params, *views, method=ZEROS)
 
 
 def aps_cifar(size: Size, draw: Draw, max_shift: int, pad: int) -> Views:

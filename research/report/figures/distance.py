@@ -18,7 +18,11 @@ from research.report.figures.style import (
 )
 from research.report.results import Results
 
-TITLES = {"circular": "Circular shift", "zero": "Shift, filled with zeros"}
+TITLES = {
+    "circular": "Circular shift",
+    "zero": "Shift, filled with zeros",
+    "window": "Two views of a larger image",
+}
 
 
 @styled
@@ -33,7 +37,7 @@ def draw(
     """Draws a line per arm and a panel per protocol that has rows.
 
     Args:
-      results: with rows of `eval=shift`.
+      results: with rows of `eval=shift`, or of `eval=window` for protocol `window`.
       protocols: the panels.
       split: of the examples measured.
       fewest_seeds: with fewer, intervals are over examples.
@@ -57,7 +61,8 @@ def draw(
         label="Distance of the shift (px, larger of both axes)",
         width=width,
     )
-    label_percent(figure.axes[0].yaxis, "Agreement with the unshifted")
+    still = "of two views" if set(panels) == {"window"} else "with the unshifted"
+    label_percent(figure.axes[0].yaxis, f"Agreement {still}")
     caption = describe_estimates(pd.concat(panels.values()))
     same = " The panels agree in every value." if coincide(panels) else ""
     add_caption(figure, caption + same)

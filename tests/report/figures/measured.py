@@ -73,7 +73,57 @@ def of_fragile(rng):
     yield examples(rng, "fragile", "agreement", 0.8, arrays=kept)
 
 
+def of_flip(rng):
+    for border in ("circular", "zero"):
+        params = {"border": border, "direction": [0, 1], "reach": [-2, 2]}
+        steps = {"steps": rng.random(4)}
+        yield examples(rng, "flip", "flip_rate", 0.2, params=params, arrays=steps)
+
+
+def of_calibration(rng):
+    bins = {"count": np.array([0, 10, 30]), "confidence": np.array([np.nan, 0.5, 0.9])}
+    bins |= {"accuracy": np.array([np.nan, 0.4, 0.95])}
+    for border in (None, "circular", "zero"):
+        params = {} if border is None else {"border": border, "max_shift": 3}
+        yield Measurement("calibration", "ece", 0.1, 40, params=params, arrays=bins)
+
+
+def of_spatial(rng):
+    for attack in ("grid", "translation", "rotation", "random"):
+        params = {"attack": attack} | ({"draws": 10} if attack == "random" else {})
+        for measure in ("accuracy", "worst_accuracy"):
+            yield examples(rng, "spatial", measure, 0.6, params=params)
+
+
+def of_aliasing(rng):
+    for index in (0, 1):
+        for kind in ("input", "reduced", "filtered"):
+            params = {"index": index, "part": f"stages.{2 * index + 1}", "map": kind}
+            params["stride"] = [2, 2]
+            yield Measurement("aliasing", "folded", rng.random(), 9, params=params)
+
+
+def of_window(rng):
+    for distance in (1, 2, 3):
+        params = {"distance": distance}
+        yield examples(rng, "window", "agreement", 0.8, params=params)
+
+
+def of_lie(rng):
+    for name in ("fourier", "bicubic"):
+        for index, part in enumerate((*PARTS, "Head")):
+            params = {"interpolation": name, "index": index, "part": part}
+            params["stride"] = [1, 1]
+            yield Measurement("lie", "share", rng.normal(), 9, params=params)
+
+
 KINDS = {
+    "lie": of_lie,
+    "window": of_window,
+    "aliasing": of_aliasing,
+    "spatial": of_spatial,
+    "calibration": of_calibration,
+    "flip": of_flip,
     "scramble": of_scramble,
     "layers": of_layers,
     "location": of_location,

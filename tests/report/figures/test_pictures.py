@@ -1,6 +1,7 @@
 """The pictures of what was measured: that they show the rows and arrays they say."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -10,23 +11,35 @@ from measured import ARMS, KINDS, PICTURES, measured_runs
 
 from research.errors import UserError
 from research.report.figures import (
+    aliasing,
+    calibration,
+    distance,
+    flip,
     fragile,
     layers,
+    lie,
     location,
     orbit,
     receptive,
     scramble,
+    spatial,
     style,
 )
 from research.report.results import Results
 
-MODULES = {
-    "scramble": scramble,
-    "layers": layers,
-    "location": location,
-    "orbit": orbit,
-    "receptive": receptive,
-    "fragile": fragile,
+DRAW = {
+    "aliasing": aliasing.draw,
+    "calibration": calibration.draw,
+    "flip": flip.draw,
+    "fragile": fragile.draw,
+    "layers": layers.draw,
+    "lie": lie.draw,
+    "location": location.draw,
+    "orbit": orbit.draw,
+    "receptive": receptive.draw,
+    "scramble": scramble.draw,
+    "spatial": spatial.draw,
+    "window": partial(distance.draw, protocols=["window"]),
 }
 
 
@@ -37,7 +50,7 @@ def results(tmp_path_factory):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_it_is_drawn_and_saved(results, kind, tmp_path):
-    figure = MODULES[kind].draw(results)
+    figure = DRAW[kind](results)
     shown = {text.get_text() for text in figure.findobj(Text)}
     assert all(any(arm in text for text in shown) for arm in ARMS)
     written = style.save(figure, tmp_path / kind)
@@ -47,7 +60,7 @@ def test_it_is_drawn_and_saved(results, kind, tmp_path):
 @pytest.mark.parametrize("kind", PICTURES)
 def test_the_arrays_are_those_of_the_split(results, kind):
     def pictures(split):
-        found = MODULES[kind].draw(results, split=split).findobj(AxesImage)
+        found = DRAW[kind](results, split=split).findobj(AxesImage)
         return [np.asarray(image.get_array()) for image in found]
 
     test, validation = pictures("test"), pictures("validation")
@@ -60,7 +73,7 @@ def test_the_arrays_are_those_of_the_split(results, kind):
 def test_without_rows_it_says_what_to_measure(results, kind):
     none = results.rows[results.rows["protocol"] == "accuracy"]
     with pytest.raises(UserError, match="no rows of .*eval="):
-        MODULES[kind].draw(replace(results, rows=none))
+        DRAW[kind](replace(results, rows=none))
 
 
 def drawn(axes):
@@ -116,3 +129,25 @@ def test_fields_are_of_the_last_stages(results):
     figure = receptive.draw(results, stages=2)
     titles = [axes.get_title() for axes in figure.axes if axes.get_images()]
     assert titles == ["2 Downsample\n3.5 px", "3 Conv\n3.5 px"] * 2
+
+
+def test_flips_are_those_of_each_step(results):
+    """The mean over seeds of what was kept, at the middle of each step."""
+    figure = flip.draw(results)
+    rows = results.select("flip", "flip_rate", "border", "direction", "reach")
+    for axes, border in zip(figure.axes, ("circular", "zero"), strict=True):
+        assert border in axes.get_title(loc="left")
+        for line in axes.get_lines():
+            ours = rows[(rows["arm"] == line.get_label()) & (rows["border"] == border)]
+            steps = [results.array(row, "steps") for _, row in ours.iterrows()]
+            np.testing.assert_allclose(line.get_ydata(), np.mean(steps, 0))
+            np.testing.assert_allclose(line.get_xdata(), [-1.5, -0.5, 0.5, 1.5])
+
+
+def test_a_reliability_diagram_leaves_empty_bins_out(results):
+    figure = calibration.draw(results)
+    assert len(figure.axes) == 3
+    for axes in figure.axes:
+        drawn = {line.get_label(): line.get_xydata() for line in axes.get_lines()}
+        for arm in ARMS:
+            np.testing.assert_allclose(drawn[arm], [[0.5, 0.4], [0.9, 0.95]])

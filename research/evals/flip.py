@@ -1,0 +1,115 @@
+"""Flips along a path of one-pixel steps: ImageNet-P's measures of translations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, ClassVar
+
+import numpy as np
+
+from research.data.split import Split
+from research.evals.engine.embedding import Embedder, embedding_change
+from research.evals.engine.predictor import Perturb
+from research.evals.evaluator import Evaluator
+from research.evals.measurement import Measurement
+from research.tasks.rankings import flips, top_distance
+from research.types import Count
+
+Steps = dict[str, np.ndarray]  # by measure, (steps, N)
+
+
+@dataclass(frozen=True)
+class Flip(Evaluator):
+    """Moves every image along a path, a pixel a frame, and compares frame with frame.
+
+    Yields per border and direction `flip_rate`, the share of steps at which the top-1
+    class changes (ImageNet-P's flip probability FP, not divided by AlexNet's), and
+    `top5_distance`, the mean over steps of `research.tasks.rankings.top_distance`, in
+    [0, 15]; of networks of ours `embedding_change`, 1 − cosine of the embeddings of
+    consecutive frames. The means over examples at each step, `steps` (frames − 1,), are
+    kept beside. With `dy, dx` = 0, 1 the shifts are those of ImageNet-P, whose frames
+    are cut from larger images (as `eval=window` does it) or, in CIFAR-10-P, filled with
+    zeros. Costs a pass for each frame.
+
+    Use it where a video is what the network will see: agreement with the unshifted
+    image cannot tell one change of mind along the way from many.
+
+    Attributes:
+      shifts: by border, `perturb(images, offsets)`: of `research.transforms.shifts`.
+      reach: the first and the last offset of a path, in steps: −7 to 8 are the 16
+        frames of CIFAR-10-P, −20 to 20 the 41 of ImageNet-P at 224 pixels.
+      directions: the steps (dy, dx), pixels.
+      examples: how many of the split, from the first; None: all.
+      batch: examples a call.
+
+    References:
+      D. Hendrycks, T. Dietterich, Benchmarking Neural Network Robustness to Common
+      Corruptions and Perturbations, ICLR 2019, arXiv:1903.12261, section 4.3.
+    """
+
+    name: ClassVar[str] = "flip"
+    shifts: Mapping[str, Perturb]
+    reach: Sequence[int] = (-7, 8)
+    directions: Sequence[Sequence[int]] = ((0, 1), (1, 0))
+    examples: Count | None = None
+    batch: Count = 512
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.require_at_least(1, examples=self.examples, batch=self.batch)
+        if len(self.reach) != 2 or self.reach[0] >= self.reach[1]:
+            raise self.refusal("reach", self.reach, "two integers [first, last]")
+        fit = all(len(step) == 2 and any(step) for step in self.directions)
+        if not fit or not self.directions:
+            raise self.refusal("directions", self.directions, "steps [dy, dx], not 0")
+
+    def __call__(
+        self, predict: Callable[..., Any], split: Split
+    ) -> Iterator[Measurement]:
+        """Yields the measurements of each border, direction by direction."""
+        split = split.first(self.examples)
+        embedder = Embedder(predict, batch=self.batch)
+        for border, shift in self.shifts.items():
+            for direction in self.directions:
+                steps = self.walk(embedder, split, shift, direction)
+                params = {"border": border, "direction": list(direction)}
+                params["reach"] = list(self.reach)
+                row = partial(Measurement.of_examples, "flip", params=params)
+                bounds = {"flip_rate": (0.0, 1.0), "embedding_change": (0.0, 2.0)}
+                for measure, each in steps.items():
+                    yield row(
+                        measure,
+                        each.mean(0),
+                        bounds=bounds.get(measure, (0.0, 15.0)),
+                        arrays={"steps": each.mean(1)},
+                    )
+
+    def walk(
+        self, embedder: Embedder, split: Split, shift: Perturb, step: Sequence[int]
+    ) -> Steps:
+        """Returns the measures of each step of the path, (frames − 1, N)."""
+        first, last = self.reach
+        found: dict[str, list[np.ndarray]] = {}
+        before = None
+        for frame in range(first, last + 1):
+            offset = frame * np.array(step, np.int32)
+            after = embedder(split.images, shift, np.tile(offset, (len(split), 1)))
+            if before is not None:
+                for measure, each in compare(before, after).items():
+                    found.setdefault(measure, []).append(each)
+            before = after
+        return {measure: np.stack(each) for measure, each in found.items()}
+
+
+def compare(before: Any, after: Any) -> dict[str, np.ndarray]:
+    """Returns the measures of two frames, given their logits and embeddings."""
+    (logits, vectors), (others, moved) = before, after
+    found = {
+        "flip_rate": flips(logits, others),
+        "top5_distance": top_distance(logits, others),
+    }
+    if vectors is not None:
+        found["embedding_change"] = embedding_change(vectors, moved)
+    return found

@@ -1,0 +1,97 @@
+"""Windows of larger images, on classifiers whose answers are known."""
+
+import networks
+import numpy as np
+import pytest
+from known import PLACE, ink, measure, pixel, split, table
+
+from research.data.source import Dataset
+from research.data.split import Split
+from research.errors import UserError
+from research.evals.window import Window, draw_places
+
+M = 2
+SPLIT = split(examples=30, shape=(10, 12, 1))
+
+
+def dataset(canvas):
+    return Dataset("views", "1.0.0", (14, 12, 1), 2, {"test": lambda: canvas})
+
+
+def seen(place):
+    """What `pixel` says of the window at a corner of each image."""
+    y, x = (np.asarray(place) + PLACE).T
+    return SPLIT.images[np.arange(30), y, x, 0] > 127
+
+
+@pytest.mark.parametrize("larger", [False, True])
+def test_windows_show_what_is_there(larger):
+    evaluator = Window(dataset(SPLIT) if larger else None, max_shift=M, batch=8)
+    # the network's images: as large as a window, or as the canvas
+    small = split(5, shape=(6, 8, 1)) if larger else SPLIT
+    rows = table(measure(evaluator, pixel, small))
+    for distance in (1, 2, 3):
+        one = rows[f"window,distance={distance}/agreement"]
+        first, second = one.arrays["offsets"].swapaxes(0, 1)
+        assert (np.abs(second - first).max(1) == distance).all()
+        np.testing.assert_array_equal(
+            one.arrays["examples"], seen(first) == seen(second)
+        )
+        assert one.method == "real content: windows of 6×8 in 10×12" and one.n == 30
+    still = seen((M, M))
+    around = np.array(
+        [[seen((M - dy, M - dx)) for dx in range(-M, M + 1)] for dy in range(-M, M + 1)]
+    )
+    whole = rows[f"window,max_shift={M}/worst_agreement"].arrays
+    np.testing.assert_allclose(whole["map"], (around == still).mean(2))
+    right = around == SPLIT.labels
+    near = rows[f"window,grid=neighbours,max_shift={M}/worst_accuracy"].arrays
+    neighbours = right[M - 1 : M + 2, M - 1 : M + 2].reshape(9, 30)
+    expected = np.delete(neighbours, 4, 0).all(0)
+    np.testing.assert_array_equal(near["examples"], expected)
+    mean = rows[f"window,max_shift={M}/accuracy"]
+    np.testing.assert_allclose(mean.arrays["examples"], right.mean((0, 1)), rtol=1e-6)
+    crops = rows[f"window,grid=crop,max_shift={M}/worst_accuracy"].arrays["examples"]
+    np.testing.assert_array_equal(crops, right[:-1, :-1].all((0, 1)))
+
+
+@pytest.mark.parametrize("distance", [1, 3, 4])
+def test_both_windows_lie_within_the_canvas(distance):
+    room = np.array([4, 7])
+    first, second = draw_places(0, 4000, distance, room)
+    for places in (first, second):
+        assert (places >= 0).all() and (places <= room).all()
+        assert (places.min(0) == 0).all() and (places.max(0) == room).all()
+    np.testing.assert_array_equal(first[:9], draw_places(0, 9, distance, room)[0])
+
+
+def test_embeddings_of_networks_of_ours_are_compared():
+    images = np.full((4, 10, 12, 1), 100, np.uint8)
+    even = Split.labelled(images, np.zeros(4, np.int32))
+    network = networks.of([networks.Brighter()], (10, 12, 1), pool=networks.mean)
+    rows = table(measure(Window(max_shift=M), network, even))
+    assert rows["window,distance=1/embedding_change"].value == pytest.approx(0)
+    rows = table(measure(Window(max_shift=M), network, SPLIT))
+    near = rows[f"window,grid=neighbours,max_shift={M}/embedding_change"]
+    assert 0 < near.value < 0.2
+
+
+def test_who_takes_no_other_size_is_refused_beforehand():
+    flat = networks.of([networks.Keep()], (10, 12, 1))
+    with pytest.raises(UserError, match="windows of 6×8 out of images of 10×12"):
+        Window(max_shift=M).check(flat, SPLIT)
+    Window(dataset(split(shape=(14, 16, 1))), max_shift=M).check(flat, SPLIT)
+
+
+def test_a_canvas_that_is_too_small_or_of_other_channels_is_refused():
+    with pytest.raises(UserError, match=r"eval\.window\.max_shift=3: takes windows"):
+        Window(dataset(SPLIT)).check(ink, split(shape=(8, 12, 1)))
+    with pytest.raises(UserError, match=r"eval\.window\.max_shift=5: takes windows"):
+        Window(max_shift=5).check(ink, SPLIT)
+    with pytest.raises(UserError, match=r"eval\.window\.canvas=1 channels: takes"):
+        Window(dataset(SPLIT)).check(ink, split(shape=(4, 4, 3)))
+
+
+def test_windows_farther_apart_than_the_canvas_allows_are_refused():
+    with pytest.raises(UserError, match=r"distances=7: takes at most 2·max_shift = 6"):
+        Window(distances=7)
