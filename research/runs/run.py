@@ -163,7 +163,7 @@ def load(folder: Path) -> tuple[DictConfig, nnx.Module]:
     """
     require_unchanged(folder)
     cfg = recompose(folder)
-    known = read_json(folder / "provenance.json").get("statistics", {})
+    known = read_provenance(folder).get("statistics", {})
     for name, values in known.items():
         cfg.data[name] = values
     network = config.network(cfg, rngs=nnx.Rngs(cfg.seed))
