@@ -34,6 +34,7 @@ GROUPS = {
 
 RESNET, VIT = ["model=resnet20"], ["model=vit_tiny"]
 OWNERS = {f"model/{part}": RESNET for part in ("block", "shortcut", "stem")}
+OWNERS |= {f"model/{part}": RESNET for part in ("activation", "norm")}
 OWNERS |= {"model/position": VIT, "model/head": []}
 GIVEN = ["data.name=any", "data.shape=[8,8,1]", "data.classes=2"]
 FREE = sorted(GROUPS - OWNERS.keys())  # one option of each at once: it takes .2 s

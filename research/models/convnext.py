@@ -11,40 +11,13 @@ from flax import nnx
 from research.downsample import Downsample
 from research.errors import UserError
 from research.models.network import Network, Readout, Stage
-from research.models.stages import linear
-from research.nn.activation import Act, Activation, activate_within, gelu
+from research.nn.activation import Activation, gelu
 from research.nn.depthwise import Depthwise
-from research.nn.layers import Conv, Dense, NormAct, Undecayed
-from research.nn.norm import LayerNorm
+from research.nn.layers import Conv, Undecayed
+from research.nn.norm import LayerNorm, Norm
+from research.nn.perceptron import Perceptron
 from research.nn.signal import at_least_one
 from research.types import Count, Map, Padding, Positive, Shape, Stride
-
-Norm = Callable[..., Callable[[Map], Map]] | None  # norm(features, *, rngs)
-
-
-class Perceptron(nnx.Module):
-    """At each position dense → activation → dense: (B, H, W, C) → (B, H, W, C).
-
-    With an alias-free activation it is the alias-free perceptron: the narrow maps are
-    resampled, not the wide hidden one, with the same result.
-
-    Args:
-      width: C.
-      hidden: channels in between.
-      activation: factory of the activation.
-      rngs: initialises the layers.
-    """
-
-    def __init__(
-        self, width: int, hidden: int, *, activation: Activation, rngs: nnx.Rngs
-    ):
-        self.expand = Dense(width, hidden, rngs=rngs)
-        self.act: Act = activation(hidden, rngs=rngs)
-        self.contract = Dense(hidden, width, rngs=rngs)
-
-    def __call__(self, x: Map) -> Map:
-        """Returns contract(act(expand(x)))."""
-        return activate_within(self.act, self.expand, self.contract, x)
 
 
 class Block(nnx.Module):
@@ -72,7 +45,7 @@ class Block(nnx.Module):
         layer_scale: Positive,
         padding: Padding,
         activation: Activation,
-        norm: Norm,
+        norm: Norm | None,
         rngs: nnx.Rngs,
     ):
         self.mix = Depthwise(width, window, padding=padding, rngs=rngs)
@@ -95,7 +68,7 @@ def convnext(
     downsample: Callable[..., Downsample],
     head: Callable[..., Readout],
     activation: Activation = gelu,
-    norm: Norm = LayerNorm,
+    norm: Norm | None = LayerNorm,
     padding: Padding = "valid",
     patch: Count = 4,
     widths: Sequence[Count] = (96, 192, 384, 768),
@@ -107,7 +80,7 @@ def convnext(
     std: float | Sequence[float] = 1.0,
     rngs: nnx.Rngs,
 ) -> Network:
-    """Patches, then groups of residual blocks; each group but the first is half as fine.
+    """Patches, then groups of residual blocks, each half as fine as the one before.
 
     The patches, and the 2×2 convolutions between groups, are dense convolutions with a
     downsampler behind. Decimated, under `valid` padding, they are the disjoint patches
@@ -157,9 +130,7 @@ def convnext(
         )
 
     def normalized(width: int) -> list[Stage]:
-        if norm is None:
-            return []
-        return [NormAct(width, norm=norm, act=linear, rngs=rngs)]
+        return [] if norm is None else [norm(width, rngs=rngs)]
 
     dense = partial(Conv, padding=padding, rngs=rngs)
     block = partial(

@@ -149,10 +149,10 @@ class AliasFree(nnx.Module):
 
     def __call__(self, x: Map) -> Map:
         """Returns the activation of the map."""
-        return self.within(unchanged, unchanged, x)
+        return self.within(linear, linear, x)
 
     def within(self, before: Act, after: Act, x: Map) -> Map:
-        """Returns `after(self(before(x)))`, for linear maps of each position's channels.
+        """Returns `after(self(before(x)))`, for linear maps of the channels alone.
 
         They commute with resampling. So where the map is narrow before `before` and
         behind `after`, as in a perceptron with a wide hidden layer, fewer channels are
@@ -210,13 +210,13 @@ class HalfBand(nnx.Module):
         return a0 + x * (a1 + a2 * keep_half_band(x))
 
 
-def unchanged(x: Map) -> Map:
-    """Returns the map."""
+def linear(x: Array) -> Array:
+    """No activation."""
     return x
 
 
 def activate_within(act: Act, before: Act, after: Act, x: Map) -> Map:
-    """Returns `after(act(before(x)))`, resampling the narrow maps where `act` resamples.
+    """Returns `after(act(before(x)))`; where `act` resamples, the narrow maps.
 
     Args:
       act: an activation.

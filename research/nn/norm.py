@@ -1,5 +1,7 @@
 """Norms besides `research.nn.layers.BatchNorm`: factories `norm(features, *, rngs)`.
 
+Each is a stage of stride 1 as well.
+
 Which shifts a norm commutes with: batch normalisation in inference is affine, and
 `CHW2` divides by one number for each example, so both commute with fractional shifts as
 well. `LayerNorm` divides each pixel by a number of its own, which is no polynomial of
@@ -7,6 +9,9 @@ the map: it commutes with whole pixels alone.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +22,7 @@ from research.nn.layers import Undecayed
 from research.nn.signal import widen
 from research.types import Stride
 
+Norm = Callable[..., Any]  # norm(features, *, rngs)
 Values = Float[Array, "batch *places channels"]
 
 

@@ -10,8 +10,8 @@ from flax import nnx
 
 from research import config
 from research.models.capsule import lengths, route, squash
-from research.models.vit import Norm
 from research.nn.layers import BatchNorm
+from research.nn.norm import LayerNorm
 
 CONF = Path(config.CONF) / "downsample"
 PRESETS = sorted(p.stem for p in CONF.glob("*.yaml") if not p.stem.startswith("base"))
@@ -62,7 +62,7 @@ def test_capsules(size, dtype):
 
 @DTYPES
 @SIZES
-@pytest.mark.parametrize("layer", [Norm, BatchNorm])
+@pytest.mark.parametrize("layer", [LayerNorm, BatchNorm])
 def test_normalisations(size, dtype, layer):
     module = layer(8, rngs=nnx.Rngs(0))
     graph, parameters, rest = nnx.split(module, nnx.Param, ...)
