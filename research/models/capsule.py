@@ -261,9 +261,9 @@ def capsnet(
     """
     at_least_one(window, "model.window")
     act = activation(width, rngs=rngs)
-    common = {"norm": norm, "act": act, "padding": padding, "rngs": rngs}
+    first = partial(ConvNormAct, norm=norm, act=act, padding=padding)
     stages: list[Stage] = [
-        ConvNormAct(shape[-1], width, window, **common),
+        first(shape[-1], width, window, rngs=rngs),
         PrimaryCapsules(
             width,
             channels=channels,

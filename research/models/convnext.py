@@ -147,7 +147,7 @@ def convnext(
     inputs = shape[-1]
     for group, (width, depth) in enumerate(zip(widths, depths, strict=True)):
         factor = patch if group == 0 else 2
-        convolved = [
+        convolved: list[Stage] = [
             dense(inputs, width, factor),
             downsample(width, stride=factor, rngs=rngs),
         ]

@@ -82,13 +82,13 @@ def vgg(
       Recognition, ICLR 2015, arXiv:1409.1556, table 1, column B. R. Zhang, Making
       Convolutional Networks Shift-Invariant Again, ICML 2019, arXiv:1904.11486.
     """
+    convolution = partial(BiasedConvNormAct, norm=norm, padding=padding)
     stages: list[Stage] = []
     inputs = shape[-1]
     for width, depth in zip(widths, depths, strict=True):
         for _ in range(depth):
             act = activation(width, rngs=rngs)
-            common = {"act": act, "padding": padding, "rngs": rngs}
-            stages.append(BiasedConvNormAct(inputs, width, norm=norm, **common))
+            stages.append(convolution(inputs, width, act=act, rngs=rngs))
             inputs = width
         stages.append(downsample(width, rngs=rngs))
     readout = partial(head, classes=classes)

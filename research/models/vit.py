@@ -219,7 +219,8 @@ class Block(nnx.Module):
         """(B, H, W, C) → (B, H, W, C), with a class token 2C."""
         y = to_tokens(x, self.width)
         y = y + self.attention(self.norms[0](y))
-        hidden = self.activate(self.expand(self.norms[1](y)), x.shape[1:3])
+        grid = x.shape[1], x.shape[2]
+        hidden = self.activate(self.expand(self.norms[1](y)), grid)
         return from_tokens(y + self.contract(hidden), x)
 
     def activate(self, x: Tokens, grid: tuple[int, int]) -> Tokens:

@@ -30,6 +30,7 @@ WRONG = {  # of what is not a number by itself
     ("cost", "shape"): [8, 8],
     ("embed", "background"): 2.0,
     ("fractional", "upsampling"): [5],
+    ("fractional_orbit", "method"): "fast",
     ("layers", "shifts"): [[1, 2, 3]],
     ("location", "objects"): [3],
     ("orbit", "method"): "fast",
