@@ -10,6 +10,8 @@ from research.data.split import Split
 from research.evals.fractional import FINEST
 from research.evals.measurement import Measurement
 from research.evals.orbit import Orbit
+from research.tasks.classification import CLASSIFICATION
+from research.tasks.task import Task
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class FractionalOrbit(Orbit):
 
     name: ClassVar[str] = "fractional_orbit"
     examples: int | None = 100
+    task: Task = CLASSIFICATION
     upsampling: int = 2
 
     def __post_init__(self) -> None:

@@ -18,7 +18,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from research.runs.parts import add_own_parts, leave_out_own_parts
+from research.runs.identity_parts import add_own_parts, leave_out_own_parts
 
 EVALUATOR = re.compile(r"eval\.[^.]+\._target_")  # the key of one that is chosen
 LONGEST_NAME = 120  # characters of a folder's name; file systems take 255
@@ -87,7 +87,7 @@ TABLE = {
     "scale": Kind.REQUEST,
     "tune": Kind.REQUEST,
 }
-# What runs did that were made before a key was there; of networks' parts, see `parts`.
+# What runs did that were made before a key was there; of networks, `identity_parts`.
 ABSENT: dict[str, Any] = {
     "task": "Classification",
     "augment.ignore": 255,
