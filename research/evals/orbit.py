@@ -13,7 +13,13 @@ from research.data.split import Split
 from research.errors import one_of
 from research.evals.engine.batches import batches
 from research.evals.engine.closed_form import ClosedForm, Orbits
-from research.evals.engine.orbits import BRUTE, METHODS, Method, choose_method
+from research.evals.engine.orbits import (
+    BRUTE,
+    METHODS,
+    Method,
+    choose_method,
+    shift_on_grid,
+)
 from research.evals.engine.predictor import Predictor, Stored, Unit
 from research.evals.engine.summary import Summary, describe, summarize_block
 from research.evals.engine.ties import margins
@@ -74,10 +80,15 @@ class Orbit(Evaluator):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        one_of(METHODS, self.method, "eval.orbit.method")
+        one_of(METHODS, self.method, f"eval.{self.name}.method")
         self.require_at_least(0, seed=self.seed)
         self.require_at_least(1, examples=self.examples, block=self.block)
         self.require_at_least(1, memory=self.memory, batch=self.batch)
+
+    @property
+    def fine(self) -> int:
+        """Positions of the grid of shifts in a pixel."""
+        return 1
 
     def __call__(
         self, predict: Callable[..., Any], split: Split
@@ -90,6 +101,7 @@ class Orbit(Evaluator):
             split.images,
             task=self.task,
             method=self.method,
+            fine=self.fine,
             memory=self.memory,
         )
         if self.method == "closed" and found.name == BRUTE:
@@ -103,7 +115,7 @@ class Orbit(Evaluator):
         self, predictor: Predictor, split: Split, method: Method
     ) -> Iterator[Measurement]:
         """Yields the measurements of the answers, when they have passed their check."""
-        height, width = split.images.shape[1:3]
+        height, width = (self.fine * size for size in split.images.shape[1:3])
         at = draw_offsets(
             jax.random.key(self.seed), len(split), 0, (height - 1, width - 1)
         )
@@ -117,6 +129,7 @@ class Orbit(Evaluator):
                 predictor,
                 split.images,
                 at,
+                perturb=shift_on_grid(self.fine),
                 margin=margin,
                 tolerance=probe.tolerance,
             )
@@ -149,12 +162,16 @@ class Orbit(Evaluator):
         blocks = []
         for shifts, *arrays in batches([at, *split.arrays.values()], size):
             truth = dict(zip(split.arrays, arrays, strict=True))
-            blocks.append(summarize_block(self.task, answer, truth, shifts))
+            blocks.append(summarize_block(self.task, answer, truth, shifts, self.fine))
         return jax.tree.map(lambda *parts: np.concatenate(parts)[:count], *blocks)
 
 
 def orbit_logits(
-    network: Network, images: Stored | Unit, *, memory: int | None = None
+    network: Network,
+    images: Stored | Unit,
+    *,
+    fine: int = 1,
+    memory: int | None = None,
 ) -> Orbits:
     """Returns the logits of every circular shift, (B, P, Q, K).
 
@@ -165,9 +182,10 @@ def orbit_logits(
     Args:
       network: stages and a readout.
       images: (B, H, W, C), uint8 or float in [0, 1].
+      fine: u: of every shift by multiples of 1/u pixel, in these.
       memory: MiB of maps on each device; see `ClosedForm`.
 
     Raises:
       UserError: as `ClosedForm`.
     """
-    return ClosedForm(network, images, memory=memory).logits(images)
+    return ClosedForm(network, images, fine=fine, memory=memory).logits(images)

@@ -13,13 +13,16 @@ from jaxtyping import Array, Key
 from research.downsample import Downsample
 from research.models.network import Network, Stage
 from research.models.readout import maximum
+from research.nn.activation import Activation, gelu
 from research.nn.layers import BatchNorm, Conv, ConvNormAct, Dense, NormAct
+from research.nn.norm import Norm
 from research.nn.whitening import Whiten
 from research.types import Logits, Map, Padding, Shape
 
-gelu = partial(jax.nn.gelu, approximate=False)
 # The average takes .4 of each batch; its scales are fixed at 1.
-norm = partial(BatchNorm, scaled=False, momentum=0.6, epsilon=1e-12, unbiased=True)
+fixed_scale = partial(
+    BatchNorm, scaled=False, momentum=0.6, epsilon=1e-12, unbiased=True
+)
 
 
 def airbench(
@@ -30,6 +33,8 @@ def airbench(
     padding: Padding = "valid",
     widths: Sequence[int] = (64, 256, 256),
     scale: float = 1 / 9,
+    activation: Activation = gelu,
+    norm: Norm | None = fixed_scale,
     mean: float | Sequence[float] = 0.0,
     std: float | Sequence[float] = 1.0,
     rngs: nnx.Rngs,
@@ -52,6 +57,8 @@ def airbench(
         size with zeros all the same.
       widths: channels of each group.
       scale: of the logits.
+      activation: factory of the activations, `activation(features, *, rngs)`.
+      norm: factory of the norms, `norm(features, *, rngs)`, or None.
       mean: of the images, for standardisation.
       std: of the images.
       rngs: initialises everything.
@@ -60,17 +67,18 @@ def airbench(
       K. Jordan, 94% on CIFAR-10 in 3.29 Seconds on a Single GPU, 2024,
       arXiv:2404.00498.
     """
-    stages: list[Stage] = [Whiten(shape[-1], padding=padding, act=gelu)]
+    act = activation(8 * shape[-1], rngs=rngs)
+    stages: list[Stage] = [Whiten(shape[-1], padding=padding, act=act)]
     inputs = 8 * shape[-1]
     border: Padding = "zero" if padding == "valid" else padding
     dense = partial(Conv, padding=border, bias=False, init=pass_through, rngs=rngs)
-    block = partial(ConvNormAct, norm=norm, act=gelu, padding=border, rngs=rngs)
+    block = partial(ConvNormAct, norm=norm, padding=border, rngs=rngs)
     for width in widths:
         stages += [
             dense(inputs, width),
             downsample(width, rngs=rngs),
-            NormAct(width, norm=norm, act=gelu, rngs=rngs),
-            block(width, width, init=pass_through),
+            NormAct(width, norm=norm, act=activation(width, rngs=rngs), rngs=rngs),
+            block(width, width, act=activation(width, rngs=rngs), init=pass_through),
         ]
         inputs = width
     readout = partial(ScaledMaximum, classes=classes, scale=scale)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 from flax import nnx
 
 from research.downsample import Downsample
 from research.models.network import Network, Readout, Stage
 from research.models.stages import Dropout
+from research.nn.activation import Activation, relu
 from research.nn.layers import ConvNormAct
+from research.nn.norm import Norm
 from research.types import Padding, Probability, Shape
 
 
@@ -26,6 +29,8 @@ def allconv(
     depth: int = 2,
     input_dropout: Probability = 0.2,
     dropout: Probability = 0.5,
+    activation: Activation = relu,
+    norm: Norm | None = None,
     mean: float | Sequence[float] = 0.0,
     std: float | Sequence[float] = 1.0,
     rngs: nnx.Rngs,
@@ -50,6 +55,8 @@ def allconv(
       depth: convolutions in a block.
       input_dropout: rate on the pixels.
       dropout: rate after each downsampler.
+      activation: factory of the activations, `activation(features, *, rngs)`.
+      norm: factory of the norms, `norm(features, *, rngs)`, or None.
       mean: of the images, for standardisation.
       std: of the images.
       rngs: initialises everything (He normal) and feeds the dropout.
@@ -58,18 +65,25 @@ def allconv(
       J. T. Springenberg et al., Striving for Simplicity: The All Convolutional Net,
       ICLR workshop 2015, arXiv:1412.6806, tables 1 to 3.
     """
+
+    def convolution(inputs: int, outputs: int, window: int = 3, **border: Any) -> Stage:
+        act = activation(outputs, rngs=rngs)
+        return ConvNormAct(
+            inputs, outputs, window, norm=norm, act=act, **border, rngs=rngs
+        )
+
     stages: list[Stage] = [Dropout(input_dropout, rngs=rngs)]
     inputs = shape[-1]
     for width in widths:
         for _ in range(depth):
-            stages.append(ConvNormAct(inputs, width, padding=padding, rngs=rngs))
+            stages.append(convolution(inputs, width, padding=padding))
             inputs = width
         stages += [downsample(width, rngs=rngs), Dropout(dropout, rngs=rngs)]
     if last_padding is None:
         last_padding = "valid" if padding == "zero" else padding
     stages += [
-        ConvNormAct(inputs, inputs, padding=last_padding, rngs=rngs),
-        ConvNormAct(inputs, inputs, 1, rngs=rngs),
+        convolution(inputs, inputs, padding=last_padding),
+        convolution(inputs, inputs, 1),
     ]
     readout = partial(head, classes=classes)
     return Network(shape, stages, readout, mean=mean, std=std, rngs=rngs)

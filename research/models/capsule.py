@@ -14,7 +14,9 @@ from jaxtyping import Array, Float
 from research.downsample import Downsample
 from research.errors import UserError
 from research.models.network import Network, Stage
+from research.nn.activation import Activation, relu
 from research.nn.layers import Conv, ConvNormAct, Dense
+from research.nn.norm import Norm
 from research.nn.signal import at_least_one, widen
 from research.tasks.losses import margin
 from research.tasks.task import Batch
@@ -224,6 +226,8 @@ def capsnet(
     units: int = 16,
     iterations: int = 3,
     decoder: Sequence[int] | None = (512, 1024),
+    activation: Activation = relu,
+    norm: Norm | None = None,
     mean: float | Sequence[float] = 0.0,
     std: float | Sequence[float] = 1.0,
     rngs: nnx.Rngs,
@@ -245,6 +249,8 @@ def capsnet(
       units: length of a class capsule's vector.
       iterations: of the routing.
       decoder: hidden widths of the reconstruction; None for none.
+      activation: factory of the first activation, `activation(features, *, rngs)`.
+      norm: factory of the first norm, `norm(features, *, rngs)`, or None.
       mean: of the images, for standardisation.
       std: of the images.
       rngs: initialises everything.
@@ -254,8 +260,10 @@ def capsnet(
       arXiv:1710.09829, section 4.
     """
     at_least_one(window, "model.window")
+    act = activation(width, rngs=rngs)
+    first = partial(ConvNormAct, norm=norm, act=act, padding=padding)
     stages: list[Stage] = [
-        ConvNormAct(shape[-1], width, window, padding=padding, rngs=rngs),
+        first(shape[-1], width, window, rngs=rngs),
         PrimaryCapsules(
             width,
             channels=channels,

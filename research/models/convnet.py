@@ -11,7 +11,9 @@ from research.downsample import Downsample
 from research.errors import UserError
 from research.models.network import Network, Readout
 from research.models.stages import permute_first
+from research.nn.activation import Activation, relu
 from research.nn.layers import ConvNormAct, glorot_uniform
+from research.nn.norm import Norm
 from research.nn.signal import Size, pair
 from research.types import Padding, Shape
 
@@ -28,11 +30,13 @@ def chollet(
     window: int | Sequence[Size] = 3,
     dilation: int | Sequence[Size] = 1,
     permutation: int | None = None,
+    activation: Activation = relu,
+    norm: Norm | None = None,
     mean: float | Sequence[float] = 0.0,
     std: float | Sequence[float] = 1.0,
     rngs: nnx.Rngs,
 ) -> Network:
-    """Convolutions (3×3) with relu, a downsampler after each of the first `poolings`.
+    """Convolutions (3×3), a downsampler after each of the first `poolings`.
 
     On 28×28×1 images with two 2×2 max poolings: maps 26, 13, 11, 5, 3; convolutions of
     55,744 parameters; with the `flatten` head of 64 units 93,322 in all. Without
@@ -52,6 +56,8 @@ def chollet(
       dilation: of the convolutions, likewise.
       permutation: seed of a fixed permutation of the pixels, which takes away the
         neighbourhoods that convolution relies on; None for none.
+      activation: factory of the activations, `activation(features, *, rngs)`.
+      norm: factory of the norms, `norm(features, *, rngs)`, or None as in the book.
       mean: of the images, for standardisation.
       std: of the images.
       rngs: initialises everything (Glorot uniform, as Keras does).
@@ -71,6 +77,8 @@ def chollet(
                 windows[index],
                 dilation=dilations[index],
                 padding=padding,
+                norm=norm,
+                act=activation(width, rngs=rngs),
                 init=glorot_uniform,
                 rngs=rngs,
             )

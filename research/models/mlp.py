@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
-import jax
 import jax.numpy as jnp
 from flax import nnx
 
@@ -13,7 +12,9 @@ from research.downsample import Downsample
 from research.errors import UserError
 from research.models.network import Network, Readout, output_shape
 from research.models.stages import permute_first
+from research.nn.activation import Activation, relu
 from research.nn.layers import Undecayed
+from research.nn.norm import Norm
 from research.nn.signal import pad
 from research.nn.windows import slide
 from research.types import Map, Padding, Shape, Stride
@@ -60,7 +61,7 @@ def mlp(
 
 
 class LocallyConnected(nnx.Module):
-    """A k×k convolution with weights of its own at every position, then relu.
+    """A k×k convolution with weights of its own at every position, norm, activation.
 
     (B, H, W, C) → (B, H', W', C'), H' = H or, under `valid`, H − k + 1. Parameters:
     H'·W'·(k²·C + 1)·C'.
@@ -70,6 +71,8 @@ class LocallyConnected(nnx.Module):
       outputs: C'.
       window: k.
       padding: border mode.
+      activation: factory of the activation.
+      norm: factory of the norm, or None.
       rngs: draws the kernels (Glorot uniform, the fans of one convolution).
     """
 
@@ -82,6 +85,8 @@ class LocallyConnected(nnx.Module):
         window: int = 3,
         *,
         padding: Padding = "zero",
+        activation: Activation = relu,
+        norm: Norm | None = None,
         rngs: nnx.Rngs,
     ):
         self.shape = shape
@@ -98,9 +103,11 @@ class LocallyConnected(nnx.Module):
         kernel = (*places, window, window, shape[2], outputs)
         self.kernel = nnx.Param(glorot_per_position(rngs.params(), kernel))
         self.bias = Undecayed(jnp.zeros((*places, outputs)))
+        self.norm = None if norm is None else norm(outputs, rngs=rngs)
+        self.act = activation(outputs, rngs=rngs)
 
     def __call__(self, x: Map) -> Map:
-        """Returns relu(Σ own kernel · patch + own bias)."""
+        """Returns act(norm(Σ own kernel · patch + own bias))."""
         if x.shape[1:] != self.shape:
             raise UserError(
                 f"locally connected layer: made for a map of {self.shape}, got "
@@ -119,7 +126,8 @@ class LocallyConnected(nnx.Module):
             jnp.concatenate(patches, axis=-1),
             kernel.reshape(rows, columns, -1, outputs),
         )
-        return jax.nn.relu(y + self.bias[...])
+        y = y + self.bias[...]
+        return self.act(y if self.norm is None else self.norm(y))
 
 
 def local(
@@ -132,6 +140,8 @@ def local(
     widths: Sequence[int] = (32, 64, 64),
     poolings: int = 2,
     permutation: int | None = None,
+    activation: Activation = relu,
+    norm: Norm | None = None,
     mean: float | Sequence[float] = 0.0,
     std: float | Sequence[float] = 1.0,
     rngs: nnx.Rngs,
@@ -147,14 +157,17 @@ def local(
       widths: channels of each layer.
       poolings: how many of the layers are followed by a downsampler, from the first.
       permutation: seed of a fixed permutation of the pixels; None for none.
+      activation: factory of the activations, `activation(features, *, rngs)`.
+      norm: factory of the norms, `norm(features, *, rngs)`, or None.
       mean: of the images, for standardisation.
       std: of the images.
       rngs: initialises everything.
     """
     stages = permute_first(permutation)
     size = shape
+    layer = partial(LocallyConnected, activation=activation, norm=norm, padding=padding)
     for index, width in enumerate(widths):
-        stages.append(LocallyConnected(size, width, padding=padding, rngs=rngs))
+        stages.append(layer(size, width, rngs=rngs))
         size = output_shape(stages[-1], size)
         if index < poolings:
             stages.append(downsample(width, rngs=rngs))

@@ -11,8 +11,9 @@ from flax import nnx
 
 from research.downsample import Downsample
 from research.errors import UserError
-from research.models.stages import linear
+from research.nn.activation import Act, Activation, linear, relu
 from research.nn.layers import BatchNorm, ConvNormAct
+from research.nn.norm import Norm
 from research.types import Map, Padding, Stride
 
 Shortcut = Callable[[Map], Map]
@@ -21,8 +22,10 @@ Shortcut = Callable[[Map], Map]
 class PadChannels(nnx.Module):
     """A shortcut without parameters: new channels are zero (option A of He 2016)."""
 
-    def __init__(self, inputs: int, outputs: int, *, rngs: nnx.Rngs):
-        del rngs
+    def __init__(
+        self, inputs: int, outputs: int, *, norm: Norm | None = None, rngs: nnx.Rngs
+    ):
+        del norm, rngs
         self.added = outputs - inputs
         if self.added < 0:
             raise UserError(
@@ -39,12 +42,19 @@ class PadChannels(nnx.Module):
 class Project(ConvNormAct):
     """A shortcut by a normalised 1×1 convolution (option B of He 2016)."""
 
-    def __init__(self, inputs: int, outputs: int, *, rngs: nnx.Rngs):
-        super().__init__(inputs, outputs, 1, norm=BatchNorm, act=linear, rngs=rngs)
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        *,
+        norm: Norm | None = BatchNorm,
+        rngs: nnx.Rngs,
+    ):
+        super().__init__(inputs, outputs, 1, norm=norm, act=linear, rngs=rngs)
 
 
 class Residual(nnx.Module):
-    """relu(after(downsample(dense(before(x)))) + shortcut(downsample'(x))).
+    """act(after(downsample(dense(before(x)))) + shortcut(downsample'(x))).
 
     (B, H, W, C) → (B, ⌈H/s⌉, ⌈W/s⌉, C'). The shortcut is downsampled as the companion
     of the main branch: by the same filter, on the same phase. With decimation `dense`
@@ -57,6 +67,7 @@ class Residual(nnx.Module):
       after: the last convolution, without activation.
       shortcut: maps the channels of `x` to those of the sum; None if they are equal.
       down: the downsampler, or None.
+      act: activation of the sum.
     """
 
     def __init__(
@@ -66,12 +77,14 @@ class Residual(nnx.Module):
         after: ConvNormAct,
         shortcut: Shortcut | None,
         down: Downsample | None,
+        act: Act = jax.nn.relu,
     ):
         self.before = nnx.List(before)
         self.dense = dense
         self.after = after
         self.shortcut = shortcut
         self.down = down
+        self.act = act
         self.stride: Stride = (1, 1) if down is None else down.stride
 
     def __call__(self, x: Map) -> Map:
@@ -84,7 +97,7 @@ class Residual(nnx.Module):
         else:
             y, z = self.down.after(self.dense, y, z)
         z = z if self.shortcut is None else self.shortcut(z)
-        return jax.nn.relu(self.after(y) + z)
+        return self.act(self.after(y) + z)
 
 
 def basic(
@@ -94,16 +107,21 @@ def basic(
     downsample: Callable[..., Downsample] | None,
     shortcut: Callable[..., Shortcut],
     padding: Padding,
+    activation: Activation = relu,
+    norm: Norm | None = BatchNorm,
     rngs: nnx.Rngs,
 ) -> Residual:
     """Two 3×3 convolutions; the first is downsampled."""
-    conv = partial(ConvNormAct, norm=BatchNorm, padding=padding, rngs=rngs)
+    conv = partial(ConvNormAct, norm=norm, padding=padding, rngs=rngs)
     return Residual(
         before=[],
-        dense=conv(inputs, width),
+        dense=conv(inputs, width, act=activation(width, rngs=rngs)),
         after=conv(width, width, act=linear),
-        shortcut=None if inputs == width else shortcut(inputs, width, rngs=rngs),
+        shortcut=None
+        if inputs == width
+        else shortcut(inputs, width, norm=norm, rngs=rngs),
         down=None if downsample is None else downsample(width, rngs=rngs),
+        act=activation(width, rngs=rngs),
     )
 
 
@@ -114,18 +132,23 @@ def bottleneck(
     downsample: Callable[..., Downsample] | None,
     shortcut: Callable[..., Shortcut],
     padding: Padding,
+    activation: Activation = relu,
+    norm: Norm | None = BatchNorm,
     rngs: nnx.Rngs,
 ) -> Residual:
     """1×1, 3×3 and 1×1 convolutions to 4·width channels; the 3×3 is downsampled.
 
     The stride is PyTorch's place for it ("v1.5"), not that of He 2016 in the first 1×1.
     """
-    conv = partial(ConvNormAct, norm=BatchNorm, padding=padding, rngs=rngs)
+    conv = partial(ConvNormAct, norm=norm, padding=padding, rngs=rngs)
     outputs = 4 * width
     return Residual(
-        before=[conv(inputs, width, 1)],
-        dense=conv(width, width),
+        before=[conv(inputs, width, 1, act=activation(width, rngs=rngs))],
+        dense=conv(width, width, act=activation(width, rngs=rngs)),
         after=conv(width, outputs, 1, act=linear),
-        shortcut=None if inputs == outputs else shortcut(inputs, outputs, rngs=rngs),
+        shortcut=None
+        if inputs == outputs
+        else shortcut(inputs, outputs, norm=norm, rngs=rngs),
         down=None if downsample is None else downsample(width, rngs=rngs),
+        act=activation(outputs, rngs=rngs),
     )

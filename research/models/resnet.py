@@ -12,7 +12,9 @@ from research.downsample.reduce import Max
 from research.models import convert
 from research.models.network import Network, Readout, Stage
 from research.models.residual import PadChannels, Residual, Shortcut, basic
+from research.nn.activation import Activation, relu
 from research.nn.layers import BatchNorm, ConvNormAct
+from research.nn.norm import Norm
 from research.nn.signal import Size
 from research.types import Map, Padding, Shape, Stride
 
@@ -52,11 +54,14 @@ def small_stem(
     *,
     downsample: Callable[..., Downsample],
     padding: Padding,
+    activation: Activation = relu,
+    norm: Norm | None = BatchNorm,
     rngs: nnx.Rngs,
 ) -> list[Stage]:
     """One 3×3 convolution, for images of 28 to 64 pixels."""
     del downsample
-    return [ConvNormAct(inputs, width, norm=BatchNorm, padding=padding, rngs=rngs)]
+    act = activation(width, rngs=rngs)
+    return [ConvNormAct(inputs, width, norm=norm, act=act, padding=padding, rngs=rngs)]
 
 
 def large_stem(
@@ -68,6 +73,8 @@ def large_stem(
     exempt: bool = False,
     pool_window: Size = 3,
     pool_padding: Padding | None = None,
+    activation: Activation = relu,
+    norm: Norm | None = BatchNorm,
     rngs: nnx.Rngs,
 ) -> list[Stage]:
     """A 7×7 convolution and a max pooling, both downsampled, for ImageNet's images.
@@ -81,11 +88,14 @@ def large_stem(
         2019 does to save computation.
       pool_window: of the maximum, k or (k_h, k_w); 2 in Zhang's anti-aliased networks.
       pool_padding: of the maximum; None: `padding`. `valid` in Zhang's networks.
+      activation: factory of the activation, `activation(features, *, rngs)`.
+      norm: factory of the norm, `norm(features, *, rngs)`, or None.
       rngs: initialises everything.
     """
     first = Downsample if exempt else downsample
+    act = activation(width, rngs=rngs)
     return [
-        ConvNormAct(inputs, width, 7, norm=BatchNorm, padding=padding, rngs=rngs),
+        ConvNormAct(inputs, width, 7, norm=norm, act=act, padding=padding, rngs=rngs),
         first(width, rngs=rngs),
         MaxPool(
             width,
@@ -109,6 +119,8 @@ def resnet(
     shortcut: Callable[..., Shortcut] = PadChannels,
     widths: Sequence[int] = (16, 32, 64),
     depths: Sequence[int] = (3, 3, 3),
+    activation: Activation = relu,
+    norm: Norm | None = BatchNorm,
     weights: str | None = None,
     mean: float | Sequence[float] = 0.0,
     std: float | Sequence[float] = 1.0,
@@ -132,6 +144,8 @@ def resnet(
       shortcut: `PadChannels` or `Project`, where a block changes the channels.
       widths: of each group.
       depths: blocks of each group.
+      activation: factory of the activations, `activation(features, *, rngs)`.
+      norm: factory of the norms, `norm(features, *, rngs)`, or None.
       weights: a PyTorch state dict to start from (see `research.models.convert`).
       mean: of the images, for standardisation.
       std: of the images.
@@ -142,7 +156,8 @@ def resnet(
       arXiv:1512.03385. R. Zhang, Making Convolutional Networks Shift-Invariant Again,
       ICML 2019, arXiv:1904.11486.
     """
-    common = {"padding": padding, "rngs": rngs}
+    parts = {"activation": activation, "norm": norm}
+    common = {"padding": padding, **parts, "rngs": rngs}
     stages = list(stem(shape[-1], widths[0], downsample=downsample, **common))
     inputs = widths[0]
     for group, (width, depth) in enumerate(zip(widths, depths, strict=True)):

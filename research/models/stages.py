@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import jax
 import numpy as np
 from flax import nnx
 
@@ -44,8 +43,3 @@ class Permute(nnx.Module):
 def permute_first(seed: int | None) -> list[Stage]:
     """Returns the stages before those of a network: a fixed permutation, or none."""
     return [] if seed is None else [Permute(seed)]
-
-
-def linear(x: jax.Array) -> jax.Array:
-    """No activation."""
-    return x

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
-import jax
 from flax import nnx
 
 from research.downsample import Downsample
 from research.models import convert
 from research.models.network import Network, Readout, Stage
+from research.nn.activation import Act, Activation, relu
 from research.nn.layers import BatchNorm, Conv, ConvNormAct
+from research.nn.norm import Norm
 from research.types import Padding, Shape
 
 
 class BiasedConvNormAct(ConvNormAct):
-    """Convolution with a bias → norm (if any) → relu.
+    """Convolution with a bias → norm (if any) → activation.
 
     A norm makes the bias idle. The published networks have both, and their weights fit
     here one to one.
@@ -27,14 +28,15 @@ class BiasedConvNormAct(ConvNormAct):
         inputs: int,
         outputs: int,
         *,
-        norm: Callable[..., nnx.Module] | None,
+        norm: Norm | None,
+        act: Act,
         padding: Padding,
         rngs: nnx.Rngs,
     ):
         nnx.Module.__init__(self)
         self.conv = Conv(inputs, outputs, padding=padding, rngs=rngs)
         self.norm = None if norm is None else norm(outputs, rngs=rngs)
-        self.act = jax.nn.relu
+        self.act = act
 
 
 def vgg(
@@ -46,7 +48,8 @@ def vgg(
     padding: Padding = "zero",
     widths: Sequence[int] = (64, 128, 256, 512, 512),
     depths: Sequence[int] = (2, 2, 2, 2, 2),
-    norm: Callable[..., nnx.Module] | None = BatchNorm,
+    activation: Activation = relu,
+    norm: Norm | None = BatchNorm,
     weights: str | None = None,
     mean: float | Sequence[float] = 0.0,
     std: float | Sequence[float] = 1.0,
@@ -67,7 +70,8 @@ def vgg(
       padding: border mode of the convolutions.
       widths: channels of each block.
       depths: convolutions of each block.
-      norm: factory of the normalisation, or None.
+      activation: factory of the activations, `activation(features, *, rngs)`.
+      norm: factory of the norms, `norm(features, *, rngs)`, or None.
       weights: a PyTorch state dict to start from (see `research.models.convert`).
       mean: of the images, for standardisation.
       std: of the images.
@@ -78,13 +82,13 @@ def vgg(
       Recognition, ICLR 2015, arXiv:1409.1556, table 1, column B. R. Zhang, Making
       Convolutional Networks Shift-Invariant Again, ICML 2019, arXiv:1904.11486.
     """
+    convolution = partial(BiasedConvNormAct, norm=norm, padding=padding)
     stages: list[Stage] = []
     inputs = shape[-1]
     for width, depth in zip(widths, depths, strict=True):
         for _ in range(depth):
-            stages.append(
-                BiasedConvNormAct(inputs, width, norm=norm, padding=padding, rngs=rngs)
-            )
+            act = activation(width, rngs=rngs)
+            stages.append(convolution(inputs, width, act=act, rngs=rngs))
             inputs = width
         stages.append(downsample(width, rngs=rngs))
     readout = partial(head, classes=classes)

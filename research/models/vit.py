@@ -14,7 +14,9 @@ from jaxtyping import Array, Float
 from research.downsample import Downsample
 from research.errors import UserError
 from research.models.network import Network, Readout, Stage, output_shape
+from research.nn.activation import Activation, gelu_tanh, linear
 from research.nn.layers import Conv, Dense, Undecayed, glorot_uniform
+from research.nn.norm import LayerNorm, Norm
 from research.nn.signal import Size, pair
 from research.types import Map, Padding, Shape, Stride
 
@@ -153,15 +155,6 @@ def from_tokens(sequence: Tokens, like: Map) -> Map:
     return jnp.concatenate([x, token], axis=-1)
 
 
-class Norm(nnx.LayerNorm):
-    """Layer normalisation over the channels of each position (ε = 10⁻⁶), as a stage."""
-
-    stride: Stride = (1, 1)
-
-    def __init__(self, width: int, *, rngs: nnx.Rngs):
-        super().__init__(width, epsilon=1e-6, rngs=rngs)
-
-
 class Attention(nnx.Module):
     """Multi-head self-attention: softmax(q·kᵀ/√d)·v for each head of width d.
 
@@ -191,30 +184,53 @@ class Attention(nnx.Module):
 
 
 class Block(nnx.Module):
-    """x + attention(norm(x)), then x + dense(gelu(dense(norm(x)))), over the positions.
+    """x + attention(norm(x)), then x + dense(act(dense(norm(x)))), over the positions.
 
     Args:
       width: channels.
       heads: of the attention.
       hidden: width of the hidden layer.
+      activation: factory of its activation. A class token is a map of one position.
+      norm: factory of the norms, or None.
       rngs: initialises everything.
     """
 
     stride: Stride = (1, 1)
 
-    def __init__(self, width: int, heads: int, hidden: int, *, rngs: nnx.Rngs):
+    def __init__(
+        self,
+        width: int,
+        heads: int,
+        hidden: int,
+        *,
+        activation: Activation = gelu_tanh,
+        norm: Norm | None = LayerNorm,
+        rngs: nnx.Rngs,
+    ):
         self.width = width
-        self.norms = nnx.List([Norm(width, rngs=rngs), Norm(width, rngs=rngs)])
+        norms = [] if norm is None else [norm(width, rngs=rngs) for _ in range(2)]
+        self.norms = nnx.List(norms or [linear, linear])
         self.attention = Attention(width, heads, rngs=rngs)
         self.expand = Dense(width, hidden, rngs=rngs)
         self.contract = Dense(hidden, width, rngs=rngs)
+        self.act = activation(hidden, rngs=rngs)
 
     def __call__(self, x: Map) -> Map:
         """(B, H, W, C) → (B, H, W, C), with a class token 2C."""
         y = to_tokens(x, self.width)
         y = y + self.attention(self.norms[0](y))
-        y = y + self.contract(jax.nn.gelu(self.expand(self.norms[1](y))))
-        return from_tokens(y, x)
+        grid = x.shape[1], x.shape[2]
+        hidden = self.activate(self.expand(self.norms[1](y)), grid)
+        return from_tokens(y + self.contract(hidden), x)
+
+    def activate(self, x: Tokens, grid: tuple[int, int]) -> Tokens:
+        """Returns the activation of the positions as a map, and of the token alone."""
+        extra = x.shape[1] - grid[0] * grid[1]
+        places = x[:, extra:].reshape(len(x), *grid, -1)
+        active = self.act(places).reshape(len(x), -1, x.shape[-1])
+        if not extra:
+            return active
+        return jnp.concatenate([self.act(x[:, None, :1])[:, 0], active], axis=1)
 
 
 def vit(
@@ -231,6 +247,8 @@ def vit(
     heads: int = 4,
     hidden: int = 256,
     class_token: bool = False,
+    activation: Activation = gelu_tanh,
+    norm: Norm | None = LayerNorm,
     mean: float | Sequence[float] = 0.0,
     std: float | Sequence[float] = 1.0,
     rngs: nnx.Rngs,
@@ -256,6 +274,8 @@ def vit(
       heads: of the attention.
       hidden: width of the hidden layer of a block.
       class_token: whether to classify by a token of its own, not by the mean.
+      activation: factory `activation(features, *, rngs)`, of the hidden layers.
+      norm: factory of the norms, `norm(features, *, rngs)`, or None.
       mean: of the images, for standardisation.
       std: of the images.
       rngs: initialises everything.
@@ -273,8 +293,9 @@ def vit(
     size = output_shape(down, output_shape(embed, shape))
     stages: list[Stage] = [embed, down, position(size, rngs=rngs)]
     stages += [AddToken(width, rngs=rngs)] if class_token else []
-    stages += [Block(width, heads, hidden, rngs=rngs) for _ in range(depth)]
+    block = partial(Block, activation=activation, norm=norm)
+    stages += [block(width, heads, hidden, rngs=rngs) for _ in range(depth)]
     stages += [TakeToken()] if class_token else []
-    stages += [Norm(width, rngs=rngs)]
+    stages += [] if norm is None else [norm(width, rngs=rngs)]
     readout = partial(head, classes=classes)
     return Network(shape, stages, readout, mean=mean, std=std, rngs=rngs)

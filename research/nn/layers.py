@@ -153,7 +153,7 @@ class BatchNorm(nnx.Module):
 
     It is a gain and an offset for each channel, both functions of two means: so the
     backward pass reads the map twice, for two sums and for the result, as the forward
-    pass does.
+    pass does. As a stage it has stride 1.
 
     Args:
       features: channels.
@@ -164,6 +164,8 @@ class BatchNorm(nnx.Module):
       rngs: draws nothing, but advances as for `nnx.BatchNorm`, whose names of
         parameters these are: seeds and checkpoints mean the same networks.
     """
+
+    stride: Stride = (1, 1)
 
     def __init__(
         self,
@@ -184,7 +186,9 @@ class BatchNorm(nnx.Module):
         self.var = nnx.BatchStat(jnp.ones(features))
         self.use_running_average = False  # `Module.eval()` and `.train()` set it
 
-    def __call__(self, x: Map) -> Map:
+    def __call__(
+        self, x: Float[Array, "*places channels"]
+    ) -> Float[Array, "*places channels"]:
         """Returns the normalised map."""
         wide = widen(x)
         mean, variance = widen(self.mean[...]), widen(self.var[...])
@@ -215,7 +219,7 @@ class ConvNormAct(nnx.Module):
       window: k of the convolution, or (k_h, k_w).
       norm: factory `norm(features, *, rngs)`, or None; with a norm the convolution has
         no bias.
-      act: pointwise activation.
+      act: activation of a map, as `research.nn.activation` makes them.
       padding: border mode.
       dilation: of the convolution.
       init: initialiser of the kernel.
@@ -261,8 +265,8 @@ class NormAct(nnx.Module):
 
     Args:
       features: channels.
-      norm: factory `norm(features, *, rngs)`.
-      act: pointwise activation.
+      norm: factory `norm(features, *, rngs)`, or None.
+      act: activation of a map.
       rngs: initialises the norm.
     """
 
@@ -272,13 +276,13 @@ class NormAct(nnx.Module):
         self,
         features: int,
         *,
-        norm: Callable[..., Callable[[Map], Map]],
+        norm: Callable[..., Callable[[Map], Map]] | None,
         act: Callable[[Array], Array] = jax.nn.relu,
         rngs: nnx.Rngs,
     ):
-        self.norm = norm(features, rngs=rngs)
+        self.norm = None if norm is None else norm(features, rngs=rngs)
         self.act = act
 
     def __call__(self, x: Map) -> Map:
         """Returns act(norm(x)), (B, H, W, C) → (B, H, W, C)."""
-        return self.act(self.norm(x))
+        return self.act(x if self.norm is None else self.norm(x))

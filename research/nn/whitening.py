@@ -31,7 +31,7 @@ class Whiten(nnx.Module):
       inputs: C.
       window: k.
       padding: border mode.
-      act: pointwise activation.
+      act: activation of a map.
 
     References:
       K. Jordan, 94% on CIFAR-10 in 3.29 Seconds on a Single GPU, 2024,

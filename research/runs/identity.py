@@ -2,11 +2,11 @@
 
 Everything that asks "is this the same run?" asks here: the name of a run folder, a
 repeated sweep, a resumed training, a later evaluation, the arm of a claim, the label in
-a figure. All of it is derived from one table of key classes.
+a figure, all from one table of key classes.
 
-A digest is of option names and values. An object counts by its bare name, never by the
-module that it lives in, so modules can move; and a value that equals what older code
-did without the key counts as no value, so defaults can be added (`ABSENT`).
+A digest is of option names and values. An object counts by its bare name, so modules
+can move; a value that equals what older code did without the key counts as no value, so
+defaults can be added (`ABSENT`).
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+
+from research.runs.identity_parts import add_own_parts, leave_out_own_parts
 
 EVALUATOR = re.compile(r"eval\.[^.]+\._target_")  # the key of one that is chosen
 LONGEST_NAME = 120  # characters of a folder's name; file systems take 255
@@ -85,7 +87,7 @@ TABLE = {
     "scale": Kind.REQUEST,
     "tune": Kind.REQUEST,
 }
-# What runs did that were made before a key was there: its value then.
+# What runs did that were made before a key was there; of networks, `identity_parts`.
 ABSENT: dict[str, Any] = {
     "task": "Classification",
     "augment.ignore": 255,
@@ -172,10 +174,8 @@ def science(config: Any) -> dict[str, Any]:
     """Returns what decides the trained weights, in a form that code may move under.
 
     A key in no class, which a user has added by `+key=`, counts: it may decide. What
-    was not trained is what `concerns` says.
-
-    Args:
-      config: of a run, as composed or as read back from a run folder of any age.
+    was not trained is what `concerns` says. The config is one as composed, or as read
+    back from a run folder of any age.
     """
     flat = flatten(config)
     chosen = {k: v for k, v in flat.items() if decides(k) and concerns(flat, k)}
@@ -183,6 +183,7 @@ def science(config: Any) -> dict[str, Any]:
     for copy, original in COPIES.items():
         if _below(named, copy) == _below(named, original):
             named = {k: v for k, v in named.items() if not _is_below(k, copy)}
+    named = leave_out_own_parts(named)
     return {k: v for k, v in named.items() if k not in ABSENT or ABSENT[k] != v}
 
 
@@ -261,19 +262,18 @@ def digest(values: Mapping[str, Any]) -> str:
 
 def difference(before: Any, now: Any) -> tuple[str, Any, Any] | None:
     """Returns a key in which the science of two configs differs, and both values."""
-    old, new = science(before), science(now)
+    old, new = (ABSENT | add_own_parts(science(one)) for one in (before, now))
     for key in sorted(old | new):
         if old.get(key) != new.get(key):
-            return key, old.get(key, ABSENT.get(key)), new.get(key, ABSENT.get(key))
+            return key, old.get(key), new.get(key)
     return None
 
 
 def run_name(overrides: Sequence[str]) -> str:
     """Names a run folder after the overrides that decide its weights, in any order.
 
-    Args:
-      overrides: as on the command line. Those that change only rows, time or place are
-        left out of the name; bundles of values, such as `setting=`, stay.
+    They are those of the command line. What changes only rows, time or place is left
+    out of the name; bundles of values, such as `setting=`, stay.
     """
     chosen = sorted(one for one in overrides if decides(key_of(one)))
     name = ",".join(chosen).replace("/", ".") or "default"

@@ -35,6 +35,7 @@ WRONG = {  # of what is not a number by itself
     ("flip", "directions"): [[0, 0]],
     ("flip", "reach"): [8, -7],
     ("fractional", "upsampling"): [5],
+    ("fractional_orbit", "method"): "fast",
     ("layers", "shifts"): [[1, 2, 3]],
     ("location", "objects"): [3],
     ("orbit", "method"): "fast",

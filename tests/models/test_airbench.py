@@ -9,7 +9,7 @@ from flax import nnx
 
 from research import config
 from research.evals.orbit import orbit_logits
-from research.models.airbench import norm, pass_through
+from research.models.airbench import fixed_scale, pass_through
 from research.nn.layers import count_parameters
 from research.nn.whitening import EPSILON, Whiten, extract_patches
 from research.training.groups import build, label
@@ -93,7 +93,7 @@ def test_the_first_outputs_of_a_convolution_are_its_inputs():
 
 
 def test_the_norm_has_no_gain_and_averages_the_unbiased_variance():
-    layer = norm(3, rngs=nnx.Rngs(0))
+    layer = fixed_scale(3, rngs=nnx.Rngs(0))
     x = jnp.asarray(RNG.normal(2, 3, size=(4, 2, 2, 3)), jnp.float32)
     y = layer(x)
     np.testing.assert_allclose(y.mean((0, 1, 2)), 0, atol=1e-5)

@@ -7,6 +7,8 @@ from flax import nnx
 from research import config
 from research.errors import UserError
 
+CONVNEXT_T = ["model.patch=4", "model.widths=[96,192,384,768]"]
+CONVNEXT_T += ["model.depths=[3,3,9,3]"]
 MNIST, CIFAR, IMAGENET = (28, 28, 1), (32, 32, 3), (224, 224, 3)
 
 
@@ -41,6 +43,10 @@ def count(part):
         (["model=vgg13"], CIFAR, 10, 9_416_010),
         (["model=vgg13_imagenet"], IMAGENET, 1000, 133_053_736),
         (["model=vgg13_imagenet", "model.norm=null"], IMAGENET, 1000, 133_047_848),
+        (["model=convnext_tiny"], CIFAR, 10, 102_634),
+        (["model=convnext_tiny", *CONVNEXT_T], IMAGENET, 1000, 28_589_128),
+        (["model=afc_tiny"], CIFAR, 10, 102_634 + 3 * 4 * (2 * 32 + 2 * 64)),
+        (["model=resnet20", "model/activation=alias_free"], CIFAR, 10, 269_722 + 2_064),
         (["model=capsnet"], MNIST, 10, 8_215_568),
         (["model=capsnet", "model.decoder=null"], MNIST, 10, 6_804_224),
     ],
@@ -108,6 +114,12 @@ def test_maps_of_large_and_small_images():
             "model.width=6",
         ),
         (8, ["model=resnet20", "model.widths=[16,8,4]"], "model.widths.*project"),
+        (32, ["model=afc_tiny", "model.depths=[1]"], "model.depths=.*widths"),
+        (
+            30,
+            ["model=afc_tiny", "model.padding=circular"],
+            "stage 7 of 11.*15×15 map is no multiple of 2×2",
+        ),
         (32, ["model=vgg13", "model.weights=x.pth"], "x.pth: no such file"),
         (32, ["model=vgg13", "model.weights=x.onnx"], "x.onnx: .*safetensors"),
     ],

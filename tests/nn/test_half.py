@@ -16,6 +16,7 @@ from research.models.windows import Windows
 from research.nn.attention import CrossCovariance
 from research.nn.epsilon import LEAST, epsilon
 from research.nn.layers import BatchNorm
+from research.nn.norm import LayerNorm
 from research.nn.token_norm import TokenNorm
 from research.nn.whitening import Whiten
 
@@ -112,7 +113,7 @@ class Alone(Sequences):
 LAYERS = {
     "batch": BatchNorm,
     "batch of airbench": airbench.norm,  # ε = 10⁻¹², whose root float16 lacks
-    "layer": vit.Norm,
+    "layer": LayerNorm,
     "attention": lambda width, rngs: Sequences(vit.Attention(width, 2, rngs=rngs)),
     "whitening": lambda width, rngs: Whiten(width, padding="circular"),
     "class maps": lambda width, rngs: ClassMaps((4, 4, width), 3, rngs=rngs),

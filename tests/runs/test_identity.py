@@ -290,3 +290,27 @@ def test_names_of_folders():
     long = [f"key{i}=value" for i in range(20)]
     assert len(run_name(long)) == 16
     assert run_name(long) == run_name(long[::-1])
+
+
+@pytest.mark.parametrize(
+    ("model", "own", "other"),
+    [
+        ("resnet20", ["model/activation=relu", "model/norm=batch"], "model/norm=chw2"),
+        ("chollet", ["model/activation=relu", "model/norm=none"], "model/norm=batch"),
+        ("vit_tiny", ["model/activation=gelu_tanh"], "model/activation=gelu"),
+        ("airbench", ["model/norm=fixed_scale"], "model/norm=batch"),
+        ("airbench", ["model.norm.momentum=.6"], "model.norm.momentum=.5"),
+        ("vgg13", ["model/norm=batch"], "model.norm=null"),
+    ],
+)
+def test_a_part_that_the_network_had_of_its_own_is_no_other(model, own, other):
+    plain = config.compose(f"model={model}")
+    assert "model.activation" not in science(plain)
+    same = config.compose(f"model={model}", *own)
+    assert training_digest(same) == training_digest(plain)
+    changed = config.compose(f"model={model}", other)
+    assert training_digest(changed) != training_digest(plain)
+    key, before, now = identity.difference(plain, changed)
+    assert key.startswith(("model.norm", "model.activation")) and before != now
+    if key == "model.norm" and model == "resnet20":
+        assert (before, now) == ("BatchNorm", "CHW2")

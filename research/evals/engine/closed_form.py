@@ -27,17 +27,19 @@ class ClosedForm:
 
     Shifts share what they have in common: a stage of stride s that commutes with shifts
     by s needs s × s rolls of its input, and what lies before it is computed once for
-    all of them. So every stage runs at the resolution of the input, in total.
+    all of them. So every stage runs at the resolution of the input, in total. On a grid
+    of 1/u pixel a stage that commutes with fractions needs no roll at all.
 
     Args:
       network: stages and a readout.
       images: examples; with noise added, the stages are tried on them.
+      fine: u: all shifts by multiples of 1/u pixel, as `fractional_shift` has them.
       memory: MiB of maps that a device may hold at once between two stages. Rolls are
         taken in chunks that keep to it; one roll of each image is the least. None: an
         eighth of what is free there.
 
     Attributes:
-      period: (P, Q) of the logits over shifts, pixels.
+      period: (P, Q) of the logits over shifts, positions of the grid.
       shared: whether shifts have anything in common; if not, a loop is as good.
       probe: what the stages did when they were tried.
 
@@ -46,15 +48,22 @@ class ClosedForm:
     """
 
     def __init__(
-        self, network: Network, images: Stored | Unit, *, memory: int | None = None
+        self,
+        network: Network,
+        images: Stored | Unit,
+        *,
+        fine: int = 1,
+        memory: int | None = None,
     ):
         self.network = network
         self.mesh = devices.mesh()
-        self.steps, self.probe = chain(network, prepare(None, images[:8]), self.mesh)
+        examples = prepare(None, images[:8])
+        self.steps, self.probe = chain(network, examples, self.mesh, fine=fine)
         self.memory = share(self.mesh) // 2**20 if memory is None else memory
         last = self.steps[-1]
         self.period = (last.unit[0] * last.rolls[0], last.unit[1] * last.rolls[1])
-        self.shared = self.steps[0].rolls != images.shape[1:3]
+        everything = fine * images.shape[1], fine * images.shape[2]
+        self.shared = self.steps[0].rolls != everything
 
     def logits(self, images: Stored | Unit) -> Orbits:
         """Returns (B, P, Q, K): at (p, q) all shifts (dy, dx) ≡ (p, q) mod (P, Q)."""

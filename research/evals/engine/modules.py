@@ -13,7 +13,7 @@ from jax.sharding import Mesh
 from jaxtyping import Array, Float, Int
 
 from research.distributed import devices
-from research.nn.signal import shift
+from research.nn.signal import fractional_shift, shift
 
 Module = TypeVar("Module", bound=nnx.Module)
 
@@ -36,7 +36,7 @@ def apply(
     graph: nnx.GraphDef,
     state: Any,
     x: Float[Array, "batch ..."],
-    rolls: Int[Array, "rolls 2"] | None = None,
+    rolls: Int[Array, "rolls 2"] | Float[Array, "rolls 2"] | None = None,
 ) -> Any:
     """Applies a module that was taken apart; equal modules share its compilation.
 
@@ -44,10 +44,13 @@ def apply(
       graph: of the module.
       state: of the module.
       x: its input.
-      rolls: (dy, dx) in positions: it is applied to all these rolls of every map x, so
-        that there are batch · rolls results, those of one map in a row. None: to x.
+      rolls: (dy, dx) in positions, or in fractions of them: it is applied to all these
+        rolls of every map x, so that there are batch · rolls results, those of one map
+        in a row. None: to x.
     """
     if rolls is not None:
         batch, count = x.shape[0], rolls.shape[0]
-        x = shift(jnp.repeat(x, count, 0), jnp.tile(rolls, (batch, 1)))
+        whole = jnp.issubdtype(rolls.dtype, jnp.integer)
+        move = shift if whole else fractional_shift
+        x = move(jnp.repeat(x, count, 0), jnp.tile(rolls, (batch, 1)))
     return nnx.merge(graph, state)(x)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from math import nan, prod
+from math import log2, nan, prod
 from typing import Any
 
 import jax
@@ -23,8 +23,9 @@ class Operations:
     """Of one image through a part.
 
     Attributes:
-      multiply_adds: of convolutions and matrix products. Additions and
-        comparisons (pooling, blurs, norms) are not counted here, but XLA counts them.
+      multiply_adds: of convolutions, matrix products and Fourier transforms (n points
+        2½·n·log₂ n, real ones half of it). Additions and comparisons (pooling, blurs,
+        norms) are not counted here, but XLA counts them.
       activation_bytes: of what these return, the "activations" of I. Radosavovic et
         al., Designing Network Design Spaces, CVPR 2020, arXiv:2003.13678.
     """
@@ -52,7 +53,7 @@ def count_operations(part: Callable[..., Any], shape: Shape) -> Operations:
 
 
 def jaxpr_operations(jaxpr: Any) -> Operations:
-    """Adds up the convolutions and matrix products of a jaxpr and those inside it.
+    """Adds up convolutions, products and transforms of a jaxpr and those inside it.
 
     A scan counts its body once for each turn; a conditional its dearest branch; a while
     loop, whose turns are unknown, its body once.
@@ -62,7 +63,8 @@ def jaxpr_operations(jaxpr: Any) -> Operations:
         products = equation_products(equation)
         if products is not None:
             out = equation.outvars[0].aval
-            total += Operations(out.size * products, out.size * out.dtype.itemsize)
+            size = out.size * out.dtype.itemsize
+            total += Operations(round(out.size * products), size)
         inner = [
             jaxpr_operations(one) for one in inner_jaxprs(equation.params.values())
         ]
@@ -73,8 +75,8 @@ def jaxpr_operations(jaxpr: Any) -> Operations:
     return total
 
 
-def equation_products(equation: Any) -> int | None:
-    """Returns the products behind each result of a convolution or matrix product."""
+def equation_products(equation: Any) -> float | int | None:
+    """Returns the products behind each result of an equation, where it has any."""
     if equation.primitive.name == "conv_general_dilated":
         kernel = equation.invars[1].aval.shape
         outputs = kernel[equation.params["dimension_numbers"].rhs_spec[0]]
@@ -84,7 +86,22 @@ def equation_products(equation: Any) -> int | None:
     if equation.primitive.name == "dot_general":
         (contracted, _), _ = equation.params["dimension_numbers"]
         return prod(equation.invars[0].aval.shape[axis] for axis in contracted)
+    if equation.primitive.name == "fft":
+        return fourier_products(equation)
     return None
+
+
+def fourier_products(equation: Any) -> float:
+    """Returns the multiply-adds behind each result of a fast Fourier transform.
+
+    The usual 5·n·log₂ n operations of n complex points, two to a multiply-add; a real
+    transform, forward or back, takes half.
+    """
+    points = prod(equation.params["fft_lengths"])
+    before, after = equation.invars[0].aval, equation.outvars[0].aval
+    halved = before.dtype != after.dtype
+    whole = 2.5 * max(before.size, after.size) * log2(points)
+    return whole / (2 if halved else 1) / after.size
 
 
 def inner_jaxprs(values: Any) -> Iterator[Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from typing import NamedTuple
 
 import jax
@@ -15,8 +15,9 @@ from research.data.split import read_only
 from research.evals.engine.answers import is_invariant
 from research.evals.engine.chain import Probe
 from research.evals.engine.closed_form import ClosedForm
-from research.evals.engine.predictor import Predictor, Stored, Unit
+from research.evals.engine.predictor import Perturb, Predictor, Stored, Unit
 from research.models.network import Network
+from research.nn.signal import fractional_shift
 from research.tasks.classification import CLASSIFICATION
 from research.tasks.task import Outputs, Task
 from research.transforms.shifts import circular
@@ -47,6 +48,7 @@ def choose_method(
     *,
     task: Task = CLASSIFICATION,
     method: str = "auto",
+    fine: int = 1,
     memory: int | None = None,
 ) -> Method:
     """Chooses the closed form where shifts share anything, and brute force elsewhere.
@@ -57,6 +59,7 @@ def choose_method(
       images: examples.
       task: of the answers.
       method: `brute` never takes the closed form.
+      fine: u: the shifts are all multiples of 1/u pixel.
       memory: MiB of maps on each device, of the closed form; see `ClosedForm`.
 
     Raises:
@@ -64,31 +67,62 @@ def choose_method(
     """
     probe = None
     if method != "brute" and isinstance(predictor.predict, Network):
-        orbit = ClosedForm(predictor.predict, images, memory=memory)
+        orbit = ClosedForm(predictor.predict, images, fine=fine, memory=memory)
         probe = orbit.probe
         if orbit.shared and is_invariant(task, np.asarray(probe.logits)):
             rows, columns = orbit.period
             return Method(orbit.logits, f"closed form, period {rows}×{columns}", probe)
-    return Method(partial(brute_force, predictor), BRUTE, probe)
+    return Method(partial(brute_force, predictor, fine=fine), BRUTE, probe)
 
 
-def brute_force(predictor: Predictor, images: Stored | Unit) -> Outputs:
-    """Returns the answers to every circular shift, a pass for each: (B, H, W, …).
+def brute_force(
+    predictor: Predictor, images: Stored | Unit, *, fine: int = 1
+) -> Outputs:
+    """Returns the answers to every circular shift, a pass for each: (B, u·H, u·W, …).
 
     The images go to the devices once, and are rolled there.
+
+    Args:
+      predictor: of any network.
+      images: B of them.
+      fine: u: shifts are by multiples of 1/u pixel.
     """
-    height, width = images.shape[1:3]
-    images = read_only(images)
+    height, width = (fine * size for size in images.shape[1:3])
+    images, roll = read_only(images), roll_along(fine)
     lines = [
-        predictor.outputs(images, roll_along, np.full(len(images), dy), views=width)
+        predictor.outputs(images, roll, np.full(len(images), dy), views=width)
         for dy in np.arange(height, dtype=np.int32)
     ]
     return jax.tree.map(lambda *parts: np.stack(parts, 1), *lines)
 
 
-def roll_along(images: Images, dy: Int[Array, " batch"]) -> Rolled:
-    """Rolls every image by its dy and by each dx, those of one image in a row."""
-    count, width = len(images), images.shape[2]
-    columns = jnp.tile(jnp.arange(width, dtype=dy.dtype), count)
-    offsets = jnp.stack([jnp.repeat(dy, width), columns], 1)
-    return circular(jnp.repeat(images, width, 0), offsets)
+def shift_on_grid(fine: int) -> Perturb:
+    """Returns the perturbation by (dy, dx) of a grid of 1/u pixel."""
+    return circular if fine == 1 else shift_by_fractions(fine)
+
+
+@cache
+def shift_by_fractions(fine: int) -> Perturb:
+    """Returns `shift(images, offsets)` by offsets / u pixels; one object for each u."""
+
+    def shift(images: Images, offsets: Int[Array, "batch 2"]) -> Images:
+        return fractional_shift(images, offsets / jnp.float32(fine))
+
+    return shift
+
+
+@cache
+def roll_along(fine: int) -> Perturb:
+    """Returns `roll(images, dy)`: every image by its dy and by each dx, in a row.
+
+    Both are positions of a grid of 1/u pixel; there is one object for each u.
+    """
+    move = shift_on_grid(fine)
+
+    def roll(images: Images, dy: Int[Array, " batch"]) -> Rolled:
+        count, width = len(images), fine * images.shape[2]
+        columns = jnp.tile(jnp.arange(width, dtype=dy.dtype), count)
+        offsets = jnp.stack([jnp.repeat(dy, width), columns], 1)
+        return move(jnp.repeat(images, width, 0), offsets)
+
+    return roll

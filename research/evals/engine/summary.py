@@ -54,6 +54,7 @@ def summarize_block(
     answer: Callable[[Stored], Outputs],
     truth: Mapping[str, np.ndarray],
     at: Draws,
+    fine: int = 1,
 ) -> Summary:
     """Returns what is measured of the orbits of some images.
 
@@ -62,6 +63,7 @@ def summarize_block(
       answer: (B, H, W, C) images → answers (B, P, Q, …).
       truth: the examples' arrays by name, B rows each.
       at: (B, 2) a shift for each image.
+      fine: positions of the grid of shifts in a pixel.
     """
     orbits = answer(truth["image"])
     count, *period = jax.tree.leaves(orbits)[0].shape[:3]
@@ -74,7 +76,8 @@ def summarize_block(
         return each.reshape(count, *period)
 
     offsets = np.tile(np.indices(period, np.int32).reshape(2, -1).T, (count, 1))
-    undone = task.undo(jax.tree.map(flatten, orbits), offsets)
+    pixels = np.rint(offsets / fine).astype(np.int32)
+    undone = task.undo(jax.tree.map(flatten, orbits), pixels)
     unshifted = jax.tree.map(lambda leaf: np.repeat(leaf[:, 0, 0], shifts, 0), orbits)
     repeated = {k: np.repeat(v, shifts, 0) for k, v in truth.items() if k != "image"}
     scores = score(task, undone, repeated)
@@ -99,7 +102,7 @@ def describe(found: Summary, shape: tuple[int, int], how: str) -> Iterator[Measu
 
     Args:
       found: of all images.
-      shape: (H, W), multiples of (P, Q).
+      shape: (H, W), or u times that, multiples of (P, Q).
       how: how the answers were computed.
     """
     row = partial(Measurement.of_examples, "orbit", method=how)

@@ -11,7 +11,7 @@ from jaxtyping import Float
 
 from research.errors import UserError
 from research.evals.engine.chain import TRIALS, Probe
-from research.evals.engine.predictor import Predictor, Stored
+from research.evals.engine.predictor import Perturb, Predictor, Stored
 from research.evals.engine.tolerance import Tolerance
 from research.evals.measurement import Measurement
 from research.tasks.metrics import Scores
@@ -26,6 +26,7 @@ def verify(
     images: Stored,
     at: Draws,
     *,
+    perturb: Perturb = circular,
     margin: Each | None,
     tolerance: Tolerance,
 ) -> Measurement:
@@ -36,6 +37,7 @@ def verify(
       predictor: of the network.
       images: (N, H, W, C).
       at: (N, 2), the shifts.
+      perturb: shifts images by them.
       margin: of each image (`ties.margins`); those that tie are not counted, since
         rounding chooses another phase for them. None: nothing can tie.
       tolerance: of the arithmetic.
@@ -47,7 +49,7 @@ def verify(
     Raises:
       UserError: it is larger than rounding explains.
     """
-    direct = predictor.logits(images, circular, at)
+    direct = predictor.logits(images, perturb, at)
     error = np.abs(chosen - direct).max(1) / (direct.std() or 1)
     counted = error if margin is None else error[margin >= tolerance.ties]
     worst = float(counted.max(initial=0))
