@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from research.errors import UserError
-from research.runs import identity
+from research.runs import identity, subject
 
 BUNDLES = ("setting",)  # config groups that set the keys of others
 UNTRAINED = "untrained"
@@ -59,7 +59,7 @@ def label_arms(runs: pd.DataFrame) -> pd.DataFrame:
 
 def find_foreign(runs: pd.DataFrame) -> pd.Series:
     """Returns which runs are of classifiers that were not trained here."""
-    foreign = [identity.is_foreign(config) for config in runs["config"]]
+    foreign = [subject.is_foreign(config) for config in runs["config"]]
     return pd.Series(foreign, runs.index, bool)
 
 
@@ -96,7 +96,7 @@ def _labels(arms: pd.DataFrame) -> list[str]:
         labels = [label or one for label, one in zip(labels, presets, strict=True)]
     for parts in _unexplained(science, shown):
         labels = _append(labels, parts)
-    untrained = [UNTRAINED if identity.is_untrained(one) else "" for one in science]
+    untrained = [UNTRAINED if subject.is_untrained(one) else "" for one in science]
     return _append(labels, untrained) if len(set(untrained)) > 1 else labels
 
 
@@ -133,9 +133,9 @@ def _unexplained(
     for key in sorted(keys, key=lambda key: key.count(".")):
         if key in ("seed", "predict"):
             continue
-        own = [i for i, one in enumerate(science) if identity.concerns(one, key)]
+        own = [i for i, one in enumerate(science) if subject.concerns(one, key)]
         values = [
-            _spell(key, one) if identity.concerns(one, key) else "" for one in science
+            _spell(key, one) if subject.concerns(one, key) else "" for one in science
         ]
         owners = [
             options for group, options in shown.items() if _is_of_group(key, group)
@@ -184,9 +184,9 @@ def _follows(key: str, values: list[str], original: str, theirs: list[str]) -> b
 def _concerned(arms: pd.DataFrame, group: str) -> list[bool]:
     """Returns which arms a config group concerns; a bundle all that we make."""
     if group in BUNDLES:
-        return [not identity.is_foreign(config) for config in arms["config"]]
+        return [not subject.is_foreign(config) for config in arms["config"]]
     key = f"{group.replace('/', '.')}._target_"
-    return [identity.concerns(config, key) for config in arms["config"]]
+    return [subject.concerns(config, key) for config in arms["config"]]
 
 
 def _is_choice(column: str) -> bool:

@@ -1,9 +1,6 @@
 """What a run is: which config keys decide its weights, its rows, or nothing at all.
 
-Everything that asks "is this the same run?" asks here: the name of a run folder, a
-repeated sweep, a resumed training, a later evaluation, the arm of a claim, the label in
-a figure, all from one table of key classes.
-
+Everything that asks "is this the same run?" asks here, from one table of key classes.
 A digest is of option names and values. An object counts by its bare name, so modules
 can move; a value that equals what older code did without the key counts as no value, so
 defaults can be added (`ABSENT`).
@@ -19,6 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from research.runs.identity_parts import add_own_parts, leave_out_own_parts
+from research.runs.subject import concerns
 
 EVALUATOR = re.compile(r"eval\.[^.]+\._target_")  # the key of one that is chosen
 LONGEST_NAME = 120  # characters of a folder's name; file systems take 255
@@ -87,7 +85,7 @@ TABLE = {
     "scale": Kind.REQUEST,
     "tune": Kind.REQUEST,
 }
-# What runs did that were made before a key was there; of networks, `identity_parts`.
+# What runs did before a key was there; of networks, `identity_parts`.
 ABSENT: dict[str, Any] = {
     "task": "Classification",
     "augment.ignore": 255,
@@ -101,16 +99,8 @@ FORMERLY: dict[str, str] = {}  # objects: new name → the first that it had
 COPIES = {"task.minimise": "loss"}
 COPIED = ("data", "task")  # the same, below an evaluator
 
-# Keys of evaluators that change nothing but time → what a digest takes for any value:
-# the one that all runs had when digests began to be kept.
+# Keys of evaluators that change nothing but time → their value in any digest.
 EVALUATOR_RESOURCES = {"memory": 512}
-# What a network as initialised is, and a classifier that was not made here. Of their
-# data nothing counts that only training reads, of a foreign one's neither what
-# standardises them.
-UNTRAINED = ("predict", "seed", "model", "downsample", "data")
-FOREIGN = ("predict", "data")
-TRAINING = ("data.train_examples", "data.validation_examples")
-STANDARDISING = ("data.mean", "data.std")
 HOW_TO_BUILD = ("_partial_", "_convert_", "_recursive_")
 GETTERS = "hydra.utils.get_"  # nodes that name an object by their `path`
 
@@ -173,9 +163,8 @@ def flatten(config: Any, prefix: str = "") -> dict[str, Any]:
 def science(config: Any) -> dict[str, Any]:
     """Returns what decides the trained weights, in a form that code may move under.
 
-    A key in no class, which a user has added by `+key=`, counts: it may decide. What
-    was not trained is what `concerns` says. The config is one as composed, or as read
-    back from a run folder of any age.
+    A key in no class, which a user has added by `+key=`, counts: it may decide. Of what
+    was not trained, what `concerns` says counts. The config may be of any age.
     """
     flat = flatten(config)
     chosen = {k: v for k, v in flat.items() if decides(k) and concerns(flat, k)}
@@ -185,35 +174,6 @@ def science(config: Any) -> dict[str, Any]:
             named = {k: v for k, v in named.items() if not _is_below(k, copy)}
     named = leave_out_own_parts(named)
     return {k: v for k, v in named.items() if k not in ABSENT or ABSENT[k] != v}
-
-
-def is_foreign(config: Mapping[str, Any]) -> bool:
-    """Whether a config evaluates somebody else's classifier.
-
-    Args:
-      config: of a run, by its top-level keys.
-    """
-    return config.get("predict") is not None
-
-
-def is_untrained(config: Mapping[str, Any]) -> bool:
-    """Whether a config evaluates a network as initialised; see `is_foreign`."""
-    return "predict" in config and config["predict"] is None
-
-
-def concerns(config: Mapping[str, Any], key: str) -> bool:
-    """Whether a key of a config can decide anything of what it evaluates.
-
-    Everything does of a trained network; see `UNTRAINED` and `FOREIGN`.
-
-    Args:
-      config: of a run, by its top-level keys.
-      key: dotted.
-    """
-    group = key.partition(".")[0]
-    if is_foreign(config):
-        return group in FOREIGN and key not in (*TRAINING, *STANDARDISING)
-    return not is_untrained(config) or (group in UNTRAINED and key not in TRAINING)
 
 
 def training_digest(config: Any) -> str:
