@@ -83,6 +83,7 @@ def test_every_model_builds(model):
 @pytest.mark.parametrize("channels", [1, 3, 4])
 def test_data_of_any_channels_need_no_other_defaults(data, channels):
     words = [f"data={data}", f"data.shape=[16,16,{channels}]", "model=tiny"]
+    words += ["data.mean=[0.5]", "data.std=[0.25]"]  # null: recorded with prepared data
     cfg = config.compose(*GIVEN, *words)
 
     def logits():

@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 from types import SimpleNamespace
@@ -7,7 +8,7 @@ import pytest
 
 from research.errors import UserError
 from research.files import atomic
-from research.files.atomic import read_json, write_json
+from research.files.atomic import read_json, unwritable, write_json
 from research.files.lines import MetricsFile, read_lines
 
 
@@ -117,3 +118,11 @@ def test_damaged_json_is_one_line_with_the_file_and_a_remedy(tmp_path, content):
     assert f"remove {tmp_path} and run its command again" in line
     with pytest.raises(UserError, match="; do this$"):
         read_json(path, remedy="do this")
+
+
+def test_a_file_system_without_hard_links_is_not_called_full(tmp_path):
+    refused = OSError(errno.EPERM, "Operation not permitted", "a", None, "b")
+    said = str(unwritable(tmp_path / "lock", refused))
+    assert "its file system has no hard links" in said and "make room" not in said
+    denied = str(unwritable(tmp_path / "lock", OSError(errno.EACCES, "Denied", "a")))
+    assert "Denied; choose another folder" in denied
