@@ -21,7 +21,6 @@ from research.nn.signal import Size, pair
 from research.types import Map, Padding, Shape, Stride
 
 Tokens = Float[Array, "batch tokens width"]
-
 small_normal = nnx.initializers.normal(0.02)
 
 

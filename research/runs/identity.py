@@ -295,8 +295,5 @@ def _without_places(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _below(values: Mapping[str, Any], prefix: str) -> dict[str, Any]:
-    return {
-        key.removeprefix(prefix): value
-        for key, value in values.items()
-        if _is_below(key, prefix)
-    }
+    kept = [(key, value) for key, value in values.items() if _is_below(key, prefix)]
+    return {key.removeprefix(prefix): value for key, value in kept}
