@@ -33,6 +33,7 @@ SMALL += ["model.window=4", f"data.shape=[{SIDE},{SIDE},3]", "data.mean=[0.5]"]
 ON = "model.padding=circular"
 EXACT = 1e-4  # of the outputs' spread
 IMAGES = np.random.default_rng(3).uniform(size=(2, SIDE, SIDE, 3)).astype(np.float32)
+LABELS = jnp.array([0, 1])
 SHIFTS = list(np.ndindex(SIDE, SIDE))
 EVALUATION = Split.labelled((255 * IMAGES).astype(np.uint8), np.array([0, 1], np.int32))
 
@@ -219,27 +220,26 @@ def test_parameters():
 def test_it_learns():
     network = build(ON, "model.depths=[2,1]")
     network.train()
-    graph, params, rest = nnx.split(network, nnx.Param, ...)
-    params, rest = nnx.as_pure(params), nnx.as_pure(rest)
-    labels = jnp.array([0, 1])
+    graph, *states = nnx.split(network, nnx.Param, ...)
+    params, rest = map(nnx.as_pure, states)
     optimizer = optax.adam(1e-2)
-    state = optimizer.init(params)
 
-    @jax.jit
-    def step(params, state):
+    def step(carry, _):
         def loss(params):
             logits = nnx.merge(graph, params, rest)(jnp.asarray(IMAGES))
-            losses = optax.softmax_cross_entropy_with_integer_labels(logits, labels)
+            losses = optax.softmax_cross_entropy_with_integer_labels(logits, LABELS)
             return losses.mean()
 
+        params, state = carry
         value, gradient = jax.value_and_grad(loss)(params)
         updates, state = optimizer.update(gradient, state)
-        return optax.apply_updates(params, updates), state, value, gradient
+        return (optax.apply_updates(params, updates), state), (value, gradient)
 
-    losses = []
-    for _ in range(8):
-        params, state, value, gradient = step(params, state)
-        losses.append(float(value))
+    @jax.jit
+    def train(params):  # one program: compiling takes the time
+        return jax.lax.scan(step, (params, optimizer.init(params)), None, 8)
+
+    (params, _), (losses, gradient) = train(params)
     assert losses[-1] < losses[0] / 2
     assert all(np.abs(leaf).max() > 0 for leaf in jax.tree.leaves(gradient))
     trained = nnx.merge(graph, params, rest)
