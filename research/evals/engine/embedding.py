@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float
@@ -31,8 +32,10 @@ class Embedding(nnx.Module):
 
     def __call__(self, images: Images) -> dict[str, Array]:
         """Returns both."""
-        *_, last = self.network.features(images)
-        logits = self.network.readout(last)
+        last = jnp.asarray(self.network.standardize(images))
+        for stage in self.network.stages:  # a readout may be all there is
+            last = stage(last)
+        logits = self.network.readout(last).astype(jnp.float32)
         return {"logits": logits, "embedding": last.mean((1, 2))}
 
 
