@@ -156,3 +156,16 @@ def test_two_runs_of_one_cell_and_seed_count_once(tmp_path):
     for cell in PLANE:
         plane_run(tmp_path / "b", *cell)
     assert once and found(tmp_path) == once
+
+
+def test_planes_of_one_title_name_what_sets_them_apart(tmp_path):
+    for epochs in (2, 20):
+        for index, cell in enumerate(PLANE):
+            config = {"train": {"epochs": epochs}}
+            path = plane_run(tmp_path / str(epochs), *cell, config=config)
+            if index:  # a foreign classifier has no place in a plane
+                config["predict"] = "mine:ink"
+                plane_run(tmp_path / "foreign", *cell, config=config)
+            assert path.is_dir()
+    ends = sorted(plane["title"].rpartition(", ")[2] for plane in found(tmp_path))
+    assert ends == ["epochs=2", "epochs=20"]
