@@ -18,17 +18,16 @@ from command_line import is_showing
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from research.config import CONF, check_values
+from research.config import CONF
 
 
 @command("train")
 def main(cfg: DictConfig) -> float | None:
     """Runs one job; returns its objective, if one is configured."""
-    from research.distributed import devices, hosts
+    from research.distributed import devices
     from research.jobs.objective import objective
     from research.runs.run import run
 
-    check_values(cfg.distributed, hosts.join)
     devices.prepare(cfg.root, cfg.distributed, deterministic=cfg.deterministic)
     job = HydraConfig.get()
     choices = {

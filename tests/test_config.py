@@ -202,7 +202,7 @@ WRONG = {  # words of a command → how its one line begins
     ),
     "model/head=vgg model.head.dropout=-0.1": "model.head.dropout=-0.1: takes a number",
     "augment.shift=-1": "augment.shift=-1: takes an integer of at least 0",
-    "data.std=[0]": "data.std=[0]: takes a list of values above 0",
+    "data.std=[0]": "data.std=[0]: takes a list of numbers above 0",
     "averaging=lookahead averaging.every=0": (
         "averaging.every=0: takes an integer of at least 1"
     ),

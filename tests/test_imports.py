@@ -27,14 +27,15 @@ def imports(path):
 # What each room may use; a room below never uses one above.
 ROOMS = {
     "errors": set(),
-    "types": set(),
+    "ranges": set(),
+    "types": {"ranges"},
     "progress": set(),
     "stats": set(),
     "runs.identity": set(),
     "files": {"errors"},
-    "config": {"errors", "runs.identity"},
+    "config": {"errors", "ranges", "runs.identity"},
     "nn": {"errors", "types"},
-    "distributed": {"nn", "errors", "files", "progress"},
+    "distributed": {"nn", "errors", "files", "progress", "ranges"},
     "transforms": {"nn", "errors", "types"},
     "tasks": {"nn", "errors", "types"},
     "downsample": {"nn", "errors", "types"},

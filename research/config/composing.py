@@ -55,6 +55,17 @@ def stay_inside(name: Any) -> str:
     return str(name)
 
 
+def is_option(name: str) -> bool:
+    """Whether a file of a group is an option, not what options are made from."""
+    return name != "base" and not name.startswith("base_")
+
+
+def options_of(group: str) -> list[str]:
+    """Returns the options of a group of ours, such as `downsample/reduce`."""
+    files = (CONF / group).glob("*.yaml")
+    return sorted(one.stem for one in files if is_option(one.stem))
+
+
 OmegaConf.register_new_resolver("stay_inside", stay_inside, replace=True)
 OmegaConf.register_new_resolver("same_size", same_size, replace=True)
 OmegaConf.register_new_resolver("run_name", identity.run_name, replace=True)
@@ -139,7 +150,7 @@ def explain_errors(config: str = "train") -> Iterator[None]:
     except MissingConfigException as error:
         wanted = str(error.missing_cfg_file or error).removesuffix(".yaml")
         group, _, option = wanted.rpartition("/")
-        options = [o for o in error.options or [] if not o.startswith("base")]
+        options = [option for option in error.options or [] if is_option(option)]
         raise UserError(
             f"{group or 'config'}={option}: no such option{suggest(option, options)}"
         ) from None
@@ -180,6 +191,8 @@ def explain(error: Exception, config: str) -> str:
         key = re.search(r"full_key: (\S+)", text)
         user = key[1] if key else "another key"
         return f"{gone[1]}: is missing, and {user} refers to it; give {gone[1]}=…"
+    if text.startswith("Error merging override"):  # a key of Hydra's own
+        text = str(error.__cause__ or error)
     override = getattr(error, "override", None)
     return (f"{override}: " if override else "") + text.split("\n")[0]
 

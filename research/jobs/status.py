@@ -23,7 +23,6 @@ from research.jobs.lock import Lock, Lost, holder
 
 QUEUED, RUNNING, DONE = "queued", "running", "done"
 FAILED, PREEMPTED = "failed", "preempted"
-RETRY = ("all", "failed", "none")  # which unfinished jobs run again
 EVERY = 2.0  # seconds between two notes of progress
 
 

@@ -18,7 +18,6 @@ from research.jobs.following import lead_or_follow
 from research.jobs.lock import hold
 from research.nn.layers import count_parameters
 from research.runs import identity
-from research.runs.experiment import parse_seed
 from research.runs.foreign import Foreign, find_function
 from research.runs.identity import Kind
 from research.runs.measure import check_all, measure_all
@@ -102,7 +101,7 @@ def evaluate_untrained(
     cfg: DictConfig, folder: Path, *, choices: Mapping[str, str], command: str
 ) -> None:
     """Evaluates the configured network as initialised, to compare costs."""
-    network = config.network(cfg, rngs=nnx.Rngs(parse_seed(cfg.seed)))
+    network = config.network(cfg, rngs=nnx.Rngs(cfg.seed))
     network.eval()
     evaluate_new(cfg, network, folder, choices=choices, command=command)
 

@@ -35,10 +35,8 @@ def check_all(
       cfg: the config that says so.
 
     Raises:
-      UserError: `split` is empty or streamed, an evaluator refuses, or there is no such
-        precision.
+      UserError: `split` is empty or streamed, or an evaluator refuses.
     """
-    Precision.parse(cfg.get("precision"))
     if not evaluators:
         return
     if not len(split):
@@ -74,7 +72,7 @@ def measure_all(
       own: the split whose rows have the plain names; None: this one.
     """
     shown: dict[str, float | int] = {}
-    with computing(Precision.parse(cfg.get("precision")).eval):
+    with computing(Precision.of(cfg).eval):
         for name, evaluator in evaluators.items():
             files = file_name(name, cfg.split, own or cfg.split)
             found = evaluator(predict, require_arrays(split))

@@ -39,7 +39,7 @@ def describe(
         "versions": {"python": platform.python_version()}
         | {name: version(name) for name in LIBRARIES},
         **describe_devices(),
-        "precision": asdict(Precision.parse(cfg.get("precision"))),
+        "precision": asdict(Precision.of(cfg)),
         "deterministic": cfg.get("deterministic", False),
         "machine": f"{platform.machine()} {platform.system()}",
         "seed": cfg.seed,
