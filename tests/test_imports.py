@@ -27,7 +27,7 @@ def imports(path):
 # What each room may use; a room below never uses one above.
 ROOMS = {
     "errors": set(),
-    "ranges": set(),
+    "ranges": {"errors"},
     "types": {"ranges"},
     "progress": set(),
     "stats": set(),
@@ -49,7 +49,7 @@ ROOMS = {
     "claims": {"runs.identity", "stats", "errors"},
     "runs": {"training", "evals", "models", "data", "tasks", "jobs", "distributed"}
     | {"runs.identity", "files", "config", "nn", "errors", "progress"},
-    "report": {"runs", "runs.identity", "claims", "files", "stats", "errors"},
+    "report": {"runs", "runs.identity", "claims", "files", "ranges", "stats", "errors"},
     "benchmarks": {"config", "training", "evals", "models", "distributed", "nn"}
     | {"files", "errors", "progress", "types"},
 }

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import collections.abc
 import inspect
+import pkgutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from functools import lru_cache, partial
 from pathlib import Path
 from types import NoneType, UnionType
@@ -21,6 +22,7 @@ from typing import (
 )
 
 from research.errors import join_options
+from research.ranges import OneOf
 
 WORDS = {
     int: "an integer",
@@ -57,25 +59,50 @@ class Keys:
 def parameters(target: Callable[..., Any]) -> dict[str, Any]:
     """Returns the types of the parameters of a function or class, by name.
 
-    Any, where another package keeps its names from `get_type_hints`.
+    Those of a base class are among them, where `**options` go on to it. Any, where
+    another package keeps its names from `get_type_hints`.
     """
-    hints = read_hints(target)
-    return {
-        name: hints.get(name, Any)
-        for name, one in signature(target).items()
-        if one.kind is not one.VAR_KEYWORD and one.kind is not one.VAR_POSITIONAL
-    } | listed(target)
+    found: dict[str, Any] = {}
+    for one in makers(target):
+        hints = read_hints(one)
+        for name, parameter in signature(one).items():
+            if parameter.kind is parameter.VAR_KEYWORD:
+                found = listed(one) | found
+            elif parameter.kind is not parameter.VAR_POSITIONAL:
+                found.setdefault(name, hints.get(name, Any))
+    return found
+
+
+def makers(target: Callable[..., Any]) -> list[Callable[..., Any]]:
+    """Returns what takes the parameters: a function, or constructors of a class.
+
+    More than one where a constructor takes keywords for that of its base class.
+    """
+    while isinstance(target, partial):
+        target = target.func
+    if not isinstance(target, type) or is_schema(target) or is_dataclass(target):
+        return [target]
+    inits = [vars(one)["__init__"] for one in target.__mro__ if "__init__" in vars(one)]
+    if not inits or inits[0] is object.__init__:
+        return [target]
+    found = []
+    for init in inits:
+        found.append(init)
+        if not takes_more(init) or listed(init):
+            break
+    return found
 
 
 def read_hints(target: Callable[..., Any]) -> dict[str, Any]:
-    """Returns the annotations of a function or class that can be resolved, by name."""
-    while isinstance(target, partial):
-        target = target.func
-    if isinstance(target, type) and not is_schema(target):
-        target = inspect.getattr_static(target, "__init__")
+    """Returns the annotations of a function or dataclass, by name.
+
+    None where another package keeps the names in them to itself.
+    """
     try:
         return get_type_hints(target, include_extras=True)
     except (NameError, TypeError):
+        if str(getattr(target, "__module__", "")).startswith("research."):
+            raise
         return {}
 
 
@@ -89,32 +116,40 @@ def listed(target: Callable[..., Any]) -> dict[str, Any]:
     return {}
 
 
-def is_schema(target: Callable[..., Any]) -> bool:
+def is_schema(target: Any) -> bool:
     """Whether a type is a TypedDict, of the keys of a config."""
     return hasattr(target, "__required_keys__")
 
 
+@lru_cache(maxsize=256)
 def signature(target: Callable[..., Any]) -> dict[str, inspect.Parameter]:
-    """Returns the parameters of a function or class; of a TypedDict, its keys."""
+    """Returns the parameters of a function; of a TypedDict, its keys."""
     if is_schema(target):
         keys = get_type_hints(target)
-        return {
-            key: inspect.Parameter(key, inspect.Parameter.KEYWORD_ONLY) for key in keys
-        }
+        kind = inspect.Parameter.KEYWORD_ONLY
+        return {key: inspect.Parameter(key, kind) for key in keys}
     try:
-        return dict(inspect.signature(target).parameters)
+        found = dict(inspect.signature(target).parameters)
     except ValueError:  # of something that was not written in Python
         return {}
+    found.pop("self", None)
+    return found
 
 
 def required(target: Callable[..., Any]) -> list[str]:
-    """Returns the parameters that have no default."""
+    """Returns the parameters of a function or class that have no default."""
     return [
         name
-        for name, one in signature(target).items()
+        for maker in makers(target)[:1]
+        for name, one in signature(maker).items()
         if one.default is one.empty
         and one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)
     ]
+
+
+def takes_more(target: Callable[..., Any]) -> bool:
+    """Whether a function takes keywords that it does not name."""
+    return any(one.kind is one.VAR_KEYWORD for one in signature(target).values())
 
 
 def takes_keywords(target: Callable[..., Any]) -> bool:
@@ -122,9 +157,8 @@ def takes_keywords(target: Callable[..., Any]) -> bool:
 
     A whole config does: `+KEY=…` adds one.
     """
-    kinds = {one.kind for one in signature(target).values()}
-    anything = inspect.Parameter.VAR_KEYWORD in kinds and not listed(target)
-    return anything or is_schema(target)
+    last = makers(target)[-1]
+    return is_schema(last) or (takes_more(last) and not listed(last))
 
 
 def accepts(hint: Any, value: Any) -> bool:
@@ -141,7 +175,9 @@ def accepts(hint: Any, value: Any) -> bool:
         return hint in (bool, Any, object)
     if isinstance(value, int) and abs(value) > LARGEST:
         return hint in (Any, object)
-    if isinstance(value, list) and is_sequence(origin):
+    if is_sequence(origin):
+        if not isinstance(value, list):
+            return False
         kinds = inner
         if origin is not tuple or inner[-1] is Ellipsis:
             kinds = inner[:1] * len(value)
@@ -176,9 +212,12 @@ def takes_keys(hint: Any) -> bool:
     return hint not in SCALARS and origin is not Literal and not is_sequence(origin)
 
 
-def keys_of(hint: Any) -> str | None:
-    """Returns the name in the `Keys` of an annotation, if it has one."""
-    return next((one.of for one in get_args(hint) if isinstance(one, Keys)), None)
+def keys_of(hint: Any) -> Callable[..., Any] | None:
+    """Returns what the keys of a mapping are the parameters of, where that is known."""
+    if is_schema(hint):
+        return hint
+    named = [one.of for one in get_args(hint) if isinstance(one, Keys)]
+    return pkgutil.resolve_name(named[0]) if named else None
 
 
 def is_mapping(hint: Any) -> bool:
@@ -204,6 +243,8 @@ def describe(hint: Any) -> str:
     """Returns what an annotation accepts, in words: `an integer or null`."""
     origin, inner = get_origin(hint), get_args(hint)
     if origin is Annotated:
+        if isinstance(inner[1], OneOf):
+            return str(inner[1])
         return " ".join(filter(None, [describe(inner[0]), *map(str, inner[1:])]))
     if origin in (Union, UnionType):
         kinds = [one for one in inner if one is not int or float not in inner]
@@ -220,6 +261,8 @@ def describe_several(hint: Any) -> str:
     origin, inner = get_origin(hint), get_args(hint)
     if origin is Annotated:
         kind, *ranges = inner
+        if isinstance(ranges[0], OneOf):
+            return str(ranges[0])
         return " ".join(filter(None, [describe_several(kind), *map(str, ranges)]))
     if origin in (Union, UnionType):
         kinds = [one for one in inner if one is not int or float not in inner]

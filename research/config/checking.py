@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, OmegaConf
 
 from research.config.annotations import parameters, required
 from research.config.composing import is_option, options_of, suggest
@@ -58,16 +58,12 @@ def check_config(cfg: DictConfig, config: str = "train") -> None:
     Raises:
       UserError: names the key, its value, and what it takes.
     """
-    hydra = OmegaConf.masked_copy(cfg, "hydra") if "hydra" in cfg else None
-    rest = cfg.copy()
-    with open_dict(rest):
-        rest.pop("hydra", None)
-    if hydra is not None:
-        check_choices(hydra.hydra.runtime.choices)
-        check_overrides(rest, hydra.hydra.overrides.task)
+    if "hydra" in cfg:
+        check_choices(cfg.hydra.runtime.choices)
+        check_overrides(cfg, cfg.hydra.overrides.task)
         for group in OURS:
             check_values(cfg.hydra[group])
-    check_values(rest, SCHEMAS.get(config))
+    check_values(cfg, SCHEMAS.get(config), besides="hydra")
 
 
 def check_choices(choices: Mapping[str, Any]) -> None:

@@ -103,15 +103,20 @@ def compose_plainly(config: str, overrides: Sequence[str] = ()) -> DictConfig:
 def compose_flat(*overrides: str) -> Mapping[str, Any]:
     """Composes a `train` config by dotted key, for the many arms of an experiment.
 
-    As `compose`, but each YAML file is read once a process: .06 s in place of .11.
+    As `compose`, but each YAML file is read once a process.
     """
-    with explain_errors():
+    return MappingProxyType(identity.flatten(compose_faster(*overrides)))
+
+
+def compose_faster(*overrides: str, config: str = "train") -> DictConfig:
+    """Composes a config as `compose`, each YAML file read once: .06 s in place of .11."""
+    with explain_errors(config):
         cfg = _loader(str(CONF)).load_configuration(
-            "train", list(overrides), RunMode.RUN, from_shell=False
+            config, list(overrides), RunMode.RUN, from_shell=False
         )
     with open_dict(cfg):
         del cfg["hydra"]
-    return MappingProxyType(identity.flatten(cfg))
+    return cfg
 
 
 class _ReadOnce(ConfigRepository):

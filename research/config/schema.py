@@ -7,13 +7,14 @@ without one goes to.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Literal, TypedDict
 
 from research.config.annotations import Keys
 from research.ranges import Count, Natural, Seed
 
-Group = dict[str, Any]  # an option of a group, checked by its own `_target_`
+Built = Callable[..., Any]  # what the `_target_` of an option is, which has its keys
+Builts = Mapping[str, Any]  # several options of a group
 Split = Literal["train", "validation", "test"]
 Arithmetic = Literal["float32", "tf32", "bfloat16"]
 
@@ -21,15 +22,15 @@ Arithmetic = Literal["float32", "tf32", "bfloat16"]
 class Train(TypedDict):
     """`conf/train.yaml`."""
 
-    data: Group
-    downsample: Group
-    loss: Group
-    task: Group
-    optim: Group
-    augment: Group
-    averaging: Group
-    model: Group
-    eval: Group
+    data: Built
+    downsample: Built
+    loss: Built
+    task: Built
+    optim: Built
+    augment: Built
+    averaging: Built
+    model: Built
+    eval: Builts
     seed: Seed
     train: Annotated[dict[str, Any], Keys("research.training.settings.Training")]
     precision: Annotated[dict[str, Any], Keys("research.nn.precision.Precision")]
@@ -55,9 +56,9 @@ class Eval(Train):
 class Report(TypedDict):
     """`conf/report.yaml`."""
 
-    figure: Group
-    table: Group
-    page: Group
+    figure: Builts
+    table: Builts
+    page: Builts
     runs: str
     out: str | None
     done_only: bool
@@ -74,7 +75,7 @@ class Pack(TypedDict):
 class Prepare(TypedDict):
     """`conf/prepare.yaml`."""
 
-    data: Group
+    data: Built
 
 
 class Padded(TypedDict):
@@ -86,7 +87,7 @@ class Padded(TypedDict):
 class Gallery(TypedDict):
     """`conf/gallery.yaml`."""
 
-    data: Group
+    data: Built
     split: Split
     example: Natural
     seed: Seed
@@ -94,7 +95,7 @@ class Gallery(TypedDict):
     root: str
     out: str
     model: Annotated[dict[str, Any], Keys("research.config.schema.Padded")]
-    presets: Group
+    presets: Builts
 
 
 class Benchmark(TypedDict):
@@ -107,7 +108,7 @@ class Benchmark(TypedDict):
     compile: Literal["default", "reduce-overhead", "max-autotune"] | None
     root: str
     name: str
-    benchmarks: Group
+    benchmarks: Builts
 
 
 SCHEMAS = {

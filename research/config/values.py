@@ -40,12 +40,15 @@ BUILDING: dict[str, Any] = {  # what Hydra's own keys take
 }
 
 
-def check_values(node: DictConfig, target: Callable[..., Any] | None = None) -> None:
+def check_values(
+    node: DictConfig, target: Callable[..., Any] | None = None, *, besides: str = ""
+) -> None:
     """Compares the values of a node, and of those below, with their parameters' types.
 
     Args:
       node: with a `_target_`, whose annotations are the types, or without one.
       target: in place of its `_target_`.
+      besides: a key that is left out: Hydra's own.
 
     Raises:
       UserError: names the key, its value, and what the parameter takes.
@@ -55,25 +58,20 @@ def check_values(node: DictConfig, target: Callable[..., Any] | None = None) -> 
     if name is not None:
         found = find(node, "path" if getter else "_target_")
         target = target or found
-    if getter or target is None:
-        check_entries(node, Any)
+    if getter:
         return
-    hints, takes_any = parameters(target), takes_keywords(target)
+    hints = parameters(target) if target is not None else {}
+    takes_any = target is None or takes_keywords(target)
     for key in node:
+        if key == besides:
+            continue
         if not (takes_any or key in hints or key in BUILDING):
             full = node._get_full_key(key)
             raise UserError(f"{full}: no such key{suggest(str(key), list(hints))}")
         check_value(node, key, BUILDING.get(str(key), hints.get(str(key), Any)))
-    if not node.get("_partial_", False):
-        for key in required(target):
-            if key not in node:
-                raise missing(node._get_full_key(key), hints.get(key, Any))
-
-
-def check_entries(node: DictConfig, hint: Any) -> None:
-    """Checks each value of a mapping, of which no object is built."""
-    for key in node:
-        check_value(node, key, BUILDING.get(str(key), hint))
+    for key in required(target) if target is not None else ():
+        if not (key in list(node) or node.get("_partial_", False)):
+            raise missing(node._get_full_key(key), hints.get(key, Any))
 
 
 def check_value(node: DictConfig, key: Any, hint: Any) -> None:
@@ -88,13 +86,14 @@ def check_value(node: DictConfig, key: Any, hint: Any) -> None:
             raise refuse(node._get_full_key(key), value, hint)
     elif not takes_keys(hint):
         raise refuse(node._get_full_key(key), value, hint)
-    elif name := keys_of(hint):
-        check_values(value, pkgutil.resolve_name(name))
+    elif (keys := keys_of(hint)) is not None:
+        check_values(value, keys)
     elif "_target_" in value:
         check_values(value)
     elif is_mapping(hint):
-        check_entries(value, elements_of(hint))
-    else:
+        for inner in value:
+            check_value(value, inner, elements_of(hint))
+    elif value:
         raise UserError(
             f"{node._get_full_key(key)}: has no _target_, so that nothing can be built "
             f"of it; give {ask_for(node._get_full_key(key))}"

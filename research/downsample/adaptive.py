@@ -15,7 +15,7 @@ from research.errors import UserError
 from research.nn.layers import BatchNorm, Conv
 from research.nn.signal import at_least_one, pad, widen
 from research.nn.windows import windows
-from research.types import Map, Padding, Stride
+from research.types import Count, Map, Padding, Stride
 
 Kernels = Float[Array, "batch rows columns groups taps"]
 
@@ -54,8 +54,8 @@ class Adaptive(Lowpass):
         features: int,
         stride: Stride,
         *,
-        taps: int = 3,
-        groups: int = 8,
+        taps: Count = 3,
+        groups: Count = 8,
         padding: Padding = "reflect",
         norm: Callable[..., nnx.Module] = BatchNorm,
         rngs: nnx.Rngs,

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Annotated
 
 import jax.numpy as jnp
 from flax import nnx
@@ -25,7 +26,7 @@ from research.nn.signal import (
     widen,
 )
 from research.nn.windows import correlate, windows
-from research.types import Map, Padding, Stride
+from research.types import Map, OneOf, Padding, Range, Stride
 
 Filter = Callable[[Map], Map]
 
@@ -83,7 +84,7 @@ class Binomial(Lowpass):
         features: int,
         stride: Stride,
         *,
-        taps: int = 3,
+        taps: Annotated[int, Range(1, 7)] = 3,
         padding: Padding = "reflect",
         rngs: nnx.Rngs,
     ):
@@ -176,7 +177,7 @@ class Ideal(Lowpass):
         features: int,
         stride: Stride,
         *,
-        nyquist: str = "zero",
+        nyquist: Annotated[str, OneOf(("zero", "keep"))] = "zero",
         rngs: nnx.Rngs,
     ):
         del features, rngs

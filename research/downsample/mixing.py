@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from functools import reduce as fold
-from typing import Any
+from typing import Unpack
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
 
 from research.downsample.noise import Noise
-from research.downsample.reduce import Average, Max, Window
+from research.downsample.reduce import Average, Max, Window, Windowing
 from research.nn.extremes import largest
 from research.nn.layers import Undecayed
 from research.nn.signal import widen
@@ -49,7 +49,12 @@ class Stochastic(Window):
     copies = True
 
     def __init__(
-        self, features: int, stride: Stride, *, rngs: nnx.Rngs, **options: Any
+        self,
+        features: int,
+        stride: Stride,
+        *,
+        rngs: nnx.Rngs,
+        **options: Unpack[Windowing],
     ):
         super().__init__(features, stride, rngs=rngs, **options)
         self.noise = Noise(rngs)
@@ -96,7 +101,12 @@ class Mixed(nnx.Module):
     repeats = False
 
     def __init__(
-        self, features: int, stride: Stride, *, rngs: nnx.Rngs, **options: Any
+        self,
+        features: int,
+        stride: Stride,
+        *,
+        rngs: nnx.Rngs,
+        **options: Unpack[Windowing],
     ):
         self.maximum = Max(features, stride, rngs=rngs, **options)
         self.average = Average(features, stride, rngs=rngs, **options)

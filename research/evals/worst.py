@@ -16,6 +16,7 @@ from research.evals.evaluator import Evaluator
 from research.evals.measurement import Measurement
 from research.tasks.classification import CLASSIFICATION
 from research.tasks.task import Outputs, Task
+from research.types import Count, Natural
 
 Grid = dict[str, np.ndarray]  # by measure, (2m + 1, 2m + 1, N)
 
@@ -38,8 +39,8 @@ class Worst(Evaluator):
 
     name: ClassVar[str] = "worst"
     shifts: Mapping[str, Perturb]
-    max_shift: int = 3
-    batch: int = 512
+    max_shift: Natural = 3
+    batch: Count = 512
     task: Task = CLASSIFICATION
 
     def __post_init__(self) -> None:

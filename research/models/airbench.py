@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Annotated
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +16,7 @@ from research.models.network import Network, Stage
 from research.models.readout import maximum
 from research.nn.layers import BatchNorm, Conv, ConvNormAct, Dense, NormAct
 from research.nn.whitening import Whiten
-from research.types import Logits, Map, Padding, Shape
+from research.types import Count, Finite, Length, Logits, Map, Padding, Shape
 
 gelu = partial(jax.nn.gelu, approximate=False)
 # The average takes .4 of each batch; its scales are fixed at 1.
@@ -28,8 +29,8 @@ def airbench(
     *,
     downsample: Callable[..., Downsample],
     padding: Padding = "valid",
-    widths: Sequence[int] = (64, 256, 256),
-    scale: float = 1 / 9,
+    widths: Annotated[Sequence[Count], Length(3, 3)] = (64, 256, 256),
+    scale: Finite = 1 / 9,
     mean: float | Sequence[float] = 0.0,
     std: float | Sequence[float] = 1.0,
     rngs: nnx.Rngs,

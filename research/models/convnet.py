@@ -12,7 +12,7 @@ from research.errors import UserError
 from research.models.network import Network, Readout
 from research.models.stages import permute_first
 from research.nn.layers import ConvNormAct, glorot_uniform
-from research.types import Padding, Shape
+from research.types import Count, Counts, Natural, Padding, Seed, Shape
 
 
 def chollet(
@@ -22,11 +22,11 @@ def chollet(
     downsample: Callable[..., Downsample],
     head: Callable[..., Readout],
     padding: Padding = "valid",
-    widths: Sequence[int] = (32, 64, 64),
-    poolings: int = 2,
-    window: int | Sequence[int] = 3,
-    dilation: int | Sequence[int] = 1,
-    permutation: int | None = None,
+    widths: Counts = (32, 64, 64),
+    poolings: Natural = 2,
+    window: Count | Counts = 3,
+    dilation: Count | Counts = 1,
+    permutation: Seed | None = None,
     mean: float | Sequence[float] = 0.0,
     std: float | Sequence[float] = 1.0,
     rngs: nnx.Rngs,

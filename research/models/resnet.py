@@ -13,7 +13,7 @@ from research.models import convert
 from research.models.network import Network, Readout, Stage
 from research.models.residual import PadChannels, Residual, Shortcut, basic
 from research.nn.layers import BatchNorm, ConvNormAct
-from research.types import Map, Padding, Shape, Stride
+from research.types import Count, Counts, Map, Padding, Shape, Stride
 
 
 class MaxPool(nnx.Module):
@@ -65,7 +65,7 @@ def large_stem(
     downsample: Callable[..., Downsample],
     padding: Padding,
     exempt: bool = False,
-    pool_window: int = 3,
+    pool_window: Count = 3,
     pool_padding: Padding | None = None,
     rngs: nnx.Rngs,
 ) -> list[Stage]:
@@ -106,8 +106,8 @@ def resnet(
     stem: Callable[..., list[Stage]] = small_stem,
     block: Callable[..., Residual] = basic,
     shortcut: Callable[..., Shortcut] = PadChannels,
-    widths: Sequence[int] = (16, 32, 64),
-    depths: Sequence[int] = (3, 3, 3),
+    widths: Counts = (16, 32, 64),
+    depths: Counts = (3, 3, 3),
     weights: str | None = None,
     mean: float | Sequence[float] = 0.0,
     std: float | Sequence[float] = 1.0,

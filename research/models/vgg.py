@@ -12,7 +12,7 @@ from research.downsample import Downsample
 from research.models import convert
 from research.models.network import Network, Readout, Stage
 from research.nn.layers import BatchNorm, Conv, ConvNormAct
-from research.types import Padding, Shape
+from research.types import Counts, Padding, Shape
 
 
 class BiasedConvNormAct(ConvNormAct):
@@ -44,8 +44,8 @@ def vgg(
     downsample: Callable[..., Downsample],
     head: Callable[..., Readout],
     padding: Padding = "zero",
-    widths: Sequence[int] = (64, 128, 256, 512, 512),
-    depths: Sequence[int] = (2, 2, 2, 2, 2),
+    widths: Counts = (64, 128, 256, 512, 512),
+    depths: Counts = (2, 2, 2, 2, 2),
     norm: Callable[..., nnx.Module] | None = BatchNorm,
     weights: str | None = None,
     mean: float | Sequence[float] = 0.0,

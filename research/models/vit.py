@@ -16,7 +16,7 @@ from research.errors import UserError
 from research.models.network import Network, Readout, Stage, output_shape
 from research.nn.layers import Conv, Dense, Undecayed, glorot_uniform
 from research.nn.signal import at_least_one
-from research.types import Map, Padding, Shape, Stride
+from research.types import Count, Map, Padding, Shape, Stride
 
 Tokens = Float[Array, "batch tokens width"]
 
@@ -225,11 +225,11 @@ def vit(
     head: Callable[..., Readout],
     position: Callable[..., Stage] = Learned,
     padding: Padding = "valid",
-    patch: int = 4,
-    width: int = 64,
-    depth: int = 4,
-    heads: int = 4,
-    hidden: int = 256,
+    patch: Count = 4,
+    width: Count = 64,
+    depth: Count = 4,
+    heads: Count = 4,
+    hidden: Count = 256,
     class_token: bool = False,
     mean: float | Sequence[float] = 0.0,
     std: float | Sequence[float] = 1.0,
