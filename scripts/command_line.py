@@ -19,7 +19,7 @@ from hydra.core.override_parser.types import Glob
 from hydra.errors import HydraException
 
 from research.config import CONF
-from research.config.composing import is_option
+from research.config.composing import check_groups, is_option
 from research.errors import UserError
 
 PATHS = {
@@ -60,6 +60,7 @@ def prepare_words(words: Sequence[str]) -> list[str]:
                 f"{word}: takes false; a run folder is named by root=… and name=…, and "
                 "relative paths are those of the folder that the command was typed in"
             )
+    check_groups([word for word in rest if not word.startswith("-")])
     folders = [CONF, *map(Path, config_folders(words))]
     return [*first[:1], *(expand_glob(word, folders) for word in rest)]
 

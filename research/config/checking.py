@@ -9,7 +9,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
 from research.config.annotations import parameters, required
-from research.config.composing import is_option, options_of, suggest
+from research.config.composing import explain_errors, is_option, options_of, suggest
 from research.config.schema import SCHEMAS
 from research.config.values import BUILDING, check_values, find, missing
 from research.errors import UserError
@@ -42,8 +42,10 @@ class Check(Callback):
         self._check(config)
 
     def _check(self, config: DictConfig) -> None:
+        name = config.hydra.job.config_name
         try:
-            check_config(config, config.hydra.job.config_name)
+            with explain_errors(name):
+                check_config(config, name)
         except UserError as mistake:
             raise Refused(mistake) from None
 

@@ -18,7 +18,12 @@ from hydra._internal.config_repository import ConfigRepository
 from hydra._internal.utils import create_config_search_path
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.global_hydra import GlobalHydra
-from hydra.errors import HydraException, MissingConfigException
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import (
+    HydraException,
+    MissingConfigException,
+    OverrideParseException,
+)
 from hydra.plugins.config_source import ConfigResult
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
@@ -83,7 +88,28 @@ def compose(*overrides: str, config: str = "train") -> DictConfig:
         nearest that does.
     """
     with explain_errors(config):
+        check_groups(overrides)
         return compose_plainly(config, overrides)
+
+
+def check_groups(overrides: Sequence[str]) -> None:
+    """Refuses a number or the like as an option; Hydra would do so without its name.
+
+    Raises:
+      UserError: names the override and the options that there are.
+    """
+    for override in OverridesParser.create().parse_overrides(list(overrides)):
+        group = override.key_or_group
+        options = options_of(group)
+        if not options or override.is_sweep_override():
+            continue
+        value = override.value()
+        several = value if isinstance(value, list) else [value]
+        listed = isinstance(value, list) and override.is_delete()
+        if listed or not all(isinstance(one, str | None) for one in several):
+            raise UserError(
+                f"{override.input_line}: {group} is a group{suggest('', options)}"
+            )
 
 
 def compose_plainly(config: str, overrides: Sequence[str] = ()) -> DictConfig:
@@ -109,7 +135,7 @@ def compose_flat(*overrides: str) -> Mapping[str, Any]:
 
 
 def compose_faster(*overrides: str, config: str = "train") -> DictConfig:
-    """Composes a config as `compose`, each YAML file read once: .06 s in place of .11."""
+    """Composes as `compose`, each YAML file read once: .06 s in place of .11."""
     with explain_errors(config):
         cfg = _loader(str(CONF)).load_configuration(
             config, list(overrides), RunMode.RUN, from_shell=False
@@ -196,8 +222,10 @@ def explain(error: Exception, config: str) -> str:
         key = re.search(r"full_key: (\S+)", text)
         user = key[1] if key else "another key"
         return f"{gone[1]}: is missing, and {user} refers to it; give {gone[1]}=…"
-    if text.startswith("Error merging override"):  # a key of Hydra's own
-        text = str(error.__cause__ or error)
+    if merged := re.match(r"Error merging override (.*)", text):
+        return f"{merged[1]}: {str(error.__cause__ or text).splitlines()[0]}"
+    if isinstance(error, OverrideParseException):
+        return f"{error.override or repr('')}: takes KEY=VALUE ({text.splitlines()[0]})"
     override = getattr(error, "override", None)
     return (f"{override}: " if override else "") + text.split("\n")[0]
 

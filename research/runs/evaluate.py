@@ -98,7 +98,7 @@ def has_moved(before: Sequence[str], now: Sequence[str]) -> bool:
 
 
 def evaluate_untrained(
-    cfg: DictConfig, folder: Path, *, choices: Mapping[str, str], command: str
+    cfg: DictConfig, folder: Path, *, choices: Mapping[str, str | None], command: str
 ) -> None:
     """Evaluates the configured network as initialised, to compare costs."""
     network = config.network(cfg, rngs=nnx.Rngs(cfg.seed))
@@ -107,7 +107,7 @@ def evaluate_untrained(
 
 
 def evaluate_foreign(
-    cfg: DictConfig, folder: Path, *, choices: Mapping[str, str], command: str
+    cfg: DictConfig, folder: Path, *, choices: Mapping[str, str | None], command: str
 ) -> None:
     """Evaluates `predict=module:function`, any images → logits, on the data."""
     columns = cfg.data.classes if config.task(cfg) == CLASSIFICATION else None
@@ -120,7 +120,7 @@ def evaluate_new(
     predict: Callable[..., Any],
     folder: Path,
     *,
-    choices: Mapping[str, str],
+    choices: Mapping[str, str | None],
     command: str,
 ) -> None:
     """Makes a folder with the rows of something that was not trained here."""

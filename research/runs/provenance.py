@@ -28,7 +28,7 @@ LIBRARIES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 
 
 def describe(
-    cfg: DictConfig, folder: Path, *, choices: Mapping[str, str], command: str
+    cfg: DictConfig, folder: Path, *, choices: Mapping[str, str | None], command: str
 ) -> dict[str, Any]:
     """Returns the provenance of a run."""
     return {
