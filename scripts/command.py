@@ -25,6 +25,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from research.config import CONF, explain_errors
+from research.config.checking import Refused
 from research.errors import Interrupted, UserError
 from research.jobs.job import stop_with_launcher
 from research.jobs.lock import Held
@@ -125,8 +126,15 @@ def note_mistakes(mistakes: list[str]) -> Iterator[None]:
     """Prints a mistake as one line and remembers it for the exit status."""
     try:
         yield
+    except Refused as refused:
+        note(refused.mistake, mistakes)
     except (UserError, OSError, OmegaConfBaseException) as error:
         if isinstance(error, OSError) and error.errno not in UNWRITABLE:
             raise
-        mistakes.append(" ".join(str(error).split()))
-        print(f"error: {mistakes[-1]}", file=sys.stderr)
+        note(error, mistakes)
+
+
+def note(error: Exception, mistakes: list[str]) -> None:
+    """Prints a mistake and adds it to others."""
+    mistakes.append(" ".join(str(error).split()))
+    print(f"error: {mistakes[-1]}", file=sys.stderr)

@@ -2,15 +2,24 @@
 
 Hydra parses every value: an umlaut, an equals sign or a comma in a path is an error or
 a sweep. A path is text, so the keys that hold one are quoted here, and a `~` that the
-shell left alone is expanded.
+shell left alone is expanded. A pattern of options, `glob(b*)`, becomes those that it
+fits: Hydra would take the files that options are made from for options.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from pathlib import Path
 
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Glob
+from hydra.errors import HydraException
+
+from research.config import CONF
+from research.config.composing import check_groups, is_option
 from research.errors import UserError
 
 PATHS = {
@@ -51,7 +60,44 @@ def prepare_words(words: Sequence[str]) -> list[str]:
                 f"{word}: takes false; a run folder is named by root=… and name=…, and "
                 "relative paths are those of the folder that the command was typed in"
             )
-    return [*first[:1], *rest]
+    check_groups([word for word in rest if not word.startswith("-")])
+    folders = [CONF, *map(Path, config_folders(words))]
+    return [*first[:1], *(expand_glob(word, folders) for word in rest)]
+
+
+def config_folders(words: Sequence[str]) -> Iterator[str]:
+    """Yields the folders of configs that a command line adds."""
+    for word, following in pairwise([*words, ""]):
+        option, equals, value = word.partition("=")
+        if option in ("--config-dir", "-cd"):
+            yield value if equals else following
+
+
+def expand_glob(word: str, folders: Sequence[Path]) -> str:
+    """Returns an override with the options that a pattern of them fits.
+
+    Args:
+      word: an override, or anything else, which stays.
+      folders: of configs.
+
+    Raises:
+      UserError: it fits none.
+    """
+    if "=glob(" not in word:
+        return word
+    try:
+        (override,) = OverridesParser.create().parse_overrides([word])
+    except HydraException:  # which says better what is wrong when it reads the word
+        return word
+    if not isinstance(pattern := override.value(), Glob):
+        return word
+    group = override.key_or_group
+    files = [path for one in folders for path in (one / group).glob("*.yaml")]
+    known = sorted({path.stem for path in files if is_option(path.stem)})
+    if not (chosen := pattern.filter(known)):
+        there = f"there are {', '.join(known)}" if known else "it has no options"
+        raise UserError(f"{word}: fits no option of {group} ({there})")
+    return f"{word.partition('=')[0]}={','.join(chosen)}"
 
 
 def is_showing(word: str) -> bool:

@@ -10,13 +10,11 @@ from command import command
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from research.config import check_values
-
 
 @command("eval")
 def main(cfg: DictConfig) -> None:
     """Runs the configured evaluators on each subject."""
-    from research.distributed import devices, hosts
+    from research.distributed import devices
     from research.errors import UserError
     from research.files.leftovers import is_copy, is_leftover
     from research.runs.evaluate import (
@@ -25,7 +23,6 @@ def main(cfg: DictConfig) -> None:
         evaluate_untrained,
     )
 
-    check_values(cfg.distributed, hosts.join)
     devices.prepare(cfg.root, cfg.distributed, deterministic=cfg.deterministic)
     line = " ".join(sys.argv)
     if cfg.run_dir is not None:

@@ -9,26 +9,24 @@ decide.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from collections.abc import Sequence
 from pathlib import Path
 
 from command import command
-from command_line import is_showing
+from command_line import config_folders, is_showing
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from research.config import CONF, check_values
+from research.config import CONF
 
 
 @command("train")
 def main(cfg: DictConfig) -> float | None:
     """Runs one job; returns its objective, if one is configured."""
-    from research.distributed import devices, hosts
+    from research.distributed import devices
     from research.jobs.objective import objective
     from research.runs.run import run
 
-    check_values(cfg.distributed, hosts.join)
     devices.prepare(cfg.root, cfg.distributed, deterministic=cfg.deterministic)
     job = HydraConfig.get()
     choices = {
@@ -71,14 +69,6 @@ def with_sweeper(words: Sequence[str]) -> list[str]:
         *(f"hydra.sweeper.{k}={v}" for k, v in moved.items()),
         *rest,
     ]
-
-
-def config_folders(words: Sequence[str]) -> Iterator[str]:
-    """Yields the folders of configs that a command line adds."""
-    for word, following in pairwise([*words, ""]):
-        option, equals, value = word.partition("=")
-        if option in ("--config-dir", "-cd"):
-            yield value if equals else following
 
 
 if __name__ == "__main__":

@@ -206,12 +206,14 @@ WRONG = {  # words of a command → how its one line begins
     ),
     "model/head=vgg model.head.dropout=-0.1": "model.head.dropout=-0.1: takes a number",
     "augment.shift=-1": "augment.shift=-1: takes an integer of at least 0",
-    "data.std=[0]": "data.std=[0]: takes a list of values above 0",
+    "data.std=[0]": "data.std=[0]: takes a list of numbers above 0",
     "averaging=lookahead averaging.every=0": (
         "averaging.every=0: takes an integer of at least 1"
     ),
     "optim.clip=true": "optim.clip=True: takes a number above 0 or null",
-    "data.train_examples=1.5": "data.train_examples=1.5: takes an integer or null",
+    "data.train_examples=1.5": (
+        "data.train_examples=1.5: takes an integer of at least 1 or null"
+    ),
     "eval.shift.max_shift=a": "eval.shift.max_shift=a: takes an integer",
     "model.widths=abc": "model.widths=abc: takes a list of integers",
     "augment.border=x": "augment.border=x: takes circular, zero or reflect",
@@ -228,7 +230,9 @@ WRONG = {  # words of a command → how its one line begins
     "downsample.stride=2.5": "downsample.stride=2.5: takes an integer",
     "downsample.reduce.window=x": "downsample.reduce.window=x: takes an integer",
     "model.head.units=0": "model.head.units=0: takes an integer",
-    "model.head.units=[8,2.5]": "model.head.units=[8, 2.5]: takes an integer or",
+    "model.head.units=[8,2.5]": (
+        "model.head.units=[8, 2.5]: takes an integer of at least 1 or a list of"
+    ),
     "model/head=grid model.head.pool.size=0": (
         "model.head.pool.size=0: takes an integer"
     ),

@@ -27,14 +27,15 @@ def imports(path):
 # What each room may use; a room below never uses one above.
 ROOMS = {
     "errors": set(),
-    "types": set(),
+    "ranges": {"errors"},
+    "types": {"ranges"},
     "progress": set(),
     "stats": set(),
     "runs.identity": set(),
     "files": {"errors"},
-    "config": {"errors", "runs.identity"},
+    "config": {"errors", "ranges", "runs.identity"},
     "nn": {"errors", "types"},
-    "distributed": {"nn", "errors", "files", "progress"},
+    "distributed": {"nn", "errors", "files", "progress", "ranges"},
     "transforms": {"nn", "errors", "types"},
     "tasks": {"nn", "errors", "types"},
     "downsample": {"nn", "errors", "types"},
@@ -48,7 +49,7 @@ ROOMS = {
     "claims": {"runs.identity", "stats", "errors"},
     "runs": {"training", "evals", "models", "data", "tasks", "jobs", "distributed"}
     | {"runs.identity", "files", "config", "nn", "errors", "progress"},
-    "report": {"runs", "runs.identity", "claims", "files", "stats", "errors"},
+    "report": {"runs", "runs.identity", "claims", "files", "ranges", "stats", "errors"},
     "benchmarks": {"config", "training", "evals", "models", "distributed", "nn"}
     | {"files", "errors", "progress", "types"},
 }

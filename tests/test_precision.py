@@ -260,5 +260,5 @@ def test_rounding_follows_precision_and_backend():
 
 
 def test_older_configs_have_the_defaults():
-    assert Precision.parse(None) == Precision(train="default", eval="highest")
-    assert Precision.parse(config.compose().precision) == Precision()
+    assert Precision.of({}) == Precision(train="default", eval="highest")
+    assert Precision.of(config.compose()) == Precision()

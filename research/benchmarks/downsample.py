@@ -17,18 +17,19 @@ from research.benchmarks.step import make_ours
 from research.benchmarks.timing import Row, Subject, count_calls, race, seconds
 from research.distributed import devices
 from research.training.settings import parse_dtype
+from research.types import Count
 
 
 def downsample(
     *,
     cases: Mapping[str, Callable[[int], library.Ways]],
-    batch: int,
-    size: int,
-    channels: int,
+    batch: Count,
+    size: Count,
+    channels: Count,
     overrides: Sequence[str],
     further: Mapping[str, Sequence[str]],
     arithmetic: Sequence[str],
-    compile: str | None,
+    compile: library.Mode | None,
     rounds: int,
     peers: bool,
 ) -> Iterator[Row]:

@@ -21,16 +21,16 @@ from research.errors import UserError
 from research.evals.engine.closed_form import ClosedForm
 from research.evals.engine.operations import count_operations
 from research.models.network import Network
-from research.types import Shape
+from research.types import Count, Shape
 
 
 def orbit(
     *,
     overrides: Sequence[str],
-    sizes: Mapping[int, int],
+    sizes: Mapping[int, Count],
     peer: Callable[[], Any],
-    calls: int,
-    shifts: int,
+    calls: Count,
+    shifts: Count,
     arithmetic: Sequence[str],
     rounds: int,
     peers: bool,

@@ -26,12 +26,13 @@ from research import config
 from research.benchmarks.peers.library import pytorch
 from research.benchmarks.timing import Row, Subject, race
 from research.nn.cpu import convolution
+from research.types import Count
 
 ROOT = Path(__file__).parent.parent.parent
 
 
 def plain(
-    *, cases: Sequence[str], batch: int, rounds: int, peers: bool
+    *, cases: Sequence[str], batch: Count, rounds: Count, peers: bool
 ) -> Iterator[Row]:
     """Yields rows of a training step of each network, on one device.
 

@@ -4,36 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import TypedDict
 
 import jax
 
 from research import config
 from research.benchmarks import subjects
 from research.benchmarks.arithmetic import computing_in, name_case
-from research.benchmarks.peers.library import keep_running
+from research.benchmarks.peers.library import Mode, keep_running
 from research.benchmarks.timing import Row, Subject, race
 from research.nn.cpu import convolution
+from research.types import Count
 
 PARTS = (("step", subjects.training_step, 3), ("forward", subjects.forward_pass, 1))
 Peer = Callable[..., tuple[Subject, Subject]]
 
 
+class Case(TypedDict):
+    """A network that is timed: `overrides` of the `train` config, and its `peer`."""
+
+    overrides: Sequence[str]
+    peer: Peer | None
+
+
 def step(
     *,
-    cases: Mapping[str, Mapping[str, Any]],
-    batch: int,
+    cases: Mapping[str, Case],
+    batch: Count,
     arithmetic: Sequence[str],
-    compile: str | None,
-    rounds: int,
+    compile: Mode | None,
+    rounds: Count,
     peers: bool,
 ) -> Iterator[Row]:
     """Yields rows of a training step and of a forward pass of each network.
 
     Args:
-      cases: by name, `overrides` of the `train` config, and `peer`: factory
-        `peer(batch, dtype=…, mode=…) → (step, forward)` of the same network in PyTorch,
-        or None.
+      cases: by name; a peer is a factory `peer(batch, dtype=…, mode=…) → (step,
+        forward)` of the same network in PyTorch, or None.
       batch: images a step.
       arithmetic: that they are timed in, of `ARITHMETICS`.
       compile: mode of `torch.compile`, by which PyTorch takes part once more; or None.

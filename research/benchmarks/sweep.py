@@ -11,14 +11,15 @@ from research import config
 from research.benchmarks import subjects
 from research.benchmarks.timing import Row, Subject, exponent, peak_memory, race
 from research.evals.engine.closed_form import ClosedForm
+from research.types import Count
 
 
 def sweep(
     *,
     overrides: Sequence[str],
-    batch: int,
+    batch: Count,
     axes: Mapping[str, Mapping[int, Sequence[str]]],
-    orbit_batch: int,
+    orbit_batch: Count,
     rounds: int,
     peers: bool,
 ) -> Iterator[Row]:

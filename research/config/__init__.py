@@ -14,6 +14,7 @@ from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
+from research.config.checking import check_config
 from research.config.composing import CONF, compose, compose_flat, explain_errors
 from research.config.values import check_values
 from research.errors import UserError
@@ -22,6 +23,7 @@ __all__ = [
     "CONF",
     "build",
     "build_shared",
+    "check_config",
     "check_values",
     "compose",
     "compose_flat",

@@ -18,7 +18,12 @@ from hydra._internal.config_repository import ConfigRepository
 from hydra._internal.utils import create_config_search_path
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.global_hydra import GlobalHydra
-from hydra.errors import HydraException, MissingConfigException
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import (
+    HydraException,
+    MissingConfigException,
+    OverrideParseException,
+)
 from hydra.plugins.config_source import ConfigResult
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
@@ -55,6 +60,17 @@ def stay_inside(name: Any) -> str:
     return str(name)
 
 
+def is_option(name: str) -> bool:
+    """Whether a file of a group is an option, not what options are made from."""
+    return name != "base" and not name.startswith("base_")
+
+
+def options_of(group: str) -> list[str]:
+    """Returns the options of a group of ours, such as `downsample/reduce`."""
+    files = (CONF / group).glob("*.yaml")
+    return sorted(one.stem for one in files if is_option(one.stem))
+
+
 OmegaConf.register_new_resolver("stay_inside", stay_inside, replace=True)
 OmegaConf.register_new_resolver("same_size", same_size, replace=True)
 OmegaConf.register_new_resolver("run_name", identity.run_name, replace=True)
@@ -72,7 +88,28 @@ def compose(*overrides: str, config: str = "train") -> DictConfig:
         nearest that does.
     """
     with explain_errors(config):
+        check_groups(overrides)
         return compose_plainly(config, overrides)
+
+
+def check_groups(overrides: Sequence[str]) -> None:
+    """Refuses a number or the like as an option; Hydra would do so without its name.
+
+    Raises:
+      UserError: names the override and the options that there are.
+    """
+    for override in OverridesParser.create().parse_overrides(list(overrides)):
+        group = override.key_or_group
+        options = options_of(group)
+        if not options or override.is_sweep_override():
+            continue
+        value = override.value()
+        several = value if isinstance(value, list) else [value]
+        listed = isinstance(value, list) and override.is_delete()
+        if listed or not all(isinstance(one, str | None) for one in several):
+            raise UserError(
+                f"{override.input_line}: {group} is a group{suggest('', options)}"
+            )
 
 
 def compose_plainly(config: str, overrides: Sequence[str] = ()) -> DictConfig:
@@ -92,15 +129,20 @@ def compose_plainly(config: str, overrides: Sequence[str] = ()) -> DictConfig:
 def compose_flat(*overrides: str) -> Mapping[str, Any]:
     """Composes a `train` config by dotted key, for the many arms of an experiment.
 
-    As `compose`, but each YAML file is read once a process: .06 s in place of .11.
+    As `compose`, but each YAML file is read once a process.
     """
-    with explain_errors():
+    return MappingProxyType(identity.flatten(compose_faster(*overrides)))
+
+
+def compose_faster(*overrides: str, config: str = "train") -> DictConfig:
+    """Composes as `compose`, each YAML file read once: .06 s in place of .11."""
+    with explain_errors(config):
         cfg = _loader(str(CONF)).load_configuration(
-            "train", list(overrides), RunMode.RUN, from_shell=False
+            config, list(overrides), RunMode.RUN, from_shell=False
         )
     with open_dict(cfg):
         del cfg["hydra"]
-    return MappingProxyType(identity.flatten(cfg))
+    return cfg
 
 
 class _ReadOnce(ConfigRepository):
@@ -139,7 +181,7 @@ def explain_errors(config: str = "train") -> Iterator[None]:
     except MissingConfigException as error:
         wanted = str(error.missing_cfg_file or error).removesuffix(".yaml")
         group, _, option = wanted.rpartition("/")
-        options = [o for o in error.options or [] if not o.startswith("base")]
+        options = [option for option in error.options or [] if is_option(option)]
         raise UserError(
             f"{group or 'config'}={option}: no such option{suggest(option, options)}"
         ) from None
@@ -180,6 +222,10 @@ def explain(error: Exception, config: str) -> str:
         key = re.search(r"full_key: (\S+)", text)
         user = key[1] if key else "another key"
         return f"{gone[1]}: is missing, and {user} refers to it; give {gone[1]}=…"
+    if merged := re.match(r"Error merging override (.*)", text):
+        return f"{merged[1]}: {str(error.__cause__ or text).splitlines()[0]}"
+    if isinstance(error, OverrideParseException):
+        return f"{error.override or repr('')}: takes KEY=VALUE ({text.splitlines()[0]})"
     override = getattr(error, "override", None)
     return (f"{override}: " if override else "") + text.split("\n")[0]
 

@@ -1,74 +1,122 @@
 """Values of a config against the annotations of the parameters that they go to.
 
 A parameter's annotation is the one place of its type and its range (what `Annotated`
-adds, such as `research.types.Range`): there is no schema beside the YAML. A wrong value
-is refused when the object is built, before anything is computed or written.
+adds, such as `research.types.Range`). The keys around them, of which no object is
+built, have theirs in `research.config.schema`. A wrong value is refused as soon as the
+config is composed, before anything is computed or written.
 """
 
 from __future__ import annotations
 
-import inspect
+import pkgutil
 from collections.abc import Callable
-from functools import lru_cache, partial
-from types import NoneType, UnionType
-from typing import (
-    Annotated,
-    Any,
-    Literal,
-    Union,
-    Unpack,
-    get_args,
-    get_origin,
-    get_type_hints,
-)
+from typing import Any, Literal
 
-from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
 
-from research.config.composing import CONF, suggest
-from research.errors import UserError, join_options
+from research.config.annotations import (
+    OWN_KEYS,
+    accepts,
+    describe,
+    elements_of,
+    is_mapping,
+    keys_of,
+    parameters,
+    required,
+    takes_keys,
+    takes_keywords,
+)
+from research.config.composing import options_of, suggest
+from research.errors import UserError
+from research.ranges import MOST
 from research.runs import identity
-from research.runs.identity import HOW_TO_BUILD
+from research.runs.identity import GETTERS
 
-WORDS = {
-    int: "an integer",
-    float: "a number",
-    bool: "true or false",
-    str: "text",
-    NoneType: "null",
+BUILDING: dict[str, Any] = {  # what Hydra's own keys take
+    "_target_": str,
+    "_partial_": bool,
+    "_convert_": Literal["none", "partial", "object", "all"],
+    "_recursive_": bool,
 }
-PLURALS = {int: "integers", float: "numbers", str: "words"}
 
 
-def check_values(node: DictConfig, target: Callable[..., Any] | None = None) -> None:
+def check_values(
+    node: DictConfig, target: Callable[..., Any] | None = None, *, besides: str = ""
+) -> None:
     """Compares the values of a node, and of those below, with their parameters' types.
 
     Args:
       node: with a `_target_`, whose annotations are the types, or without one.
       target: in place of its `_target_`.
+      besides: a key that is left out: Hydra's own.
 
     Raises:
       UserError: names the key, its value, and what the parameter takes.
     """
     name = node.get("_target_")
-    if name is not None and not str(name).startswith("hydra."):
-        target = get_object(str(name))
+    getter = str(name).startswith(GETTERS)
+    if name is not None:
+        found = find(node, "path" if getter else "_target_")
+        target = target or found
+    if getter:
+        return
     hints = parameters(target) if target is not None else {}
     takes_any = target is None or takes_keywords(target)
     for key in node:
-        if not (takes_any or key in hints or key in ("_target_", *HOW_TO_BUILD)):
+        if key == besides:
+            continue
+        if not (takes_any or key in hints or key in BUILDING):
             full = node._get_full_key(key)
             raise UserError(f"{full}: no such key{suggest(str(key), list(hints))}")
-        if OmegaConf.is_missing(node, key):
-            continue
-        value = node[key]
-        if OmegaConf.is_dict(value):
-            check_values(value)
-            continue
+        check_value(node, key, BUILDING.get(str(key), hints.get(str(key), Any)))
+    for key in required(target) if target is not None else ():
+        if not (key in list(node) or node.get("_partial_", False)):
+            raise missing(node._get_full_key(key), hints.get(key, Any))
+
+
+def check_value(node: DictConfig, key: Any, hint: Any) -> None:
+    """Checks one value of a node; errors as `check_values`."""
+    if OmegaConf.is_missing(node, key):
+        return
+    value = node[key]
+    if not OmegaConf.is_dict(value):
         if OmegaConf.is_list(value):
             value = OmegaConf.to_container(value, resolve=True)
-        if key in hints and not accepts(hints[key], value):
-            raise refuse(node._get_full_key(key), value, hints[key])
+        if not accepts(hint, value):
+            raise refuse(node._get_full_key(key), value, hint)
+    elif not takes_keys(hint):
+        raise refuse(node._get_full_key(key), value, hint)
+    elif (keys := keys_of(hint)) is not None:
+        check_values(value, keys)
+    elif "_target_" in value:
+        check_values(value)
+    elif is_mapping(hint):
+        for inner in value:
+            check_value(value, inner, elements_of(hint))
+    elif value:
+        raise UserError(
+            f"{node._get_full_key(key)}: has no _target_, so that nothing can be built "
+            f"of it; give {ask_for(node._get_full_key(key))}"
+        )
+
+
+def find(node: DictConfig, key: str) -> Callable[..., Any]:
+    """Returns the object that a key of a node names.
+
+    Raises:
+      UserError: it cannot be imported, or is not called.
+    """
+    name, full = str(node.get(key)), node._get_full_key(key)
+    try:
+        found = pkgutil.resolve_name(name)
+    except (ImportError, ValueError, AttributeError, TypeError) as error:
+        raise UserError(
+            f"{full}={name}: takes the dotted name of a function or class that can be "
+            f"imported ({error})"
+        ) from None
+    if not callable(found):
+        raise UserError(f"{full}={name}: takes the name of a function or class")
+    return found
 
 
 def refuse(key: str, value: Any, hint: Any) -> UserError:
@@ -76,100 +124,39 @@ def refuse(key: str, value: Any, hint: Any) -> UserError:
 
     A group's option needs a slash, `downsample/reduce=max`, where a key has a dot.
     """
-    for copy, original in identity.COPIES.items():  # `task.minimise` is `loss`
-        if key.startswith(f"{copy}."):
-            key = original + key.removeprefix(copy)
-    group, path = CONF / key.replace(".", "/"), key.replace(".", "/")
-    if isinstance(value, str) and group.is_dir():
-        options = sorted(one.stem for one in group.glob("*.yaml"))
+    key = original(key)
+    path = key.replace(".", "/")
+    if isinstance(value, str) and (options := options_of(path)):
         form = f"{path}={value}" if value in options else f"{path}=OPTION"
         return UserError(
             f"{key}={value}: {path} is a group: give {form} (there are "
             f"{', '.join(options)})"
         )
     shown = "null" if value is None else value
-    return UserError(f"{key}={shown}: takes {describe(hint)}")
+    words = describe(hint)
+    if isinstance(value, int) and abs(value) > MOST:
+        words += f" and of at most {63 if accepts(hint, MOST + 1) else 31} bits"
+    if OWN_KEYS in words:
+        words += f": give {ask_for(key)}"
+    return UserError(f"{key}={shown}: takes {words}")
 
 
-def takes_keywords(target: Callable[..., Any]) -> bool:
-    """Whether a function or class takes keywords that its signature does not name."""
-    kinds = {one.kind for one in inspect.signature(target).parameters.values()}
-    return inspect.Parameter.VAR_KEYWORD in kinds
+def missing(key: str, hint: Any) -> UserError:
+    """Returns the error for a key that has been deleted and has no default."""
+    key = original(key)
+    words = ask_for(key) if takes_keys(hint) else f"{key}=…; it takes {describe(hint)}"
+    return UserError(f"{key}: is missing; give {words}")
 
 
-@lru_cache(maxsize=256)
-def parameters(target: Callable[..., Any]) -> dict[str, Any]:
-    """Returns the types of the parameters of a function or class, by name."""
-    while isinstance(target, partial):
-        target = target.func
-    if isinstance(target, type):
-        target = inspect.getattr_static(target, "__init__")
-    hints = {
-        k: v
-        for k, v in get_type_hints(target, include_extras=True).items()
-        if k != "return"
-    }
-    for hint in list(hints.values()):
-        if get_origin(hint) is Unpack:  # of keywords that a TypedDict lists
-            hints |= get_type_hints(get_args(hint)[0], include_extras=True)
-    return hints
+def ask_for(key: str) -> str:
+    """Returns how the option of a group is chosen, or a key of a mapping set."""
+    path = key.replace(".", "/")
+    return f"{path}=OPTION" if options_of(path) else f"{key}.KEY=…"
 
 
-def accepts(hint: Any, value: Any) -> bool:
-    """Whether a value from a config is of the type, and in the range, of an annotation.
-
-    An integer will do for a number, a list for a tuple; true is no number.
-    """
-    origin, inner = get_origin(hint), get_args(hint)
-    if origin is Annotated:
-        return accepts(inner[0], value) and all(value in one for one in inner[1:])
-    if origin in (Union, UnionType):
-        return any(accepts(option, value) for option in inner)
-    if isinstance(value, bool):
-        return hint in (bool, Any, object)
-    if isinstance(value, list) and is_sequence(origin):
-        kinds = inner
-        if origin is not tuple or inner[-1] is Ellipsis:
-            kinds = inner[:1] * len(value)
-        return len(kinds) == len(value) and all(map(accepts, kinds, value))
-    return is_of_type(hint, value)
-
-
-def is_sequence(origin: Any) -> bool:
-    """Whether a list of a config is what an annotation with this origin takes."""
-    return origin in (list, tuple) or getattr(origin, "__name__", "") == "Sequence"
-
-
-def is_of_type(hint: Any, value: Any) -> bool:
-    """Whether a value is of a type without a range."""
-    import typeguard  # takes a while, and only configs need it
-
-    try:
-        every = typeguard.CollectionCheckStrategy.ALL_ITEMS
-        typeguard.check_type(value, hint, collection_check_strategy=every)
-    except typeguard.TypeCheckError:
-        return False
-    return True
-
-
-def describe(hint: Any) -> str:
-    """Returns what an annotation accepts, in words: `an integer or null`."""
-    origin, inner = get_origin(hint), get_args(hint)
-    if origin is Annotated:
-        return " ".join(filter(None, [describe(inner[0]), *map(str, inner[1:])]))
-    if origin in (Union, UnionType):
-        kinds = [one for one in inner if one is not int or float not in inner]
-        return " or ".join(dict.fromkeys(map(describe, kinds)))
-    if origin is Literal:
-        return join_options(inner)
-    if is_sequence(origin):
-        return f"a list of {describe_several(inner[0])}" if inner else "a list"
-    return WORDS.get(hint, getattr(hint, "__name__", str(hint)))
-
-
-def describe_several(hint: Any) -> str:
-    """Returns what the elements of a list are, in words: `integers of at least 1`."""
-    if get_origin(hint) is Annotated:
-        kind, *ranges = get_args(hint)
-        return " ".join(filter(None, [describe_several(kind), *map(str, ranges)]))
-    return PLURALS.get(hint, "values")
+def original(key: str) -> str:
+    """Returns the key that a copied one was copied from: `loss` of `task.minimise`."""
+    for copy, source in identity.COPIES.items():
+        if key == copy or key.startswith(f"{copy}."):
+            return source + key.removeprefix(copy)
+    return key

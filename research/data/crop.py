@@ -5,12 +5,14 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from math import ceil, exp, log, sqrt
+from typing import Annotated
 
 import numpy as np
 from PIL import Image, ImageOps
 
 from research.data.arrays import Image as Pixels
 from research.data.images import convert, upright_size
+from research.types import Fraction, Length, Positive
 
 ATTEMPTS = 10  # at a box that lies within the image
 Box = tuple[int, int, int, int]  # left, top, right, bottom
@@ -21,8 +23,8 @@ def random_resized(
     shape: tuple[int, int, int],
     rng: np.random.Generator,
     *,
-    area: Sequence[float] = (0.08, 1.0),
-    ratio: Sequence[float] = (3 / 4, 4 / 3),
+    area: Annotated[Sequence[Fraction], Length(2, 2)] = (0.08, 1.0),
+    ratio: Annotated[Sequence[Positive], Length(2, 2)] = (3 / 4, 4 / 3),
     flip: bool = True,
 ) -> Pixels:
     """Decodes a random part of an image, scaled to one size (bilinear, antialiased).

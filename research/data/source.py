@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cache, partial
 from pathlib import Path
-from typing import Any, TypedDict, Unpack
+from typing import Annotated, Any, TypedDict, Unpack
 
 from research.data import statistics
 from research.data.origin import Origin, Spec
 from research.data.split import Split
 from research.data.store import Store
 from research.errors import UserError
-from research.types import Finite, Fraction, Positive
+from research.types import Count, Finite, Fraction, Length, Natural, Positive
 
 
 @dataclass(frozen=True)
@@ -94,15 +94,16 @@ class Settings(TypedDict, total=False):
 
     name: str
     version: str | None
-    shape: Sequence[int]
-    classes: int
-    mean: Sequence[Finite] | None
-    std: Sequence[Positive] | None
+    shape: Annotated[Sequence[Count], Length(3, 3)]
+    classes: Count
+    # The network takes these two from the config itself, or from what is recorded.
+    mean: Annotated[Sequence[Finite], Length()] | None
+    std: Annotated[Sequence[Positive], Length()] | None
     dir: str | Path
     manual_dir: str | Path | None
     central: Fraction
-    train_examples: int | None
-    validation_examples: int
+    train_examples: Count | None
+    validation_examples: Natural
 
 
 def load(

@@ -22,6 +22,7 @@ from research.data.arrays import Example, Image
 from research.data.images import UNREADABLE
 from research.data.plan import Plan
 from research.errors import UserError
+from research.types import Count, Natural
 
 Crop = Callable[..., Image]  # crop(content, shape, rng)
 FIELDS = ("image", "label")  # of an example
@@ -50,8 +51,8 @@ class Stream:
         *,
         examples: int,
         crop: Crop,
-        threads: int | None = None,
-        workers: int = 0,
+        threads: Count | None = None,
+        workers: Natural = 0,
     ):
         self.examples = examples
         self.shape = records.shape

@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 import jax
 
@@ -24,7 +23,7 @@ YES = ("true", "1", "")  # as XLA reads flags; `--flag` alone is true
 _jobs = count()  # that this process has prepared; the first starts JAX
 
 
-def prepare(deterministic: Any, cache: Path) -> None:
+def prepare(deterministic: bool, cache: Path) -> None:
     """Sets XLA's flags, before JAX starts, if results are to be deterministic.
 
     The choices of kernels lie with the compiled programs. Where JAX's compilation cache
@@ -32,28 +31,27 @@ def prepare(deterministic: Any, cache: Path) -> None:
     that the user has set in XLA_FLAGS win.
 
     Args:
-      deterministic: the key's value.
+      deterministic: whether they are.
       cache: folder of compiled programs.
 
     Raises:
-      UserError: the value is neither true nor false; XLA_FLAGS contradict it; or an
-        earlier job of this process has started JAX without the flags, on a GPU.
+      UserError: XLA_FLAGS contradict it, or an earlier job of this process has started
+        JAX without the flags, on a GPU.
     """
     chosen = read_flags(os.environ.get("XLA_FLAGS", ""))
-    wanted = parse_deterministic(deterministic)
     late = next(_jobs) > 0 and EXCLUDE not in chosen
-    if wanted and EXCLUDE in chosen and chosen[EXCLUDE] not in YES:
+    if deterministic and EXCLUDE in chosen and chosen[EXCLUDE] not in YES:
         raise UserError(
             f"XLA_FLAGS={EXCLUDE}={chosen[EXCLUDE]}: deterministic=true takes true; "
             "leave it out of XLA_FLAGS, or give deterministic=false"
         )
-    if wanted and late and jax.default_backend() != "cpu":
+    if deterministic and late and jax.default_backend() != "cpu":
         raise UserError(
             "deterministic=true: takes a process of its own, and an earlier job of "
             "this one has started JAX without it; give hydra/launcher=local, a sweep "
             "of deterministic=true alone, or deterministic=false"
         )
-    if wanted:
+    if deterministic:
         cache.mkdir(parents=True, exist_ok=True)
         ours = {EXCLUDE: "true", CHOICES: str((cache / "autotune").absolute())}
         added = [
@@ -61,13 +59,6 @@ def prepare(deterministic: Any, cache: Path) -> None:
         ]
         flags = [os.environ.get("XLA_FLAGS", ""), *added]
         os.environ["XLA_FLAGS"] = " ".join(flags).strip()
-
-
-def parse_deterministic(value: Any) -> bool:
-    """Returns true or false; raises UserError for anything else."""
-    if not isinstance(value, bool):
-        raise UserError(f"deterministic={value}: takes true or false")
-    return value
 
 
 def read_flags(text: str) -> dict[str, str]:

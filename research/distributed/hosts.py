@@ -19,12 +19,13 @@ from jax.experimental import multihost_utils
 from research import progress
 from research.errors import UserError
 from research.files import atomic
+from research.ranges import Count, Natural
 
 
 def join(
     coordinator: str | None = None,
-    processes: int | None = None,
-    process: int | None = None,
+    processes: Count | None = None,
+    process: Natural | None = None,
 ) -> None:
     """Makes this process one of several, before JAX touches a device.
 

@@ -27,8 +27,8 @@ from research.downsample.lowpass import Identity, Lowpass
 from research.downsample.reduce import Reduce
 from research.downsample.sample import First, Sampler
 from research.errors import UserError
-from research.nn.signal import Size, decimate, pair
-from research.types import Map, Stride
+from research.nn.signal import decimate, pair
+from research.types import Map, Sides, Stride
 
 Dense = Callable[..., Map]  # dense(x, stride=(1, 1)) → map
 
@@ -54,7 +54,7 @@ class Downsample(nnx.Module):
     def __init__(
         self,
         features: int,
-        stride: Size = 2,
+        stride: Sides = 2,
         reduce: Callable[..., Reduce] = Identity,
         lowpass: Callable[..., Lowpass] = Identity,
         sample: Callable[..., Sampler] = First,
@@ -191,7 +191,7 @@ def unwrap(factory: Callable[..., Any]) -> Callable[..., Any]:
 
 def keep(
     features: int,
-    stride: Size = 1,
+    stride: Sides = 1,
     reduce: Callable[..., Reduce] = Identity,
     lowpass: Callable[..., Lowpass] = Identity,
     sample: Callable[..., Sampler] = First,

@@ -14,9 +14,9 @@ from jaxtyping import Array, Float
 from research.downsample.lowpass import Filter, Lowpass
 from research.errors import UserError
 from research.nn.layers import BatchNorm, Conv
-from research.nn.signal import Size, at_least_one, pad, pair, widen
+from research.nn.signal import at_least_one, pad, pair, widen
 from research.nn.windows import windows
-from research.types import Map, Padding, Stride
+from research.types import Count, Map, Padding, Sides, Stride
 
 Kernels = Float[Array, "batch rows columns groups taps"]
 
@@ -55,8 +55,8 @@ class Adaptive(Lowpass):
         features: int,
         stride: Stride,
         *,
-        taps: Size = 3,
-        groups: int = 8,
+        taps: Sides = 3,
+        groups: Count = 8,
         padding: Padding = "reflect",
         norm: Callable[..., nnx.Module] = BatchNorm,
         rngs: nnx.Rngs,

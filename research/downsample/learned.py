@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Annotated
 
 import jax
 from flax import nnx
@@ -15,7 +16,7 @@ from research.downsample.sample import Phases, Sampler, Scored, Scores
 from research.errors import UserError, one_of
 from research.nn.layers import Conv, Undecayed, convolve
 from research.nn.signal import pad, polyphase, widen
-from research.types import Map, Stride
+from research.types import Count, Map, OneOf, Positive, Stride
 
 
 class Learned(Scored):
@@ -54,9 +55,9 @@ class Learned(Scored):
         features: int,
         stride: Stride,
         *,
-        select: str = "after",
-        temperature: int | float = 1.0,
-        hidden: int | None = None,
+        select: Annotated[str, OneOf(("before", "after"))] = "after",
+        temperature: Positive = 1.0,
+        hidden: Count | None = None,
         rngs: nnx.Rngs,
     ):
         super().__init__(features, stride, rngs=rngs)

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 from math import prod
+from typing import Annotated
 
 import jax.numpy as jnp
 import numpy as np
@@ -20,7 +21,6 @@ from jaxtyping import Complex
 
 from research.errors import UserError, one_of
 from research.nn.signal import (
-    Size,
     band,
     binomial,
     check,
@@ -30,7 +30,9 @@ from research.nn.signal import (
     widen,
 )
 from research.nn.windows import correlate, windows
-from research.types import Map, Padding, Stride
+from research.types import Length, Map, OneOf, Padding, Range, Stride
+
+Taps = Annotated[int, Range(1, 7)]
 
 Filter = Callable[[Map], Map]
 
@@ -88,7 +90,7 @@ class Binomial(Lowpass):
         features: int,
         stride: Stride,
         *,
-        taps: Size = 3,
+        taps: Taps | Annotated[Sequence[Taps], Length(2, 2)] = 3,
         padding: Padding = "reflect",
         rngs: nnx.Rngs,
     ):
@@ -233,7 +235,7 @@ class Ideal(Spectral):
         features: int,
         stride: Stride,
         *,
-        nyquist: str = "zero",
+        nyquist: Annotated[str, OneOf(("zero", "keep"))] = "zero",
         rngs: nnx.Rngs,
     ):
         super().__init__(features, stride, rngs=rngs)

@@ -12,8 +12,8 @@ from research.downsample.noise import Noise
 from research.downsample.reduce import Average, Max, Window
 from research.nn.extremes import largest
 from research.nn.layers import Undecayed
-from research.nn.signal import Size, widen
-from research.types import Map, Padding, Stride
+from research.nn.signal import widen
+from research.types import Map, Padding, Sides, Stride
 
 
 class Soft(Window):
@@ -52,7 +52,7 @@ class Stochastic(Window):
         features: int,
         stride: Stride,
         *,
-        window: Size = 2,
+        window: Sides = 2,
         padding: Padding = "valid",
         rngs: nnx.Rngs,
     ):
@@ -106,7 +106,7 @@ class Mixed(nnx.Module):
         features: int,
         stride: Stride,
         *,
-        window: Size = 2,
+        window: Sides = 2,
         padding: Padding = "valid",
         rngs: nnx.Rngs,
     ):

@@ -11,7 +11,7 @@ A new reduce is a `Window` with one method, `summary`.
 from __future__ import annotations
 
 from functools import reduce as fold
-from typing import Protocol, runtime_checkable
+from typing import Annotated, Protocol, TypedDict, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -21,9 +21,9 @@ from research.errors import UserError
 from research.nn.extremes import lp_norm, maximum
 from research.nn.layers import Conv
 from research.nn.median import median
-from research.nn.signal import Size, pad, pair, widen
+from research.nn.signal import pad, pair, widen
 from research.nn.windows import are_disjoint, cells, slide, windows
-from research.types import Map, Padding, Stride
+from research.types import Map, Padding, Range, Sides, Stride
 
 
 @runtime_checkable
@@ -66,7 +66,7 @@ class Window(nnx.Module):
         features: int,
         stride: Stride,
         *,
-        window: Size = 2,
+        window: Sides = 2,
         padding: Padding = "valid",
         rngs: nnx.Rngs,
     ):
@@ -97,6 +97,13 @@ class Window(nnx.Module):
     def repeats(self) -> bool:
         """Whether a value of the map can be the summary of several windows."""
         return self.copies and self.window != (1, 1)
+
+
+class Windowing(TypedDict, total=False):
+    """What a reduce that is made of windows passes on to them, as of `Window`."""
+
+    window: Sides
+    padding: Padding
 
 
 class Separable(Window):
@@ -197,8 +204,8 @@ class Lp(Window):
         features: int,
         stride: Stride,
         *,
-        p: int | float = 2,
-        window: Size = 2,
+        p: Annotated[float | int, Range(1)] = 2,
+        window: Sides = 2,
         padding: Padding = "valid",
         rngs: nnx.Rngs,
     ):
@@ -241,7 +248,7 @@ class Convolution(nnx.Module):
         features: int,
         stride: Stride,
         *,
-        window: Size = 3,
+        window: Sides = 3,
         padding: Padding = "valid",
         rngs: nnx.Rngs,
     ):

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Annotated
 
 import jax
 import jax.numpy as jnp
@@ -24,11 +25,15 @@ from research.downsample.reduce import Reduce
 from research.errors import UserError
 from research.nn.layers import Conv, convolve
 from research.nn.signal import continued, polyphase, widen
-from research.types import Map, Stride
+from research.types import Map, Range, Stride
 
 Follow = Callable[[Map], Map]
 Phases = Float[Array, "batch phases rows columns channels"]
 Scores = Float[Array, "batch phases"]
+
+
+# p of an ℓp norm
+Norm = Annotated[float | int, Range(1, infinite=True)]
 
 
 class Sampler(nnx.Module):
@@ -251,7 +256,7 @@ class Energy(Scored):
     """
 
     def __init__(
-        self, features: int, stride: Stride, *, norm: int | float = 2, rngs: nnx.Rngs
+        self, features: int, stride: Stride, *, norm: Norm = 2, rngs: nnx.Rngs
     ):
         super().__init__(features, stride, rngs=rngs)
         if isinstance(norm, str) or not norm >= 1:

@@ -15,9 +15,9 @@ from research.downsample.noise import Noise
 from research.downsample.sample import Follow, Sampler
 from research.nn.layers import Undecayed
 from research.nn.regularization import Terms
-from research.nn.signal import Size, pad, pair, polyphase, widen
+from research.nn.signal import pad, pair, polyphase, widen
 from research.nn.windows import windows
-from research.types import Fraction, Map, Natural, Padding, Stride
+from research.types import Fraction, Map, Natural, Padding, Sides, Stride
 
 Weights = Float[Array, "batch phases channels"]
 
@@ -77,7 +77,7 @@ class Tips(Sampler):
         features: int,
         stride: Stride,
         *,
-        window: Size = 3,
+        window: Sides = 3,
         padding: Padding = "zero",
         alpha: Fraction = 0.35,
         undo_epoch: Natural = 0,

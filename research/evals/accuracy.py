@@ -11,6 +11,7 @@ from research.evals.engine.predictor import Predictor
 from research.evals.evaluator import Evaluator
 from research.evals.measurement import Measurement
 from research.tasks.metrics import confidence, correct, cross_entropy, predictions
+from research.types import Count
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Accuracy(Evaluator):
     """
 
     name: ClassVar[str] = "accuracy"
-    batch: int = 512
+    batch: Count = 512
 
     def __post_init__(self) -> None:
         super().__post_init__()

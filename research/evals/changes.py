@@ -16,6 +16,7 @@ from research.evals.measurement import Measurement
 from research.tasks.classification import CLASSIFICATION
 from research.tasks.task import Task
 from research.transforms.scrambles import draw_seeds
+from research.types import Count, Seed
 
 
 @dataclass(frozen=True)
@@ -53,9 +54,9 @@ class Changes(Evaluator):
 
     name: ClassVar[str] = "changes"
     changes: Mapping[str, Change]
-    examples: int | None = None
-    seed: int = 0
-    batch: int = 512
+    examples: Count | None = None
+    seed: Seed = 0
+    batch: Count = 512
     task: Task = CLASSIFICATION
 
     def __post_init__(self) -> None:

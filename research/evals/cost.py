@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from research.data.split import Split
 from research.errors import UserError
@@ -24,7 +24,7 @@ from research.evals.evaluator import Evaluator
 from research.evals.measurement import Measurement
 from research.models.network import Network, fuse
 from research.nn.layers import count_parameters
-from research.types import Shape
+from research.types import Count, Length, Shape
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Cost(Evaluator):
     """
 
     name: ClassVar[str] = "cost"
-    shape: Sequence[int] | None = None
+    shape: Annotated[Sequence[Count], Length(3, 3)] | None = None
     parts: bool = True
 
     def __post_init__(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
@@ -24,6 +24,7 @@ from research.evals.measurement import Measurement
 from research.tasks import metrics
 from research.tasks.classification import CLASSIFICATION
 from research.tasks.task import Task
+from research.types import Count, Fraction, Length, Seed, Share
 
 
 @dataclass(frozen=True)
@@ -52,11 +53,11 @@ class Embed(Evaluator):
     """
 
     name: ClassVar[str] = "embed"
-    size: float = 0.5
-    steps: int = 6
-    background: float | Sequence[float] = 0.0
-    seed: int = 0
-    batch: int = 512
+    size: Share = 0.5
+    steps: Count = 6
+    background: Fraction | Annotated[Sequence[Fraction], Length()] = 0.0
+    seed: Seed = 0
+    batch: Count = 512
     task: Task = CLASSIFICATION
 
     def __post_init__(self) -> None:

@@ -30,6 +30,7 @@ from research.models.network import Network
 from research.tasks import metrics
 from research.tasks.metrics import Classes, Scores
 from research.transforms.shifts import draw_offsets
+from research.types import Count
 
 Bytes = UInt8[np.ndarray, "..."]  # 0…255
 
@@ -61,12 +62,12 @@ class Explorer(Evaluator):
     """
 
     name: ClassVar[str] = "explorer"
-    images: int = 8
-    classes: int = 10
-    grid: int = 5
-    examples: int = 32
-    memory: int | None = None
-    batch: int = 512
+    images: Count = 8
+    classes: Count = 10
+    grid: Count = 5
+    examples: Count = 32
+    memory: Count | None = None
+    batch: Count = 512
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -12,6 +12,7 @@ from research.evals.engine.predictor import Predictor
 from research.evals.evaluator import Evaluator
 from research.evals.measurement import Measurement
 from research.tasks import metrics
+from research.types import Count
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,8 @@ class Fit(Evaluator):
 
     name: ClassVar[str] = "fit"
     data: Dataset
-    examples: int | None = 2000
-    batch: int = 512
+    examples: Count | None = 2000
+    batch: Count = 512
 
     def __post_init__(self) -> None:
         super().__post_init__()

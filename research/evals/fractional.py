@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
@@ -16,8 +16,10 @@ from research.evals.measurement import Measurement
 from research.nn.signal import fractional_shift
 from research.tasks.classification import CLASSIFICATION
 from research.tasks.task import Task
+from research.types import Count, Length, Range, Seed
 
 FINEST = 4
+Upsampling = Annotated[int, Range(1, FINEST)]
 
 
 @dataclass(frozen=True)
@@ -45,10 +47,10 @@ class Fractional(Evaluator):
     """
 
     name: ClassVar[str] = "fractional"
-    upsampling: Sequence[int] = (2, 3, 4)
-    max_shift: int = 3
-    seed: int = 0
-    batch: int = 512
+    upsampling: Annotated[Sequence[Upsampling], Length()] = (2, 3, 4)
+    max_shift: Count = 3
+    seed: Seed = 0
+    batch: Count = 512
     task: Task = CLASSIFICATION
 
     def __post_init__(self) -> None:

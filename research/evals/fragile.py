@@ -15,6 +15,7 @@ from research.evals.evaluator import Evaluator
 from research.evals.measurement import Measurement
 from research.tasks.metrics import confidence, predictions
 from research.transforms.shifts import circular
+from research.types import Count
 
 STEPS = [(dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1) if dy or dx]
 
@@ -37,9 +38,9 @@ class Fragile(Evaluator):
     """
 
     name: ClassVar[str] = "fragile"
-    keep: int = 16
-    examples: int | None = 2000
-    batch: int = 512
+    keep: Count = 16
+    examples: Count | None = 2000
+    batch: Count = 512
 
     def __post_init__(self) -> None:
         super().__post_init__()

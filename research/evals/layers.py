@@ -17,7 +17,7 @@ from research.evals.engine.inside import Inside, require_network
 from research.evals.evaluator import Evaluator
 from research.evals.measurement import Measurement
 from research.nn.signal import shift
-from research.types import Images, Map
+from research.types import Count, Images, Map
 
 Offsets = Int[Array, "batch 2"]
 Each = Float[Array, " batch"]
@@ -45,8 +45,8 @@ class Layers(Evaluator):
 
     name: ClassVar[str] = "layers"
     shifts: Sequence[int | Sequence[int]] = (1, 2, 4)
-    examples: int = 512
-    batch: int = 128
+    examples: Count = 512
+    batch: Count = 128
 
     def __post_init__(self) -> None:
         super().__post_init__()

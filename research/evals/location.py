@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -20,9 +20,10 @@ from research.evals.engine.ridge import fit_ridge
 from research.evals.engine.untrained import reinitialize
 from research.evals.evaluator import Evaluator
 from research.evals.measurement import Measurement
-from research.types import Images, Map
+from research.types import MOST, Count, Images, Length, Map, OneOf, Range, Seed, Share
 
 STRENGTHS = {1: 0.0, 2: 0.5}  # of the second object, by their number
+Strength = Annotated[int, OneOf(tuple(STRENGTHS))]
 FEWEST = 16
 
 
@@ -54,12 +55,12 @@ class Location(Evaluator):
     """
 
     name: ClassVar[str] = "location"
-    size: float = 0.4
-    objects: Sequence[int] = (1, 2)
-    examples: int = 2000
-    features: int = 256
-    seed: int = 0
-    batch: int = 128
+    size: Share = 0.4
+    objects: Annotated[Sequence[Strength], Length()] = (1, 2)
+    examples: Annotated[int, Range(FEWEST, MOST)] = 2000
+    features: Count = 256
+    seed: Seed = 0
+    batch: Count = 128
 
     def __post_init__(self) -> None:
         super().__post_init__()

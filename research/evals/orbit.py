@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import jax
 import numpy as np
@@ -31,6 +31,7 @@ from research.models.network import Network
 from research.tasks.classification import CLASSIFICATION
 from research.tasks.task import Outputs, Task
 from research.transforms.shifts import Draws, draw_offsets
+from research.types import Count, OneOf, Seed
 
 SKIPPED = "none: it would take brute force"
 
@@ -70,12 +71,12 @@ class Orbit(Evaluator):
     """
 
     name: ClassVar[str] = "orbit"
-    method: str = "auto"
-    examples: int | None = 1000
-    block: int = 64
-    memory: int | None = None
-    seed: int = 0
-    batch: int = 512
+    method: Annotated[str, OneOf(METHODS)] = "auto"
+    examples: Count | None = 1000
+    block: Count = 64
+    memory: Count | None = None
+    seed: Seed = 0
+    batch: Count = 512
     task: Task = CLASSIFICATION
 
     def __post_init__(self) -> None:

@@ -14,6 +14,7 @@ from research.evals.engine.predictor import Predictor
 from research.evals.evaluator import Evaluator
 from research.evals.measurement import Measurement
 from research.tasks import metrics
+from research.types import Count
 
 Pairs = Callable[[int], tuple[np.ndarray, np.ndarray, np.ndarray]]
 
@@ -38,8 +39,8 @@ class Part(Evaluator):
 
     name: ClassVar[str] = "part"
     pairs: Pairs
-    examples: int = 2000
-    batch: int = 512
+    examples: Count = 2000
+    batch: Count = 512
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -24,7 +24,7 @@ from research.evals.engine.modules import apply
 from research.evals.engine.predictor import prepare
 from research.evals.evaluator import Evaluator
 from research.evals.measurement import Measurement
-from research.types import Map
+from research.types import Count, Map
 
 THRESHOLD = 1 - 0.9545  # of the peak: what lies beyond 2σ in Luo 2016
 
@@ -54,7 +54,7 @@ class Receptive(Evaluator):
     """
 
     name: ClassVar[str] = "receptive"
-    examples: int = 64
+    examples: Count = 64
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -28,7 +28,7 @@ from research.transforms.scrambles import (
     draw_seeds,
     permute_blocks,
 )
-from research.types import Images, Logits, Map
+from research.types import Count, Images, Logits, Map, Seed, Sides
 
 NOTHING = 1e-4  # relative logit distance that rounding alone can make
 
@@ -52,12 +52,12 @@ class Scramble(Evaluator):
     """
 
     name: ClassVar[str] = "scramble"
-    grids: Sequence[int | Sequence[int]] = (2, 4, 7, 8, 14, 16)
-    blocks: Sequence[int | Sequence[int]] = (2, 4, 7, 8, 14, 16)
-    sizes: Sequence[int] = (1, 2)
-    examples: int | None = None
-    seed: int = 0
-    batch: int = 512
+    grids: Sequence[Sides] = (2, 4, 7, 8, 14, 16)
+    blocks: Sequence[Sides] = (2, 4, 7, 8, 14, 16)
+    sizes: Sequence[Count] = (1, 2)
+    examples: Count | None = None
+    seed: Seed = 0
+    batch: Count = 512
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import jax
 import numpy as np
@@ -20,6 +20,7 @@ from research.evals.measurement import Measurement
 from research.tasks.classification import CLASSIFICATION
 from research.tasks.task import Outputs, Task
 from research.transforms.shifts import along, circular, draw_ring, zero
+from research.types import Count, Natural, OneOf, Seed
 
 
 @dataclass(frozen=True)
@@ -63,13 +64,13 @@ class Shift(Evaluator):
     """
 
     name: ClassVar[str] = "shift"
-    max_shift: int = 3
-    pad: int | None = None
-    distances: int = 6
-    compat: str | None = None
-    examples: int | None = None
-    seed: int = 0
-    batch: int = 512
+    max_shift: Count = 3
+    pad: Count | None = None
+    distances: Natural = 6
+    compat: Annotated[str, OneOf(tuple(PUBLISHED))] | None = None
+    examples: Count | None = None
+    seed: Seed = 0
+    batch: Count = 512
     task: Task = CLASSIFICATION
 
     def __post_init__(self) -> None:

@@ -21,7 +21,7 @@ from research.evals.evaluator import Evaluator
 from research.evals.measurement import Measurement
 from research.nn.signal import pad
 from research.nn.windows import windows
-from research.types import Images, Map, Stride
+from research.types import Count, Images, Map, Stride
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,8 @@ class Switches(Evaluator):
     """
 
     name: ClassVar[str] = "switches"
-    examples: int = 512
-    batch: int = 128
+    examples: Count = 512
+    batch: Count = 128
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -17,6 +17,7 @@ from research.evals.measurement import Measurement
 from research.nn.signal import fractional_shift
 from research.tasks.classification import CLASSIFICATION
 from research.tasks.task import Outputs, Task
+from research.types import Count, Natural
 
 
 @dataclass(frozen=True)
@@ -43,9 +44,9 @@ class Worst(Evaluator):
 
     name: ClassVar[str] = "worst"
     shifts: Mapping[str, Perturb]
-    max_shift: int = 3
-    upsampling: Sequence[int] = (3, 4)
-    batch: int = 512
+    max_shift: Natural = 3
+    upsampling: Sequence[Count] = (3, 4)
+    batch: Count = 512
     task: Task = CLASSIFICATION
 
     def __post_init__(self) -> None:

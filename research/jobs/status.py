@@ -24,7 +24,6 @@ from research.jobs.lock import Lock, Lost, holder
 QUEUED, RUNNING, DONE = "queued", "running", "done"
 FAILED, PREEMPTED = "failed", "preempted"
 STATES = (RUNNING, FAILED, PREEMPTED, QUEUED, DONE)  # the most urgent first
-RETRY = ("all", "failed", "none")  # which unfinished jobs run again
 DONE_KINDS = {  # what `done.json` may say, as far as others read it
     "training": str,
     "evaluators": dict,

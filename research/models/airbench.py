@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Annotated
 
 import jax
 import jax.numpy as jnp
@@ -17,7 +18,7 @@ from research.nn.activation import Activation, gelu
 from research.nn.layers import BatchNorm, Conv, ConvNormAct, Dense, NormAct
 from research.nn.norm import Norm
 from research.nn.whitening import Whiten
-from research.types import Logits, Map, Padding, Shape
+from research.types import Count, Finite, Length, Logits, Map, Padding, Shape
 
 # The average takes .4 of each batch; its scales are fixed at 1.
 fixed_scale = partial(
@@ -31,8 +32,8 @@ def airbench(
     *,
     downsample: Callable[..., Downsample],
     padding: Padding = "valid",
-    widths: Sequence[int] = (64, 256, 256),
-    scale: float = 1 / 9,
+    widths: Annotated[Sequence[Count], Length(3, 3)] = (64, 256, 256),
+    scale: Finite = 1 / 9,
     activation: Activation = gelu,
     norm: Norm | None = fixed_scale,
     mean: float | Sequence[float] = 0.0,

@@ -14,7 +14,7 @@ from research.models.stages import Dropout
 from research.nn.activation import Activation, relu
 from research.nn.layers import ConvNormAct
 from research.nn.norm import Norm
-from research.types import Padding, Probability, Shape
+from research.types import Count, Counts, Padding, Probability, Shape
 
 
 def allconv(
@@ -25,8 +25,8 @@ def allconv(
     head: Callable[..., Readout],
     padding: Padding = "zero",
     last_padding: Padding | None = None,
-    widths: Sequence[int] = (96, 192),
-    depth: int = 2,
+    widths: Counts = (96, 192),
+    depth: Count = 2,
     input_dropout: Probability = 0.2,
     dropout: Probability = 0.5,
     activation: Activation = relu,

@@ -20,7 +20,17 @@ from research.nn.norm import Norm
 from research.nn.signal import at_least_one, widen
 from research.tasks.losses import margin
 from research.tasks.task import Batch
-from research.types import Labels, Logits, Map, Padding, Shape, Stride
+from research.types import (
+    Count,
+    Finite,
+    Labels,
+    Logits,
+    Map,
+    NonNegative,
+    Padding,
+    Shape,
+    Stride,
+)
 
 Capsules = Float[Array, "batch classes units"]
 Votes = Float[Array, "batch inputs classes units"]
@@ -171,10 +181,10 @@ def loss(
     network: Network,
     batch: Batch,
     *,
-    upper: float = 0.9,
-    lower: float = 0.1,
-    absent: float = 0.5,
-    reconstruction: float = 0.0005,
+    upper: Finite = 0.9,
+    lower: Finite = 0.1,
+    absent: NonNegative = 0.5,
+    reconstruction: NonNegative = 0.0005,
 ) -> tuple[Float[Array, ""], Logits]:
     """Margin loss, and the squared error of the image drawn from the true capsule.
 
@@ -219,13 +229,13 @@ def capsnet(
     *,
     downsample: Callable[..., Downsample],
     padding: Padding = "valid",
-    width: int = 256,
-    window: int = 9,
-    channels: int = 32,
-    inputs: int = 8,
-    units: int = 16,
-    iterations: int = 3,
-    decoder: Sequence[int] | None = (512, 1024),
+    width: Count = 256,
+    window: Count = 9,
+    channels: Count = 32,
+    inputs: Count = 8,
+    units: Count = 16,
+    iterations: Count = 3,
+    decoder: Sequence[Count] | None = (512, 1024),
     activation: Activation = relu,
     norm: Norm | None = None,
     mean: float | Sequence[float] = 0.0,

@@ -14,8 +14,8 @@ from research.models.stages import permute_first
 from research.nn.activation import Activation, relu
 from research.nn.layers import ConvNormAct, glorot_uniform
 from research.nn.norm import Norm
-from research.nn.signal import Size, pair
-from research.types import Padding, Shape
+from research.nn.signal import pair
+from research.types import Count, Counts, Natural, Padding, Seed, Shape, Sides
 
 
 def chollet(
@@ -25,11 +25,11 @@ def chollet(
     downsample: Callable[..., Downsample],
     head: Callable[..., Readout],
     padding: Padding = "valid",
-    widths: Sequence[int] = (32, 64, 64),
-    poolings: int = 2,
-    window: int | Sequence[Size] = 3,
-    dilation: int | Sequence[Size] = 1,
-    permutation: int | None = None,
+    widths: Counts = (32, 64, 64),
+    poolings: Natural = 2,
+    window: Count | Sequence[Sides] = 3,
+    dilation: Count | Sequence[Sides] = 1,
+    permutation: Seed | None = None,
     activation: Activation = relu,
     norm: Norm | None = None,
     mean: float | Sequence[float] = 0.0,
@@ -91,7 +91,7 @@ def chollet(
 
 
 def per_layer(
-    value: int | Sequence[Size], count: int, key: str
+    value: Count | Sequence[Sides], count: int, key: str
 ) -> list[tuple[int, int]]:
     """Returns (height, width) for each of `count` layers.
 

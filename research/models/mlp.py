@@ -17,7 +17,7 @@ from research.nn.layers import Undecayed
 from research.nn.norm import Norm
 from research.nn.signal import pad
 from research.nn.windows import slide
-from research.types import Map, Padding, Shape, Stride
+from research.types import Counts, Map, Natural, Padding, Seed, Shape, Stride
 
 # Each position is a layer of its own: its fans are those of one convolution.
 glorot_per_position = nnx.initializers.glorot_uniform(batch_axis=(0, 1))
@@ -30,7 +30,7 @@ def mlp(
     downsample: Callable[..., Downsample],
     head: Callable[..., Readout],
     padding: Padding = "zero",
-    permutation: int | None = None,
+    permutation: Seed | None = None,
     mean: float | Sequence[float] = 0.0,
     std: float | Sequence[float] = 1.0,
     rngs: nnx.Rngs,
@@ -137,9 +137,9 @@ def local(
     downsample: Callable[..., Downsample],
     head: Callable[..., Readout],
     padding: Padding = "valid",
-    widths: Sequence[int] = (32, 64, 64),
-    poolings: int = 2,
-    permutation: int | None = None,
+    widths: Counts = (32, 64, 64),
+    poolings: Natural = 2,
+    permutation: Seed | None = None,
     activation: Activation = relu,
     norm: Norm | None = None,
     mean: float | Sequence[float] = 0.0,

@@ -13,7 +13,7 @@ from jaxtyping import Array, Float
 
 from research.nn.layers import Conv, Dense
 from research.nn.signal import at_least_one
-from research.types import Logits, Map, Probability, Shape
+from research.types import Count, Logits, Map, Probability, Shape
 
 
 def flatten(x: Map) -> Float[Array, "batch features"]:
@@ -31,7 +31,7 @@ def maximum(x: Map) -> Float[Array, "batch channels"]:
     return x.max((1, 2))
 
 
-def grid(x: Map, size: int = 7) -> Float[Array, "batch features"]:
+def grid(x: Map, size: Count = 7) -> Float[Array, "batch features"]:
     """Averages to size×size cells, then flattens: any map size fits one dense layer.
 
     Cell i covers rows ⌊iH/size⌋ … ⌈(i+1)H/size⌉ − 1, so cells overlap, or repeat, where
@@ -73,7 +73,7 @@ class Head(nnx.Module):
         classes: int,
         *,
         pool: Callable[[Map], Array] = flatten,
-        units: int | Sequence[int] | None = None,
+        units: Count | Sequence[Count] | None = None,
         dropout: Probability = 0.0,
         rngs: nnx.Rngs,
     ):

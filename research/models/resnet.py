@@ -15,8 +15,7 @@ from research.models.residual import PadChannels, Residual, Shortcut, basic
 from research.nn.activation import Activation, relu
 from research.nn.layers import BatchNorm, ConvNormAct
 from research.nn.norm import Norm
-from research.nn.signal import Size
-from research.types import Map, Padding, Shape, Stride
+from research.types import Counts, Map, Padding, Shape, Sides, Stride
 
 
 class MaxPool(nnx.Module):
@@ -34,7 +33,7 @@ class MaxPool(nnx.Module):
         self,
         features: int,
         *,
-        window: Size,
+        window: Sides,
         padding: Padding,
         downsample: Callable[..., Downsample],
         rngs: nnx.Rngs,
@@ -71,7 +70,7 @@ def large_stem(
     downsample: Callable[..., Downsample],
     padding: Padding,
     exempt: bool = False,
-    pool_window: Size = 3,
+    pool_window: Sides = 3,
     pool_padding: Padding | None = None,
     activation: Activation = relu,
     norm: Norm | None = BatchNorm,
@@ -117,8 +116,8 @@ def resnet(
     stem: Callable[..., list[Stage]] = small_stem,
     block: Callable[..., Residual] = basic,
     shortcut: Callable[..., Shortcut] = PadChannels,
-    widths: Sequence[int] = (16, 32, 64),
-    depths: Sequence[int] = (3, 3, 3),
+    widths: Counts = (16, 32, 64),
+    depths: Counts = (3, 3, 3),
     activation: Activation = relu,
     norm: Norm | None = BatchNorm,
     weights: str | None = None,

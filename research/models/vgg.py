@@ -13,7 +13,7 @@ from research.models.network import Network, Readout, Stage
 from research.nn.activation import Act, Activation, relu
 from research.nn.layers import BatchNorm, Conv, ConvNormAct
 from research.nn.norm import Norm
-from research.types import Padding, Shape
+from research.types import Counts, Padding, Shape
 
 
 class BiasedConvNormAct(ConvNormAct):
@@ -46,8 +46,8 @@ def vgg(
     downsample: Callable[..., Downsample],
     head: Callable[..., Readout],
     padding: Padding = "zero",
-    widths: Sequence[int] = (64, 128, 256, 512, 512),
-    depths: Sequence[int] = (2, 2, 2, 2, 2),
+    widths: Counts = (64, 128, 256, 512, 512),
+    depths: Counts = (2, 2, 2, 2, 2),
     activation: Activation = relu,
     norm: Norm | None = BatchNorm,
     weights: str | None = None,

@@ -17,8 +17,8 @@ from research.models.network import Network, Readout, Stage, output_shape
 from research.nn.activation import Activation, gelu_tanh, linear
 from research.nn.layers import Conv, Dense, Undecayed, glorot_uniform
 from research.nn.norm import LayerNorm, Norm
-from research.nn.signal import Size, pair
-from research.types import Map, Padding, Shape, Stride
+from research.nn.signal import pair
+from research.types import Count, Map, Padding, Shape, Sides, Stride
 
 Tokens = Float[Array, "batch tokens width"]
 small_normal = nnx.initializers.normal(0.02)
@@ -240,11 +240,11 @@ def vit(
     head: Callable[..., Readout],
     position: Callable[..., Stage] = Learned,
     padding: Padding = "valid",
-    patch: Size = 4,
-    width: int = 64,
-    depth: int = 4,
-    heads: int = 4,
-    hidden: int = 256,
+    patch: Sides = 4,
+    width: Count = 64,
+    depth: Count = 4,
+    heads: Count = 4,
+    hidden: Count = 256,
     class_token: bool = False,
     activation: Activation = gelu_tanh,
     norm: Norm | None = LayerNorm,

@@ -9,15 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
 
 import jax
 
-from research.errors import UserError, one_of
-
 SETTING = "jax_default_matmul_precision"
-NAMES = ("default", "high", "highest")
+Name = Literal["default", "high", "highest"]
+NAMES = get_args(Name)
 # The largest relative error in which a factor of a product enters it.
 FLOAT32, BFLOAT16_3X, TF32, BFLOAT16 = 2.0**-24, 2.0**-16, 2.0**-11, 2.0**-9
 UNITS = {  # of float32 by backend: default, high, highest
@@ -44,32 +43,13 @@ class Precision:
       eval: of the evaluators.
     """
 
-    train: str = "default"
-    eval: str = "highest"
+    train: Name = "default"
+    eval: Name = "highest"
 
     @classmethod
-    def parse(cls, settings: Any) -> Precision:
-        """Returns the precisions of a config's `precision:`; None: of an older run.
-
-        Raises:
-          UserError: a value is wrong, or a key unknown; names the key, its value and
-            what it takes.
-        """
-        if settings is None:
-            return cls()
-        if not isinstance(settings, Mapping):
-            raise UserError(
-                f"precision={settings}: takes keys of its own, precision.train=… or "
-                "precision.eval=…"
-            )
-        known = [field.name for field in fields(cls)]
-        for key, value in settings.items():
-            if key not in known:
-                raise UserError(
-                    f"precision.{key}: no such key; there are {', '.join(known)}"
-                )
-            one_of(NAMES, value, f"precision.{key}")
-        return cls(**settings)
+    def of(cls, config: Mapping[str, Any]) -> Precision:
+        """Returns the precisions of a run's config; older ones do not have the keys."""
+        return cls(**(config.get("precision") or {}))
 
 
 def computing(precision: str) -> AbstractContextManager[None]:

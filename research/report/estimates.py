@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from research.errors import UserError
+from research.ranges import Count
 from research.stats import t_interval
 
 OR = " or "  # between the names of intervals that estimates mix
@@ -82,7 +83,7 @@ def keep_largest_shift(found: pd.DataFrame, title: str) -> tuple[str, pd.DataFra
 
 
 def estimate_means(
-    rows: pd.DataFrame, by: list[str], *, fewest_seeds: int = 3
+    rows: pd.DataFrame, by: list[str], *, fewest_seeds: Count = 3
 ) -> pd.DataFrame:
     """Averages rows over seeds, with a 95 % interval.
 
@@ -113,7 +114,7 @@ def estimate_means(
 
 
 def estimate_proportions(
-    rows: pd.DataFrame, by: list[str], *, fewest_seeds: int = 3
+    rows: pd.DataFrame, by: list[str], *, fewest_seeds: Count = 3
 ) -> pd.DataFrame:
     """Returns `estimate_means` of proportions: their intervals end at 0 and 1."""
     found = estimate_means(rows, by, fewest_seeds=fewest_seeds)

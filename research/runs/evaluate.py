@@ -19,7 +19,7 @@ from research.jobs.lock import hold
 from research.nn.layers import count_parameters
 from research.runs import identity
 from research.runs.contents import read_provenance
-from research.runs.experiment import parse_seed, say_undivided
+from research.runs.experiment import say_undivided
 from research.runs.foreign import Foreign, find_function
 from research.runs.measure import (
     check_all,
@@ -105,17 +105,17 @@ def has_moved(before: Sequence[str], now: Sequence[str]) -> bool:
 
 
 def evaluate_untrained(
-    cfg: DictConfig, folder: Path, *, choices: Mapping[str, str], command: str
+    cfg: DictConfig, folder: Path, *, choices: Mapping[str, str | None], command: str
 ) -> None:
     """Evaluates the configured network as initialised, to compare costs."""
-    network = config.network(cfg, rngs=nnx.Rngs(parse_seed(cfg.seed)))
+    network = config.network(cfg, rngs=nnx.Rngs(cfg.seed))
     network.eval()
     say_undivided(network, cfg)
     evaluate_new(cfg, network, folder, choices=choices, command=command)
 
 
 def evaluate_foreign(
-    cfg: DictConfig, folder: Path, *, choices: Mapping[str, str], command: str
+    cfg: DictConfig, folder: Path, *, choices: Mapping[str, str | None], command: str
 ) -> None:
     """Evaluates `predict=module:function`, any images → logits, on the data."""
     classifies = isinstance(config.task(cfg), Classification)
@@ -129,7 +129,7 @@ def evaluate_new(
     predict: Callable[..., Any],
     folder: Path,
     *,
-    choices: Mapping[str, str],
+    choices: Mapping[str, str | None],
     command: str,
 ) -> None:
     """Makes a folder with the rows of something that was not trained here.

@@ -11,17 +11,14 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from flax import nnx
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from research import config
 from research.data.source import Dataset
 from research.data.split import Split
 from research.data.stream import Stream
-from research.distributed.determinism import parse_deterministic
-from research.errors import UserError, one_of
 from research.evals.engine.phases import describe_undivided
 from research.jobs.objective import check_objective
-from research.jobs.status import RETRY
 from research.models.network import Network, find_initialized
 from research.nn.layers import count_parameters
 from research.nn.precision import Precision, computing
@@ -165,31 +162,14 @@ def say_undivided(network: nnx.Module, cfg: DictConfig) -> None:
         say(line)
 
 
-def parse_seed(value: Any) -> int:
-    """Returns a seed that every generator of random numbers takes.
-
-    Raises:
-      UserError: it is none.
-    """
-    if type(value) is not int or not 0 <= value < 2**31:
-        raise UserError(f"seed={value}: takes an integer from 0 to {2**31 - 1:,}")
-    return value
-
-
 def build(cfg: DictConfig) -> Experiment:
     """Builds everything that a `train` config names.
 
     Raises:
       UserError: a part of the config is wrong; names the key.
     """
-    for key in ("train", "claims"):
-        if not OmegaConf.is_dict(cfg[key]):
-            raise UserError(f"{key}={cfg[key]}: takes keys of its own, as {key}.KEY=…")
-    one_of(RETRY, cfg.get("retry", "all"), "retry")
-    training = Training.parse(cfg.train)
-    precision = Precision.parse(cfg.get("precision"))
-    parse_deterministic(cfg.get("deterministic", False))
-    seed = parse_seed(cfg.seed)
+    config.check_config(cfg)
+    training, precision, seed = Training(**cfg.train), Precision.of(cfg), cfg.seed
     data, task = config.data(cfg), config.task(cfg)
     validated = bool(len(data.split("validation") or ()))
     check_objective(cfg.get("objective"), task.scores, validated=validated)

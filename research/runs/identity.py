@@ -94,7 +94,10 @@ ABSENT: dict[str, Any] = {
     "precision.eval": "highest",
     "deterministic": False,
 }
-FORMERLY: dict[str, str] = {}  # objects: new name → the first that it had
+FORMERLY = {  # objects of ours: new name → the first that it had
+    "scale_by_adam": "optax:scale_by_adam",
+    "trace": "optax:trace",
+}
 # What a config says twice, by interpolation: copy → original.
 COPIES = {"task.minimise": "loss"}
 COPIED = ("data", "task")  # the same, below an evaluator
@@ -272,8 +275,8 @@ def _named(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 def _bare(path: Any) -> str:
     """Returns an object's name without its module; a foreign one keeps its package."""
     package, *_, name = str(path).split(".")
-    name = FORMERLY.get(name, name)
-    return name if package == "research" else f"{package}:{name}"
+    ours = package == "research"
+    return FORMERLY.get(name, name) if ours else f"{package}:{name}"
 
 
 def _spelled(value: Any) -> Any:

@@ -35,10 +35,9 @@ def check_all(
       cfg: the config that says so.
 
     Raises:
-      UserError: `split` is empty or streamed, there is only one class, an evaluator
-        refuses, or there is no such precision.
+      UserError: `split` is empty or streamed, there is only one class, or an evaluator
+        refuses.
     """
-    Precision.parse(cfg.get("precision"))
     if not evaluators:
         return
     if not len(split):
@@ -103,7 +102,7 @@ def measure_each(
       cfg: likewise.
       own: likewise.
     """
-    precision = Precision.parse(cfg.get("precision")).eval
+    precision = Precision.of(cfg).eval
     for name, evaluator in evaluators.items():
         files = file_name(name, cfg.split, own or cfg.split)
         with computing(precision):

@@ -28,7 +28,7 @@ LIBRARIES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 
 
 def describe(
-    cfg: DictConfig, folder: Path, *, choices: Mapping[str, str], command: str
+    cfg: DictConfig, folder: Path, *, choices: Mapping[str, str | None], command: str
 ) -> dict[str, Any]:
     """Returns the provenance of a run."""
     return {
@@ -39,7 +39,7 @@ def describe(
         "versions": {"python": platform.python_version()}
         | {name: version(name) for name in LIBRARIES},
         **describe_devices(),
-        "precision": asdict(Precision.parse(cfg.get("precision"))),
+        "precision": asdict(Precision.of(cfg)),
         "deterministic": cfg.get("deterministic", False),
         "machine": f"{platform.machine()} {platform.system()}",
         "seed": cfg.seed,

@@ -53,7 +53,7 @@ def run(
     cfg: DictConfig,
     folder: Path,
     *,
-    choices: Mapping[str, str],
+    choices: Mapping[str, str | None],
     command: str,
     overrides: Sequence[str] = (),
 ) -> dict[str, Any]:

@@ -37,7 +37,8 @@ def build(
     product, does not change.
 
     Args:
-      direction: factory of the update's direction, such as `optax.trace`.
+      direction: factory of the update's direction, such as
+        `research.training.optim.trace`.
       learning_rate: the peak of the schedule, of the mean loss.
       schedule: factory `schedule(learning_rate, steps_per_epoch=…, epochs=…)`.
       weight_decay: product of the decay's coefficient and the peak.

@@ -15,7 +15,7 @@ from flax import nnx
 
 from research.errors import UserError
 from research.nn.layers import Undecayed
-from research.types import Fraction, NonNegative, Positive
+from research.types import Fraction, NonNegative, Positive, Probability
 
 Schedule = Callable[..., optax.Schedule]  # schedule(peak, steps_per_epoch, epochs)
 
@@ -34,7 +34,7 @@ def build(
     """Returns the chain.
 
     Args:
-      direction: factory of the update's direction, such as `optax.scale_by_adam`.
+      direction: factory of the update's direction, such as `scale_by_adam`.
       learning_rate: the peak of the schedule.
       schedule: factory `schedule(learning_rate, steps_per_epoch=…, epochs=…)`.
       weight_decay: coefficient; biases, norms and `Undecayed` parameters, such as the
@@ -51,6 +51,34 @@ def build(
         parts.insert(0, optax.clip_by_global_norm(clip))
     rate = schedule(learning_rate, steps_per_epoch=steps_per_epoch, epochs=epochs)
     return optax.chain(*parts, optax.scale_by_learning_rate(rate))
+
+
+def scale_by_adam(
+    *, b1: Probability = 0.9, b2: Probability = 0.999
+) -> optax.GradientTransformation:
+    """Returns the direction of Adam.
+
+    Args:
+      b1: decay of the running mean of the gradient, a step.
+      b2: decay of that of its square.
+
+    References:
+      D. P. Kingma, J. Ba, Adam: A Method for Stochastic Optimization, ICLR 2015,
+      arXiv:1412.6980.
+    """
+    return optax.scale_by_adam(b1=b1, b2=b2)
+
+
+def trace(
+    *, decay: Probability, nesterov: bool = False
+) -> optax.GradientTransformation:
+    """Returns the direction of SGD with momentum.
+
+    Args:
+      decay: of the sum of the gradients, a step; 0 for none.
+      nesterov: whether to look a step ahead.
+    """
+    return optax.trace(decay, nesterov)
 
 
 def decay_mask(params: Any) -> Any:

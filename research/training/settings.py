@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
-from numbers import Real
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import jax
 import jax.numpy as jnp
 
 from research.data.plan import Plan
-from research.errors import UserError
+from research.errors import UserError, one_of
+from research.types import Count, NonNegative, Range
 
 SEVERAL = 16  # steps a dispatch: beyond that, dispatching costs next to nothing
-DTYPES = ("float32", "bfloat16", "float16")  # that a network can compute in
+Dtype = Literal["float32", "bfloat16", "float16"]  # that a network can compute in
 
 
 @dataclass(frozen=True)
@@ -34,37 +32,13 @@ class Training:
         `epoch`: see `steps_of_a_dispatch`.
     """
 
-    epochs: int
-    batch_size: int
-    dtype: str = "float32"
-    checkpoint_seconds: float = 60.0
-    device_bytes: int = 2**31
+    epochs: Count
+    batch_size: Count
+    dtype: Dtype = "float32"
+    checkpoint_seconds: NonNegative = 60.0
+    device_bytes: Annotated[int, Range(0)] = 2**31
     shard_state: bool = False
-    steps_per_dispatch: int | Literal["auto", "epoch"] = "auto"
-
-    @classmethod
-    def parse(cls, settings: Mapping[str, Any]) -> Training:
-        """Returns the settings of a config's `train:`.
-
-        Raises:
-          UserError: a value is wrong, or a key unknown; names the key, its value and
-            what it takes.
-        """
-        parsers: dict[str, Callable[[str, Any], Any]] = {
-            "epochs": partial(parse_integer, least=1),
-            "batch_size": partial(parse_integer, least=1),
-            "dtype": lambda key, value: parse_dtype(value).name,
-            "checkpoint_seconds": parse_duration,
-            "device_bytes": partial(parse_integer, least=0),
-            "shard_state": parse_flag,
-            "steps_per_dispatch": parse_steps,
-        }
-        for key in settings:
-            if key not in parsers:
-                raise UserError(
-                    f"train.{key}: no such key; there are {', '.join(parsers)}"
-                )
-        return cls(**{key: parsers[key](key, value) for key, value in settings.items()})
+    steps_per_dispatch: Count | Literal["auto", "epoch"] = "auto"
 
     def steps_of_a_dispatch(self, plan: Plan, *, resident: bool) -> int:
         """Returns how many steps are dispatched as one program, at most.
@@ -103,45 +77,6 @@ class Training:
         return Plan(examples, self.batch_size, self.epochs, seed)
 
 
-def parse_integer(key: str, value: Any, *, least: int) -> int:
-    """Returns an integer of at least `least`; raises UserError for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise refuse(key, value, f"an integer of at least {least}")
-    return value
-
-
-def parse_steps(key: str, value: Any) -> int | Literal["auto", "epoch"]:
-    """Returns a word or an integer of at least 1; raises UserError for others."""
-    if value in ("auto", "epoch"):
-        return value
-    try:
-        return parse_integer(key, value, least=1)
-    except UserError:
-        raise refuse(key, value, "auto, epoch or an integer of at least 1") from None
-
-
-def parse_duration(key: str, value: Any) -> float:
-    """Returns seconds, at least 0; raises UserError for anything else."""
-    number = isinstance(value, Real) and not isinstance(value, bool)
-    if not number or not value >= 0:  # NaN is not
-        raise refuse(key, value, "a number of at least 0")
-    return float(value)
-
-
-def parse_flag(key: str, value: Any) -> bool:
-    """Returns true or false; raises UserError for anything else."""
-    if not isinstance(value, bool):
-        raise refuse(key, value, "true or false")
-    return value
-
-
 def parse_dtype(name: Any) -> jnp.dtype:
     """Returns a dtype that a network can compute in; raises UserError for others."""
-    if name not in DTYPES:
-        raise refuse("dtype", name, f"one of {', '.join(DTYPES)}")
-    return jnp.dtype(name)
-
-
-def refuse(key: str, value: Any, accepted: str) -> UserError:
-    """Returns the error about a value of a key of `train:`."""
-    return UserError(f"train.{key}={value}: takes {accepted}")
+    return jnp.dtype(one_of(get_args(Dtype), name, "train.dtype"))

@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from research.transforms.scrambles import Seeds
-from research.types import Images
+from research.types import Images, Positive
 
 Amounts = Float[Array, " batch"]
 Places = Float[Array, "batch height width"]
@@ -98,7 +98,7 @@ class Elastic:
       Networks Applied to Visual Document Analysis, ICDAR 2003.
     """
 
-    smoothness: float = 4.0
+    smoothness: Positive = 4.0
 
     def __call__(self, images: Images, pixels: Amounts, seeds: Seeds) -> Images:
         """Returns the warped images.

@@ -25,7 +25,7 @@ from research.transforms.distortions import rotate
 
 CONF = Path(__file__).parents[2] / "conf/eval"
 NAMES = sorted(path.stem for path in CONF.glob("*.yaml"))
-COUNTS = {int, int | None, float, float | None}
+COUNTS = {int, int | None, float | int}
 FROM_ZERO = {"seed", "distances", ("worst", "max_shift")}
 WRONG = {  # of what is not a number by itself
     ("changes", "changes"): {"rotation": Change(rotate, [])},
@@ -115,9 +115,13 @@ def test_zero_is_taken_where_it_means_something():
 
 
 def test_a_config_with_a_wrong_value_is_refused_when_it_is_built():
-    with pytest.raises(UserError, match=r"^eval\.layers\.batch=0: takes 1 or more$"):
+    with pytest.raises(
+        UserError, match=r"^eval\.layers\.batch=0: takes an integer of at least 1$"
+    ):
         composed("layers", "eval.layers.batch=0")
-    with pytest.raises(UserError, match=r"^eval\.location\.objects=\[3\]: takes 1, 2"):
+    with pytest.raises(
+        UserError, match=r"^eval\.location\.objects=\[3\]: takes a list of 1 or 2"
+    ):
         composed("location", "eval.location.objects=[3]")
 
 

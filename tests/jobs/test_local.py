@@ -173,7 +173,7 @@ def test_real_jobs_share_out_gpus_which_the_launcher_leaves_alone(
 @pytest.mark.parametrize(
     "override, words",
     [
-        ("jobs=two", "hydra.launcher.jobs=two: takes an integer or null"),
+        ("jobs=two", "hydra.launcher.jobs=two: takes an integer of at least 1 or null"),
         ("per_gpu=all", "hydra.launcher.per_gpu=all: takes an integer"),
         ("gpus=[9]", "hydra.launcher.gpus=[9]: takes each once of 0 (GPU-5d5ba0d6-0)"),
         ("gpus=true", "hydra.launcher.gpus=True: takes"),

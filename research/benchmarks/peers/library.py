@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any
+from typing import Any, Literal
 
 import jax
 
@@ -22,6 +22,7 @@ from research.progress import say
 
 Tensor = Any  # of PyTorch, which is no requirement
 Ways = list[Callable[[Tensor], Tensor]]
+Mode = Literal["default", "reduce-overhead", "max-autotune"]  # of `torch.compile`
 
 
 def pytorch() -> ModuleType:

@@ -17,6 +17,7 @@ from jaxtyping import UInt8
 from research.data.generated import Generated, Numbered
 from research.data.origin import Spec
 from research.errors import UserError
+from research.types import Count
 
 SEED = 20181124
 SIZES = {"train": 4_000, "test": 1_000}
@@ -25,7 +26,7 @@ CROSS = ((0, 0), (-1, 0), (1, 0), (0, -1), (0, 1))  # (y, x) from the centre
 NOISE = 0.05  # standard deviation, of ink 1
 
 
-def build(spec: Spec, *, distance: int) -> Generated:
+def build(spec: Spec, *, distance: Count) -> Generated:
     """Returns the marks; no file is needed.
 
     Args:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 from matplotlib.figure import Figure
 
+from research.ranges import Count
 from research.report.estimates import describe_estimates, estimate_proportions
 from research.report.figures.lines import draw_lines, number_ticks
 from research.report.figures.style import (
@@ -31,7 +32,7 @@ def draw(
     *,
     protocols: Sequence[str] = ("circular", "zero"),
     split: str = "test",
-    fewest_seeds: int = 3,
+    fewest_seeds: Count = 3,
     width: Width = "two",
 ) -> Figure:
     """Draws a line per arm and a panel per protocol that has rows.

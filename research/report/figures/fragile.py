@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from research.ranges import Count, Seed
 from research.report.figures.style import SMALL, Width, add_caption, create_axes, styled
 from research.report.results import Results
 
@@ -22,8 +23,8 @@ PREFIX = "fragile/agreement/"  # of the arrays
 def draw(
     results: Results,
     *,
-    images: int = 4,
-    seed: int | None = None,
+    images: Count = 4,
+    seed: Seed | None = None,
     split: str = "test",
     width: Width = "two",
 ) -> Figure:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
+from research.ranges import Count
 from research.report.estimates import describe_estimates, estimate_means
 from research.report.figures.lines import draw_lines, name_stages, number_ticks
 from research.report.figures.style import Width, add_caption, style_arms, styled
@@ -18,7 +19,7 @@ def draw(
     results: Results,
     *,
     split: str = "test",
-    fewest_seeds: int = 3,
+    fewest_seeds: Count = 3,
     width: Width = "two",
 ) -> Figure:
     """Draws a panel per number of objects, for trained and for untrained networks.

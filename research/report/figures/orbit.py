@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
+from research.ranges import Count
 from research.report.estimates import describe_estimates, estimate_proportions
 from research.report.figures.style import Width, add_caption, create_axes, styled
 from research.report.results import Results
@@ -22,7 +23,7 @@ def draw(
     results: Results,
     *,
     split: str = "test",
-    fewest_seeds: int = 3,
+    fewest_seeds: Count = 3,
     width: Width = "two",
 ) -> Figure:
     """Draws a map for each arm, all on one scale, no shift in the middle.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
+from research.ranges import Count
 from research.report.estimates import format_range, format_seeds
 from research.report.figures.style import Width, add_caption, create_axes, styled
 from research.report.results import Results
@@ -14,7 +15,7 @@ from research.report.results import Results
 def draw(
     results: Results,
     *,
-    stages: int = 6,
+    stages: Count = 6,
     split: str = "test",
     width: Width = "two",
 ) -> Figure:

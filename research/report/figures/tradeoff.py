@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from research.errors import UserError
+from research.ranges import Count, Natural
 from research.report.estimates import describe_estimates, estimate_proportions
 from research.report.figures.labels import label_points
 from research.report.figures.style import (
@@ -27,9 +28,9 @@ def draw(
     results: Results,
     *,
     protocol: Literal["circular", "zero", "crop"] = "circular",
-    max_shift: int | None = None,
+    max_shift: Natural | None = None,
     split: str = "test",
-    fewest_seeds: int = 3,
+    fewest_seeds: Count = 3,
     width: Width | None = None,
 ) -> Figure:
     """Draws one point per arm, with intervals in both directions.

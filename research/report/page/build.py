@@ -11,6 +11,7 @@ from markupsafe import Markup
 from research.claims.verdict import Verdict
 from research.errors import UserError
 from research.files.atomic import write_text
+from research.ranges import Count
 from research.report.estimates import format_seeds
 from research.report.page.embed import embed_figures, map_imports
 from research.report.page.explorers import collect_sets
@@ -26,10 +27,10 @@ def write(
     results: Results,
     *,
     out: str | Path,
-    networks: int = 16,
+    networks: Count = 16,
     names: Mapping[str, Sequence[str]] | None = None,
     split: str = "test",
-    fewest_seeds: int = 3,
+    fewest_seeds: Count = 3,
 ) -> Path:
     """Writes the page; the same results and figures give the same bytes.
 

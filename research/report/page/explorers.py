@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from research.ranges import Count
 from research.report.arms import label_arms
 from research.report.figures.style import PRESETS
 from research.report.page.pack import crop_fields, pack_array
@@ -21,7 +22,7 @@ WHOLE = "whole map"  # the method of a receptive field that has no size of its o
 def collect_sets(
     results: Results,
     *,
-    networks: int = 16,
+    networks: Count = 16,
     names: Mapping[str, Sequence[str]] | None = None,
     split: str = "test",
 ) -> list[dict[str, Any]]:

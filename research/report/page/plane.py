@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from research.ranges import Count
 from research.report.arms import find_foreign
 from research.report.page.effects import AXES, measure_plane, sort_levels
 from research.report.results import Results
@@ -22,7 +23,7 @@ def find_planes(
     results: Results,
     *,
     split: str = "test",
-    fewest_seeds: int = 3,
+    fewest_seeds: Count = 3,
 ) -> list[dict[str, Any]]:
     """Returns the planes that runs span: alike in all but their downsampler and seed.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from research.ranges import Count
 from research.report.estimates import (
     describe_estimates,
     estimate_proportions,
@@ -23,7 +24,7 @@ VIEWS = (  # or else the difference of the two columns is taken for the fill's
 
 
 def tabulate(
-    results: Results, *, split: str = "test", fewest_seeds: int = 3
+    results: Results, *, split: str = "test", fewest_seeds: Count = 3
 ) -> pd.DataFrame:
     """Returns a line per arm: what it scores, holds and costs.
 

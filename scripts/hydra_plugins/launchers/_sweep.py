@@ -23,17 +23,17 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
-from research.config import check_values
-from research.errors import UserError, one_of
+from research.config import check_config
+from research.errors import UserError
 from research.jobs import status
 from research.jobs.job import Job
 from research.jobs.lock import holder
 from research.jobs.objective import objective
-from research.jobs.status import RETRY
 from research.progress import say
 from research.runs.identity import Kind, classify, key_of
 from research.runs.outcome import find_stored, is_done, is_trained
 
+REFUSED = "refused"  # the decision about a job with a mistake in its config
 POLL = 1.0  # seconds between two looks at jobs that others run
 
 
@@ -46,12 +46,14 @@ class Plan:
       overrides: that make it.
       cfg: its config.
       folder: its run folder.
+      mistake: in its config, so that it is not to run; None for none.
     """
 
     number: int
     overrides: tuple[str, ...]
     cfg: DictConfig
     folder: Path
+    mistake: UserError | None = None
 
     @property
     def done(self) -> bool:
@@ -61,7 +63,9 @@ class Plan:
     @property
     def decision(self) -> str:
         """What this launch does with it, and why."""
-        retry = one_of(RETRY, self.cfg.get("retry", "all"), "retry")
+        if self.mistake is not None:
+            return REFUSED
+        retry = self.cfg.get("retry", "all")
         known = status.observe(self.folder)
         if self.done:
             return "done already"
@@ -99,24 +103,18 @@ class SweepLauncher(Launcher):
         task_function: TaskFunction,
         config: DictConfig,
     ) -> None:
-        """Takes what Hydra gives to a launcher.
-
-        Raises:
-          UserError: a value of `hydra.launcher` is not of its parameter's type.
-        """
-        check_values(config.hydra.launcher)
+        """Takes what Hydra gives to a launcher."""
         self.context, self.task, self.config = hydra_context, task_function, config
 
     def launch(
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
     ) -> Sequence[JobReturn]:
-        """Runs the jobs that are not done.
+        """Runs the jobs that are not done, but those with a mistake in their configs.
 
         A job that another launch runs is waited for, and run here if its process dies.
         """
         setup_globals()
         self.sweep = Path(str(self.config.hydra.sweep.dir))
-        self.sweep.mkdir(parents=True, exist_ok=True)
         jobs = [self.plan(*job) for job in enumerate(job_overrides, initial_job_idx)]
         decisions = {job.folder: (job.decision, job) for job in jobs}
         counts = Counter(decision for decision, _ in decisions.values())
@@ -125,8 +123,11 @@ class SweepLauncher(Launcher):
         todo = [
             job
             for decision, job in decisions.values()
-            if decision != "done already" and not decision.endswith("left alone")
+            if decision not in ("done already", REFUSED)
+            and not decision.endswith("left alone")
         ]
+        if todo:
+            self.sweep.mkdir(parents=True, exist_ok=True)
         ran = list(todo)
         for job in todo:
             status.queue(job.folder)
@@ -148,9 +149,10 @@ class SweepLauncher(Launcher):
             place = Path(str(cfg.hydra.sweep.dir)) / str(cfg.hydra.sweep.subdir)
         finally:
             HydraConfig.instance().cfg = before
+        mistake = find_mistake(cfg)
         OmegaConf.set_struct(cfg, False)
         del cfg["hydra"]
-        return Plan(number, tuple(overrides), cfg, place.absolute())
+        return Plan(number, tuple(overrides), cfg, place.absolute(), mistake)
 
     def may_run(self, job: Plan) -> bool:
         """Whether a job is this launch's to run: nobody else does."""
@@ -197,13 +199,16 @@ class SweepLauncher(Launcher):
     def results(self, jobs: Sequence[Plan], ran: Sequence[Plan]) -> list[JobReturn]:
         """Returns what became of each job; what ran and has no result is a failure."""
         lost = [job for job in ran if not job.done and status.read(job.folder)]
-        error = failure(lost, ran, self.sweep) if lost else None
+        refused = [job for job in jobs if job.mistake is not None]
+        parts = [describe_refused(refused, len(jobs))] if refused else []
+        parts += [describe_lost(lost, ran, self.sweep)] if lost else []
+        error = UserError("; ".join(parts))
         returns = []
         for job in jobs:
             if job.done:
                 made = JobReturn(status=JobStatus.COMPLETED)
                 made.return_value = objective(job.folder, job.cfg.get("objective"))
-            elif job in lost:
+            elif job in lost or job in refused:
                 made = Failure(status=JobStatus.FAILED)
                 made.return_value = error
             else:
@@ -257,13 +262,28 @@ def await_others(jobs: Sequence[Plan]) -> list[Plan]:
     return [job for job, found in known if not job.done and found.state not in ends]
 
 
-def failure(lost: Sequence[Plan], ran: Sequence[Plan], sweep: Path) -> UserError:
+def find_mistake(cfg: DictConfig) -> UserError | None:
+    """Returns what is wrong with the config of a job, if anything is."""
+    try:
+        check_config(cfg, cfg.hydra.job.config_name)
+    except UserError as mistake:
+        return mistake
+    return None
+
+
+def describe_refused(refused: Sequence[Plan], jobs: int) -> str:
+    """Returns what to tell of the jobs with a mistake in their configs."""
+    found = list(dict.fromkeys(str(job.mistake) for job in refused))
+    return f"{len(refused)} of {jobs} jobs refused: {'; '.join(found)}"
+
+
+def describe_lost(lost: Sequence[Plan], ran: Sequence[Plan], sweep: Path) -> str:
     """Returns what to tell of the jobs that left no result."""
     found = [(job, status.observe(job.folder) or status.Status()) for job in lost]
     counts = Counter(known.state for _, known in found)
     parts = ", ".join(f"{n} {state}" for state, n in counts.items())
     job, known = found[0]
-    return UserError(
+    return (
         f"{len(lost)} of {len(ran)} jobs left no result ({parts}), such as "
         f"{job.folder.name}: {known.error}; `python scripts/status.py {sweep}` shows "
         "all, and the same command runs them again, with retry=failed only those that "

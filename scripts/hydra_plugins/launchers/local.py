@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from hydra.types import HydraContext, TaskFunction
 from hydra_plugins.launchers._sweep import (
@@ -24,6 +24,7 @@ from research.errors import UserError
 from research.jobs.lock import holder
 from research.jobs.shares import Request, Share
 from research.progress import say
+from research.ranges import Count, Natural
 
 LOOK = 0.05  # seconds between two looks at the processes
 
@@ -47,10 +48,10 @@ class Local(SweepLauncher):
 
     def __init__(
         self,
-        jobs: int | None = None,
-        gpus: int | str | Sequence[int | str] = "auto",
-        per_gpu: int = 1,
-        gpus_per_job: int | str = 1,
+        jobs: Count | None = None,
+        gpus: Natural | Literal["auto"] | Sequence[Natural | str] = "auto",
+        per_gpu: Count = 1,
+        gpus_per_job: Count | Literal["all"] = 1,
         environment: Mapping[str, Any] | None = None,
     ):
         self.jobs, self.environment = jobs, environment or {}

@@ -18,12 +18,13 @@ from typing import Any
 
 from hydra_plugins.launchers._sweep import Plan, SweepLauncher
 
-from research.config.values import accepts
+from research.config.annotations import accepts
 from research.errors import UserError
 from research.files.atomic import read_json, write_json
 from research.jobs import status
 from research.jobs.lock import release_dead
 from research.progress import say
+from research.ranges import Count, Natural, NonNegative, Positive
 
 NOTE = "slurm.json"  # in a run folder: the id of the Slurm job that it was submitted as
 
@@ -53,17 +54,17 @@ class Slurm(SweepLauncher):
         self,
         *,
         partition: str | None = None,
-        time_minutes: int = 60,
-        requeues: int = 100,
-        notice_seconds: int = 120,
-        cpus: int = 1,
-        gpus_per_job: int = 0,
-        accelerators: int = 0,
-        memory_gb: float | None = None,
-        parallel: int = 256,
+        time_minutes: Count = 60,
+        requeues: Natural = 100,
+        notice_seconds: Natural = 120,
+        cpus: Count = 1,
+        gpus_per_job: Natural = 0,
+        accelerators: Natural = 0,
+        memory_gb: Positive | None = None,
+        parallel: Count = 256,
         setup: Sequence[str] = (),
         sbatch: Mapping[str, Any] | None = None,
-        poll_seconds: float = 5.0,
+        poll_seconds: NonNegative = 5.0,
     ):
         if importlib.util.find_spec("submitit") is None:
             raise UserError(

@@ -26,6 +26,7 @@ from omegaconf import DictConfig
 from research.errors import UserError
 from research.files.atomic import write_json
 from research.progress import say
+from research.ranges import Count, Seed
 
 
 class Search(Sweeper):
@@ -54,10 +55,10 @@ class Search(Sweeper):
         self,
         *,
         sampler: Callable[..., Any],
-        seed: int,
+        seed: Seed,
         direction: Literal["minimize", "maximize"],
-        trials: int,
-        parallel: int,
+        trials: Count,
+        parallel: Count,
         params: DictConfig | None,
     ):
         if importlib.util.find_spec("optuna") is None:

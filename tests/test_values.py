@@ -1,0 +1,147 @@
+"""Every key of every option of every group, each with wrong values of every kind."""
+
+import math
+import sys
+from functools import cache
+from typing import Any
+
+import pytest
+from omegaconf import DictConfig, OmegaConf
+
+from research.config import CONF, check_values
+from research.config.annotations import parameters
+from research.config.composing import compose_faster, options_of
+from research.config.schema import SCHEMAS
+from research.config.values import check_value
+from research.errors import UserError
+from research.runs.identity import HOW_TO_BUILD
+
+WRONG = ["word", None, True, -1, 2.5, [], [None], {"a": 1}, 10**30, math.inf, math.nan]
+# Which of these a key takes, by its last part. Text is a name or a place.
+TAKES = {
+    "word": "address claim coordinator dir distance manual_dir name objective out "
+    "partition predict root run_dir runs scale split store test_split url version "
+    "weights only padding",
+    "None": "address clip compat compile coordinator decoder early_epochs environment "
+    "examples hidden jobs last_padding manual_dir max_shift memory memory_gb names "
+    "norm objective only out pad params partition permutation pool_padding predict "
+    "process processes run_dir sbatch seed seeds shape store stream threads "
+    "train_examples units version weights width",
+    "True": "class_token decoupled deterministic done_only exempt flip nesterov parts "
+    "peers shard_state verify",
+    "-1": "ignore lower scale upper",
+    "2.5": "absent checkpoint_seconds clip early_epochs end factor learning_rate lower "
+    "memory_gb norm norm_factor p poll_seconds power reconstruction scale smoothness "
+    "start temperature upper warmup weight_decay",
+    "[]": "amounts arithmetic at arrays blocks cases claims cifar10 decoder gpus grids "
+    "max_aps overrides protocols setup shifts sizes splits units which 1 2 4 16 32 64",
+    "inf": "norm",
+    "{'a': 1}": "sbatch environment params init",
+}
+FREE = ("init", "remote", "environment", "sbatch", "sampler")  # of other packages
+GIVEN = ["data.name=any", "data.shape=[8,8,1]", "data.classes=2"]
+OWNERS = {
+    "model/block": "model=resnet20",
+    "model/shortcut": "model=resnet20",
+    "model/stem": "model=resnet20",
+    "model/position": "model=vit_tiny",
+}
+SEVERAL = ("eval", "figure", "table")  # groups of which a config has several options
+REPORT = ("figure", "table", "page")
+SWEEPS = ("hydra/launcher", "hydra/sweeper")
+GROUPS = sorted(
+    str(path.relative_to(CONF))
+    for path in CONF.rglob("*")
+    if path.is_dir() and path.relative_to(CONF).parts[0] not in ("setting", "hydra")
+)
+
+
+def compose_option(group, option):
+    """Returns the name of a primary config, and that config with an option."""
+    config = "report" if group in REPORT else "train"
+    given = GIVEN if config == "train" else []
+    word = f"{group}=[{option}]" if group in SEVERAL else f"{group}={option}"
+    owner = [OWNERS[group]] if group in OWNERS else []
+    return config, compose_faster(*owner, word, *given, config=config)
+
+
+def leaves(node):
+    """Yields nodes and keys of single values."""
+    for key in node:
+        inner = node._get_node(key)
+        if OmegaConf.is_missing(node, key) or not isinstance(inner, DictConfig):
+            if key not in ("_target_", "path", *HOW_TO_BUILD):
+                yield node, key
+        elif inner._is_interpolation() or not len(inner):
+            yield node, key
+        else:
+            yield from leaves(inner)
+
+
+@cache
+def walked():
+    """Returns the nodes and keys of all options, each parameter once."""
+    found = {}
+
+    def walk(config, cfg):
+        OmegaConf.set_struct(cfg, False)
+        for node, key in leaves(cfg):
+            full = node._get_full_key(key)
+            target = node.get("_target_")
+            found.setdefault(
+                (target, key) if target else full, (config, cfg, node, key)
+            )
+
+    for config, schema in SCHEMAS.items():
+        given = GIVEN if "data" in schema.__annotations__ else []
+        walk(config, compose_faster(*given, config=config))
+    for group in GROUPS:
+        for option in options_of(group):
+            walk(*compose_option(group, option))
+    for group in SWEEPS:
+        for option in options_of(group):
+            node = OmegaConf.load(CONF / group / f"{option}.yaml")
+            key = group.partition("/")[2]
+            walk("hydra", OmegaConf.create({"hydra": {key: node}}))
+    return list(found.values())
+
+
+def refusals(config, cfg, node, key):
+    """Returns what each wrong value is refused with; None where it is taken."""
+    before = node._get_node(key)
+    group = node._get_full_key(key).partition(".")[0]
+    schema = parameters(SCHEMAS[config]) if config in SCHEMAS else {}
+    raw = before if isinstance(before, DictConfig) else before._value()
+    answers = {}
+    for value in WRONG:
+        node[key] = value
+        try:
+            if "_target_" in node:
+                check_values(node)
+            else:
+                check_value(cfg, group, schema.get(group, Any))
+            answers[str(value)] = None
+        except UserError as error:
+            answers[str(value)] = str(error)
+    node[key] = raw
+    return answers
+
+
+@pytest.fixture
+def launchers(monkeypatch):
+    """Hydra's plugins can be imported, as in a script."""
+    monkeypatch.setattr(sys, "path", [str(CONF.parent / "scripts"), *sys.path])
+
+
+def test_every_key_refuses_what_it_does_not_take(launchers):
+    wrong = []
+    for config, cfg, node, key in walked():
+        full = node._get_full_key(key)
+        if set(full.split(".")) & set(FREE):
+            continue
+        for value, answer in refusals(config, cfg, node, key).items():
+            takes = str(key) in TAKES.get(value, "").split()
+            named = answer is None or str(key) in answer or "loss" in answer
+            if (answer is None and not takes) or not named or "\n" in (answer or ""):
+                wrong.append((full, value, answer))
+    assert not wrong, "\n".join(map(str, wrong))
