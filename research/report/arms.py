@@ -12,7 +12,8 @@ from typing import Any
 import pandas as pd
 
 from research.errors import UserError
-from research.runs import identity, subject
+from research.runs import identity
+from research.runs import identity_subject as subject
 
 BUNDLES = ("setting",)  # config groups that set the keys of others
 UNTRAINED = "untrained"

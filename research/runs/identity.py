@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from research.runs.identity_parts import add_own_parts, leave_out_own_parts
-from research.runs.subject import concerns
+from research.runs.identity_subject import concerns
 
 EVALUATOR = re.compile(r"eval\.[^.]+\._target_")  # the key of one that is chosen
 LONGEST_NAME = 120  # characters of a folder's name; file systems take 255
