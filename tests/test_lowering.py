@@ -29,7 +29,8 @@ SPLIT = Split.labelled(
     np.random.default_rng(0).integers(0, 256, (16, *SHAPE)).astype(np.uint8),
     np.arange(16, dtype=np.int32) % CLASSES,
 )
-DATA = Dataset("noise", "1", SHAPE, CLASSES, {"train": lambda: SPLIT})
+HALVES = dict.fromkeys(("train", "validation"), lambda: SPLIT)
+DATA = Dataset("noise", "1", SHAPE, CLASSES, HALVES)
 SMALL = {  # of evaluators' parameters, by name
     "data": DATA,
     "pairs": lambda examples: (

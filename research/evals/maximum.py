@@ -18,6 +18,7 @@ from research.downsample import Downsample
 from research.evals.engine.inside import require_network
 from research.evals.engine.modules import in_inference
 from research.evals.engine.predictor import Predictor
+from research.evals.engine.watching import find_downsamplers, watch_downsamplers
 from research.evals.evaluator import Evaluator
 from research.evals.measurement import Measurement
 from research.nn.signal import widen
@@ -70,7 +71,7 @@ class Maximum(Evaluator):
     ) -> Iterator[Measurement]:
         """Yields the measurements, downsampler by downsampler."""
         network = require_network(predict, self.name)
-        if not downsamplers(network):
+        if not any(find_downsamplers(network)):
             return
         images = split.first(self.examples).images
         found = Predictor(MaximumWeights(network), batch=self.batch).outputs(images)
@@ -90,17 +91,11 @@ def describe(each: Float[np.ndarray, " examples"], index: int | str) -> Measurem
     return row(each, params={"index": index}, bounds=None)
 
 
-def downsamplers(network: nnx.Module) -> list[Downsample]:
-    """Returns the downsamplers of a network that leave positions out."""
-    parts = [part for _, part in nnx.iter_modules(network)]
-    return [p for p in parts if isinstance(p, Downsample) and p.stride != (1, 1)]
-
-
 class MaximumWeights(nnx.Module):
     """images (B, H, W, C) → (B, layers, 2): sums of the weights, and their numbers.
 
     Args:
-      network: with at least one downsampler.
+      network: with at least one downsampler; stays as it is.
     """
 
     def __init__(self, network: nnx.Module):
@@ -109,35 +104,15 @@ class MaximumWeights(nnx.Module):
     def __call__(self, images: Images) -> Sums:
         """Returns them in the order in which the network downsamples."""
         found: list[Array] = []
-        for down in downsamplers(self.network):
-            down.reduce = Recorder(down, found.append)
-        self.network(images)
+
+        def watch(place: str, part: Downsample, x: Map) -> None:
+            held = part.sample.hold(part.reduce(x), part.lowpass)
+            found.append(sum_weights(lambda z: held(part.reduce(z)), x, part.stride))
+
+        network = nnx.merge(*nnx.split(self.network))
+        watch_downsamplers(network, watch)
+        network(images)
         return jnp.stack(found, 1)
-
-
-class Recorder(nnx.Module):
-    """A reduce that records the weights of its downsampler.
-
-    Args:
-      down: the downsampler, whose reduce it takes the place of.
-      record: takes the sums (B, 2) of each call.
-    """
-
-    def __init__(self, down: Downsample, record: Callable[[Array], None]):
-        self.reduce, self.lowpass, self.sample = down.reduce, down.lowpass, down.sample
-        self.stride = down.stride
-        self.record = record
-
-    @property
-    def repeats(self) -> bool:
-        """As the reduce."""
-        return self.reduce.repeats
-
-    def __call__(self, x: Map, stride: Stride = (1, 1)) -> Map:
-        """Reduces."""
-        held = self.sample.hold(self.reduce(x), self.lowpass)
-        self.record(sum_weights(lambda z: held(self.reduce(z)), x, self.stride))
-        return self.reduce(x, stride)
 
 
 def sum_weights(

@@ -68,9 +68,9 @@ def airbench(
       K. Jordan, 94% on CIFAR-10 in 3.29 Seconds on a Single GPU, 2024,
       arXiv:2404.00498.
     """
-    act = activation(8 * shape[-1], rngs=rngs)
-    stages: list[Stage] = [Whiten(shape[-1], padding=padding, act=act)]
     inputs = 8 * shape[-1]
+    act = activation(inputs, rngs=rngs)
+    stages: list[Stage] = [Whiten(shape[-1], padding=padding, act=act)]
     border: Padding = "zero" if padding == "valid" else padding
     dense = partial(Conv, padding=border, bias=False, init=pass_through, rngs=rngs)
     block = partial(ConvNormAct, norm=norm, padding=border, rngs=rngs)

@@ -112,7 +112,7 @@ class Alone(Sequences):
 
 LAYERS = {
     "batch": BatchNorm,
-    "batch of airbench": airbench.norm,  # ε = 10⁻¹², whose root float16 lacks
+    "batch of airbench": airbench.fixed_scale,  # ε = 10⁻¹², whose root float16 lacks
     "layer": LayerNorm,
     "attention": lambda width, rngs: Sequences(vit.Attention(width, 2, rngs=rngs)),
     "whitening": lambda width, rngs: Whiten(width, padding="circular"),
@@ -137,7 +137,7 @@ def test_downsamplers(preset, dtype):
 
 
 def test_running_variances_of_float16_are_no_zero_below_a_fraction_line():
-    norm = airbench.norm(2, rngs=nnx.Rngs(0))
+    norm = airbench.fixed_scale(2, rngs=nnx.Rngs(0))
     norm.eval()
     for variable in (norm.mean, norm.var):
         variable[...] = jnp.zeros(2, jnp.float16)
@@ -154,7 +154,7 @@ def test_float32_takes_the_published_constants():
     for name, least in LEAST.items():
         if name != "float64":  # of which JAX makes float32 unless it is asked
             assert jnp.isfinite(1 / jnp.sqrt(jnp.asarray(least, name)))
-    norm = airbench.norm(2, rngs=nnx.Rngs(0))
+    norm = airbench.fixed_scale(2, rngs=nnx.Rngs(0))
     norm.eval()
     x = jax.random.normal(jax.random.key(0), (2, 3, 3, 2))
     plain = x * jax.lax.rsqrt(norm.var[...] + 1e-12)

@@ -146,6 +146,54 @@ def test_a_fractal_fills_its_range_and_gets_smoother_with_its_decay(rng):
     assert jumps[1][-1].mean() < 3 * jumps[1].mean()  # on a torus: the edges meet
 
 
+class Ones(np.random.Generator):
+    """Draws nothing but 1, in whatever order it is asked."""
+
+    def uniform(self, low=0.0, high=1.0, size=None):
+        return np.ones(size)
+
+
+def build_plasma(size, decay):
+    """Diamond-square on a torus, point by point, each noise being its amplitude."""
+    heights, step, amplitude = {(0, 0): 0.0}, size, 1.0
+
+    def mean(*places):
+        return sum(heights[y % size, x % size] for y, x in places) / 4
+
+    while step > 1:
+        h = step // 2
+        for y in range(0, size, step):
+            for x in range(0, size, step):
+                corners = [(y, x), (y + step, x), (y, x + step), (y + step, x + step)]
+                heights[y + h, x + h] = mean(*corners) + amplitude
+        for y in range(0, size, step):
+            for x in range(0, size, step):
+                for v, u in ((y + h, x), (y, x + h)):
+                    around = [(v - h, u), (v + h, u), (v, u - h), (v, u + h)]
+                    heights[v, u] = mean(*around) + amplitude
+        step, amplitude = h, amplitude / decay**2
+    found = np.array([[heights[y, x] for x in range(size)] for y in range(size)])
+    return (found - found.min()) / np.ptp(found)
+
+
+@pytest.mark.parametrize("size, decay", [(2, 3), (8, 1.75), (16, 2)])
+def test_a_fractal_is_diamond_square_with_its_decay_squared(size, decay):
+    made = weather.draw_plasma(Ones(np.random.PCG64()), size, size - 1, decay)
+    np.testing.assert_allclose(made, build_plasma(size, decay)[:, : size - 1])
+
+
+def test_snow_whitens_and_falls_twice(photographs, rng):
+    image = photographs[0] / 255
+    flakes = weather.add_snow(image, rng, 0.3, 0, 1.25, 0.2, 8, 3, 1)
+    np.testing.assert_allclose(flakes, image + 2 * 0.3)
+    none = weather.add_snow(image, rng, 0.3, 0, 1.25, 0.4, 8, 3, 1)
+    np.testing.assert_allclose(none, image)
+    luma = np.asarray(Image.fromarray(photographs[0]).convert("L"))[..., None] / 255
+    white = weather.add_snow(image, rng, 0.3, 0, 1.25, 0.4, 8, 3, 0)
+    expected = np.maximum(image, 1.5 * luma + 0.5)
+    np.testing.assert_allclose(white, expected, atol=1.51 / 255)
+
+
 def test_fog_keeps_the_maximum_in_place(photographs, rng):
     image = photographs[1] / 255
     made = weather.add_fog(image, rng, 1.5, 1.75)
@@ -166,8 +214,8 @@ def test_a_warp_without_strength_and_tilt_is_none(photographs, rng):
 
 
 def test_half_the_pixels_are_means_of_two_by_two(rng):
-    image = rng.integers(0, 64, (8, 8, 1)) * 4 / 255
-    blocks = image.reshape(4, 2, 4, 2, 1).mean((1, 3))
+    image = rng.integers(0, 64, (8, 12, 1)) * 4 / 255
+    blocks = image.reshape(4, 2, 6, 2, 1).mean((1, 3))
     made = digital.pixelate(image, rng, 0.5)
     expected = blocks.repeat(2, 0).repeat(2, 1)
     np.testing.assert_allclose(made, expected, atol=0.51 / 255)

@@ -14,9 +14,8 @@ import jax.numpy as jnp
 from flax import nnx
 
 from research.downsample import Downsample
-from research.downsample.lowpass import Lowpass
-from research.downsample.sample import Follow, Sampler
 from research.evals.engine.modules import in_inference
+from research.evals.engine.watching import find_downsamplers, watch_downsamplers
 from research.models.network import Network
 from research.types import Map, Shape, Stride
 
@@ -49,10 +48,14 @@ def sampled_maps(predict: Callable[..., Any], shape: Shape) -> list[Sampled]:
         return []
     module = in_inference(predict)
     found: list[Sampled] = []
-    for _, part in nnx.iter_modules(module):
-        if isinstance(part, Downsample) and part.sample.follows:
-            part.sample = Measuring(part.sample, found.append)
-    if any(isinstance(part, Measuring) for _, part in nnx.iter_modules(module)):
+
+    def watch(place: str, part: Downsample, x: Map) -> None:
+        if part.sample.follows:
+            _, height, width, _ = part.reduce(x).shape
+            found.append(Sampled((height, width), part.stride))
+
+    if any(part.sample.follows for *_, part in find_downsamplers(module)):
+        watch_downsamplers(module, watch)
         graph, state = nnx.split(module)
         images = jax.ShapeDtypeStruct((1, *shape), jnp.float32)
         jax.eval_shape(lambda state, x: nnx.merge(graph, state)(x), state, images)
@@ -79,22 +82,3 @@ def describe_undivided(network: nnx.Module, shape: Shape) -> str:
     if isinstance(network, Network) and (step := network.stride) != (1, 1):
         line += f"; image sides that are multiples of {step[0]}×{step[1]} would do"
     return line
-
-
-class Measuring(Sampler):
-    """A sampler that notes the maps it gets.
-
-    Args:
-      sampler: does the sampling.
-      note: takes each map's size with the stride.
-    """
-
-    def __init__(self, sampler: Sampler, note: Callable[[Sampled], None]):
-        self.stride = sampler.stride
-        self.sampler = sampler
-        self.note = note
-
-    def __call__(self, reduced: Map, lowpass: Lowpass) -> tuple[Map, Follow]:
-        """Samples."""
-        self.note(Sampled((reduced.shape[1], reduced.shape[2]), self.stride))
-        return self.sampler(reduced, lowpass)

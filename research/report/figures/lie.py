@@ -62,9 +62,10 @@ def draw(
         width=width,
     )
     if measure == "share":
-        label_percent(figure.axes[0].yaxis, "Share of the Lie derivative")
+        label_percent(figure.axes[0].yaxis, "Share of the change")
     else:
         figure.axes[0].set_ylabel(LABELS[measure])
     stated = describe_estimates(pd.concat(panels.values()))
-    add_caption(figure, f"{stated} Of shifts; shares of an arm add up to 100 %.")
+    whole = "; the shares of an arm add up to 100 %" if measure == "share" else ""
+    add_caption(figure, f"{stated} Lie derivatives along shifts, by stage{whole}.")
     return figure

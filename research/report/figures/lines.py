@@ -33,6 +33,7 @@ def draw_lines(
     width: Width = "two",
     height: float = 2.6,
     slanted: bool = False,
+    joined: bool = True,
 ) -> Figure:
     """Draws estimates at equally spaced ticks, arms in the order of their means.
 
@@ -45,6 +46,7 @@ def draw_lines(
       height: inches.
       slanted: whether the ticks are names, written at an angle; where they would
         overlap some are left out.
+      joined: whether lines join the estimates; not where ticks have no order.
     """
     shape = {"ncols": len(panels), "squeeze": False}
     figure, grid = create_axes(width, height, sharex=True, sharey=True, **shape)
@@ -64,7 +66,7 @@ def draw_lines(
                 line["tick"] + offsets[arm],
                 line["value"],
                 np.clip(ends, 0, None),
-                linestyle=styles[arm].line,
+                linestyle=styles[arm].line if joined else "none",
                 label=arm,
                 **styles[arm].errorbar(),
             )

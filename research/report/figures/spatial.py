@@ -34,7 +34,7 @@ def draw(
     fewest_seeds: int = 3,
     width: Width = "two",
 ) -> Figure:
-    """Draws accuracy under each attack, a line for each arm.
+    """Draws the accuracy of each arm under each attack.
 
     Args:
       results: with rows of `eval=spatial`.
@@ -61,6 +61,7 @@ def draw(
         [ATTACKS[attack] for attack in present],
         label="",
         width=width,
+        joined=False,
     )
     label_percent(figure.axes[0].yaxis, "Accuracy")
     add_caption(figure, describe_estimates(found))

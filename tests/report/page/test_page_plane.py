@@ -165,7 +165,7 @@ def test_planes_of_one_title_name_what_sets_them_apart(tmp_path):
             path = plane_run(tmp_path / str(epochs), *cell, config=config)
             if index:  # a foreign classifier has no place in a plane
                 config["predict"] = "mine:ink"
-                plane_run(tmp_path / "foreign", *cell, config=config)
+                plane_run(tmp_path / f"foreign-{epochs}", *cell, config=config)
             assert path.is_dir()
     ends = sorted(plane["title"].rpartition(", ")[2] for plane in found(tmp_path))
     assert ends == ["epochs=2", "epochs=20"]
