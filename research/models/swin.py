@@ -88,7 +88,7 @@ def swin(
     last_norm: Norm | None = LayerNorm,
     activation: Activation = gelu,
     padding: Padding = "zero",
-    strides: Sequence[Count | Sequence[Count]] = (2, 2),
+    strides: Sequence[Count] | Sequence[Sequence[Count]] = (2, 2),
     widths: Sequence[Count] = (48, 96),
     depths: Sequence[Count] = (2, 2),
     heads: Sequence[Count] = (3, 6),
@@ -124,7 +124,7 @@ def swin(
         positions would leave the readout nothing to pool.
       activation: factory of the activation.
       padding: border mode of the patches' convolutions.
-      strides: sides of the patches of each group.
+      strides: sides of the patches of each group, one for both axes or (h, w).
       widths: channels of each group.
       depths: blocks of each group.
       heads: of the attention of each group.

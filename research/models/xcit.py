@@ -19,7 +19,7 @@ from research.nn.depthwise import Depthwise
 from research.nn.layers import BatchNorm, ConvNormAct, Undecayed
 from research.nn.norm import LayerNorm, Norm
 from research.nn.perceptron import Perceptron
-from research.nn.signal import pair
+from research.nn.signal import Size, pair
 from research.types import Count, Map, Padding, Positive, Shape, Stride
 
 
@@ -125,7 +125,7 @@ def xcit(
     last_norm: Norm | None = LayerNorm,
     activation: Activation = gelu,
     padding: Padding = "zero",
-    strides: Sequence[Count | Sequence[Count]] = (2, 2),
+    strides: Sequence[Count] | Sequence[Sequence[Count]] = (2, 2),
     width: Count = 96,
     depth: Count = 4,
     heads: Count = 4,
@@ -161,7 +161,7 @@ def xcit(
         positions would leave the readout nothing to pool.
       activation: factory of the activations.
       padding: border mode of all convolutions; `valid` counts as `zero`.
-      strides: of the convolutions that make patches.
+      strides: of the convolutions that make patches, one for both axes or (h, w).
       width: channels of a patch.
       depth: number of blocks.
       heads: of the attention.
@@ -211,7 +211,7 @@ def xcit(
 def embedding(
     shape: Shape,
     width: int,
-    strides: Sequence[int | Sequence[int]],
+    strides: Sequence[Size],
     *,
     downsample: Callable[..., Downsample],
     activation: Activation,

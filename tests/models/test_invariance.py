@@ -27,6 +27,8 @@ FAMILIES = {
     + ["downsample/lowpass=binomial", "model/stem=small"],
     "vit": ["model=vit_tiny", "model/position=none", "model.depth=1", "model.width=16"]
     + ["model.class_token=true"],
+    "vit, convolved positions": ["model=vit_tiny", "model/position=convolved"]
+    + ["model.depth=1", "model.width=16"],
 }
 
 
