@@ -101,10 +101,9 @@ class Unplaced(nnx.Module):
 class AddToken(nnx.Module):
     """Gives the map a class token: (B, H, W, C) → (B, H, W, 2C).
 
-    A stage returns a map, which has no place for a token. So the token is repeated at
-    every position, in C more channels; blocks read one copy and write all.
-    The map then commutes with shifts, and is scrambled and probed, as any other, and
-    the computation is that of the published transformer.
+    A stage returns a map, which has no place for a token. So it is repeated at every
+    position, in C more channels; blocks read one copy and write all. The map commutes
+    with shifts, is scrambled and probed, as any other, and computes what is published.
 
     Args:
       width: C.
