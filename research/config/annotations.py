@@ -21,6 +21,8 @@ from typing import (
     get_type_hints,
 )
 
+from omegaconf import DictConfig
+
 from research.errors import join_options
 from research.ranges import OneOf
 
@@ -33,7 +35,7 @@ WORDS = {
 }
 PLURALS = {int: "integers", float: "numbers", str: "words"}
 SCALARS = {int, float, bool, str, complex, Path, NoneType}
-MAPPINGS = {dict, collections.abc.Mapping}
+MAPPINGS = {dict, collections.abc.Mapping, DictConfig}
 LARGEST = 2**63 - 1  # integers beyond have no place in an array
 OWN_KEYS = "keys of its own"
 
