@@ -207,7 +207,9 @@ WRONG = {  # words of a command → how its one line begins
         "averaging.every=0: takes an integer of at least 1"
     ),
     "optim.clip=true": "optim.clip=True: takes a number above 0 or null",
-    "data.train_examples=1.5": "data.train_examples=1.5: takes an integer of at least 1 or null",
+    "data.train_examples=1.5": (
+        "data.train_examples=1.5: takes an integer of at least 1 or null"
+    ),
     "eval.shift.max_shift=a": "eval.shift.max_shift=a: takes an integer",
     "model.widths=abc": "model.widths=abc: takes a list of integers",
     "augment.border=x": "augment.border=x: takes circular, zero or reflect",
@@ -224,7 +226,9 @@ WRONG = {  # words of a command → how its one line begins
     "downsample.stride=2.5": "downsample.stride=2.5: takes an integer",
     "downsample.reduce.window=x": "downsample.reduce.window=x: takes an integer",
     "model.head.units=0": "model.head.units=0: takes an integer",
-    "model.head.units=[8,2.5]": "model.head.units=[8, 2.5]: takes an integer of at least 1 or a list of",
+    "model.head.units=[8,2.5]": (
+        "model.head.units=[8, 2.5]: takes an integer of at least 1 or a list of"
+    ),
     "model/head=grid model.head.pool.size=0": (
         "model.head.pool.size=0: takes an integer"
     ),

@@ -160,6 +160,14 @@ def test_every_experiment_is_taken_with_its_sweep(name, launchers):
     check_config(with_hydra(f"experiment={name}"))
 
 
+def test_a_bug_in_a_file_of_the_user_keeps_its_traceback(tmp_path, monkeypatch):
+    (tmp_path / "broken_file.py").write_text("import no_such_package\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    node = OmegaConf.create({"_target_": "broken_file.build"})
+    with pytest.raises(ModuleNotFoundError, match="no_such_package"):
+        check_values(node)
+
+
 @pytest.mark.parametrize(
     "words, answer",
     [

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import collections.abc
+import importlib
 import inspect
-import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass, is_dataclass
 from functools import lru_cache, partial
 from pathlib import Path
-from types import NoneType, UnionType
+from types import ModuleType, NoneType, UnionType
 from typing import (
     Annotated,
     Any,
@@ -219,7 +219,24 @@ def keys_of(hint: Any) -> Callable[..., Any] | None:
     if is_schema(hint):
         return hint
     named = [one.of for one in get_args(hint) if isinstance(one, Keys)]
-    return pkgutil.resolve_name(named[0]) if named else None
+    return locate(named[0]) if named else None
+
+
+@lru_cache(maxsize=256)
+def locate(name: str) -> Any:
+    """Returns the object of a dotted name; what is raised in its module is raised.
+
+    Raises:
+      ModuleNotFoundError, AttributeError: there is none.
+    """
+    first, *rest = name.split(".")
+    found = importlib.import_module(first or "?")
+    for count, part in enumerate(rest, start=1):
+        if isinstance(found, ModuleType) and not hasattr(found, part):
+            found = importlib.import_module(".".join([first, *rest[:count]]))
+        else:
+            found = getattr(found, part)
+    return found
 
 
 def is_mapping(hint: Any) -> bool:

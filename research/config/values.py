@@ -8,7 +8,6 @@ config is composed, before anything is computed or written.
 
 from __future__ import annotations
 
-import pkgutil
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -21,6 +20,7 @@ from research.config.annotations import (
     elements_of,
     is_mapping,
     keys_of,
+    locate,
     parameters,
     required,
     takes_keys,
@@ -104,12 +104,16 @@ def find(node: DictConfig, key: str) -> Callable[..., Any]:
     """Returns the object that a key of a node names.
 
     Raises:
-      UserError: it cannot be imported, or is not called.
+      UserError: there is none of this name, or it cannot be called.
     """
     name, full = str(node.get(key)), node._get_full_key(key)
     try:
-        found = pkgutil.resolve_name(name)
-    except (ImportError, ValueError, AttributeError, TypeError) as error:
+        found = locate(name)
+    except (ModuleNotFoundError, AttributeError) as error:
+        if isinstance(error, ModuleNotFoundError) and not name.startswith(
+            str(error.name)
+        ):
+            raise  # it is there, and what it imports is not
         raise UserError(
             f"{full}={name}: takes the dotted name of a function or class that can be "
             f"imported ({error})"
