@@ -11,8 +11,8 @@ from hydra import initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
 from research.config import CONF, check_config, check_values, explain_errors
-from research.config.annotations import parameters
 from research.config.composing import check_groups, compose_faster, options_of
+from research.config.parameters import parameters
 from research.config.schema import SCHEMAS
 from research.config.values import check_value
 from research.errors import UserError

@@ -19,14 +19,16 @@ from research.config.annotations import (
     describe,
     elements_of,
     is_mapping,
+    takes_keys,
+)
+from research.config.composing import options_of, suggest
+from research.config.parameters import (
     keys_of,
     locate,
     parameters,
     required,
-    takes_keys,
     takes_keywords,
 )
-from research.config.composing import options_of, suggest
 from research.errors import UserError
 from research.ranges import MOST
 from research.runs import identity

@@ -1,7 +1,6 @@
 """`make test-fuzz` draws new cases for MINUTES; `make test` a few, always the same."""
 
 import os
-import time
 
 from hypothesis import HealthCheck, Phase, settings
 
