@@ -88,8 +88,8 @@ def network(cfg: DictConfig, *, rngs: Any) -> Any:
         tuple(cfg.data.shape),
         cfg.data.classes,
         downsample=build(cfg.downsample),
-        mean=tuple(cfg.data.mean),
-        std=tuple(cfg.data.std),
+        mean=tuple(map(float, cfg.data.mean)),
+        std=tuple(map(float, cfg.data.std)),
         rngs=rngs,
     )
 

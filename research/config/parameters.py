@@ -81,12 +81,23 @@ def read_hints(target: Callable[..., Any]) -> dict[str, Any]:
 
 def listed(target: Callable[..., Any]) -> dict[str, Any]:
     """Returns the keys of the TypedDict that `**keywords` are, if there is one."""
+    schema = schema_of_keywords(target)
+    return {} if schema is None else get_type_hints(schema, include_extras=True)
+
+
+def required_keywords(target: Callable[..., Any]) -> frozenset[str]:
+    """Returns those keys of it that cannot be left out."""
+    return getattr(schema_of_keywords(target), "__required_keys__", frozenset())
+
+
+def schema_of_keywords(target: Callable[..., Any]) -> Any:
+    """Returns the TypedDict that `**keywords` are, or None."""
     hints = read_hints(target)
     for name, one in signature(target).items():
         hint = hints.get(name, Any)
         if one.kind is one.VAR_KEYWORD and get_origin(hint) is Unpack:
-            return get_type_hints(get_args(hint)[0], include_extras=True)
-    return {}
+            return get_args(hint)[0]
+    return None
 
 
 def is_schema(target: Any) -> bool:
@@ -111,13 +122,14 @@ def signature(target: Callable[..., Any]) -> dict[str, inspect.Parameter]:
 
 def required(target: Callable[..., Any]) -> list[str]:
     """Returns the parameters of a function or class that have no default."""
-    return [
+    maker = makers(target)[0]
+    named = [
         name
-        for maker in makers(target)[:1]
         for name, one in signature(maker).items()
         if one.default is one.empty
         and one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)
     ]
+    return [*named, *sorted(required_keywords(maker))]
 
 
 def takes_more(target: Callable[..., Any]) -> bool:

@@ -61,6 +61,11 @@ def check_values(
         found = find(node, "path" if getter else "_target_")
         target = target or found
     if getter:
+        for key in node:
+            if key not in ("path", *BUILDING):
+                raise UserError(
+                    f"{node._get_full_key(key)}: no such key (there is path)"
+                )
         return
     hints = parameters(target) if target is not None else {}
     takes_any = target is None or takes_keywords(target)
@@ -79,7 +84,7 @@ def check_values(
 def check_value(node: DictConfig, key: Any, hint: Any) -> None:
     """Checks one value of a node; errors as `check_values`."""
     if OmegaConf.is_missing(node, key):
-        return
+        raise missing(node._get_full_key(key), hint)
     value = node[key]
     if not OmegaConf.is_dict(value):
         if OmegaConf.is_list(value):
@@ -148,7 +153,7 @@ def refuse(key: str, value: Any, hint: Any) -> UserError:
 
 
 def missing(key: str, hint: Any) -> UserError:
-    """Returns the error for a key that has been deleted and has no default."""
+    """Returns the error for a key that is to be given, or has been deleted."""
     key = original(key)
     words = ask_for(key) if takes_keys(hint) else f"{key}=…; it takes {describe(hint)}"
     return UserError(f"{key}: is missing; give {words}")

@@ -79,17 +79,22 @@ class Cut:
         return size, last
 
 
-class Settings(TypedDict, total=False):
-    """The keys of conf/data: those of `Spec` and `Cut`, and two for the network."""
+class Required(TypedDict):
+    """The keys of conf/data that every data set has."""
 
     name: str
-    version: str | None
     shape: Annotated[Sequence[Count], Length(3, 3)]
     classes: Count
     # The network takes these two from the config itself.
     mean: Annotated[Sequence[Finite], Length()]
     std: Annotated[Sequence[Positive], Length()]
     dir: str | Path
+
+
+class Settings(Required, total=False):
+    """The keys of conf/data: those of `Spec` and `Cut`, and two for the network."""
+
+    version: str | None
     manual_dir: str | Path | None
     central: Fraction
     train_examples: Count | None

@@ -10,7 +10,7 @@ from flax import nnx
 
 from research.downsample import Downsample
 from research.models import convert
-from research.models.network import Network, Readout, Stage
+from research.models.network import Network, Readout, Stage, pair_depths
 from research.nn.layers import BatchNorm, Conv, ConvNormAct
 from research.types import Counts, Padding, Shape
 
@@ -80,7 +80,7 @@ def vgg(
     """
     stages: list[Stage] = []
     inputs = shape[-1]
-    for width, depth in zip(widths, depths, strict=True):
+    for width, depth in pair_depths(widths, depths):
         for _ in range(depth):
             stages.append(
                 BiasedConvNormAct(inputs, width, norm=norm, padding=padding, rngs=rngs)
