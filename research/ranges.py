@@ -39,7 +39,7 @@ class Range:
 
     def __str__(self) -> str:
         lowest, highest = f"{self.low:,}", f"{self.high:,}"
-        bounded = self.high < MOST
+        bounded = math.isfinite(self.high)
         if math.isfinite(self.low) and bounded and not (self.above or self.below):
             return f"from {lowest} to {highest}"
         low = f"above {lowest}" if self.above else f"of at least {lowest}"
@@ -47,6 +47,23 @@ class Range:
         parts = [low] if math.isfinite(self.low) else []
         words = " and ".join([*parts, high] if bounded else parts)
         return f"{words} or inf" if self.infinite else words
+
+
+@dataclass(frozen=True)
+class Bits:
+    """The integers that arrays can have so many of; said of those only that have more.
+
+    Attributes:
+      number: of bits, without the sign.
+    """
+
+    number: int
+
+    def __contains__(self, value: int) -> bool:
+        return abs(value) < 2**self.number
+
+    def __str__(self) -> str:
+        return ""
 
 
 @dataclass(frozen=True)
@@ -90,9 +107,9 @@ class Length:
         return f"({self.least})" if same else f"({self.least} to {self.most})"
 
 
-Count = Annotated[int, Range(1, MOST)]
-Natural = Annotated[int, Range(0, MOST)]
-Seed = Natural
+Count = Annotated[int, Range(1), Bits(31)]
+Natural = Annotated[int, Range(0), Bits(31)]
+Seed = Annotated[int, Range(0, MOST)]
 Finite = Annotated[float | int, Range()]
 Positive = Annotated[float | int, Range(0, above=True)]
 NonNegative = Annotated[float | int, Range(0)]

@@ -9,6 +9,7 @@ from jaxtyping import Array, Float, Int
 
 from research.ranges import (
     MOST,
+    Bits,
     Count,
     Counts,
     Finite,
@@ -27,6 +28,7 @@ from research.ranges import (
 
 __all__ = [
     "MOST",
+    "Bits",
     "Count",
     "Counts",
     "Edges",

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 
@@ -60,7 +61,9 @@ def prepare_words(words: Sequence[str]) -> list[str]:
                 f"{word}: takes false; a run folder is named by root=… and name=…, and "
                 "relative paths are those of the folder that the command was typed in"
             )
-    check_groups([word for word in rest if not word.startswith("-")])
+    for word in rest:
+        with suppress(HydraException):  # it says better what is wrong, or is an option
+            check_groups([word])
     folders = [CONF, *map(Path, config_folders(words))]
     return [*first[:1], *(expand_glob(word, folders) for word in rest)]
 
@@ -87,7 +90,7 @@ def expand_glob(word: str, folders: Sequence[Path]) -> str:
         return word
     try:
         (override,) = OverridesParser.create().parse_overrides([word])
-    except HydraException:  # which says better what is wrong when it reads the word
+    except HydraException:  # likewise
         return word
     if not isinstance(pattern := override.value(), Glob):
         return word

@@ -70,3 +70,24 @@ def test_a_run_that_changes_its_folder_is_refused(word):
     with pytest.raises(UserError, match="takes false"):
         prepare_words([word])
     assert prepare_words(["hydra.job.chdir=false", "~hydra.job.chdir"])
+
+
+def test_a_pattern_fits_options_and_not_what_they_are_made_from(tmp_path):
+    (word,) = prepare_words(["downsample=glob(b*)"])
+    assert word == "downsample=blur,blur_aps,blur_lps"
+    (word,) = prepare_words(["downsample=glob([b*,m*],exclude=*_*)"])
+    assert word == "downsample=blur,max,max3,median,mixed"
+    (word,) = prepare_words(["+downsample/lowpass=glob(bin*)"])
+    assert word.startswith("+downsample/lowpass=binomial,")
+    (tmp_path / "downsample").mkdir()
+    for name in ("base_mine", "bespoke"):
+        (tmp_path / "downsample" / f"{name}.yaml").write_text("{}")
+    given = ["--config-dir", str(tmp_path), "downsample=glob(be*)"]
+    assert prepare_words(given)[-1] == "downsample=bespoke"
+
+
+def test_a_pattern_that_fits_nothing_is_refused():
+    with pytest.raises(UserError, match=r"downsample=glob\(base\*\): fits no option"):
+        prepare_words(["downsample=glob(base*)"])
+    with pytest.raises(UserError, match="fits no option of seed .it has no options"):
+        prepare_words(["seed=glob(*)"])

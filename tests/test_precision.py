@@ -238,8 +238,8 @@ def test_a_run_trains_and_measures_at_its_precisions(spied, tmp_path):
     [
         ("precision.train=fast", "precision.train=fast: takes default, high or high"),
         ("precision.eval=1", "precision.eval=1: takes default, high or highest"),
-        ("+precision.test=high", "precision.test: no such key; there are train, eval"),
-        ("precision=high", "precision=high: takes keys of its own, precision.train=…"),
+        ("+precision.test=high", "precision.test: no such key (there are train, eval)"),
+        ("precision=high", "precision=high: takes keys of its own: give precision.K"),
         ("deterministic=often", "deterministic=often: takes true or false"),
     ],
 )

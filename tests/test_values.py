@@ -6,11 +6,13 @@ from functools import cache
 from typing import Any
 
 import pytest
+from hydra import compose as hydra_compose
+from hydra import initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
-from research.config import CONF, check_values
-from research.config.annotations import parameters
-from research.config.composing import compose_faster, options_of
+from research.config import CONF, check_config, check_values, explain_errors
+from research.config.composing import check_groups, compose_faster, options_of
+from research.config.parameters import parameters
 from research.config.schema import SCHEMAS
 from research.config.values import check_value
 from research.errors import UserError
@@ -102,6 +104,8 @@ def walked():
         for option in options_of(group):
             node = OmegaConf.load(CONF / group / f"{option}.yaml")
             key = group.partition("/")[2]
+            if "claims" in list(node):
+                node.claims = ["c1"]
             walk("hydra", OmegaConf.create({"hydra": {key: node}}))
     return list(found.values())
 
@@ -145,3 +149,61 @@ def test_every_key_refuses_what_it_does_not_take(launchers):
             if (answer is None and not takes) or not named or "\n" in (answer or ""):
                 wrong.append((full, value, answer))
     assert not wrong, "\n".join(map(str, wrong))
+
+
+def with_hydra(*words, config="train"):
+    """Returns a config as the scripts have it, with Hydra's own keys."""
+    with explain_errors(config), initialize_config_dir(str(CONF), version_base="1.3"):
+        return hydra_compose(config, overrides=list(words), return_hydra_config=True)
+
+
+@pytest.mark.parametrize("name", options_of("experiment"))
+def test_every_experiment_is_taken_with_its_sweep(name, launchers):
+    check_config(with_hydra(f"experiment={name}"))
+
+
+def test_a_bug_in_a_file_of_the_user_keeps_its_traceback(tmp_path, monkeypatch):
+    (tmp_path / "broken_file.py").write_text("import no_such_package\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    node = OmegaConf.create({"_target_": "broken_file.build"})
+    with pytest.raises(ModuleNotFoundError, match="no_such_package"):
+        check_values(node)
+
+
+@pytest.mark.parametrize(
+    "words, answer",
+    [
+        ("downsample=base", "downsample=base: no such option"),
+        ("downsample/reduce=base", "downsample/reduce=base: no such option"),
+        ("~optim.learning_rate", "optim.learning_rate: is missing; give optim.lear"),
+        ("~model.head", "model.head: is missing; give model/head=OPTION"),
+        ("~train.epochs", "train.epochs: is missing"),
+        ("~optim", "optim: is missing; give optim=OPTION"),
+        ("~split", "split: is missing"),
+        ("optim._partial_=false", "optim._partial_=false: how an object is built"),
+        ("~loss._target_", "~loss._target_: how an object is built"),
+        ("loss._target_=no.such", "loss._target_=no.such: takes the dotted name"),
+        ("model.head.pool.path=no", "model.head.pool.path=no: takes the dotted name"),
+        ("+train.foo=1", "train.foo: no such key (there are epochs"),
+        ("+data.foo=1", "data.foo: no such key"),
+        ("+averaging.foo=1", "averaging: has no _target_"),
+        (
+            "downsample.reduce=max",
+            "downsample.reduce=max: downsample/reduce is a gr",
+        ),
+        ("optim=0", "optim=0: optim is a group (there are adam, adamw"),
+        ("~loss=[a]", "~loss=[a]: loss is a group"),
+        ("precision=high", "precision=high: takes keys of its own: give precision.K"),
+        (
+            "hydra.launcher.jobs=x",
+            "hydra.launcher.jobs=x: takes an integer of at l",
+        ),
+    ],
+)
+def test_a_wrong_override_is_named(words, answer, launchers):
+    launcher = ["hydra/launcher=local"] if "launcher" in words else []
+    with pytest.raises(UserError) as caught:
+        with explain_errors():
+            check_groups([words])
+            check_config(with_hydra(*launcher, words))
+    assert str(caught.value).startswith(answer) and "\n" not in str(caught.value)

@@ -103,13 +103,13 @@ def network(cfg: DictConfig, *, rngs: Any) -> Any:
     )
 
 
-def statistics(cfg: DictConfig) -> dict[str, tuple[float | int, ...]]:
+def statistics(cfg: DictConfig) -> dict[str, tuple[float, ...]]:
     """Returns the `mean` and `std` by which images are standardised.
 
     Those of the config, or what is recorded with the prepared data where it has null.
     """
     known = cfg.data if None not in (cfg.data.mean, cfg.data.std) else data(cfg)
-    return {"mean": tuple(known.mean), "std": tuple(known.std)}
+    return {"mean": tuple(map(float, known.mean)), "std": tuple(map(float, known.std))}
 
 
 def data(cfg: DictConfig) -> Any:

@@ -3,11 +3,6 @@
 from __future__ import annotations
 
 import collections.abc
-import inspect
-import pkgutil
-from collections.abc import Callable
-from dataclasses import dataclass, is_dataclass
-from functools import lru_cache, partial
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import (
@@ -15,11 +10,11 @@ from typing import (
     Any,
     Literal,
     Union,
-    Unpack,
     get_args,
     get_origin,
-    get_type_hints,
 )
+
+from omegaconf import DictConfig
 
 from research.errors import join_options
 from research.ranges import OneOf
@@ -33,132 +28,9 @@ WORDS = {
 }
 PLURALS = {int: "integers", float: "numbers", str: "words"}
 SCALARS = {int, float, bool, str, complex, Path, NoneType}
-MAPPINGS = {dict, collections.abc.Mapping}
+MAPPINGS = {dict, collections.abc.Mapping, DictConfig}
 LARGEST = 2**63 - 1  # integers beyond have no place in an array
 OWN_KEYS = "keys of its own"
-
-
-@dataclass(frozen=True)
-class Keys:
-    """In `Annotated[dict, Keys(…)]`: whose parameters the keys of a mapping are.
-
-    Attributes:
-      of: dotted name of a function or class, as a `_target_` that is never built.
-    """
-
-    of: str
-
-    def __contains__(self, value: Any) -> bool:
-        return True  # what is below is checked key by key
-
-    def __str__(self) -> str:
-        return ""
-
-
-@lru_cache(maxsize=256)
-def parameters(target: Callable[..., Any]) -> dict[str, Any]:
-    """Returns the types of the parameters of a function or class, by name.
-
-    Those of a base class are among them, where `**options` go on to it. Any, where
-    another package keeps its names from `get_type_hints`.
-    """
-    found: dict[str, Any] = {}
-    for one in makers(target):
-        hints = read_hints(one)
-        for name, parameter in signature(one).items():
-            if parameter.kind is parameter.VAR_KEYWORD:
-                found = listed(one) | found
-            elif parameter.kind is not parameter.VAR_POSITIONAL:
-                found.setdefault(name, hints.get(name, Any))
-    return found
-
-
-def makers(target: Callable[..., Any]) -> list[Callable[..., Any]]:
-    """Returns what takes the parameters: a function, or constructors of a class.
-
-    More than one where a constructor takes keywords for that of its base class.
-    """
-    while isinstance(target, partial):
-        target = target.func
-    if not isinstance(target, type) or is_schema(target) or is_dataclass(target):
-        return [target]
-    inits = [vars(one)["__init__"] for one in target.__mro__ if "__init__" in vars(one)]
-    if not inits or inits[0] is object.__init__:
-        return [target]
-    found = []
-    for init in inits:
-        found.append(init)
-        if not takes_more(init) or listed(init):
-            break
-    return found
-
-
-def read_hints(target: Callable[..., Any]) -> dict[str, Any]:
-    """Returns the annotations of a function or dataclass, by name.
-
-    None where another package keeps the names in them to itself.
-    """
-    try:
-        return get_type_hints(target, include_extras=True)
-    except (NameError, TypeError):
-        if str(getattr(target, "__module__", "")).startswith("research."):
-            raise
-        return {}
-
-
-def listed(target: Callable[..., Any]) -> dict[str, Any]:
-    """Returns the keys of the TypedDict that `**keywords` are, if there is one."""
-    hints = read_hints(target)
-    for name, one in signature(target).items():
-        hint = hints.get(name, Any)
-        if one.kind is one.VAR_KEYWORD and get_origin(hint) is Unpack:
-            return get_type_hints(get_args(hint)[0], include_extras=True)
-    return {}
-
-
-def is_schema(target: Any) -> bool:
-    """Whether a type is a TypedDict, of the keys of a config."""
-    return hasattr(target, "__required_keys__")
-
-
-@lru_cache(maxsize=256)
-def signature(target: Callable[..., Any]) -> dict[str, inspect.Parameter]:
-    """Returns the parameters of a function; of a TypedDict, its keys."""
-    if is_schema(target):
-        keys = get_type_hints(target)
-        kind = inspect.Parameter.KEYWORD_ONLY
-        return {key: inspect.Parameter(key, kind) for key in keys}
-    try:
-        found = dict(inspect.signature(target).parameters)
-    except ValueError:  # of something that was not written in Python
-        return {}
-    found.pop("self", None)
-    return found
-
-
-def required(target: Callable[..., Any]) -> list[str]:
-    """Returns the parameters of a function or class that have no default."""
-    return [
-        name
-        for maker in makers(target)[:1]
-        for name, one in signature(maker).items()
-        if one.default is one.empty
-        and one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)
-    ]
-
-
-def takes_more(target: Callable[..., Any]) -> bool:
-    """Whether a function takes keywords that it does not name."""
-    return any(one.kind is one.VAR_KEYWORD for one in signature(target).values())
-
-
-def takes_keywords(target: Callable[..., Any]) -> bool:
-    """Whether a function or class takes keywords that nothing names.
-
-    A whole config does: `+KEY=…` adds one.
-    """
-    last = makers(target)[-1]
-    return is_schema(last) or (takes_more(last) and not listed(last))
 
 
 def accepts(hint: Any, value: Any) -> bool:
@@ -210,14 +82,6 @@ def takes_keys(hint: Any) -> bool:
     if origin in (Union, UnionType):
         return any(map(takes_keys, inner))
     return hint not in SCALARS and origin is not Literal and not is_sequence(origin)
-
-
-def keys_of(hint: Any) -> Callable[..., Any] | None:
-    """Returns what the keys of a mapping are the parameters of, where that is known."""
-    if is_schema(hint):
-        return hint
-    named = [one.of for one in get_args(hint) if isinstance(one, Keys)]
-    return pkgutil.resolve_name(named[0]) if named else None
 
 
 def is_mapping(hint: Any) -> bool:

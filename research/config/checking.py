@@ -8,8 +8,8 @@ from typing import Any
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
-from research.config.annotations import parameters, required
 from research.config.composing import explain_errors, is_option, options_of, suggest
+from research.config.parameters import parameters, required
 from research.config.schema import SCHEMAS
 from research.config.values import BUILDING, check_values, find, missing
 from research.errors import UserError

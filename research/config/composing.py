@@ -99,14 +99,17 @@ def check_groups(overrides: Sequence[str]) -> None:
       UserError: names the override and the options that there are.
     """
     for override in OverridesParser.create().parse_overrides(list(overrides)):
-        group = override.key_or_group
-        options = options_of(group)
-        if not options or override.is_sweep_override():
+        group, value = override.key_or_group, override.value()
+        if not group:
+            raise UserError(f"{override.input_line}: takes KEY=VALUE")
+        if not (options := options_of(group)) or override.is_sweep_override():
             continue
-        value = override.value()
-        several = value if isinstance(value, list) else [value]
-        listed = isinstance(value, list) and override.is_delete()
-        if listed or not all(isinstance(one, str | None) for one in several):
+        if override.is_delete():
+            fine = isinstance(value, str | None)
+        else:
+            several = value if isinstance(value, list) else [value]
+            fine = all(isinstance(one, str) for one in several)
+        if not fine:
             raise UserError(
                 f"{override.input_line}: {group} is a group{suggest('', options)}"
             )

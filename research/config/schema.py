@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Literal, TypedDict
 
-from research.config.annotations import Keys
+from research.config.parameters import Keys
 from research.ranges import Count, Natural, Seed
 
 Built = Callable[..., Any]  # what the `_target_` of an option is, which has its keys

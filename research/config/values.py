@@ -8,7 +8,6 @@ config is composed, before anything is computed or written.
 
 from __future__ import annotations
 
-import pkgutil
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -20,13 +19,16 @@ from research.config.annotations import (
     describe,
     elements_of,
     is_mapping,
-    keys_of,
-    parameters,
-    required,
     takes_keys,
-    takes_keywords,
 )
 from research.config.composing import options_of, suggest
+from research.config.parameters import (
+    keys_of,
+    locate,
+    parameters,
+    required,
+    takes_keywords,
+)
 from research.errors import UserError
 from research.ranges import MOST
 from research.runs import identity
@@ -59,6 +61,11 @@ def check_values(
         found = find(node, "path" if getter else "_target_")
         target = target or found
     if getter:
+        for key in node:
+            if key not in ("path", *BUILDING):
+                raise UserError(
+                    f"{node._get_full_key(key)}: no such key (there is path)"
+                )
         return
     hints = parameters(target) if target is not None else {}
     takes_any = target is None or takes_keywords(target)
@@ -77,7 +84,7 @@ def check_values(
 def check_value(node: DictConfig, key: Any, hint: Any) -> None:
     """Checks one value of a node; errors as `check_values`."""
     if OmegaConf.is_missing(node, key):
-        return
+        raise missing(node._get_full_key(key), hint)
     value = node[key]
     if not OmegaConf.is_dict(value):
         if OmegaConf.is_list(value):
@@ -104,12 +111,16 @@ def find(node: DictConfig, key: str) -> Callable[..., Any]:
     """Returns the object that a key of a node names.
 
     Raises:
-      UserError: it cannot be imported, or is not called.
+      UserError: there is none of this name, or it cannot be called.
     """
     name, full = str(node.get(key)), node._get_full_key(key)
     try:
-        found = pkgutil.resolve_name(name)
-    except (ImportError, ValueError, AttributeError, TypeError) as error:
+        found = locate(name)
+    except (ModuleNotFoundError, AttributeError) as error:
+        if isinstance(error, ModuleNotFoundError) and not name.startswith(
+            str(error.name)
+        ):
+            raise  # it is there, and what it imports is not
         raise UserError(
             f"{full}={name}: takes the dotted name of a function or class that can be "
             f"imported ({error})"
@@ -142,7 +153,7 @@ def refuse(key: str, value: Any, hint: Any) -> UserError:
 
 
 def missing(key: str, hint: Any) -> UserError:
-    """Returns the error for a key that has been deleted and has no default."""
+    """Returns the error for a key that is to be given, or has been deleted."""
     key = original(key)
     words = ask_for(key) if takes_keys(hint) else f"{key}=…; it takes {describe(hint)}"
     return UserError(f"{key}: is missing; give {words}")

@@ -86,20 +86,25 @@ class Cut:
         return size, last
 
 
-class Settings(TypedDict, total=False):
-    """The keys of conf/data: those of `Spec` and `Cut`, and two for the network.
-
-    `mean` and `std` are those that are recorded with the prepared data where null.
-    """
+class Required(TypedDict):
+    """The keys of conf/data that every data set has."""
 
     name: str
-    version: str | None
     shape: Annotated[Sequence[Count], Length(3, 3)]
     classes: Count
     # The network takes these two from the config itself, or from what is recorded.
     mean: Annotated[Sequence[Finite], Length()] | None
     std: Annotated[Sequence[Positive], Length()] | None
     dir: str | Path
+
+
+class Settings(Required, total=False):
+    """The keys of conf/data: those of `Spec` and `Cut`, and two for the network.
+
+    `mean` and `std` are those that are recorded with the prepared data where null.
+    """
+
+    version: str | None
     manual_dir: str | Path | None
     central: Fraction
     train_examples: Count | None

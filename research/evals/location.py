@@ -20,7 +20,7 @@ from research.evals.engine.ridge import fit_ridge
 from research.evals.engine.untrained import reinitialize
 from research.evals.evaluator import Evaluator
 from research.evals.measurement import Measurement
-from research.types import MOST, Count, Images, Length, Map, OneOf, Range, Seed, Share
+from research.types import Bits, Count, Images, Length, Map, OneOf, Range, Seed, Share
 
 STRENGTHS = {1: 0.0, 2: 0.5}  # of the second object, by their number
 Strength = Annotated[int, OneOf(tuple(STRENGTHS))]
@@ -57,7 +57,7 @@ class Location(Evaluator):
     name: ClassVar[str] = "location"
     size: Share = 0.4
     objects: Annotated[Sequence[Strength], Length()] = (1, 2)
-    examples: Annotated[int, Range(FEWEST, MOST)] = 2000
+    examples: Annotated[int, Range(FEWEST), Bits(31)] = 2000
     features: Count = 256
     seed: Seed = 0
     batch: Count = 128

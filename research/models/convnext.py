@@ -10,7 +10,7 @@ from flax import nnx
 
 from research.downsample import Downsample
 from research.errors import UserError
-from research.models.network import Network, Readout, Stage
+from research.models.network import Network, Readout, Stage, pair_depths
 from research.nn.activation import Activation, gelu
 from research.nn.depthwise import Depthwise
 from research.nn.layers import Conv, Undecayed
@@ -145,7 +145,7 @@ def convnext(
     )
     stages: list[Stage] = []
     inputs = shape[-1]
-    for group, (width, depth) in enumerate(zip(widths, depths, strict=True)):
+    for group, (width, depth) in enumerate(pair_depths(widths, depths)):
         factor = patch if group == 0 else 2
         convolved: list[Stage] = [
             dense(inputs, width, factor),

@@ -152,6 +152,20 @@ def per_channel(
     return values
 
 
+def pair_depths(widths: Sequence[int], depths: Sequence[int]) -> list[tuple[int, int]]:
+    """Returns (width, depth) of each group of layers.
+
+    Raises:
+      UserError: there are not as many of both.
+    """
+    if len(widths) != len(depths):
+        raise UserError(
+            f"model.depths={list(depths)}: takes as many as there are "
+            f"model.widths={list(widths)}: {len(widths)}"
+        )
+    return list(zip(widths, depths, strict=True))
+
+
 def output_shape(stage: Stage, shape: Shape) -> Shape:
     """Returns the (H, W, C) that a stage makes of a map, computing nothing."""
     graph, state = nnx.split(stage)

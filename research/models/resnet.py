@@ -10,7 +10,7 @@ from flax import nnx
 from research.downsample import Downsample
 from research.downsample.reduce import Max
 from research.models import convert
-from research.models.network import Network, Readout, Stage
+from research.models.network import Network, Readout, Stage, pair_depths
 from research.models.residual import PadChannels, Residual, Shortcut, basic
 from research.nn.activation import Activation, relu
 from research.nn.layers import BatchNorm, ConvNormAct
@@ -159,7 +159,7 @@ def resnet(
     common = {"padding": padding, **parts, "rngs": rngs}
     stages = list(stem(shape[-1], widths[0], downsample=downsample, **common))
     inputs = widths[0]
-    for group, (width, depth) in enumerate(zip(widths, depths, strict=True)):
+    for group, (width, depth) in enumerate(pair_depths(widths, depths)):
         for index in range(depth):
             down = downsample if group > 0 and index == 0 else None
             made = block(inputs, width, downsample=down, shortcut=shortcut, **common)

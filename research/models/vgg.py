@@ -9,7 +9,7 @@ from flax import nnx
 
 from research.downsample import Downsample
 from research.models import convert
-from research.models.network import Network, Readout, Stage
+from research.models.network import Network, Readout, Stage, pair_depths
 from research.nn.activation import Act, Activation, relu
 from research.nn.layers import BatchNorm, Conv, ConvNormAct
 from research.nn.norm import Norm
@@ -85,7 +85,7 @@ def vgg(
     convolution = partial(BiasedConvNormAct, norm=norm, padding=padding)
     stages: list[Stage] = []
     inputs = shape[-1]
-    for width, depth in zip(widths, depths, strict=True):
+    for width, depth in pair_depths(widths, depths):
         for _ in range(depth):
             act = activation(width, rngs=rngs)
             stages.append(convolution(inputs, width, act=act, rngs=rngs))

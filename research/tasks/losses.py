@@ -14,7 +14,7 @@ import optax
 from jaxtyping import Array, Float
 
 from research.tasks.task import Batch
-from research.types import Labels, Logits, Probability
+from research.types import Finite, Labels, Logits, NonNegative, Probability
 
 
 def cross_entropy(
@@ -41,9 +41,9 @@ def margin(
     lengths: Logits,
     labels: Labels,
     *,
-    upper: float = 0.9,
-    lower: float = 0.1,
-    absent: float = 0.5,
+    upper: Finite = 0.9,
+    lower: Finite = 0.1,
+    absent: NonNegative = 0.5,
 ) -> Float[Array, " batch"]:
     """Margin loss of capsule lengths, for each example.
 

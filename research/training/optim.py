@@ -93,14 +93,14 @@ def decay_mask(params: Any) -> Any:
     )
 
 
-def constant(peak: float, *, steps_per_epoch: int, epochs: int) -> optax.Schedule:
+def constant(peak: NonNegative, *, steps_per_epoch: int, epochs: int) -> optax.Schedule:
     """Returns a schedule that keeps its rate."""
     del steps_per_epoch, epochs
     return optax.constant_schedule(peak)
 
 
 def cosine(
-    peak: float, *, steps_per_epoch: int, epochs: int, warmup: NonNegative = 0
+    peak: NonNegative, *, steps_per_epoch: int, epochs: int, warmup: NonNegative = 0
 ) -> optax.Schedule:
     """Returns a linear warm-up over `warmup` epochs, then half a cosine down to 0.
 
@@ -125,7 +125,7 @@ def cosine(
 
 
 def piecewise(
-    peak: float,
+    peak: NonNegative,
     *,
     steps_per_epoch: int,
     epochs: int,
@@ -139,7 +139,7 @@ def piecewise(
 
 
 def triangle(
-    peak: float,
+    peak: NonNegative,
     *,
     steps_per_epoch: int,
     epochs: int,

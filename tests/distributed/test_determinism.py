@@ -112,9 +112,3 @@ def test_it_is_too_late_when_another_job_has_started_jax(
         determinism.prepare(True, tmp_path)
     assert flags() == ["--xla_one=1"], "nor may the next job believe that it is set"
     determinism.prepare(False, tmp_path)
-
-
-@pytest.mark.parametrize("value", [1, "yes", None])
-def test_a_value_that_is_none(first, tmp_path, value):
-    with pytest.raises(UserError, match=f"deterministic={value}: takes true or false"):
-        determinism.prepare(value, tmp_path)

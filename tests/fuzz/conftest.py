@@ -1,7 +1,6 @@
 """`make test` draws a few cases, always the same; `make test-fuzz` new ones."""
 
 import os
-import time
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
