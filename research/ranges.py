@@ -117,4 +117,5 @@ Fraction = Annotated[float | int, Range(0, 1)]
 Probability = Annotated[float | int, Range(0, 1, below=True)]  # of what is left out
 Share = Annotated[float | int, Range(0, 1, above=True, below=True)]
 Counts = Annotated[Sequence[Count], Length()]
+Step = Annotated[Sequence[int], Length(2, 2)]  # [dy, dx], pixels
 Sides = Count | Annotated[Sequence[Count], Length(2, 2)]  # of both axes, or of each

@@ -24,6 +24,7 @@ from research.ranges import (
     Seed,
     Share,
     Sides,
+    Step,
 )
 
 __all__ = [
@@ -50,6 +51,7 @@ __all__ = [
     "Shape",
     "Share",
     "Sides",
+    "Step",
     "Stride",
 ]
 

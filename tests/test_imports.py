@@ -28,12 +28,13 @@ def imports(path):
 ROOMS = {
     "errors": set(),
     "ranges": {"errors"},
+    "annotations": {"errors", "ranges"},
     "types": {"ranges"},
     "progress": set(),
     "stats": set(),
     "runs.identity": set(),
     "files": {"errors"},
-    "config": {"errors", "ranges", "runs.identity"},
+    "config": {"errors", "ranges", "annotations", "runs.identity"},
     "nn": {"errors", "types"},
     "distributed": {"nn", "errors", "files", "progress", "ranges"},
     "transforms": {"nn", "errors", "types"},
@@ -45,7 +46,7 @@ ROOMS = {
     "training": {"data", "tasks", "jobs", "distributed", "files", "nn"}
     | {"errors", "types"},
     "evals": {"models", "downsample", "data", "tasks", "transforms", "distributed"}
-    | {"nn", "stats", "errors", "types"},
+    | {"nn", "stats", "annotations", "errors", "types"},
     "claims": {"runs.identity", "stats", "errors"},
     "runs": {"training", "evals", "models", "data", "tasks", "jobs", "distributed"}
     | {"runs.identity", "files", "config", "nn", "errors", "progress"},

@@ -42,12 +42,6 @@ TAKES = {
 }
 FREE = ("init", "remote", "environment", "sbatch", "sampler")  # of other packages
 GIVEN = ["data.name=any", "data.shape=[8,8,1]", "data.classes=2"]
-OWNERS = {
-    "model/block": "model=resnet20",
-    "model/shortcut": "model=resnet20",
-    "model/stem": "model=resnet20",
-    "model/position": "model=vit_tiny",
-}
 SEVERAL = ("eval", "figure", "table")  # groups of which a config has several options
 REPORT = ("figure", "table", "page")
 SWEEPS = ("hydra/launcher", "hydra/sweeper")
@@ -63,8 +57,18 @@ def compose_option(group, option):
     config = "report" if group in REPORT else "train"
     given = GIVEN if config == "train" else []
     word = f"{group}=[{option}]" if group in SEVERAL else f"{group}={option}"
-    owner = [OWNERS[group]] if group in OWNERS else []
-    return config, compose_faster(*owner, word, *given, config=config)
+    return config, compose_faster(*owner_of(group), word, *given, config=config)
+
+
+@cache
+def owner_of(group):
+    """Returns what chooses an option that has a group of its own: `model/block`."""
+    parent, _, part = group.rpartition("/")
+    for option in options_of(parent) if parent else []:
+        defaults = OmegaConf.load(CONF / parent / f"{option}.yaml").get("defaults", [])
+        if any(part in default for default in defaults):
+            return [f"{parent}={option}"]
+    return []
 
 
 def leaves(node):

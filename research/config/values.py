@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from omegaconf import DictConfig, OmegaConf
 
-from research.config.annotations import (
+from research.annotations import (
     OWN_KEYS,
     accepts,
     describe,

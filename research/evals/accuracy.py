@@ -28,10 +28,6 @@ class Accuracy(Evaluator):
     name: ClassVar[str] = "accuracy"
     batch: Count = 512
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.require_at_least(1, batch=self.batch)
-
     def check(self, predict: Callable[..., Any], split: Split) -> None:
         """Refuses examples without labels."""
         self.require_labels(split)

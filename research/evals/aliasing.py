@@ -60,10 +60,6 @@ class Aliasing(Evaluator):
     examples: Count | None = 512
     batch: Count = 128
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.require_at_least(1, examples=self.examples, batch=self.batch)
-
     def check(self, predict: Callable[..., Any], split: Split) -> None:
         """Refuses other classifiers."""
         require_network(predict, self.name)

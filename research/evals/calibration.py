@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import jax
 import numpy as np
@@ -18,7 +18,7 @@ from research.evals.measurement import Measurement
 from research.tasks.calibration import Logits, Reliability, fit_temperature
 from research.tasks.metrics import confidence, cross_entropy
 from research.transforms.shifts import draw_offsets
-from research.types import Count, Natural
+from research.types import Bits, Count, Natural, Range
 
 
 @dataclass(frozen=True)
@@ -62,17 +62,10 @@ class Calibration(Evaluator):
     data: Dataset
     bins: Count = 15
     max_shift: Count = 3
-    draws: Count = 8
+    draws: Annotated[int, Range(2), Bits(31)] = 8  # for a deviation
     examples: Count | None = None
     seed: Natural = 0
     batch: Count = 512
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.require_at_least(0, seed=self.seed)
-        self.require_at_least(1, bins=self.bins, max_shift=self.max_shift)
-        self.require_at_least(2, draws=self.draws)  # or there is no deviation
-        self.require_at_least(1, examples=self.examples, batch=self.batch)
 
     def check(self, predict: Callable[..., Any], split: Split) -> None:
         """Refuses examples without labels."""

@@ -61,8 +61,6 @@ class Changes(Evaluator):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.require_at_least(0, seed=self.seed)
-        self.require_at_least(1, examples=self.examples, batch=self.batch)
         for kind, change in self.changes.items():
             if not len(change.amounts):
                 raise self.refusal(f"changes.{kind}.amounts", (), "one number or more")

@@ -17,6 +17,7 @@ from research.tasks.classification import CLASSIFICATION
 from research.tasks.task import Task
 from research.transforms.corruptions.corruption import Corruption
 from research.transforms.scrambles import draw_seeds
+from research.types import Count, Natural
 
 
 @dataclass(frozen=True)
@@ -44,15 +45,13 @@ class Corruptions(Evaluator):
 
     name: ClassVar[str] = "corruptions"
     corruptions: Mapping[str, Corruption]
-    examples: int | None = 1000
-    seed: int = 0
-    batch: int = 512
+    examples: Count | None = 1000
+    seed: Natural = 0
+    batch: Count = 512
     task: Task = CLASSIFICATION
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.require_at_least(0, seed=self.seed)
-        self.require_at_least(1, examples=self.examples, batch=self.batch)
         if not self.corruptions:
             raise self.refusal("corruptions", "{}", "one or more")
         for kind, corruption in self.corruptions.items():

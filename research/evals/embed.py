@@ -60,16 +60,6 @@ class Embed(Evaluator):
     batch: Count = 512
     task: Task = CLASSIFICATION
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not 0 < self.size < 1:
-            raise self.refusal("size", self.size, "a fraction between 0 and 1")
-        colours = np.atleast_1d(self.background)
-        if not len(colours) or colours.min() < 0 or colours.max() > 1:
-            raise self.refusal("background", self.background, "0 to 1")
-        self.require_at_least(0, seed=self.seed)
-        self.require_at_least(1, steps=self.steps, batch=self.batch)
-
     def check(self, predict: Callable[..., Any], split: Split) -> None:
         """Refuses objects that do not fit, and paths too long for their room."""
         canvas, room = fit_object(split, self.size, self.background, self.name)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_type_hints
 
+from research.annotations import accepts, describe
 from research.data.split import Split
 from research.errors import UserError
 from research.evals.measurement import Measurement
@@ -27,9 +28,17 @@ class Evaluator:
     name: ClassVar[str]
 
     def __post_init__(self) -> None:
-        """Takes lists of a config as tuples and its mappings as dicts."""
+        """Takes lists of a config as tuples and its mappings as dicts.
+
+        Raises:
+          UserError: a field's value is not in the range of its annotation.
+        """
+        hints = get_type_hints(type(self), include_extras=True)
         for field in fields(self):
-            object.__setattr__(self, field.name, freeze(getattr(self, field.name)))
+            value = freeze(getattr(self, field.name))
+            object.__setattr__(self, field.name, value)
+            if not accepts(hint := hints[field.name], value):
+                raise self.refusal(field.name, value, describe(hint))
 
     def check(self, predict: Callable[..., Any], split: Split) -> None:
         """Refuses what it cannot measure.
@@ -47,16 +56,6 @@ class Evaluator:
     ) -> Iterator[Measurement]:
         """Yields measurements one at a time, each computed when it is asked for."""
         raise NotImplementedError
-
-    def require_at_least(self, least: int, **values: float | int | None) -> None:
-        """Refuses parameters below `least`; None, where a field allows it, passes.
-
-        Raises:
-          UserError: names the key, its value and what it takes.
-        """
-        for key, value in values.items():
-            if value is not None and value < least:
-                raise self.refusal(key, value, f"{least} or more")
 
     def require_labels(self, split: Split) -> None:
         """Refuses examples without one label each.

@@ -69,15 +69,6 @@ class Explorer(Evaluator):
     memory: Count | None = None
     batch: Count = 512
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.require_at_least(
-            1, images=self.images, classes=self.classes, grid=self.grid
-        )
-        self.require_at_least(
-            1, examples=self.examples, memory=self.memory, batch=self.batch
-        )
-
     def check(self, predict: Callable[..., Any], split: Split) -> None:
         """Refuses examples without labels, by which the shown images are chosen."""
         self.require_labels(split)

@@ -16,6 +16,7 @@ from research.evals.evaluator import Evaluator
 from research.evals.measurement import Measurement
 from research.tasks import metrics
 from research.transforms.shifts import circular, zero
+from research.types import Count, Natural
 
 SHIFTS = {"circular": circular, "zero": zero}
 
@@ -46,16 +47,10 @@ class Fidelity(Evaluator):
     """
 
     name: ClassVar[str] = "fidelity"
-    max_shift: int = 3
-    examples: int | None = None
-    seed: int = 0
-    batch: int = 512
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.require_at_least(0, seed=self.seed)
-        self.require_at_least(1, max_shift=self.max_shift, batch=self.batch)
-        self.require_at_least(1, examples=self.examples)
+    max_shift: Count = 3
+    examples: Count | None = None
+    seed: Natural = 0
+    batch: Count = 512
 
     def check(self, predict: Callable[..., Any], split: Split) -> None:
         """Refuses examples without labels."""

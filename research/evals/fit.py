@@ -35,10 +35,6 @@ class Fit(Evaluator):
     examples: Count | None = 2000
     batch: Count = 512
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.require_at_least(1, examples=self.examples, batch=self.batch)
-
     def check(self, predict: Callable[..., Any], split: Split) -> None:
         """Refuses training images that are streamed, and examples without labels."""
         train = self.data.split("train").first(self.examples, "eval.fit.examples")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from research.evals.engine.predictor import Perturb
 from research.evals.evaluator import Evaluator
 from research.evals.measurement import Measurement
 from research.tasks.rankings import flips, top_distance
-from research.types import Count
+from research.types import Count, Length, Step
 
 Steps = dict[str, np.ndarray]  # by measure, (steps, N)
 
@@ -51,18 +51,16 @@ class Flip(Evaluator):
 
     name: ClassVar[str] = "flip"
     shifts: Mapping[str, Perturb]
-    reach: Sequence[int] = (-7, 8)
-    directions: Sequence[Sequence[int]] = ((0, 1), (1, 0))
+    reach: Annotated[Sequence[int], Length(2, 2)] = (-7, 8)
+    directions: Annotated[Sequence[Step], Length()] = ((0, 1), (1, 0))
     examples: Count | None = None
     batch: Count = 512
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.require_at_least(1, examples=self.examples, batch=self.batch)
-        if len(self.reach) != 2 or self.reach[0] >= self.reach[1]:
+        if self.reach[0] >= self.reach[1]:
             raise self.refusal("reach", self.reach, "two integers [first, last]")
-        fit = all(len(step) == 2 and any(step) for step in self.directions)
-        if not fit or not self.directions:
+        if not all(map(any, self.directions)):
             raise self.refusal("directions", self.directions, "steps [dy, dx], not 0")
 
     def __call__(

@@ -53,17 +53,6 @@ class Fractional(Evaluator):
     batch: Count = 512
     task: Task = CLASSIFICATION
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not self.upsampling or not set(self.upsampling) <= {*range(1, FINEST + 1)}:
-            raise self.refusal(
-                "upsampling",
-                self.upsampling,
-                f"integers u from 1 to {FINEST}, for shifts by multiples of 1/u pixel",
-            )
-        self.require_at_least(0, seed=self.seed)
-        self.require_at_least(1, max_shift=self.max_shift, batch=self.batch)
-
     def __call__(
         self, predict: Callable[..., Any], split: Split
     ) -> Iterator[Measurement]:

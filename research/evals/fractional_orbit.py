@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from research.data.split import Split
 from research.evals.fractional import FINEST
@@ -12,6 +12,7 @@ from research.evals.measurement import Measurement
 from research.evals.orbit import Orbit
 from research.tasks.classification import CLASSIFICATION
 from research.tasks.task import Task
+from research.types import Count, Range
 
 
 @dataclass(frozen=True)
@@ -36,18 +37,9 @@ class FractionalOrbit(Orbit):
     """
 
     name: ClassVar[str] = "fractional_orbit"
-    examples: int | None = 100
+    examples: Count | None = 100
     task: Task = CLASSIFICATION
-    upsampling: int = 2
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.upsampling not in range(2, FINEST + 1):
-            raise self.refusal(
-                "upsampling",
-                self.upsampling,
-                f"an integer u from 2 to {FINEST}, shifts being multiples of 1/u",
-            )
+    upsampling: Annotated[int, Range(2, FINEST)] = 2
 
     @property
     def fine(self) -> int:

@@ -42,12 +42,6 @@ class Fragile(Evaluator):
     examples: Count | None = 2000
     batch: Count = 512
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.require_at_least(
-            1, keep=self.keep, examples=self.examples, batch=self.batch
-        )
-
     def check(self, predict: Callable[..., Any], split: Split) -> None:
         """Refuses examples without labels, which the kept images are shown with."""
         self.require_labels(split)

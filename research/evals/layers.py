@@ -17,7 +17,7 @@ from research.evals.engine.inside import Inside, require_network
 from research.evals.evaluator import Evaluator
 from research.evals.measurement import Measurement
 from research.nn.signal import shift
-from research.types import Count, Images, Map
+from research.types import Count, Images, Map, Step
 
 Offsets = Int[Array, "batch 2"]
 Each = Float[Array, " batch"]
@@ -44,18 +44,9 @@ class Layers(Evaluator):
     """
 
     name: ClassVar[str] = "layers"
-    shifts: Sequence[int | Sequence[int]] = (1, 2, 4)
+    shifts: Sequence[int | Step] = (1, 2, 4)
     examples: Count = 512
     batch: Count = 128
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.require_at_least(1, examples=self.examples, batch=self.batch)
-        for d in self.shifts:
-            if not isinstance(d, int) and len(d) != 2:
-                raise self.refusal(
-                    "shifts", self.shifts, "numbers of pixels or [dy, dx]"
-                )
 
     def check(self, predict: Callable[..., Any], split: Split) -> None:
         """Refuses other classifiers."""

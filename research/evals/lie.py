@@ -84,10 +84,6 @@ class Lie(Evaluator):
     examples: Count | None = 512
     batch: Count = 64
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.require_at_least(1, examples=self.examples, batch=self.batch)
-
     def check(self, predict: Callable[..., Any], split: Split) -> None:
         """Refuses what JAX cannot differentiate."""
         if not isinstance(predict, nnx.Module):

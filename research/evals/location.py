@@ -62,18 +62,6 @@ class Location(Evaluator):
     seed: Seed = 0
     batch: Count = 128
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not 0 < self.size < 1:
-            raise self.refusal("size", self.size, "a fraction between 0 and 1")
-        if not self.objects or not set(self.objects) <= STRENGTHS.keys():
-            raise self.refusal("objects", self.objects, "1, 2 or both")
-        self.require_at_least(
-            FEWEST, examples=self.examples
-        )  # to fit, choose and report on
-        self.require_at_least(0, seed=self.seed)
-        self.require_at_least(1, features=self.features, batch=self.batch)
-
     def check(self, predict: Callable[..., Any], split: Split) -> None:
         """Refuses other classifiers, too few examples, objects that do not fit."""
         require_network(predict, self.name)

@@ -22,7 +22,7 @@ from research.evals.engine.watching import find_downsamplers, watch_downsamplers
 from research.evals.evaluator import Evaluator
 from research.evals.measurement import Measurement
 from research.nn.signal import widen
-from research.types import Images, Map, Stride
+from research.types import Count, Images, Map, Stride
 
 Sums = Float[Array, "batch layers 2"]  # of the weights, and how many windows
 
@@ -55,12 +55,8 @@ class Maximum(Evaluator):
     """
 
     name: ClassVar[str] = "maximum"
-    examples: int = 512
-    batch: int = 128
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.require_at_least(1, examples=self.examples, batch=self.batch)
+    examples: Count = 512
+    batch: Count = 128
 
     def check(self, predict: Callable[..., Any], split: Split) -> None:
         """Refuses other classifiers."""

@@ -10,7 +10,6 @@ import jax
 import numpy as np
 
 from research.data.split import Split
-from research.errors import one_of
 from research.evals.engine.batches import batches
 from research.evals.engine.closed_form import ClosedForm, Orbits
 from research.evals.engine.orbits import (
@@ -78,13 +77,6 @@ class Orbit(Evaluator):
     seed: Seed = 0
     batch: Count = 512
     task: Task = CLASSIFICATION
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        one_of(METHODS, self.method, f"eval.{self.name}.method")
-        self.require_at_least(0, seed=self.seed)
-        self.require_at_least(1, examples=self.examples, block=self.block)
-        self.require_at_least(1, memory=self.memory, batch=self.batch)
 
     @property
     def fine(self) -> int:

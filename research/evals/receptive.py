@@ -56,10 +56,6 @@ class Receptive(Evaluator):
     name: ClassVar[str] = "receptive"
     examples: Count = 64
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.require_at_least(1, examples=self.examples)
-
     def check(self, predict: Callable[..., Any], split: Split) -> None:
         """Refuses other classifiers."""
         require_network(predict, self.name)

@@ -64,10 +64,6 @@ class Scramble(Evaluator):
         for key in ("grids", "blocks"):
             for size in getattr(self, key):
                 pair(size, f"eval.scramble.{key}")
-        if any(size < 1 for size in self.sizes):
-            raise self.refusal("sizes", self.sizes, "integers of at least 1")
-        self.require_at_least(0, seed=self.seed)
-        self.require_at_least(1, examples=self.examples, batch=self.batch)
 
     def check(self, predict: Callable[..., Any], split: Split) -> None:
         """Refuses grids, or blocks, of which none divides the images."""

@@ -75,9 +75,6 @@ class Shift(Evaluator):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.require_at_least(0, distances=self.distances, seed=self.seed)
-        self.require_at_least(1, max_shift=self.max_shift, pad=self.pad)
-        self.require_at_least(1, examples=self.examples, batch=self.batch)
         if self.compat is not None and self.compat not in PUBLISHED:
             loops = ", ".join(PUBLISHED)
             raise self.refusal("compat", self.compat, f"{loops} or null")

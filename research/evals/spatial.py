@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from research.evals.evaluator import Evaluator
 from research.evals.measurement import Measurement
 from research.tasks.metrics import correct, cross_entropy, predictions
 from research.transforms.distortions import turn_and_move
-from research.types import Count, Natural, NonNegative
+from research.types import Count, Finite, Length, Natural, NonNegative
 
 Answers = dict[str, np.ndarray]  # by measure, (poses, N)
 
@@ -58,7 +58,7 @@ class Spatial(Evaluator):
     """
 
     name: ClassVar[str] = "spatial"
-    shifts: Sequence[float | int] = (-3, -1.5, 0, 1.5, 3)
+    shifts: Annotated[Sequence[Finite], Length()] = (-3, -1.5, 0, 1.5, 3)
     rotation: NonNegative = 30
     step: NonNegative = 2
     draws: Count = 10
@@ -68,11 +68,6 @@ class Spatial(Evaluator):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.require_at_least(0, rotation=self.rotation, seed=self.seed)
-        self.require_at_least(1, draws=self.draws, batch=self.batch)
-        self.require_at_least(1, examples=self.examples)
-        if not self.shifts:
-            raise self.refusal("shifts", self.shifts, "one number of pixels or more")
         turns = self.rotation / self.step if self.step > 0 else 0.5
         if not math.isclose(turns, round(turns), abs_tol=1e-9):
             fit = "degrees above 0 that divide eval.spatial.rotation"

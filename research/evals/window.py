@@ -73,9 +73,6 @@ class Window(Evaluator):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.require_at_least(0, distances=self.distances, seed=self.seed)
-        self.require_at_least(1, max_shift=self.max_shift, batch=self.batch)
-        self.require_at_least(1, examples=self.examples)
         if self.distances > 2 * self.max_shift:
             taken = f"at most 2·max_shift = {2 * self.max_shift}"
             raise self.refusal("distances", self.distances, taken)

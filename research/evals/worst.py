@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from research.evals.measurement import Measurement
 from research.nn.signal import fractional_shift
 from research.tasks.classification import CLASSIFICATION
 from research.tasks.task import Outputs, Task
-from research.types import Count, Natural
+from research.types import Bits, Count, Natural, Range
 
 
 @dataclass(frozen=True)
@@ -45,17 +45,9 @@ class Worst(Evaluator):
     name: ClassVar[str] = "worst"
     shifts: Mapping[str, Perturb]
     max_shift: Natural = 3
-    upsampling: Sequence[Count] = (3, 4)
+    upsampling: Sequence[Annotated[int, Range(2), Bits(31)]] = (3, 4)
     batch: Count = 512
     task: Task = CLASSIFICATION
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.require_at_least(0, max_shift=self.max_shift)
-        self.require_at_least(1, batch=self.batch)
-        if any(u < 2 for u in self.upsampling):
-            taken = "integers u from 2, for shifts by multiples of 1/u pixel, or []"
-            raise self.refusal("upsampling", self.upsampling, taken)
 
     def __call__(
         self, predict: Callable[..., Any], split: Split

@@ -26,7 +26,7 @@ from research.transforms.distortions import rotate
 CONF = Path(__file__).parents[2] / "conf/eval"
 NAMES = sorted(path.stem for path in CONF.glob("*.yaml"))
 COUNTS = {int, int | None, float | int}
-FROM_ZERO = {"seed", "distances", ("worst", "max_shift")}
+FROM_ZERO = {"seed", "distances", ("worst", "max_shift"), ("spatial", "rotation")}
 WRONG = {  # of what is not a number by itself
     ("changes", "changes"): {"rotation": Change(rotate, [])},
     ("corruptions", "corruptions"): {"fog": Corruption(add_fog, [])},

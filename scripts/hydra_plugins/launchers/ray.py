@@ -15,7 +15,7 @@ from hydra_plugins.launchers._sweep import (
     describe_exit,
 )
 
-from research.config.annotations import accepts
+from research.annotations import accepts
 from research.errors import UserError
 from research.jobs.job import Job
 from research.jobs.shares import MEMORY

@@ -18,7 +18,7 @@ from typing import Any
 
 from hydra_plugins.launchers._sweep import Plan, SweepLauncher
 
-from research.config.annotations import accepts
+from research.annotations import accepts
 from research.errors import UserError
 from research.files.atomic import read_json, write_json
 from research.jobs import status

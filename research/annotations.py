@@ -48,7 +48,7 @@ def accepts(hint: Any, value: Any) -> bool:
     if isinstance(value, int) and abs(value) > LARGEST:
         return hint in (Any, object)
     if is_sequence(origin):
-        if not isinstance(value, list):
+        if not isinstance(value, list | tuple):
             return False
         kinds = inner
         if origin is not tuple or inner[-1] is Ellipsis:
