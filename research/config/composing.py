@@ -36,8 +36,11 @@ CONF = Path(__file__).parent.parent.parent / "conf"
 LONGEST_PART = 255  # bytes of a folder's name
 
 
-def same_size(padding: str) -> str:
-    """Padding that keeps the map's size: `reflect` in a `valid` network."""
+def same_size(padding: Any) -> Any:
+    """Padding that keeps the map's size: `reflect` in a `valid` network.
+
+    What is no padding goes through, to be refused with its own key.
+    """
     return "reflect" if padding == "valid" else padding
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -17,7 +17,7 @@ from research.nn.layers import Undecayed
 from research.nn.regularization import Terms
 from research.nn.signal import pad, pair, polyphase, widen
 from research.nn.windows import windows
-from research.types import Fraction, Map, Natural, Padding, Sides, Stride
+from research.types import Count, Fraction, Length, Map, Natural, Padding, Sides, Stride
 
 Weights = Float[Array, "batch phases channels"]
 
@@ -81,7 +81,7 @@ class Tips(Sampler):
         padding: Padding = "zero",
         alpha: Fraction = 0.35,
         undo_epoch: Natural = 0,
-        image: Sequence[int] | None = None,
+        image: Annotated[Sequence[Count], Length(2)] | None = None,
         border: Literal["circular", "zero"] = "circular",
         rngs: nnx.Rngs,
     ):

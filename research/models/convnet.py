@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Annotated
 
 from flax import nnx
 
@@ -15,7 +16,7 @@ from research.nn.activation import Activation, relu
 from research.nn.layers import ConvNormAct, glorot_uniform
 from research.nn.norm import Norm
 from research.nn.signal import pair
-from research.types import Count, Counts, Natural, Padding, Seed, Shape, Sides
+from research.types import Count, Counts, Length, Natural, Padding, Seed, Shape, Sides
 
 
 def chollet(
@@ -27,8 +28,8 @@ def chollet(
     padding: Padding = "valid",
     widths: Counts = (32, 64, 64),
     poolings: Natural = 2,
-    window: Count | Sequence[Sides] = 3,
-    dilation: Count | Sequence[Sides] = 1,
+    window: Count | Annotated[Sequence[Sides], Length()] = 3,
+    dilation: Count | Annotated[Sequence[Sides], Length()] = 1,
     permutation: Seed | None = None,
     activation: Activation = relu,
     norm: Norm | None = None,

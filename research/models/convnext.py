@@ -17,7 +17,7 @@ from research.nn.layers import Conv, Undecayed
 from research.nn.norm import LayerNorm, Norm
 from research.nn.perceptron import Perceptron
 from research.nn.signal import at_least_one
-from research.types import Count, Map, Padding, Positive, Shape, Stride
+from research.types import Count, Counts, Map, Padding, Positive, Shape, Stride
 
 
 class Block(nnx.Module):
@@ -71,8 +71,8 @@ def convnext(
     norm: Norm | None = LayerNorm,
     padding: Padding = "valid",
     patch: Count = 4,
-    widths: Sequence[Count] = (96, 192, 384, 768),
-    depths: Sequence[Count] = (3, 3, 9, 3),
+    widths: Counts = (96, 192, 384, 768),
+    depths: Counts = (3, 3, 9, 3),
     window: Count = 7,
     expansion: Count = 4,
     layer_scale: Positive = 1e-6,

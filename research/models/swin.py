@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
 from flax import nnx
 
@@ -20,7 +20,7 @@ from research.nn.attention import CircularBias
 from research.nn.norm import LayerNorm, Norm
 from research.nn.perceptron import Perceptron
 from research.nn.signal import pair
-from research.types import Count, Map, Padding, Shape, Stride
+from research.types import Count, Counts, Length, Map, Padding, Shape, Sides, Stride
 
 
 class Block(nnx.Module):
@@ -88,11 +88,11 @@ def swin(
     last_norm: Norm | None = LayerNorm,
     activation: Activation = gelu,
     padding: Padding = "zero",
-    strides: Sequence[Count] | Sequence[Sequence[Count]] = (2, 2),
-    widths: Sequence[Count] = (48, 96),
-    depths: Sequence[Count] = (2, 2),
-    heads: Sequence[Count] = (3, 6),
-    window: Count | Sequence[Count] | None = None,
+    strides: Counts | Annotated[Sequence[Sides], Length()] = (2, 2),
+    widths: Counts = (48, 96),
+    depths: Counts = (2, 2),
+    heads: Counts = (3, 6),
+    window: Sides | None = None,
     expansion: Count = 4,
     mean: float | Sequence[float] = 0.0,
     std: float | Sequence[float] = 1.0,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Annotated
 
 import jax.numpy as jnp
 from flax import nnx
@@ -20,7 +21,17 @@ from research.nn.layers import BatchNorm, ConvNormAct, Undecayed
 from research.nn.norm import LayerNorm, Norm
 from research.nn.perceptron import Perceptron
 from research.nn.signal import Size, pair
-from research.types import Count, Map, Padding, Positive, Shape, Stride
+from research.types import (
+    Count,
+    Counts,
+    Length,
+    Map,
+    Padding,
+    Positive,
+    Shape,
+    Sides,
+    Stride,
+)
 
 
 class Activate(nnx.Module):
@@ -125,7 +136,7 @@ def xcit(
     last_norm: Norm | None = LayerNorm,
     activation: Activation = gelu,
     padding: Padding = "zero",
-    strides: Sequence[Count] | Sequence[Sequence[Count]] = (2, 2),
+    strides: Counts | Annotated[Sequence[Sides], Length()] = (2, 2),
     width: Count = 96,
     depth: Count = 4,
     heads: Count = 4,

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 from math import ceil
+from typing import Annotated
 
 import jax
 import jax.numpy as jnp
@@ -20,7 +21,7 @@ from jaxtyping import Array, Float
 from research.errors import UserError
 from research.nn.layers import Undecayed
 from research.nn.resampling import keep_half_band, resample
-from research.types import Map, Positive
+from research.types import Finite, Length, Map, Positive
 
 Act = Callable[[Map], Map]
 Activation = Callable[..., Act]  # activation(features, *, rngs)
@@ -69,7 +70,7 @@ class Polynomial(nnx.Module):
         self,
         features: int,
         *,
-        coefficients: Sequence[float] = NEAR_GELU,
+        coefficients: Annotated[Sequence[Finite], Length(2)] = NEAR_GELU,
         scaled: bool = False,
         rngs: nnx.Rngs,
     ):
@@ -130,7 +131,7 @@ class AliasFree(nnx.Module):
         self,
         features: int,
         *,
-        coefficients: Sequence[float] = NEAR_GELU,
+        coefficients: Annotated[Sequence[Finite], Length(2)] = NEAR_GELU,
         upsampling: Positive = 2,
         scaled: bool = False,
         rngs: nnx.Rngs,
@@ -192,7 +193,7 @@ class HalfBand(nnx.Module):
         self,
         features: int,
         *,
-        coefficients: Sequence[float] = NEAR_GELU,
+        coefficients: Annotated[Sequence[Finite], Length(2)] = NEAR_GELU,
         rngs: nnx.Rngs,
     ):
         del rngs

@@ -17,7 +17,7 @@ from jaxtyping import Array, Float
 from research.nn.cpu import convolution
 from research.nn.epsilon import epsilon
 from research.nn.signal import Size, pad_for_convolution, pair, widen
-from research.types import Edges, Map, Padding, Stride
+from research.types import Edges, Fraction, Map, Padding, Positive, Stride
 
 Initializer = Callable[..., Array]
 
@@ -172,8 +172,8 @@ class BatchNorm(nnx.Module):
         features: int,
         *,
         scaled: bool = True,
-        momentum: float = 0.9,
-        epsilon: float = 1e-5,
+        momentum: Fraction = 0.9,
+        epsilon: Positive = 1e-5,
         unbiased: bool = False,
         rngs: nnx.Rngs,
     ):

@@ -18,9 +18,10 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
+from research.nn.epsilon import epsilon as least
 from research.nn.layers import Undecayed
 from research.nn.signal import widen
-from research.types import Stride
+from research.types import Positive, Stride
 
 Norm = Callable[..., Any]  # norm(features, *, rngs)
 Values = Float[Array, "batch *places channels"]
@@ -44,7 +45,7 @@ class CHW2(nnx.Module):
 
     Args:
       features: C.
-      epsilon: ε.
+      epsilon: ε, or what float16 takes (`research.nn.epsilon`).
       rngs: unused.
 
     References:
@@ -54,7 +55,7 @@ class CHW2(nnx.Module):
 
     stride: Stride = (1, 1)
 
-    def __init__(self, features: int, *, epsilon: float = 1e-6, rngs: nnx.Rngs):
+    def __init__(self, features: int, *, epsilon: Positive = 1e-6, rngs: nnx.Rngs):
         del rngs
         self.epsilon = epsilon
         self.scale = Undecayed(jnp.ones(features))
@@ -66,5 +67,5 @@ class CHW2(nnx.Module):
         centred = wide - wide.mean(-1, keepdims=True)
         axes = tuple(range(1, x.ndim))
         variance = jnp.square(centred).mean(axes, keepdims=True)
-        y = centred * jax.lax.rsqrt(variance + self.epsilon)
+        y = centred * jax.lax.rsqrt(variance + least(self.epsilon, x.dtype))
         return (y * self.scale[...] + self.bias[...]).astype(x.dtype)

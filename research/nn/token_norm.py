@@ -7,9 +7,10 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
+from research.nn.epsilon import epsilon as least
 from research.nn.layers import Undecayed
 from research.nn.signal import widen
-from research.types import Stride
+from research.types import Positive, Stride
 
 Values = Float[Array, "batch *places channels"]
 
@@ -26,7 +27,7 @@ class TokenNorm(nnx.Module):
 
     Args:
       features: C.
-      epsilon: ε.
+      epsilon: ε, or what float16 takes (`research.nn.epsilon`).
       rngs: unused.
 
     References:
@@ -36,7 +37,7 @@ class TokenNorm(nnx.Module):
 
     stride: Stride = (1, 1)
 
-    def __init__(self, features: int, *, epsilon: float = 1e-6, rngs: nnx.Rngs):
+    def __init__(self, features: int, *, epsilon: Positive = 1e-6, rngs: nnx.Rngs):
         del rngs
         self.epsilon = epsilon
         self.scale = Undecayed(jnp.ones(features))
@@ -48,5 +49,5 @@ class TokenNorm(nnx.Module):
         places = tuple(range(1, x.ndim - 1))
         centred = wide - wide.mean(places, keepdims=True)
         variance = jnp.square(centred).mean((*places, -1), keepdims=True)
-        y = centred * jax.lax.rsqrt(variance + self.epsilon)
+        y = centred * jax.lax.rsqrt(variance + least(self.epsilon, x.dtype))
         return (y * self.scale[...] + self.bias[...]).astype(x.dtype)

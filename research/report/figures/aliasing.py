@@ -7,6 +7,7 @@ from typing import Literal
 import pandas as pd
 from matplotlib.figure import Figure
 
+from research.ranges import Count
 from research.report.estimates import describe_estimates, estimate_proportions
 from research.report.figures.lines import draw_lines, number_ticks
 from research.report.figures.style import (
@@ -32,7 +33,7 @@ def draw(
     *,
     measure: Literal["folded", "share", "share_around_mean"] = "folded",
     split: str = "test",
-    fewest_seeds: int = 3,
+    fewest_seeds: Count = 3,
     width: Width = "two",
 ) -> Figure:
     """Draws a panel for each map: what enters, what is reduced, what is sampled.

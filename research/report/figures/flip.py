@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from research.ranges import Count
 from research.report.estimates import describe_estimates, estimate_means
 from research.report.figures.style import (
     Width,
@@ -35,7 +36,7 @@ def draw(
     *,
     measure: Literal["flip_rate", "top5_distance", "embedding_change"] = "flip_rate",
     split: str = "test",
-    fewest_seeds: int = 3,
+    fewest_seeds: Count = 3,
     width: Width = "two",
 ) -> Figure:
     """Draws a panel for each border and direction, a line for each arm.

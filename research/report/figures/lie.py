@@ -7,6 +7,7 @@ from typing import Literal
 import pandas as pd
 from matplotlib.figure import Figure
 
+from research.ranges import Count
 from research.report.estimates import describe_estimates, estimate_means
 from research.report.figures.lines import draw_lines, name_stages, number_ticks
 from research.report.figures.style import (
@@ -30,7 +31,7 @@ def draw(
     *,
     measure: Literal["share", "contribution", "error"] = "share",
     split: str = "test",
-    fewest_seeds: int = 3,
+    fewest_seeds: Count = 3,
     width: Width = "two",
 ) -> Figure:
     """Draws a panel for each interpolation, a line for each arm.

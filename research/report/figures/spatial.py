@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
+from research.ranges import Count
 from research.report.estimates import describe_estimates, estimate_proportions
 from research.report.figures.lines import draw_lines
 from research.report.figures.style import (
@@ -31,7 +32,7 @@ def draw(
     results: Results,
     *,
     split: str = "test",
-    fewest_seeds: int = 3,
+    fewest_seeds: Count = 3,
     width: Width = "two",
 ) -> Figure:
     """Draws the accuracy of each arm under each attack.

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from jaxtyping import Float, Int, UInt8
+
+from research.types import Length
 
 Picture = Float[np.ndarray, "height width channels"]
 Number = float | int
@@ -23,7 +26,7 @@ class Corruption:
     """
 
     corrupt: Callable[..., Picture]
-    severities: Sequence[Sequence[Number]]
+    severities: Annotated[Sequence[Sequence[Number]], Length()]
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "severities", tuple(map(tuple, self.severities)))
