@@ -1,6 +1,7 @@
 """`make test` draws a few cases, always the same; `make test-fuzz` new ones."""
 
 import os
+import time
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings

@@ -3,11 +3,8 @@
 Never a traceback but that of the classifier itself, never a half-written folder.
 """
 
-import os
 import sys
 import tempfile
-import time
-from collections import Counter
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -17,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pandas as pd
-from hypothesis import given, seed, settings
+from hypothesis import event, given
 from hypothesis import strategies as st
 
 from research import config
@@ -26,8 +23,6 @@ from research.errors import UserError
 from research.files.lines import read_lines
 from research.runs.evaluate import evaluate_foreign
 
-MINUTES = float(os.environ.get("MINUTES", "0"))
-ROUND = 100  # cases between two looks at the clock
 COUNT, SIDE, CLASSES = 7, 8, 4
 UNBOUNDED = "relative_logit_distance"  # is ∞ where the unshifted logits are zero
 SMALL = {  # evaluators of any classifier, and what makes them quick
@@ -43,7 +38,7 @@ SMALL = {  # evaluators of any classifier, and what makes them quick
     "changes": [],
     "explorer": ["eval.explorer.images=1", "eval.explorer.grid=1"],
 }
-CASES: Counter = Counter()
+PROVENANCE = {"run": "run", "seed": 0, "commit": ""}  # to describe takes a second
 sys.modules["fuzzed"] = ModuleType("fuzzed")
 
 
@@ -223,14 +218,12 @@ def composed(evaluators, batch):
     return config.compose(chosen, "predict=fuzzed:answer", *words, config="eval")
 
 
-GIVEN = given(
+@given(
     classifiers(),
     st.sets(st.sampled_from(sorted(SMALL)), min_size=1, max_size=2),
     st.sampled_from([3, 16]),
 )
-
-
-def check(classifier, evaluators, batch):
+def test_whatever_predict_returns(classifier, evaluators, batch):
     """Evaluates one classifier, and holds what comes of it against the promise."""
     name, answer = classifier
     cfg = composed(tuple(sorted(evaluators)), batch)
@@ -247,35 +240,24 @@ def check(classifier, evaluators, batch):
     with (
         tempfile.TemporaryDirectory() as root,
         patch("research.config.data", lambda cfg: Data()),
+        patch("research.runs.evaluate.describe", lambda *_, **__: PROVENANCE),
     ):
         folder = Path(root) / "run"
         try:
             evaluate_foreign(cfg, folder, choices={}, command="")
         except UserError as error:
-            CASES[f"{name}: refused"] += 1
+            event(f"{name}: refused")
             line = str(error)
             assert "\n" not in line and (raised or "predict=fuzzed:answer" in line), (
                 line
             )
         except BaseException as error:
-            CASES[f"{name}: raised"] += 1
+            event(f"{name}: raised")
             chain = [error, error.__cause__, error.__context__]
             own = [*raised, *(one for one in chain if isinstance(one, Own))]
             assert any(one in own for one in chain if one is not None), repr(error)
         else:
-            CASES[f"{name}: rows"] += 1
+            event(f"{name}: rows")
             assert_whole(folder)
             return
         assert not folder.exists() or not [*folder.iterdir()]
-
-
-def test_whatever_predict_returns():
-    over = time.time() + 60 * MINUTES
-    start = time.time_ns() if MINUTES else 0
-    rounds = 0
-    while not rounds or time.time() < over:
-        each = settings(max_examples=ROUND if MINUTES else 25)(GIVEN(check))
-        seed(start + rounds)(each)()
-        rounds += 1
-    if MINUTES:
-        print(sum(CASES.values()), "cases:", dict(sorted(CASES.items())))

@@ -16,7 +16,7 @@ from research.models.windows import Windows
 from research.nn.attention import CrossCovariance
 from research.nn.epsilon import LEAST, epsilon
 from research.nn.layers import BatchNorm
-from research.nn.norm import LayerNorm
+from research.nn.norm import CHW2, LayerNorm
 from research.nn.token_norm import TokenNorm
 from research.nn.whitening import Whiten
 
@@ -73,7 +73,8 @@ def assert_finite(module, dtype):
     def total(parameters, x):
         ys = [nnx.merge(g, parameters, nnx.as_pure(rest))(x) for g, rest in calls]
         wide = [y.astype(jnp.float32) for y in ys]
-        return sum(jnp.sum(y**2 + y) for y in wide), ys
+        uneven = jax.random.normal(jax.random.key(1), wide[0].shape)
+        return sum(jnp.sum(y**2 + y * uneven) for y in wide), ys
 
     gradient = jax.jit(jax.grad(total, argnums=(0, 1), has_aux=True))
     cast = jax.tree.map(lambda leaf: leaf.astype(dtype), nnx.as_pure(parameters))
@@ -114,6 +115,7 @@ LAYERS = {
     "batch": BatchNorm,
     "batch of airbench": airbench.fixed_scale,  # ε = 10⁻¹², whose root float16 lacks
     "layer": LayerNorm,
+    "chw2": CHW2,
     "attention": lambda width, rngs: Sequences(vit.Attention(width, 2, rngs=rngs)),
     "whitening": lambda width, rngs: Whiten(width, padding="circular"),
     "class maps": lambda width, rngs: ClassMaps((4, 4, width), 3, rngs=rngs),
