@@ -43,7 +43,8 @@ def main(cfg: DictConfig) -> None:
     lines = [f"{', '.join(names)}: {why}" for why, names in missing.items()]
     lines += results.omitted
     if not written:
-        raise UserError("; ".join(lines))
+        nothing = "nothing is chosen; give figure=…, table=… or page=…"
+        raise UserError("; ".join(lines) or nothing)
     for line in lines:
         print(f"left out: {line}")
     print("wrote", ", ".join(map(str, written)))

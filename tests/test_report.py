@@ -100,6 +100,7 @@ def test_what_has_no_rows_is_left_out_and_named(report, tmp_path):
         (["runs=."], "error: runs=.: no rows in any finished run there"),
         (["runs=one", "figure=tradeoff"], "error: tradeoff: no rows of circular"),
         (["runs=one", "figure=nothing"], "error: figure=nothing: no such option"),
+        (["runs=one", "figure=[]"], "error: nothing is chosen; give figure=…, table"),
     ],
 )
 def test_a_mistake_is_one_line_and_status_2(report, tmp_path, words, reason):

@@ -8,6 +8,7 @@ config is composed, before anything is computed or written.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -30,7 +31,7 @@ from research.config.parameters import (
     takes_keywords,
 )
 from research.errors import UserError
-from research.ranges import MOST
+from research.ranges import LARGEST, MOST
 from research.runs import identity
 from research.runs.identity import GETTERS
 
@@ -147,6 +148,8 @@ def refuse(key: str, value: Any, hint: Any) -> UserError:
     words = describe(hint)
     if isinstance(value, int) and abs(value) > MOST:
         words += f" and of at most {63 if accepts(hint, MOST + 1) else 31} bits"
+    elif isinstance(value, float) and LARGEST < abs(value) < math.inf:
+        words += f" and of at most {LARGEST:.3g}, as float32 has them"
     if OWN_KEYS in words:
         words += f": give {ask_for(key)}"
     return UserError(f"{key}={shown}: takes {words}")

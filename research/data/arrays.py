@@ -19,7 +19,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from research.errors import UserError
-from research.files.atomic import read_json, write_json
+from research.files.atomic import make_folder, read_json, write_json
 from research.files.digest import hash_file
 
 INDEX = "arrays.json"
@@ -168,11 +168,16 @@ def publish(target: Path) -> Iterator[Path]:
 
     Yields:
       The folder to fill; its parent is temporary and may hold what is not kept.
+
+    Raises:
+      UserError: there is no room for it, or nothing can be written there.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(
-        dir=target.parent, prefix=f".{target.name}.", ignore_cleanup_errors=True
-    ) as surrounding:
+    with (
+        make_folder(target.parent, "data.dir=…"),
+        tempfile.TemporaryDirectory(
+            dir=target.parent, prefix=f".{target.name}.", ignore_cleanup_errors=True
+        ) as surrounding,
+    ):
         made = Path(surrounding) / "whole"
         made.mkdir()
         yield made

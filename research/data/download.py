@@ -8,6 +8,7 @@ import urllib.request
 from pathlib import Path
 
 from research.errors import UserError
+from research.files.atomic import make_folder
 from research.progress import say
 
 PATIENCE = 30  # seconds without a byte
@@ -23,8 +24,8 @@ def download(url: str, folder: Path) -> Path:
     Raises:
       UserError: the download failed.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / url.rpartition("/")[2]
+    with make_folder(folder, "data.dir=…"):
+        path = folder / url.rpartition("/")[2]
     say(f"downloading {url}")
     try:
         with (

@@ -10,12 +10,14 @@ import json
 import math
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from research.errors import UserError
 
+FULL = (errno.ENOSPC, errno.EDQUOT)
 LINKLESS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 writes = True  # of several processes that run one job, only the first (hosts.join)
 
@@ -115,12 +117,46 @@ def plain(value: Any) -> Any:
     return plain(value.tolist())
 
 
-def unwritable(path: Path, error: OSError) -> UserError:
-    """Returns the error for a path that cannot be written."""
-    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+ROOT = "root=… (of a report, out=…)"  # says where runs lie
+
+
+def unwritable(path: Path, error: OSError, key: str = ROOT) -> UserError:
+    """Returns the error for a path that cannot be written.
+
+    Args:
+      path: what was to be written.
+      error: why it cannot be.
+      key: what says where it lies.
+    """
+    full = error.errno in FULL
     linking = error.filename2 is not None and error.errno in LINKLESS
     reason = "its file system has no hard links" if linking else error.strerror
     return UserError(
         f"cannot write {path}: {reason}; {'make room there, or ' * full}choose another "
-        "folder with root=… (of a report, out=…)"
+        f"folder with {key}"
     )
+
+
+@contextmanager
+def make_folder(folder: Path, key: str) -> Iterator[Path]:
+    """Makes a folder to write files to; errors of writing there become one line.
+
+    Args:
+      folder: which, made with those above it where they are missing.
+      key: what says where it lies: `data.dir=…`.
+
+    Yields:
+      The folder.
+
+    Raises:
+      UserError: names what cannot be written, why, and the key.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield folder
+    except OSError as error:
+        at = Path(error.filename or folder)
+        ours = folder in (at, *at.parents) or at in folder.parents
+        if not ours or (error.filename is None and error.errno not in FULL):
+            raise  # of another place: a file that is read
+        raise unwritable(at, error, key) from error

@@ -1,9 +1,12 @@
 """Splits: whole, checked, the same as TFDS reads; and what is said if they are not."""
 
+import errno
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -168,6 +171,7 @@ def test_what_is_not_prepared_says_how_to(tmp_path):
 
 FIRST_USE = """
 import sys
+from pathlib import Path
 from research.data.builders.digits import from_sklearn
 from research.data.source import load
 data = load(
@@ -211,4 +215,25 @@ def test_a_failed_writer_leaves_nothing(tmp_path):
             count=2,
             classes=1,
         )
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("key", ["", "/below"])
+def test_a_place_that_cannot_hold_data_is_named_with_its_key(tmp_path, key):
+    (tmp_path / "file").write_text("")
+    target = Path(f"{tmp_path}/file{key}/split")
+    line = rf"^cannot write {tmp_path}/file.*: Not a directory; .*data\.dir=…$"
+    with pytest.raises(UserError, match=line):
+        with arrays.publish(target):
+            pass
+
+
+def test_a_full_disk_is_said_with_the_key_and_other_errors_are_not_ours(tmp_path):
+    with pytest.raises(UserError, match=r"No space left.*make room.*data\.dir=…$"):
+        with arrays.publish(tmp_path / "split"):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    for error in (OSError(errno.EIO, "broken", "/elsewhere"), OSError(errno.EIO, "x")):
+        with pytest.raises(OSError) as raised, arrays.publish(tmp_path / "split"):
+            raise error
+        assert raised.value is error
     assert not list(tmp_path.iterdir())
