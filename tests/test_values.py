@@ -204,7 +204,7 @@ def test_a_bug_in_a_file_of_the_user_keeps_its_traceback(tmp_path, monkeypatch):
         ("precision=high", "precision=high: takes keys of its own: give precision.K"),
         (
             "optim.learning_rate=1e39",
-            "optim.learning_rate=1e+39: takes a number of at least 0 and of at most 3.4",
+            "optim.learning_rate=1e+39: takes a number of at least 0 and of at most",
         ),
         (
             "hydra.launcher.jobs=x",

@@ -44,7 +44,7 @@ def build(node: DictConfig, **kwargs: Any) -> Any:
     Raises:
       UserError: a value is not of the type that its parameter has.
     """
-    check_values(node)
+    check_values(node, besides=kwargs)
     try:
         return instantiate(node, **kwargs)
     except InstantiationException as error:

@@ -65,7 +65,7 @@ def check_config(cfg: DictConfig, config: str = "train") -> None:
         check_overrides(cfg, cfg.hydra.overrides.task)
         for group in OURS:
             check_values(cfg.hydra[group])
-    check_values(cfg, SCHEMAS.get(config), besides="hydra")
+    check_values(cfg, SCHEMAS.get(config), besides=["hydra"])
 
 
 def check_choices(choices: Mapping[str, Any]) -> None:

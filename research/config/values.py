@@ -9,7 +9,7 @@ config is composed, before anything is computed or written.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, Literal
 
 from omegaconf import DictConfig, OmegaConf
@@ -44,14 +44,17 @@ BUILDING: dict[str, Any] = {  # what Hydra's own keys take
 
 
 def check_values(
-    node: DictConfig, target: Callable[..., Any] | None = None, *, besides: str = ""
+    node: DictConfig,
+    target: Callable[..., Any] | None = None,
+    *,
+    besides: Collection[str] = (),
 ) -> None:
     """Compares the values of a node, and of those below, with their parameters' types.
 
     Args:
       node: with a `_target_`, whose annotations are the types, or without one.
       target: in place of its `_target_`.
-      besides: a key that is left out: Hydra's own.
+      besides: keys that are left out: Hydra's own, and what the caller gives.
 
     Raises:
       UserError: names the key, its value, and what the parameter takes.
@@ -71,14 +74,14 @@ def check_values(
     hints = parameters(target) if target is not None else {}
     takes_any = target is None or takes_keywords(target)
     for key in node:
-        if key == besides:
+        if key in besides:
             continue
         if not (takes_any or key in hints or key in BUILDING):
             full = node._get_full_key(key)
             raise UserError(f"{full}: no such key{suggest(str(key), list(hints))}")
         check_value(node, key, BUILDING.get(str(key), hints.get(str(key), Any)))
     for key in required(target) if target is not None else ():
-        if not (key in list(node) or node.get("_partial_", False)):
+        if not (key in [*node, *besides] or node.get("_partial_", False)):
             raise missing(node._get_full_key(key), hints.get(key, Any))
 
 
