@@ -92,10 +92,12 @@ class Length:
     Attributes:
       least: how many there are at least.
       most: and at most; None: any number.
+      names: of the values, where each has one: `height, width`.
     """
 
     least: int = 1
     most: int | None = None
+    names: str = ""
 
     def __contains__(self, value: Sequence[object]) -> bool:
         return self.least <= len(value) and (
@@ -105,6 +107,8 @@ class Length:
     def __str__(self) -> str:
         if self.most is None:
             return f"({self.least} or more)"
+        if self.names:
+            return f"as [{self.names}]"
         same = self.least == self.most
         return f"({self.least})" if same else f"({self.least} to {self.most})"
 
@@ -119,5 +123,7 @@ Fraction = Annotated[float | int, Range(0, 1)]
 Probability = Annotated[float | int, Range(0, 1, below=True)]  # of what is left out
 Share = Annotated[float | int, Range(0, 1, above=True, below=True)]
 Counts = Annotated[Sequence[Count], Length()]
-Step = Annotated[Sequence[int], Length(2, 2)]  # [dy, dx], pixels
-Sides = Count | Annotated[Sequence[Count], Length(2, 2)]  # of both axes, or of each
+Step = Annotated[Sequence[int], Length(2, 2, "dy, dx")]  # pixels
+Sides = (
+    Count | Annotated[Sequence[Count], Length(2, 2, "height, width")]
+)  # of both axes, or of each

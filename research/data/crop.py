@@ -23,8 +23,8 @@ def random_resized(
     shape: tuple[int, int, int],
     rng: np.random.Generator,
     *,
-    area: Annotated[Sequence[Fraction], Length(2, 2)] = (0.08, 1.0),
-    ratio: Annotated[Sequence[Positive], Length(2, 2)] = (3 / 4, 4 / 3),
+    area: Annotated[Sequence[Fraction], Length(2, 2, "least, most")] = (0.08, 1.0),
+    ratio: Annotated[Sequence[Positive], Length(2, 2, "least, most")] = (3 / 4, 4 / 3),
     flip: bool = True,
 ) -> Pixels:
     """Decodes a random part of an image, scaled to one size (bilinear, antialiased).

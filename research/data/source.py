@@ -90,7 +90,7 @@ class Required(TypedDict):
     """The keys of conf/data that every data set has."""
 
     name: str
-    shape: Annotated[Sequence[Count], Length(3, 3)]
+    shape: Annotated[Sequence[Count], Length(3, 3, "height, width, channels")]
     classes: Count
     # The network takes these two from the config itself, or from what is recorded.
     mean: Annotated[Sequence[Finite], Length()] | None

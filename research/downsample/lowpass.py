@@ -90,7 +90,7 @@ class Binomial(Lowpass):
         features: int,
         stride: Stride,
         *,
-        taps: Taps | Annotated[Sequence[Taps], Length(2, 2)] = 3,
+        taps: Taps | Annotated[Sequence[Taps], Length(2, 2, "height, width")] = 3,
         padding: Padding = "reflect",
         rngs: nnx.Rngs,
     ):

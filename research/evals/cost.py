@@ -27,6 +27,9 @@ from research.nn.layers import count_parameters
 from research.types import Count, Length, Shape
 
 
+ImageShape = Annotated[Sequence[Count], Length(3, 3, "height, width, channels")]
+
+
 @dataclass(frozen=True)
 class Cost(Evaluator):
     """Yields the cost of a network of ours: of each stage, of its readout, and of all.
@@ -44,15 +47,8 @@ class Cost(Evaluator):
     """
 
     name: ClassVar[str] = "cost"
-    shape: Annotated[Sequence[Count], Length(3, 3)] | None = None
+    shape: ImageShape | None = None
     parts: bool = True
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.shape is not None and (len(self.shape) != 3 or min(self.shape) < 1):
-            raise self.refusal(
-                "shape", self.shape, "[height, width, channels], or null for the data's"
-            )
 
     def check(self, predict: Callable[..., Any], split: Split) -> None:
         """Refuses other classifiers, and images that do not pass through."""

@@ -51,7 +51,7 @@ class Flip(Evaluator):
 
     name: ClassVar[str] = "flip"
     shifts: Mapping[str, Perturb]
-    reach: Annotated[Sequence[int], Length(2, 2)] = (-7, 8)
+    reach: Annotated[Sequence[int], Length(2, 2, "first, last")] = (-7, 8)
     directions: Annotated[Sequence[Step], Length()] = ((0, 1), (1, 0))
     examples: Count | None = None
     batch: Count = 512

@@ -81,5 +81,7 @@ def test_without_validation_examples_a_row_says_so():
 
 
 def test_one_draw_has_no_deviation():
-    with pytest.raises(UserError, match=r"eval\.calibration\.draws=1: takes 2 or more"):
+    with pytest.raises(
+        UserError, match=r"eval\.calibration\.draws=1: takes an integer of at least 2"
+    ):
         found(draws=1)

@@ -23,7 +23,7 @@ SMALL = {
     + ["model.hidden=8", "model.class_token=true"],
     "capsnet": ["model=capsnet_small", "model.width=4", "model.window=3"]
     + ["model.channels=2"],
-    "airbench": ["model=airbench", "model.widths=[4,8]", "model.padding=circular"],
+    "airbench": ["model=airbench", "model.widths=[4,8,8]", "model.padding=circular"],
     "convnext": ["model=convnext_tiny", "model.widths=[4,8]", "model.depths=[1,1]"],
 }
 SHAPE = (16, 16, 1)
