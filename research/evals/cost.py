@@ -26,7 +26,6 @@ from research.models.network import Network, fuse
 from research.nn.layers import count_parameters
 from research.types import Count, Length, Shape
 
-
 ImageShape = Annotated[Sequence[Count], Length(3, 3, "height, width, channels")]
 
 
