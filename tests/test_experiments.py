@@ -228,7 +228,7 @@ def script(name, *words, status=0):
     "words, reason",
     [
         ("experiment=c99", "experiment=c99: there are c1, c2, c3"),
-        ("experiment=c1,demo", "by itself airbench, demo, learning_rate"),
+        ("experiment=c1,demo", "by itself airbench, demo, learning_rate, networks"),
         ("experiment=c1 scale=large", "scale=large: there are smoke, cpu, full"),
         ("experiment=c1 only=most", "only=most: there are primary, details"),
         ("experiment=c3 only=details", "experiment=c3 only=details: nothing there"),

@@ -74,12 +74,15 @@ def select_available(
 def keep_largest_shift(found: pd.DataFrame, title: str) -> tuple[str, pd.DataFrame]:
     """Returns a title and rows of agreement, of the largest shift where there are more.
 
-    `accuracy` stays as it is; `agreement` becomes `agreement ≤ 3 px`.
+    `accuracy` stays as it is; `agreement` becomes `agreement ≤ 3 px`. Of fractional
+    shifts the finest are kept: `agreement ≤ 3 px in 1/4 px`.
     """
-    if "max_shift" not in found:
-        return title, found
-    largest = found["max_shift"].max()
-    return f"{title} ≤ {largest} px", found[found["max_shift"] == largest]
+    for key, words in (("max_shift", "≤ {} px"), ("upsampling", "in 1/{} px")):
+        if key in found:
+            largest = found[key].max()
+            title = f"{title} {words.format(largest)}"
+            found = found[found[key] == largest]
+    return title, found
 
 
 def estimate_means(

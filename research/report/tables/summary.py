@@ -15,6 +15,7 @@ from research.report.results import Results
 MEASURES = {
     "accuracy": ("accuracy", "accuracy"),
     "agreement, circular": ("circular", "agreement", "max_shift"),
+    "agreement, fractional": ("fractional", "agreement", "max_shift", "upsampling"),
     "agreement, zero": ("zero", "agreement", "max_shift"),
 }
 VIEWS = (  # or else the difference of the two columns is taken for the fill's
@@ -64,7 +65,8 @@ def tabulate(
     table["n"] = every.groupby("arm")["n"].min()
     table = table.reset_index()
     table.attrs["caption"] = describe_estimates(every, "Brackets")
-    shifts = [name for name in measured if name.startswith("agreement")]
+    kinds = ("agreement, circular", "agreement, zero")
+    shifts = [name for name in measured if name.startswith(kinds)]
     if len(shifts) > 1:
         table.attrs["caption"] += f" {VIEWS}"
     return table

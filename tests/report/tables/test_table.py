@@ -53,6 +53,24 @@ def test_what_was_not_measured_has_no_column_or_a_dash(tmp_path):
         tabulate(replace(results, rows=rows[:0]))
 
 
+def test_of_fractional_shifts_the_finest_have_a_column(tmp_path):
+    fake_run(tmp_path, "one")
+    results = Results.read(tmp_path)
+    zero = results.rows["protocol"] == "zero"
+    shifts = results.rows[zero & (results.rows["measure"] == "agreement")]
+    grids = [
+        shifts.assign(
+            protocol="fractional",
+            value=value,
+            params=[{**one, "upsampling": u} for one in shifts["params"]],
+        )
+        for u, value in ((2, 0.5), (4, 0.25))
+    ]
+    made = tabulate(replace(results, rows=pd.concat([results.rows, *grids])))
+    assert made["agreement, fractional ≤ 3 px in 1/4 px"].tolist() == [0.25]
+    assert "Circular compares" in made.attrs["caption"]
+
+
 def test_cells():
     made = pd.DataFrame(
         {"arm": ["a"], "x": [0.97204], "x low": [0.951], "x high": [1.0]}
