@@ -25,6 +25,9 @@ FAMILIES = {
     "resnet18": ["model=resnet18", "model.widths=[8,16]", "model.depths=[1,1]"],
     "resnet50": ["model=resnet50", "model.widths=[4,8]", "model.depths=[1,1]"]
     + ["downsample/lowpass=binomial", "model/stem=small"],
+    "airbench": ["model=airbench", "model.widths=[8,8,8]"],
+    "convnext": ["model=convnext_tiny", "model.widths=[8,8]", "model.depths=[1,1]"]
+    + ["model.window=3"],
     "vit": ["model=vit_tiny", "model/position=none", "model.depth=1", "model.width=16"]
     + ["model.class_token=true"],
     "vit, convolved positions": ["model=vit_tiny", "model/position=convolved"]
