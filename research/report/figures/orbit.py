@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -22,6 +23,7 @@ COLUMNS: dict[Width, int] = {"one": 2, "two": 5}  # maps side by side
 def draw(
     results: Results,
     *,
+    protocol: Literal["orbit", "fractional_orbit"] = "orbit",
     split: str = "test",
     fewest_seeds: Count = 3,
     width: Width = "two",
@@ -29,26 +31,33 @@ def draw(
     """Draws a map for each arm, all on one scale, no shift in the middle.
 
     Args:
-      results: with rows of `eval=orbit`.
+      results: with rows of the protocol.
+      protocol: all shifts by whole pixels, or by multiples of a fraction, of which the
+        finest measured is drawn.
       split: of the examples measured.
       fewest_seeds: with fewer, intervals are over examples.
       width: `one` or `two` columns.
 
     Raises:
-      UserError: there are no rows of `orbit`.
+      UserError: there are no rows of the protocol.
     """
-    found = results.select("orbit", "agreement", split=split)
+    params = () if protocol == "orbit" else ("upsampling",)
+    found = results.select(protocol, "agreement", *params, split=split)
+    fine = 1
+    if params:
+        fine = int(found["upsampling"].max())
+        found = found[found["upsampling"] == fine]
     summary = estimate_proportions(found, ["arm"], fewest_seeds=fewest_seeds)
     maps = {
-        arm: centre_shifts(mean_map(results, paths, split))
-        for arm, paths in found.groupby("arm", sort=False)["path"]
+        arm: centre_shifts(mean_map(results, rows))
+        for arm, rows in found.groupby("arm", sort=False)
     }
     columns = min(COLUMNS[width], len(maps))
     lines = math.ceil(len(maps) / columns)
     figure, grid = create_axes(
         width, 0.75 + 1.55 * lines, nrows=lines, ncols=columns, squeeze=False
     )
-    image = draw_maps(grid, maps, summary)
+    image = draw_maps(grid, maps, summary, fine)
     figure.colorbar(image, ax=grid, label="Agreement (%)", shrink=0.8, aspect=25)
     add_caption(
         figure,
@@ -59,14 +68,16 @@ def draw(
     return figure
 
 
-def mean_map(results: Results, paths: pd.Series, split: str) -> np.ndarray:
+def mean_map(results: Results, rows: pd.DataFrame) -> np.ndarray:
     """Returns the mean over runs of agreement with each shift, (H, W)."""
-    maps = [results.arrays(path, "orbit", split) for path in paths]
-    return np.mean([arrays["orbit/agreement/map"] for arrays in maps], axis=0)
+    return np.mean([results.array(row, "map") for _, row in rows.iterrows()], axis=0)
 
 
 def draw_maps(
-    grid: np.ndarray, maps: Mapping[str, np.ndarray], summary: pd.DataFrame
+    grid: np.ndarray,
+    maps: Mapping[str, np.ndarray],
+    summary: pd.DataFrame,
+    fine: int = 1,
 ) -> AxesImage:
     """Draws the maps of all arms on one scale, and returns the last.
 
@@ -74,6 +85,7 @@ def draw_maps(
       grid: of axes, at least as many as maps.
       maps: arm → agreement of each shift, (H, W), as `centre_shifts` returns it.
       summary: the mean of each arm, in the order drawn.
+      fine: shifts in a pixel, along each axis.
     """
     lowest = min(one.min() for one in maps.values())
     for axes in grid.flat[len(maps) :]:
@@ -82,13 +94,14 @@ def draw_maps(
         shown = maps[line["arm"]]
         height, across = shown.shape
         top, left = height // 2, across // 2
+        edges = (-left - 0.5, across - left - 0.5, height - top - 0.5, -top - 0.5)
         image = axes.imshow(
             100 * shown,
             cmap="viridis",
             vmin=100 * lowest,
             vmax=100,
             interpolation="nearest",
-            extent=(-left - 0.5, across - left - 0.5, height - top - 0.5, -top - 0.5),
+            extent=tuple(edge / fine for edge in edges),
         )
         axes.grid(False)
         axes.set_title(f"{line['arm']}\n{100 * line['value']:.1f} %")

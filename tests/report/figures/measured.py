@@ -52,6 +52,20 @@ def of_orbit(rng):
     yield examples(rng, "orbit", "agreement", 0.8, arrays={"map": shifts})
 
 
+def of_fractional_orbit(rng):
+    for fine in (2, 3):
+        shifts = np.full((6 * fine, 8 * fine), 0.5)
+        shifts[0, 0] = fine / 3
+        yield examples(
+            rng,
+            "fractional_orbit",
+            "agreement",
+            0.8,
+            params={"upsampling": fine},
+            arrays={"map": shifts},
+        )
+
+
 def of_receptive(rng):
     for index, part in enumerate(PARTS):
         params = {"index": index, "part": part}
@@ -128,6 +142,7 @@ KINDS = {
     "layers": of_layers,
     "location": of_location,
     "orbit": of_orbit,
+    "fractional_orbit": of_fractional_orbit,
     "receptive": of_receptive,
     "fragile": of_fragile,
 }

@@ -36,6 +36,7 @@ DRAW = {
     "lie": lie.draw,
     "location": location.draw,
     "orbit": orbit.draw,
+    "fractional_orbit": partial(orbit.draw, protocol="fractional_orbit"),
     "receptive": receptive.draw,
     "scramble": scramble.draw,
     "spatial": spatial.draw,
@@ -114,6 +115,15 @@ def test_the_map_has_no_shift_in_the_middle(results):
         left, right, bottom, top = image.get_extent()
         assert left + 4 == top + 3 == -0.5  # the pixel [3, 4] stands around (0, 0)
         assert (right - left, bottom - top) == (8, 6)
+
+
+def test_of_fractions_the_finest_grid_is_drawn_in_pixels(results):
+    figure = orbit.draw(results, protocol="fractional_orbit")
+    image = next(axes.get_images()[0] for axes in figure.axes if axes.get_images())
+    shown = np.asarray(image.get_array())
+    assert shown.shape == (18, 24) and shown[9, 12] == 100 and shown[0, 0] == 50
+    left, right, bottom, top = image.get_extent()
+    assert (right - left, bottom - top) == (8, 6)
 
 
 def test_a_pair_is_an_image_and_its_shift(results):
