@@ -103,10 +103,8 @@ def check_arguments(
     _, _, *parameters = inspect.signature(corrupt).parameters.values()
     hints = get_type_hints(corrupt, include_extras=True)
     least = sum(one.default is inspect.Parameter.empty for one in parameters)
-    names = [one.name for one in parameters]
-    pairs = list(zip(names, given, strict=False))
-    if not least <= len(given) <= len(names) or not all(
-        accepts(hints.get(name, Any), value) for name, value in pairs
-    ):
-        takes = ", ".join(f"{name} ({describe(hints[name])})" for name in names)
+    kinds = {one.name: hints.get(one.name, Any) for one in parameters}
+    right = all(map(accepts, kinds.values(), given))
+    if not (right and least <= len(given) <= len(kinds)):
+        takes = ", ".join(f"{name} ({describe(kind)})" for name, kind in kinds.items())
         raise UserError(f"{key}={list(given)}: takes {takes}")
