@@ -58,15 +58,12 @@ class Corruptions(Evaluator):
             if not corruption.severities:
                 key = f"corruptions.{kind}.severities"
                 raise self.refusal(key, (), "one list of arguments or more")
+            corruption.check(f"eval.{self.name}.corruptions.{kind}")
 
     def __call__(
         self, predict: Callable[..., Any], split: Split
     ) -> Iterator[Measurement]:
-        """Yields the measurements of each kind, severity by severity, then the means.
-
-        Raises:
-          UserError: the parameters of a severity are not what its corruption takes.
-        """
+        """Yields the measurements of each kind by severity, and then the means."""
         split = split.first(self.examples)
         predictor = Predictor.of(predict, batch=self.batch)
         clean = predictor.outputs(split.images)

@@ -43,6 +43,7 @@ WRONG = {  # of what is not a number by itself
     ("scramble", "blocks"): [[1, 2, 3]],
     ("scramble", "sizes"): [0],
     ("shift", "compat"): "kayhan",
+    ("sequences", "kinds"): {},
     ("spatial", "rotation"): -2,
     ("spatial", "shifts"): [],
     ("spatial", "step"): 7,

@@ -10,8 +10,10 @@ from sklearn.datasets import load_sample_image
 
 from research import config
 from research.data.split import Split
+from research.errors import UserError
 from research.evals.corruptions import Corruptions
 from research.transforms.corruptions import blur, digital, noise, weather
+from research.transforms.corruptions.corruption import Corruption
 
 CORRUPTIONS = config.evals(config.compose("eval=corruptions"))["corruptions"]
 KINDS = CORRUPTIONS.corruptions
@@ -226,6 +228,21 @@ def test_jpeg_is_that_of_pillow(photographs, rng):
     Image.fromarray(photographs[0]).save(file, "JPEG", quality=40)
     made = digital.compress(photographs[0] / 255, rng, 40)
     np.testing.assert_array_equal(np.rint(made * 255), np.asarray(Image.open(file)))
+
+
+@pytest.mark.parametrize(
+    "corrupt, given, takes",
+    [
+        (weather.add_fog, [1], r"\[1\]: takes density \(a number\), decay"),
+        (weather.add_fog, [1, 2, 3], r"\[1, 2, 3\]: takes density"),
+        (blur.blur_by_motion, [2.5, 1], r"\[2\.5, 1\]: takes radius \(an integer\)"),
+        (noise.add_impulse_noise, [2], r"\[2\]: takes share \(a number from 0 to 1\)"),
+    ],
+)
+def test_arguments_that_a_corruption_does_not_take_are_refused(corrupt, given, takes):
+    key = r"^eval\.corruptions\.corruptions\.one\.severities="
+    with pytest.raises(UserError, match=key + takes):
+        Corruptions({"one": Corruption(corrupt, [given])})
 
 
 def test_the_mean_error_is_that_of_its_rows(photographs):

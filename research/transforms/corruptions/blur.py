@@ -68,10 +68,22 @@ def see_through_glass(
 
 
 def blur_by_motion(
-    image: Picture, rng: np.random.Generator, radius: int, deviation: Number
+    image: Picture,
+    rng: np.random.Generator,
+    radius: int,
+    deviation: Number,
+    turn: Number = 0,
 ) -> Picture:
-    """Leaves a trail behind each point, in a direction within 45° of the horizontal."""
-    return trail(image, radius, deviation, rng.uniform(-45, 45))
+    """Leaves a trail behind each point, in a direction within 45° of the horizontal.
+
+    Args:
+      image: see the package.
+      rng: draws the direction.
+      radius: of the trail, pixels; see `trail`.
+      deviation: σ along it, pixels.
+      turn: degrees, counter-clockwise, from the direction drawn.
+    """
+    return trail(image, radius, deviation, rng.uniform(-45, 45) + turn)
 
 
 def trail(image: Picture, radius: int, deviation: Number, degrees: Number) -> Picture:
