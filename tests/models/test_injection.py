@@ -25,6 +25,9 @@ SMALL = {
     + ["model.channels=2"],
     "airbench": ["model=airbench", "model.widths=[4,8,8]", "model.padding=circular"],
     "convnext": ["model=convnext_tiny", "model.widths=[4,8]", "model.depths=[1,1]"],
+    "swin": ["model=swin_tiny", "model.widths=[4,8]", "model.depths=[1,1]"]
+    + ["model.heads=[1,2]"],
+    "xcit": ["model=xcit_tiny", "model.width=8", "model.depth=1", "model.heads=2"],
 }
 SHAPE = (16, 16, 1)
 
