@@ -37,7 +37,7 @@ ROOMS = {
     "config": {"errors", "ranges", "annotations", "runs.identity"},
     "nn": {"errors", "types"},
     "distributed": {"nn", "errors", "files", "progress", "ranges"},
-    "transforms": {"nn", "errors", "types"},
+    "transforms": {"nn", "annotations", "errors", "types"},
     "tasks": {"nn", "errors", "types"},
     "downsample": {"nn", "errors", "types"},
     "models": {"downsample", "tasks", "nn", "errors", "types"},

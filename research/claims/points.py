@@ -15,7 +15,7 @@ from research import claims
 from research.claims.arms import Overrides
 from research.claims.setting import Compose, describe_settings
 from research.errors import UserError
-from research.runs import identity
+from research.runs import identity, identity_keys
 
 SCALES = ("smoke", "cpu", "full")
 LISTS = ("primary", "details")  # what decides, and the rest
@@ -161,10 +161,10 @@ class Experiment:
 def changes_results(override: str) -> bool:
     """Whether weights or rows depend on an override; on an unknown key they may."""
     try:
-        kind = identity.classify(identity.key_of(override))
-    except identity.Unclassified:
+        kind = identity_keys.classify(identity.key_of(override))
+    except identity_keys.Unclassified:
         return True
-    return kind in (identity.Kind.SCIENCE, identity.Kind.MEASUREMENT)
+    return kind in (identity_keys.Kind.SCIENCE, identity_keys.Kind.MEASUREMENT)
 
 
 def require(key: str, value: str, known: Sequence[str] | Mapping[str, Any]) -> str:

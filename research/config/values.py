@@ -32,7 +32,7 @@ from research.config.parameters import (
 )
 from research.errors import UserError
 from research.ranges import LARGEST, MOST
-from research.runs import identity
+from research.runs import identity_keys
 from research.runs.identity import GETTERS
 
 BUILDING: dict[str, Any] = {  # what Hydra's own keys take
@@ -173,7 +173,7 @@ def ask_for(key: str) -> str:
 
 def original(key: str) -> str:
     """Returns the key that a copied one was copied from: `loss` of `task.minimise`."""
-    for copy, source in identity.COPIES.items():
+    for copy, source in identity_keys.COPIES.items():
         if key == copy or key.startswith(f"{copy}."):
             return source + key.removeprefix(copy)
     return key

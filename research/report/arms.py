@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from research.errors import UserError
-from research.runs import identity
+from research.runs import identity, identity_keys
 from research.runs import identity_subject as subject
 
 BUNDLES = ("setting",)  # config groups that set the keys of others
@@ -152,7 +152,7 @@ def _unexplained(
     for key, values in differing.items():
         last = key.rpartition(".")[2]
         alike = [one for one in differing if one.rpartition(".")[2] == last]
-        name = key if len(alike) > 1 or last in identity.TABLE else last
+        name = key if len(alike) > 1 or last in identity_keys.TABLE else last
         yield [f"{name}={value}" if value else "" for value in values]
 
 
@@ -195,10 +195,10 @@ def _is_choice(column: str) -> bool:
     if column in BUNDLES:
         return True
     try:
-        kind = identity.classify(column.replace("/", "."))
-    except identity.Unclassified:
+        kind = identity_keys.classify(column.replace("/", "."))
+    except identity_keys.Unclassified:
         return False
-    return kind is identity.Kind.SCIENCE and column != "seed"
+    return kind is identity_keys.Kind.SCIENCE and column != "seed"
 
 
 def _options(arms: pd.DataFrame, group: str) -> list[str]:

@@ -17,7 +17,7 @@ from research.files.atomic import write_json, write_text
 from research.jobs.following import lead_or_follow
 from research.jobs.lock import hold
 from research.nn.layers import count_parameters
-from research.runs import identity
+from research.runs import identity, identity_keys
 from research.runs.contents import read_provenance
 from research.runs.experiment import say_undivided
 from research.runs.foreign import Foreign, find_function
@@ -80,7 +80,7 @@ def refuse_training_keys(overrides: Sequence[str]) -> None:
     """
     for override in overrides:
         key = identity.key_of(override)
-        if identity.decides(key) or key == "data.test_split":
+        if identity_keys.decides(key) or key == "data.test_split":
             raise UserError(
                 f"{override}: the networks of run_dir=… are evaluated as they were "
                 "trained, on their own data: leave it out, or train another run "

@@ -1,94 +1,20 @@
 """What makes two runs the same: every key has a class, and what follows from it."""
 
-from pathlib import Path
-
 import pytest
 import yaml
 
 from research import config
+from research.config.composing import options_of
 from research.runs import identity
-from research.runs.identity import Kind, classify, run_name, science, training_digest
+from research.runs.identity import run_name, science, training_digest
+from research.runs.identity_keys import Kind, classify
 from research.runs.store import Store
-
-CONF = Path(__file__).parents[2] / "conf"
-GIVEN = {  # what an option needs besides itself
-    "data": ["data.name=x", "data.classes=2", "data.shape=[32,32,3]"],
-}
-GROUPS = {  # group → directory of its options, with those below a model
-    "data": "data",
-    "data/stream": "data/stream",
-    "downsample": "downsample",
-    "downsample/reduce": "downsample/reduce",
-    "downsample/lowpass": "downsample/lowpass",
-    "downsample/sample": "downsample/sample",
-    "loss": "loss",
-    "optim": "optim",
-    "optim/schedule": "optim/schedule",
-    "augment": "augment",
-    "model": "model",
-    "model/head": "model/head",
-    "eval": "eval",
-    "setting": "setting/cpu",
-}
-
-
-def options(group):
-    names = sorted(path.stem for path in (CONF / GROUPS[group]).glob("*.yaml"))
-    above = "cpu/" if group == "setting" else ""
-    return [f"{above}{name}" for name in names if not name.startswith("base")]
-
-
-def composed():
-    """Every config that an option of any group makes, for training and evaluation."""
-    yield from (config.compose(config=name) for name in ("train", "eval"))
-    for group in GROUPS:
-        for option in options(group):
-            yield config.compose(f"{group}={option}", *GIVEN.get(group, ()))
-    yield config.compose("experiment=demo")
-
-
-def test_every_key_of_every_config_is_in_a_class():
-    seen = set()
-    for cfg in composed():
-        for key in identity.flatten(cfg):
-            seen.add(classify(key))
-    assert seen == set(Kind)
 
 
 def test_an_option_that_is_put_below_an_evaluator_is_of_the_evaluator():
     line = "+data@eval.window.canvas=folder"
     assert identity.key_of(line) == "eval.window.canvas"
     assert identity.key_of("data/stream@data.stream=none") == "data.stream"
-
-
-def test_a_key_in_no_class_is_a_bug():
-    with pytest.raises(identity.Unclassified, match="surprise"):
-        classify("surprise.key")
-
-
-@pytest.mark.parametrize(
-    "key, kind",
-    [
-        ("data.dir", Kind.PLACE),
-        ("data.directory", Kind.SCIENCE),  # no entry, but below `data`
-        ("eval.fit.data.dir", Kind.PLACE),
-        ("eval.fit.data.name", Kind.MEASUREMENT),
-        ("eval.shift.batch", Kind.MEASUREMENT),
-        ("data.stream.workers", Kind.RESOURCE),
-        ("data.stream.crop.area", Kind.SCIENCE),
-        ("train.epochs", Kind.SCIENCE),
-        ("train.shard_state", Kind.RESOURCE),
-        ("train.steps_per_dispatch", Kind.RESOURCE),
-        ("precision.train", Kind.SCIENCE),
-        ("precision.eval", Kind.MEASUREMENT),
-        ("hydra.launcher.jobs", Kind.REQUEST),
-        ("hydra.job_logging", Kind.RESOURCE),
-        ("retry", Kind.REQUEST),
-        ("deterministic", Kind.SCIENCE),
-    ],
-)
-def test_the_longest_entry_decides(key, kind):
-    assert classify(key) is kind
 
 
 RECOVERED = [  # what people add to get a broken sweep through, or run it elsewhere
@@ -165,7 +91,7 @@ def test_an_evaluator_is_its_parameters_and_its_split():
 
 
 def test_the_precision_of_evaluation_is_a_parameter_of_every_evaluator():
-    names = [f"eval=[{','.join(options('eval'))}]"]
+    names = [f"eval=[{','.join(options_of('eval'))}]"]
     plain = identity.evaluator_digests(config.compose(*names))
     same = identity.evaluator_digests(config.compose(*names, "precision.eval=highest"))
     other = identity.evaluator_digests(config.compose(*names, "precision.eval=high"))
@@ -230,9 +156,9 @@ KEPT = "998c728d5326576ecc5414c365e96fafc60a289f94199b033a414a6481617e95"
 
 def digests_of_runs():
     """Digest of the training and of each evaluator, of every run that is kept."""
-    fixture = CONF.parent / "tests/data/first_edition_run/config.yaml"
+    fixture = config.CONF.parent / "tests/data/first_edition_run/config.yaml"
     yield yaml.safe_load(fixture.read_text())
-    for run in Store(CONF.parent / "outputs/reference/first").runs():
+    for run in Store(config.CONF.parent / "outputs/reference/first").runs():
         yield run.config
 
 
@@ -264,7 +190,7 @@ def test_an_object_can_be_renamed(monkeypatch):
 
 
 def test_no_path_of_code_is_in_the_science():
-    for model in options("model"):
+    for model in options_of("model"):
         for key, value in science(config.compose(f"model={model}")).items():
             assert "_target_" not in key and "research" not in str(value), (key, value)
 

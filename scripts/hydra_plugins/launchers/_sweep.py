@@ -30,7 +30,8 @@ from research.jobs.job import Job
 from research.jobs.lock import holder
 from research.jobs.objective import objective
 from research.progress import say
-from research.runs.identity import Kind, classify, key_of
+from research.runs.identity import key_of
+from research.runs.identity_keys import Kind, classify
 from research.runs.outcome import find_stored, is_done, is_trained
 
 REFUSED = "refused"  # the decision about a job with a mistake in its config
