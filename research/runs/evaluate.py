@@ -27,7 +27,7 @@ from research.runs.measure import (
     measure_each,
     say_headline,
 )
-from research.runs.outcome import forget, read_config, record
+from research.runs.outcome import forget, read_config, record, require_room
 from research.runs.provenance import describe, find_commit
 from research.runs.run import load
 from research.tasks.classification import Classification
@@ -140,6 +140,7 @@ def evaluate_new(
     with lead_or_follow(folder, hold):
         evaluators, split = config.evals(cfg), config.data(cfg).split(cfg.split)
         check_all(evaluators, predict, split, cfg)
+        require_room(folder, evaluators)
         provenance = describe(cfg, folder, choices=choices, command=command)
         found = [*measure_each(evaluators, predict, split, provenance, cfg)]
         write_text(folder / "config.yaml", OmegaConf.to_yaml(cfg, resolve=True))

@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from flax import nnx
 from omegaconf import DictConfig
 
 from research.data.split import Split
 from research.data.stream import Stream
 from research.errors import UserError
+from research.evals.engine.modules import in_inference
 from research.evals.evaluator import Evaluator
 from research.nn.precision import Precision, computing
 from research.progress import say
@@ -53,6 +55,8 @@ def check_all(
             "nothing can be measured; takes data of at least 2 classes"
         )
     examples = require_arrays(split)
+    if isinstance(predict, nnx.Module):  # as it will be measured: without dropout
+        predict = in_inference(predict)
     for evaluator in evaluators.values():
         evaluator.check(predict, examples)
 

@@ -7,7 +7,7 @@ asked for other evaluators, and only these are run. Nothing here needs JAX.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -183,12 +183,35 @@ def forget(folder: Path, config: Any) -> None:
     Args:
       folder: the run folder.
       config: whose `eval` and `split` will be measured.
+
+    Raises:
+      UserError: something is in the way of what will be written.
     """
+    files = dict(_plan_for(folder, config).values())
+    require_room(folder, files)
     done = status.done(folder)
     if done is not None:
-        files = dict(_plan_for(folder, config).values())
         kept = {k: v for k, v in read_digests(folder).items() if k not in files}
         write_json(folder / "done.json", done | {"evaluators": kept})
+
+
+def require_room(folder: Path, files: Iterable[str]) -> None:
+    """Refuses folders that lie where files of rows will be written.
+
+    Args:
+      folder: the run folder.
+      files: their names, as of `file_name`.
+
+    Raises:
+      UserError: names the first.
+    """
+    for name in files:
+        for path in (folder / f"eval/{name}{kind}" for kind in (".npz", ".jsonl")):
+            if path.is_dir():
+                raise UserError(
+                    f"{path} is a folder, and a file of rows is to be written there; "
+                    "move it away"
+                )
 
 
 def record(folder: Path, config: Any) -> None:

@@ -40,6 +40,7 @@ from research.runs.outcome import (
     own_split,
     read_config,
     read_digests,
+    require_room,
     require_same_training,
     require_unchanged,
     unmeasured,
@@ -115,6 +116,7 @@ def complete(
     if kept:
         forget(folder, experiment.cfg)
     else:
+        require_room(folder, experiment.evaluators)
         own = own_split(folder, cfg.split) if trained_before else cfg.split
         (folder / "done.json").unlink(missing_ok=True)
         made_with = OmegaConf.merge(cfg, {"split": own})

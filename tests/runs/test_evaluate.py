@@ -6,6 +6,7 @@ import shutil
 
 import numpy as np
 import pytest
+from flax import nnx
 
 from research import config
 from research.errors import UserError
@@ -251,3 +252,25 @@ def test_advice_about_a_split_without_examples_can_be_followed(tmp_path):
     words += ["data.validation_examples=40"]
     run(config.compose(*words), tmp_path / "run", choices={}, command="")
     assert list((tmp_path / "run" / "eval").iterdir())
+
+
+def test_a_network_is_asked_as_it_will_be_measured():
+    """Beforehand, too: dropout, which draws, is for training."""
+    cfg = config.compose("model=tiny", "model/head=vgg", "eval=cost")
+    network = config.network(cfg, rngs=nnx.Rngs(0))
+    split = config.data(cfg).split("test")
+    check_all(config.evals(cfg), network, split, cfg)
+    assert network.readout.dropout.deterministic is False
+
+
+@pytest.mark.parametrize("kind", ["npz", "jsonl"])
+def test_a_folder_in_the_way_of_rows_changes_nothing(trained, tmp_path, kind):
+    run_dir = tmp_path / "run"
+    shutil.copytree(trained, run_dir)
+    path = run_dir / f"eval/accuracy.{kind}"
+    path.unlink()
+    path.mkdir()
+    before = (run_dir / "done.json").read_bytes()
+    with pytest.raises(UserError, match=rf"^{path} is a folder.*move it away$"):
+        evaluate_run(asked("eval=accuracy"), run_dir)
+    assert (run_dir / "done.json").read_bytes() == before
