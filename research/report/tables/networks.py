@@ -16,11 +16,12 @@ COUNTS = {
 WHOLE = "whole map"  # the method of a receptive field that has no size of its own
 
 
-def tabulate(results: Results) -> pd.DataFrame:
+def tabulate(results: Results, *, parts: bool = True) -> pd.DataFrame:
     """Returns a line per stage, readout and network of each arm, from `eval=cost`.
 
     Args:
       results: with rows of `eval=cost`; of each arm the first run is taken.
+      parts: whether stages and readouts have lines of their own; else only networks.
 
     Returns:
       `arm`, `part` (`0 ConvNormAct`), `map` (height×width×channels after it),
@@ -43,10 +44,17 @@ def tabulate(results: Results) -> pd.DataFrame:
         for line in describe_parts(cost[cost["path"] == run.path])
     ]
     table = pd.DataFrame(lines)
+    if not parts:
+        table = table.drop_duplicates("arm", keep="last")
+        table = table.drop(columns=["part", "map", "receptive field"])
     table.attrs["caption"] = (
         "For one image. Multiply-adds of convolutions and matrix products; activations "
-        "are what these return. Receptive field: theoretical, borders aside, in pixels."
+        "are what these return."
     )
+    if parts:
+        table.attrs["caption"] += (
+            " Receptive field: theoretical, borders aside, in pixels."
+        )
     return table
 
 

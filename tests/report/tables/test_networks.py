@@ -59,6 +59,13 @@ def test_one_line_per_part_in_order_network_last():
     assert "194,697" in to_markdown(table)
 
 
+def test_networks_alone_have_a_line_each():
+    alone = tabulate(results(), parts=False)
+    assert list(alone) == ["arm", "parameters", "multiply-adds", "activation bytes"]
+    assert list(alone["multiply-adds"]) == [194_697] * 2
+    assert "Receptive" not in alone.attrs["caption"]
+
+
 def test_without_rows_says_what_makes_them():
     found = results()
     with pytest.raises(UserError, match="eval=cost"):
