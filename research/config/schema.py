@@ -8,7 +8,7 @@ without one goes to.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Any, Literal, TypedDict
+from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 from research.config.parameters import Keys
 from research.ranges import Count, Natural, Seed
@@ -24,6 +24,7 @@ class Train(TypedDict):
 
     data: Built
     downsample: Built
+    upsample: NotRequired[Built]
     loss: Built
     task: Built
     optim: Built

@@ -22,6 +22,7 @@ from jaxtyping import Array, Float, Int
 from research.downsample.lowpass import Lowpass
 from research.downsample.noise import Noise
 from research.downsample.reduce import Reduce
+from research.downsample.trace import Weights, first_phase
 from research.errors import UserError
 from research.nn.layers import Conv, convolve
 from research.nn.signal import continued, polyphase, widen
@@ -73,6 +74,13 @@ class Sampler(nnx.Module):
         """
         return self(reduced, lowpass)[1]
 
+    def trace(self, reduced: Map, lowpass: Lowpass) -> tuple[Map, Weights | None]:
+        """Returns the sampled map, and the weight of each phase in it.
+
+        None: a sampler of this kind keeps no phase as a whole.
+        """
+        return self(reduced, lowpass)[0], None
+
     def margin(self, reduced: Map, lowpass: Lowpass) -> Float[Array, " batch"]:
         """How clearly a phase won: (first − second) / |first| of each example's scores.
 
@@ -96,6 +104,10 @@ class First(Sampler):
         """Returns the first phase, filtered at the kept positions only."""
         follow = lowpass.adapt(reduced, self.stride)
         return follow(reduced), follow
+
+    def trace(self, reduced: Map, lowpass: Lowpass) -> tuple[Map, Weights | None]:
+        """Returns the first phase, and its weight: 1."""
+        return self(reduced, lowpass)[0], first_phase(len(reduced), self.stride)
 
 
 class All(Sampler):
@@ -171,6 +183,16 @@ class OnePhase(Sampler):
             return choice(polyphase(x, self.stride))
 
         return sampled(filtered), lambda z: sampled(filter_(z))
+
+    def trace(self, reduced: Map, lowpass: Lowpass) -> tuple[Map, Weights | None]:
+        """Returns the sampled map, and the weight of each phase in it."""
+        filtered = lowpass.adapt(reduced)(reduced)
+        choice = self.choose(reduced, filtered)
+        # What it makes of maps of one pixel, each of which says which phase it is.
+        count = self.stride[0] * self.stride[1]
+        marked = jnp.eye(count)[:, None, None]
+        phases = jnp.broadcast_to(marked, (len(reduced), *marked.shape))
+        return choice(polyphase(filtered, self.stride)), choice(phases)[:, 0, 0]
 
 
 class Random(OnePhase):
