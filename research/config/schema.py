@@ -8,7 +8,7 @@ without one goes to.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Any, Literal, NotRequired, TypedDict
+from typing import Annotated, Any, Literal, TypedDict
 
 from research.config.parameters import Keys
 from research.ranges import Count, Natural, Seed
@@ -19,12 +19,17 @@ Split = Literal["train", "validation", "test"]
 Arithmetic = Literal["float32", "tf32", "bfloat16"]
 
 
-class Train(TypedDict):
+class GoingUp(TypedDict, total=False):
+    """What only networks have that go up again."""
+
+    upsample: Built
+
+
+class Train(GoingUp):
     """`conf/train.yaml`."""
 
     data: Built
     downsample: Built
-    upsample: NotRequired[Built]
     loss: Built
     task: Built
     optim: Built

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from jaxtyping import Array, Float, Int
 
-from research.tasks.losses import cross_entropy
+from research.tasks.losses import cross_entropy, require_one_answer
 from research.tasks.task import Batch, PerExample
 from research.types import Logits
 
@@ -29,9 +29,10 @@ class Classification:
         return self.minimise(network, batch)
 
     def score(
-        self, outputs: Float[Any, "batch classes"], batch: Batch
+        self, outputs: Float[Any, "batch *places classes"], batch: Batch
     ) -> dict[str, PerExample]:
         """Returns `accuracy`: 1 where the largest logit is the label's, else 0."""
+        require_one_answer(outputs)
         return {"accuracy": (outputs.argmax(-1) == batch["label"]).astype("float32")}
 
     def undo(

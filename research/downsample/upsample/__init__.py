@@ -48,6 +48,14 @@ class Upsample(nnx.Module):
         self.stride = downsample.stride
         self.lowpass = lowpass(features, self.stride, rngs=rngs)
 
+    @property
+    def support(self) -> tuple[int | None, int | None]:
+        """How many rows and columns of the coarse map a value depends on; None: all.
+
+        The trace and the lowpass aside.
+        """
+        return 1, 1
+
     def expand(self, x: Map, trace: Trace) -> Map:
         """Returns the map on the finer grid.
 

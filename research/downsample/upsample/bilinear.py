@@ -43,6 +43,11 @@ class Bilinear(Upsample):
         super().__init__(features, downsample, lowpass=lowpass, rngs=rngs)
         self.wraps = padding == "circular"
 
+    @property
+    def support(self) -> tuple[int | None, int | None]:
+        """The nearest two; see `Upsample.support`."""
+        return 2, 2
+
     def expand(self, x: Map, trace: Trace) -> Map:
         """Returns the interpolated map."""
         del trace

@@ -19,6 +19,11 @@ class Ideal(Upsample):
       arXiv:2303.08085.
     """
 
+    @property
+    def support(self) -> tuple[int | None, int | None]:
+        """All of them; see `Upsample.support`."""
+        return None, None
+
     def expand(self, x: Map, trace: Trace) -> Map:
         """Returns the interpolated map, whose every s-th value is that of `x`."""
         del trace

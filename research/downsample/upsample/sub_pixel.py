@@ -50,6 +50,11 @@ class SubPixel(Upsample):
         count = self.stride[0] * self.stride[1]
         self.conv = Conv(features, count * features, sizes, padding=padding, rngs=rngs)
 
+    @property
+    def support(self) -> tuple[int | None, int | None]:
+        """The window of the convolution; see `Upsample.support`."""
+        return self.conv.window
+
     def expand(self, x: Map, trace: Trace) -> Map:
         """Returns the groups of channels as phases."""
         del trace

@@ -56,6 +56,14 @@ class Transposed(Upsample):
         self.kernel = nnx.Param(he_normal(rngs.params(), shape))
         self.bias = nnx.Param(jnp.zeros(features))
 
+    @property
+    def support(self) -> tuple[int | None, int | None]:
+        """The taps that one value gets; see `Upsample.support`."""
+        rows, columns = (
+            -(-k // s) for k, s in zip(self.window, self.stride, strict=True)
+        )
+        return rows, columns
+
     def expand(self, x: Map, trace: Trace) -> Map:
         """Returns the transposed convolution, of the size before downsampling."""
         kernel = self.kernel[...]
