@@ -110,7 +110,7 @@ def signature(target: Callable[..., Any]) -> dict[str, inspect.Parameter]:
     """Returns the parameters of a function; of a TypedDict, its keys."""
     if is_schema(target):
         kind, empty = inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.empty
-        needed = getattr(target, "__required_keys__", frozenset())
+        needed: frozenset[str] = getattr(target, "__required_keys__", frozenset())
         return {
             key: inspect.Parameter(key, kind, default=empty if key in needed else None)
             for key in get_type_hints(target)

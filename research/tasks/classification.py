@@ -36,16 +36,21 @@ class Classification:
         return {"accuracy": (outputs.argmax(-1) == batch["label"]).astype("float32")}
 
     def undo(
-        self, outputs: Float[Any, "batch classes"], offsets: Int[Any, "batch 2"]
-    ) -> Float[Any, "batch classes"]:
+        self,
+        outputs: Float[Any, "batch *places classes"],
+        offsets: Int[Any, "batch 2"],
+    ) -> Float[Any, "batch *places classes"]:
         """Returns the logits as they are: a class does not move with its image."""
         del offsets
         return outputs
 
     def agreement(
-        self, a: Float[Any, "batch classes"], b: Float[Any, "batch classes"]
+        self,
+        a: Float[Any, "batch *places classes"],
+        b: Float[Any, "batch *places classes"],
     ) -> PerExample:
         """Returns 1 where both predict the same class, else 0."""
+        require_one_answer(a)
         return (a.argmax(-1) == b.argmax(-1)).astype("float32")
 
 
