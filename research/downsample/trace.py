@@ -41,3 +41,12 @@ class Trace:
 def first_phase(batch: int, stride: Stride) -> Weights:
     """Returns the weights of phases for examples that all keep (0, 0)."""
     return jnp.zeros((batch, stride[0] * stride[1])).at[:, 0].set(1.0)
+
+
+def mark_phases(batch: int, stride: Stride) -> Float[Array, "batch phases 1 1 marks"]:
+    """Returns maps of one pixel, as phases, each of which says which phase it is.
+
+    What a choice makes of them are the weights of the phases in it.
+    """
+    marked = jnp.eye(stride[0] * stride[1])[:, None, None]
+    return jnp.broadcast_to(marked, (batch, *marked.shape))

@@ -227,6 +227,14 @@ def interleave(
     return x.reshape(batch, height * stride[0], width * stride[1], channels)
 
 
+def take(
+    phases: Float[Array, "batch phases rows columns channels"],
+    index: Int[Array, " batch"],
+) -> Map:
+    """Returns phase `index[b]` of each example b."""
+    return jnp.take_along_axis(phases, index[:, None, None, None, None], 1)[:, 0]
+
+
 def shift(x: Map, offset: tuple[int, int] | Int[Array, "batch 2"]) -> Map:
     """T_d: circular shift by `offset` = (dy, dx) pixels, or by one offset per example.
 
