@@ -38,6 +38,7 @@ __all__ = [
     "Images",
     "Labels",
     "Length",
+    "LogitMaps",
     "Logits",
     "Map",
     "Natural",
@@ -47,6 +48,7 @@ __all__ = [
     "Positive",
     "Probability",
     "Range",
+    "SamePadding",
     "Seed",
     "Shape",
     "Share",
@@ -56,6 +58,7 @@ __all__ = [
 ]
 
 Padding = Literal["valid", "zero", "reflect", "circular"]
+SamePadding = Literal["zero", "reflect", "circular"]  # keeps the size of a map
 Stride = tuple[int, int]  # (height, width), each ≥ 1
 Shape = tuple[int, int, int]  # (height, width, channels) of an image or a map
 Edges = tuple[tuple[int, int], tuple[int, int]]  # ((above, below), (left, right))
@@ -66,3 +69,4 @@ Images = Float[Array, "batch height width channels"]  # in [0, 1]
 Map = Float[Array, "_batch _height _width _channels"]
 Labels = Int[Array, " batch"]
 Logits = Float[Array, "batch classes"]
+LogitMaps = Float[Array, "batch height width classes"]  # of each pixel

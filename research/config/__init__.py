@@ -16,6 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from research.config.checking import check_config
 from research.config.composing import CONF, compose, compose_flat, explain_errors
+from research.config.parameters import parameters
 from research.config.values import check_values
 from research.errors import UserError
 
@@ -94,10 +95,19 @@ def network(cfg: DictConfig, *, rngs: Any) -> Any:
       UserError: a part does not fit; or data.mean or data.std is null, and the data
         set, with which they are recorded, is not prepared.
     """
-    return build_shared(cfg.model)(
+    factory = build_shared(cfg.model)
+    parts = {"downsample": build(cfg.downsample)}
+    if "upsample" in cfg:
+        if "upsample" not in parameters(factory):
+            raise UserError(
+                "upsample: this model goes down only; leave upsample out, or use "
+                "model=unet|segnet|fcn"
+            )
+        parts["upsample"] = build(cfg.upsample)
+    return factory(
         tuple(cfg.data.shape),
         cfg.data.classes,
-        downsample=build(cfg.downsample),
+        **parts,
         **statistics(cfg),
         rngs=rngs,
     )

@@ -109,9 +109,12 @@ def is_schema(target: Any) -> bool:
 def signature(target: Callable[..., Any]) -> dict[str, inspect.Parameter]:
     """Returns the parameters of a function; of a TypedDict, its keys."""
     if is_schema(target):
-        keys = get_type_hints(target)
-        kind = inspect.Parameter.KEYWORD_ONLY
-        return {key: inspect.Parameter(key, kind) for key in keys}
+        kind, empty = inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.empty
+        needed: frozenset[str] = getattr(target, "__required_keys__", frozenset())
+        return {
+            key: inspect.Parameter(key, kind, default=empty if key in needed else None)
+            for key in get_type_hints(target)
+        }
     try:
         found = dict(inspect.signature(target).parameters)
     except ValueError:  # of something that was not written in Python

@@ -19,7 +19,13 @@ Split = Literal["train", "validation", "test"]
 Arithmetic = Literal["float32", "tf32", "bfloat16"]
 
 
-class Train(TypedDict):
+class GoingUp(TypedDict, total=False):
+    """What only networks have that go up again."""
+
+    upsample: Built
+
+
+class Train(GoingUp):
     """`conf/train.yaml`."""
 
     data: Built

@@ -13,6 +13,8 @@ when a stride is given, what `part(x)[:, ::s_h, ::s_w]` would be, computed at th
 positions only. Reduces and lowpasses are dense parts, and so are the convolution stages
 of the networks. A **sampler** is `sample(reduced, lowpass) → (sampled, follow)`, where
 `follow(map)` filters and samples any other map of the reduced map's size alike.
+
+The way back is `research.downsample.upsample`, by the `Trace` of a downsampler.
 """
 
 import inspect
@@ -24,8 +26,9 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from research.downsample.lowpass import Identity, Lowpass
-from research.downsample.reduce import Reduce
+from research.downsample.reduce import Max, Reduce
 from research.downsample.sample import First, Sampler
+from research.downsample.trace import Trace, Weights, first_phase
 from research.errors import UserError
 from research.nn.signal import decimate, pair
 from research.types import Map, Sides, Stride
@@ -123,6 +126,18 @@ class Downsample(nnx.Module):
         reduced = self.reduce(self._checked(dense(x)))
         y, follow = self.sample(reduced, self.lowpass)
         return y if z is None else (y, follow(self._companion(z, reduced)))
+
+    def trace(self, x: Map) -> tuple[Map, Trace]:
+        """Returns `self(x)`, and what an upsampler needs to take it back."""
+        self._require_batch(x, "a map")
+        y: Map
+        phase: Weights | None
+        if self._keeps_first_phase:
+            y, phase = self(x), first_phase(len(x), self.stride)
+        else:
+            y, phase = self.sample.trace(self.reduce(self._checked(x)), self.lowpass)
+        switches = self.reduce.switches(x) if isinstance(self.reduce, Max) else None
+        return y, Trace((x.shape[1], x.shape[2]), phase, switches)
 
     def margin(self, x: Map) -> Float[Array, " batch"]:
         """How clearly the phase of each example won, in evaluation mode: 0 is a tie.

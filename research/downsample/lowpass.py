@@ -38,7 +38,9 @@ Filter = Callable[[Map], Map]
 
 
 class Lowpass(nnx.Module):
-    """A filter that is the same for every map."""
+    """A filter that is the same for every map; dense, and so a stage of stride 1."""
+
+    stride: Stride = (1, 1)
 
     def __call__(self, x: Map, stride: Stride = (1, 1)) -> Map:
         """Returns the filtered map, at the kept positions."""

@@ -17,6 +17,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from research.downsample.trace import Switches
 from research.errors import UserError
 from research.nn.extremes import lp_norm, maximum
 from research.nn.layers import Conv
@@ -140,6 +141,14 @@ class Max(Separable):
     def summary(self, values: list[Map]) -> Map:
         """Returns the largest value; equal ones share the gradient."""
         return fold(maximum, values)
+
+    def switches(self, x: Map) -> Switches:
+        """Returns which element of the window at each position is the largest.
+
+        Elements are counted row by row; of equal ones it is the first.
+        """
+        values = windows(widen(self.padded(x)), self.window, (1, 1))
+        return jnp.stack(values).argmax(0)
 
 
 class Average(Separable):

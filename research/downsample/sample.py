@@ -17,23 +17,21 @@ from typing import Annotated
 import jax
 import jax.numpy as jnp
 from flax import nnx
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float
 
 from research.downsample.lowpass import Lowpass
 from research.downsample.noise import Noise
 from research.downsample.reduce import Reduce
+from research.downsample.trace import Weights, first_phase, mark_phases
 from research.errors import UserError
 from research.nn.layers import Conv, convolve
-from research.nn.signal import continued, polyphase, widen
+from research.nn.signal import continued, polyphase, take, widen
 from research.types import Map, Range, Stride
 
 Follow = Callable[[Map], Map]
 Phases = Float[Array, "batch phases rows columns channels"]
 Scores = Float[Array, "batch phases"]
-
-
-# p of an ℓp norm
-Norm = Annotated[float | int, Range(1, infinite=True)]
+Norm = Annotated[float | int, Range(1, infinite=True)]  # p of an ℓp norm
 
 
 class Sampler(nnx.Module):
@@ -72,6 +70,14 @@ class Sampler(nnx.Module):
         It maps maps of the reduced map's size linearly, but for a constant.
         """
         return self(reduced, lowpass)[1]
+
+    def trace(self, reduced: Map, lowpass: Lowpass) -> tuple[Map, Weights | None]:
+        """Returns the sampled map, and the weight of each phase in it.
+
+        None: a sampler of this kind keeps no phase as a whole.
+        """
+        sampled = self(reduced, lowpass)[0]
+        return sampled, first_phase(len(reduced), self.stride) if self.fixed else None
 
     def margin(self, reduced: Map, lowpass: Lowpass) -> Float[Array, " batch"]:
         """How clearly a phase won: (first − second) / |first| of each example's scores.
@@ -171,6 +177,13 @@ class OnePhase(Sampler):
             return choice(polyphase(x, self.stride))
 
         return sampled(filtered), lambda z: sampled(filter_(z))
+
+    def trace(self, reduced: Map, lowpass: Lowpass) -> tuple[Map, Weights | None]:
+        """Returns the sampled map, and the weight of each phase in it."""
+        filtered = lowpass.adapt(reduced)(reduced)
+        choice = self.choose(reduced, filtered)
+        weights = choice(mark_phases(len(reduced), self.stride))[:, 0, 0]
+        return choice(polyphase(filtered, self.stride)), weights
 
 
 class Random(OnePhase):
@@ -284,8 +297,3 @@ class Energy(Scored):
             return polyphase(sizes.max(-1, keepdims=True), self.stride).max((2, 3, 4))
         powers = (sizes**self.norm).sum(-1, keepdims=True)
         return polyphase(powers, self.stride).sum((2, 3, 4))
-
-
-def take(phases: Phases, index: Int[Array, " batch"]) -> Map:
-    """Returns phase `index[b]` of each example b."""
-    return jnp.take_along_axis(phases, index[:, None, None, None, None], 1)[:, 0]

@@ -16,9 +16,11 @@ from jaxtyping import Array, Float
 from research.data.split import Split
 from research.downsample import Downsample
 from research.downsample.reduce import Max
+from research.errors import UserError
 from research.evals.engine.inside import Inside, require_network
 from research.evals.evaluator import Evaluator
 from research.evals.measurement import Measurement
+from research.models.level import Level
 from research.nn.signal import pad
 from research.nn.windows import windows
 from research.types import Count, Images, Map, Stride
@@ -54,8 +56,13 @@ class Switches(Evaluator):
     batch: Count = 128
 
     def check(self, predict: Callable[..., Any], split: Split) -> None:
-        """Refuses other classifiers."""
-        require_network(predict, self.name)
+        """Refuses other classifiers, and networks that go up again."""
+        network = require_network(predict, self.name)
+        if any(isinstance(stage, Level) for stage in network.stages):
+            raise UserError(
+                "eval=switches takes networks that go down only, and this one goes up "
+                "again: leave switches out of eval"
+            )
 
     def __call__(
         self, predict: Callable[..., Any], split: Split

@@ -2,9 +2,9 @@
 
 A **stage** maps (B, H, W, C) to (B, H/s, W/s, C') and states its stride s; under
 circular padding it commutes with shifts by multiples of s. A **readout** maps the last
-map to logits. The forward pass, the features of each stage, the exhaustive orbit over
-shifts, feature scrambling, location probes and receptive fields all walk this one
-chain.
+map to logits, or to maps of them. The forward pass, the features of each stage, the
+exhaustive orbit over shifts, feature scrambling, location probes and receptive fields
+all walk this one chain.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from flax import nnx
 from research.downsample import Downsample
 from research.errors import UserError
 from research.nn.layers import Conv, ConvNormAct
-from research.types import Images, Logits, Map, Shape, Stride
+from research.types import Images, LogitMaps, Logits, Map, Shape, Stride
 
 
 @runtime_checkable
@@ -35,7 +35,7 @@ class Stage(Protocol):
         ...
 
 
-Readout = Callable[[Map], Logits]
+Readout = Callable[[Map], Logits | LogitMaps]
 
 
 class Network(nnx.Module):
@@ -69,7 +69,7 @@ class Network(nnx.Module):
         self.std = per_channel(std, shape[-1], "data.std")
         self.readout = readout(self.map_shapes(shape)[-1], rngs=rngs)
 
-    def __call__(self, images: Images) -> Logits:
+    def __call__(self, images: Images) -> Logits | LogitMaps:
         """Returns the logits; a decimation fuses into the convolution before it."""
         x = self.standardize(images)
         for stage, downsample in fuse(self.stages):

@@ -11,9 +11,9 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float
 
-from research.nn.layers import Conv, Dense
+from research.nn.layers import Conv, Dense, glorot_uniform
 from research.nn.signal import at_least_one
-from research.types import Count, Logits, Map, Probability, Shape
+from research.types import Count, LogitMaps, Logits, Map, Probability, Shape
 
 
 def flatten(x: Map) -> Float[Array, "batch features"]:
@@ -131,3 +131,33 @@ class ClassMaps(nnx.Module):
     def __call__(self, x: Map) -> Logits:
         """(B, H, W, C) → (B, classes)."""
         return mean(jax.nn.relu(self.conv(x)))
+
+
+class PixelClasses(nnx.Module):
+    """A 1×1 convolution to the logits of each position, C·K + K parameters.
+
+    The head of networks that go up again: it commutes with every shift.
+
+    Args:
+      shape: (H, W, C) of the last map.
+      classes: number K of logits.
+      rngs: initialises the convolution (Glorot uniform: no activation follows).
+    """
+
+    def __init__(self, shape: Shape, classes: int, *, rngs: nnx.Rngs):
+        self.conv = Conv(shape[-1], classes, 1, init=glorot_uniform, rngs=rngs)
+
+    def __call__(self, x: Map) -> LogitMaps:
+        """(B, H, W, C) → (B, H, W, classes)."""
+        return self.conv(x)
+
+
+class ScoreMaps(nnx.Module):
+    """The last map as it is, where it holds logits already."""
+
+    def __init__(self, shape: Shape, *, rngs: nnx.Rngs):
+        del shape, rngs
+
+    def __call__(self, x: Map) -> LogitMaps:
+        """Returns the map."""
+        return x

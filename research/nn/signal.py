@@ -214,6 +214,27 @@ def polyphase(
     return x.reshape(batch, rows * columns, *x.shape[3:])
 
 
+def interleave(
+    phases: Float[Array, "batch phases rows columns channels"], stride: Stride
+) -> Map:
+    """Puts s_h·s_w grids together to one map: the inverse of `polyphase`.
+
+    Phase (p, q), at index p·s_w + q, becomes x[:, p::s_h, q::s_w].
+    """
+    batch, _, height, width, channels = phases.shape
+    x = phases.reshape(batch, *stride, height, width, channels)
+    x = x.transpose(0, 3, 1, 4, 2, 5)
+    return x.reshape(batch, height * stride[0], width * stride[1], channels)
+
+
+def take(
+    phases: Float[Array, "batch phases rows columns channels"],
+    index: Int[Array, " batch"],
+) -> Map:
+    """Returns phase `index[b]` of each example b."""
+    return jnp.take_along_axis(phases, index[:, None, None, None, None], 1)[:, 0]
+
+
 def shift(x: Map, offset: tuple[int, int] | Int[Array, "batch 2"]) -> Map:
     """T_d: circular shift by `offset` = (dy, dx) pixels, or by one offset per example.
 

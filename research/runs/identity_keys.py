@@ -19,6 +19,7 @@ class Kind(enum.Enum):
 TABLE = {
     "model": Kind.SCIENCE,
     "downsample": Kind.SCIENCE,
+    "upsample": Kind.SCIENCE,
     "data": Kind.SCIENCE,
     "optim": Kind.SCIENCE,
     "augment": Kind.SCIENCE,

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from jaxtyping import Array, Float, Int
 
-from research.tasks.losses import cross_entropy
+from research.tasks.losses import cross_entropy, require_one_answer
 from research.tasks.task import Batch, PerExample
 from research.types import Logits
 
@@ -29,22 +29,28 @@ class Classification:
         return self.minimise(network, batch)
 
     def score(
-        self, outputs: Float[Any, "batch classes"], batch: Batch
+        self, outputs: Float[Any, "batch *places classes"], batch: Batch
     ) -> dict[str, PerExample]:
         """Returns `accuracy`: 1 where the largest logit is the label's, else 0."""
+        require_one_answer(outputs)
         return {"accuracy": (outputs.argmax(-1) == batch["label"]).astype("float32")}
 
     def undo(
-        self, outputs: Float[Any, "batch classes"], offsets: Int[Any, "batch 2"]
-    ) -> Float[Any, "batch classes"]:
+        self,
+        outputs: Float[Any, "batch *places classes"],
+        offsets: Int[Any, "batch 2"],
+    ) -> Float[Any, "batch *places classes"]:
         """Returns the logits as they are: a class does not move with its image."""
         del offsets
         return outputs
 
     def agreement(
-        self, a: Float[Any, "batch classes"], b: Float[Any, "batch classes"]
+        self,
+        a: Float[Any, "batch *places classes"],
+        b: Float[Any, "batch *places classes"],
     ) -> PerExample:
         """Returns 1 where both predict the same class, else 0."""
+        require_one_answer(a)
         return (a.argmax(-1) == b.argmax(-1)).astype("float32")
 
 

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float
 
+from research.errors import UserError
 from research.tasks.task import Batch
 from research.types import Finite, Labels, Logits, NonNegative, Probability
 
@@ -29,12 +30,30 @@ def cross_entropy(
 
     Returns:
       The mean loss and the logits.
+
+    Raises:
+      UserError: the network answers at every pixel.
     """
     logits = network(batch["image"])
+    require_one_answer(logits)
     targets = optax.smooth_labels(
         jax.nn.one_hot(batch["label"], logits.shape[-1]), label_smoothing
     )
     return optax.softmax_cross_entropy(logits, targets).mean(), logits
+
+
+def require_one_answer(logits: Float[Any, "batch *places classes"]) -> None:
+    """Refuses what a network says of every pixel.
+
+    Raises:
+      UserError: there is not one row of logits for each image.
+    """
+    if logits.ndim != 2:
+        raise UserError(
+            "task=classification takes one answer an image, and this network's have "
+            f"the shape {logits.shape[1:]}: use another task, or a model that goes "
+            "down only"
+        )
 
 
 def margin(

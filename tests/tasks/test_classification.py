@@ -6,6 +6,7 @@ import pytest
 from scipy.special import log_softmax
 
 from research import config
+from research.errors import UserError
 from research.tasks.classification import CLASSIFICATION, Classification
 from research.tasks.losses import cross_entropy
 from research.tasks.task import Task
@@ -31,6 +32,18 @@ def test_cross_entropy_is_of_smoothed_labels(smoothing):
     expected = -(target * log_softmax(LOGITS, -1)).sum(-1).mean()
     assert float(value) == pytest.approx(expected, rel=1e-5)
     np.testing.assert_array_equal(outputs, LOGITS)
+
+
+def test_answers_at_every_pixel_are_refused():
+    maps = np.zeros((6, 2, 2, 4), np.float32)
+    asked = [
+        lambda: CLASSIFICATION.loss(lambda images: jnp.asarray(maps), BATCH),
+        lambda: CLASSIFICATION.score(maps, BATCH),
+        lambda: CLASSIFICATION.agreement(maps, maps),
+    ]
+    for ask in asked:
+        with pytest.raises(UserError, match="takes one answer an image"):
+            ask()
 
 
 @pytest.mark.parametrize("library", [np, jnp])

@@ -75,13 +75,13 @@ class Probe:
       tolerance: that they were made by.
       accepted: the largest deviation that was taken for rounding; 0 where none was.
       refused: the smallest that was taken for a border; ∞ where none was.
-      logits: of the mixtures that the steps were tried on.
+      logits: of the mixtures that the steps were tried on, or maps of them.
     """
 
     tolerance: Tolerance
     accepted: float
     refused: float
-    logits: Float[Array, "trials classes"]
+    logits: Float[Array, "trials *places classes"]
 
 
 def chain(

@@ -12,6 +12,7 @@ from jaxtyping import Float, Int
 
 from research.distributed import devices, hosts
 from research.distributed.memory import share
+from research.errors import UserError
 from research.evals.engine.chain import chain
 from research.evals.engine.predictor import Stored, Unit, prepare
 from research.models.network import Network
@@ -44,7 +45,8 @@ class ClosedForm:
       probe: what the stages did when they were tried.
 
     Raises:
-      UserError: it cannot be known whether a stage commutes, at this precision.
+      UserError: it cannot be known whether a stage commutes, at this precision; or the
+        network answers at every pixel.
     """
 
     def __init__(
@@ -59,6 +61,12 @@ class ClosedForm:
         self.mesh = devices.mesh()
         examples = prepare(None, images[:8])
         self.steps, self.probe = chain(network, examples, self.mesh, fine=fine)
+        if self.probe.logits.ndim != 2:
+            raise UserError(
+                "the closed form of an orbit is of one answer an image, and this "
+                "network answers at every pixel: leave orbit, fractional_orbit and "
+                "explorer out of eval"
+            )
         self.memory = share(self.mesh) // 2**20 if memory is None else memory
         last = self.steps[-1]
         self.period = (last.unit[0] * last.rolls[0], last.unit[1] * last.rolls[1])

@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from research.data.split import Split
 from research.distributed import devices
 from research.errors import UserError
 from research.evals.engine.batches import Kept, map_rows
@@ -38,6 +40,25 @@ def require_network(predict: Callable[..., Any], name: str) -> Network:
             f"predict is a {type(predict).__name__}: leave {name} out of eval"
         )
     return predict
+
+
+def require_one_answer(network: Network, split: Split, name: str) -> None:
+    """Refuses a network that answers at every pixel.
+
+    Args:
+      network: of ours.
+      split: whose images it takes.
+      name: of the evaluator, for the error.
+
+    Raises:
+      UserError: the evaluator is of one answer an image.
+    """
+    image = jax.ShapeDtypeStruct((1, *split.images.shape[1:]), jnp.float32)
+    if jax.eval_shape(in_inference(network), image).ndim != 2:
+        raise UserError(
+            f"eval={name} is of one answer an image, and this network answers at every "
+            f"pixel: leave {name} out of eval"
+        )
 
 
 class Inside:

@@ -12,6 +12,7 @@ from research.downsample.sample import Scored
 from research.errors import UserError
 from research.evals.engine.modules import apply
 from research.evals.measurement import Measurement
+from research.models.level import Level
 from research.models.network import Network, Stage, output_shape
 from research.types import Shape
 
@@ -91,6 +92,8 @@ def stage_windows(stage: Stage, shape: Shape) -> Extent:
     """
     if depends_on_all(stage):
         return None, None
+    if isinstance(stage, Level):
+        return level_windows(stage, shape)
     small, large = ((side, side, shape[2]) for side in PROBES)
     if not accepts(stage, small) or not accepts(stage, large):
         return spans(stage, shape, range(shape[0]), range(shape[1]))
@@ -100,6 +103,38 @@ def stage_windows(stage: Stage, shape: Shape) -> Extent:
         if None not in spans(stage, large, borders, borders):
             found = spans(stage, large, range(PROBES[1]), range(PROBES[1]))
     return found
+
+
+def level_windows(level: Level, shape: Shape) -> Extent:
+    """Returns the window of a level, down, through what lies below, and up.
+
+    Where the result depends on where in a cell it is, it is the largest.
+
+    Args:
+      level: in inference mode.
+      shape: (H, W, C) of its input.
+    """
+    below = [stage_windows(level.down, shape)]
+    at = output_shape(level.down, shape)
+    strides = [(1, 1)]
+    for stage in level.stages:
+        below.append(stage_windows(stage, at))
+        strides.append(level.down.stride)
+        at = output_shape(stage, at)
+    fine = (shape[0], shape[1], at[2])
+    below += [level.up.support, stage_windows(level.up.lowpass, fine)]
+    strides += [level.down.stride, (1, 1)]
+    found: list[int | None] = []
+    for axis in (0, 1):
+        size: int | None = 1
+        for window, stride in zip(below, strides, strict=True):
+            one = window[axis]
+            if size is None or one is None:
+                size = None
+                break
+            size += (one - 1) * stride[axis]
+        found.append(size)
+    return found[0], found[1]
 
 
 def depends_on_all(stage: Stage) -> bool:

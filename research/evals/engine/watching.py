@@ -8,6 +8,7 @@ from typing import Any
 from flax import nnx
 
 from research.downsample import Dense, Downsample
+from research.downsample.trace import Trace
 from research.nn.signal import decimate
 from research.types import Map, Stride
 
@@ -42,6 +43,11 @@ class Watched(nnx.Module):
         whole = dense(x)
         self.watch(self.place, self.inner, whole)
         return self.inner(whole) if z is None else self.inner(whole, z)
+
+    def trace(self, x: Map) -> tuple[Map, Trace]:
+        """Returns the downsampled map and its trace; see `Downsample`."""
+        self.watch(self.place, self.inner, x)
+        return self.inner.trace(x)
 
 
 def watch_downsamplers(network: nnx.Module, watch: Watch) -> None:
