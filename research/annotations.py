@@ -36,7 +36,8 @@ OWN_KEYS = "keys of its own"
 def accepts(hint: Any, value: Any) -> bool:
     """Whether a value from a config is of the type, and in the range, of an annotation.
 
-    An integer will do for a number, a list for a tuple; true is no number.
+    An integer will do for a number, a list for a tuple; true is no number. Blank text
+    is what `root=$UNSET` becomes: runs would go to the root of the file system.
     """
     origin, inner = get_origin(hint), get_args(hint)
     if origin is Annotated:
@@ -46,6 +47,8 @@ def accepts(hint: Any, value: Any) -> bool:
     if isinstance(value, bool):
         return hint in (bool, Any, object)
     if isinstance(value, int) and abs(value) > LARGEST:
+        return hint in (Any, object)
+    if isinstance(value, str) and not value.strip():
         return hint in (Any, object)
     if is_sequence(origin):
         if not isinstance(value, list | tuple):

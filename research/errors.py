@@ -15,6 +15,10 @@ class UserError(ValueError):
     """
 
 
+class Unwritable(UserError):
+    """A file or folder cannot be written, nor what else is to go there."""
+
+
 def join_options(options: Sequence[object]) -> str:
     """Returns `a, b or c`."""
     *most, last = map(str, options)

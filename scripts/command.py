@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 from unittest.mock import patch
 
 import hydra
@@ -78,8 +78,7 @@ def command(
             try:
                 with note_mistakes(mistakes), explain_errors(config):
                     sys.argv[1:] = prepare_words(sys.argv[1:])
-                    old = sys.version_info < (3, 14)
-                    with nullcontext() if old else help_as_text():
+                    with plain_arguments():
                         wrap(job)()
             except Interrupted as stop:
                 print(stop.message, file=sys.stderr)
@@ -105,10 +104,11 @@ def remove_if_empty(folder: Path) -> None:
 
 
 @contextmanager
-def help_as_text() -> Iterator[None]:
-    """Makes text of each option's help, which argparse checks from Python 3.14 on.
+def plain_arguments() -> Iterator[None]:
+    """Makes a mistake in the options one line, and text of each option's help.
 
-    hydra-core 1.3 gives an object that becomes text when it is printed (hydra#3121).
+    argparse prints its usage. It checks the help from Python 3.14 on, where hydra-core
+    1.3 gives an object that becomes text when it is printed (hydra#3121).
     """
     add = argparse.ArgumentParser.add_argument
 
@@ -117,8 +117,16 @@ def help_as_text() -> Iterator[None]:
             options["help"] = str(options["help"])
         return add(*given, **options)
 
-    with patch.object(argparse.ArgumentParser, "add_argument", add_argument):
+    old = sys.version_info < (3, 14)
+    parser = patch.object(argparse.ArgumentParser, "error", refuse_options)
+    texts = patch.object(argparse.ArgumentParser, "add_argument", add_argument)
+    with parser, nullcontext() if old else texts:
         yield
+
+
+def refuse_options(parser: argparse.ArgumentParser, message: str) -> NoReturn:
+    """Raises a UserError of what argparse says."""
+    raise UserError(f"{message}; --help shows the keys, --hydra-help the options")
 
 
 @contextmanager
@@ -131,6 +139,11 @@ def note_mistakes(mistakes: list[str]) -> Iterator[None]:
     except (UserError, OSError, OmegaConfBaseException) as error:
         if isinstance(error, OSError) and error.errno not in UNWRITABLE:
             raise
+        if isinstance(error, OSError) and error.filename is not None:
+            error = UserError(
+                f"{error.filename}: {error.strerror}; make room or give permission "
+                "there, or choose another folder"
+            )
         note(error, mistakes)
 
 

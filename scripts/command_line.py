@@ -38,11 +38,15 @@ PATHS = {
 }
 SWEPT = {"model.weights"}  # each run may have another
 MULTIRUN = ("-m", "--multirun")
+VALUED = {  # options of Hydra that a value follows
+    *("--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn"),
+    *("--config-dir", "-cd", "--experimental-rerun", "--info", "-i"),
+}
 SHOWING = ("--cfg", "-c", "--info", "-i", "--help", "-h", "--hydra-help", "--resolve")
 
 
 def prepare_words(words: Sequence[str]) -> list[str]:
-    """Returns a command line as Hydra takes it: options first, paths quoted.
+    """Returns a command line as Hydra takes it: overrides together, paths quoted.
 
     Raises:
       UserError: the words contradict each other, or a key would make the run depend
@@ -53,7 +57,8 @@ def prepare_words(words: Sequence[str]) -> list[str]:
         raise UserError(
             f"{first[0]} {shown}: a config is shown of one job; leave {first[0]} out"
         )
-    rest = [quote(word, bool(first)) for word in words if word not in MULTIRUN]
+    typed, options = part_options([word for word in words if word not in MULTIRUN])
+    rest = [quote(word, bool(first)) for word in typed]
     for word in rest:
         key, equals, value = word.lstrip("+").partition("=")
         if key == "hydra.job.chdir" and equals and value.lower() != "false":
@@ -65,7 +70,22 @@ def prepare_words(words: Sequence[str]) -> list[str]:
         with suppress(HydraException):  # it says better what is wrong, or is an option
             check_groups([word])
     folders = [CONF, *map(Path, config_folders(words))]
-    return [*first[:1], *(expand_glob(word, folders) for word in rest)]
+    return [*first[:1], *(expand_glob(word, folders) for word in rest), *options]
+
+
+def part_options(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Returns the overrides of a command line, and its options with their values.
+
+    Between overrides, options would end what Hydra's parser takes for overrides.
+    """
+    overrides: list[str] = []
+    options: list[str] = []
+    valued = False  # whether the word before waits for its value
+    for word in words:
+        option = word.startswith("-") or (valued and word[0] != "~" and "=" not in word)
+        (options if option else overrides).append(word)
+        valued = word in VALUED
+    return overrides, options
 
 
 def config_folders(words: Sequence[str]) -> Iterator[str]:

@@ -24,7 +24,7 @@ Maker = Callable[..., Any]  # of a figure, a table or a page, from results
 def main(cfg: DictConfig) -> None:
     """Writes every figure, table and page that is chosen and has rows."""
     from research.config import compose, compose_flat
-    from research.errors import UserError
+    from research.errors import Unwritable, UserError
     from research.report.results import Results
     from research.runs.folders import find_home
 
@@ -38,6 +38,8 @@ def main(cfg: DictConfig) -> None:
         for name, make in choose_makers(cfg, group):
             try:
                 written += save(results, make, out / name)
+            except Unwritable:
+                raise
             except UserError as error:
                 missing.setdefault(str(error), []).append(name)
     lines = [f"{', '.join(names)}: {why}" for why, names in missing.items()]

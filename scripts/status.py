@@ -12,6 +12,7 @@ import json
 import os
 import sys
 import time
+from typing import NoReturn
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -25,16 +26,24 @@ EVERY = 1.0  # seconds between two looks
 WIDTH = 120  # columns, where there is no terminal
 
 
+class Parser(argparse.ArgumentParser):
+    """Makes a mistake in the words one line, without the usage."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raises a UserError."""
+        raise UserError(f"{message}; --help shows what there is")
+
+
 def main() -> int:
     """Prints or shows the table; returns the exit status."""
     print_any_letter()
-    parser = argparse.ArgumentParser(description=__doc__.partition(":")[0] + ".")
+    parser = Parser(description=__doc__.partition(":")[0] + ".")
     parser.add_argument("sweep", help="folder of a sweep, or of one run")
     parser.add_argument("--once", action="store_true", help="print it once")
     parser.add_argument("--json", action="store_true", help="one line for each job")
-    given = parser.parse_args()
     console = Console() if sys.stdout.isatty() else Console(width=WIDTH)
     try:
+        given = parser.parse_args()
         lines = overview.jobs(given.sweep)
         if given.json:
             for line in lines:

@@ -8,6 +8,8 @@ from omegaconf import OmegaConf
 from research.evals.measurement import Measurement
 from research.files.atomic import write_json
 from research.files.lines import MetricsFile
+from research.runs import identity
+from research.runs.outcome import read_config
 from research.runs.rows import write_measurements
 
 # preset: accuracy, agreement at one pixel (circular), loss of agreement per pixel
@@ -91,7 +93,7 @@ def fake_run(
     write_measurements(folder, "shift", measured(), provenance, "test")
     if done:
         facts = {
-            "training": "0",
+            "training": identity.training_digest(read_config(folder)),
             "evaluators": {},
             "steps": 10 * epochs,
             "parameters": 93322,

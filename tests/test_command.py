@@ -35,3 +35,30 @@ def test_each_help_of_an_option_is_text(own_process_state, monkeypatch):
         command("train")(pytest.fail)()
     assert any("shell completion" in text for text in seen)
     assert all(isinstance(text, str) for text in seen)
+
+
+@pytest.mark.parametrize(
+    "words, named",
+    [
+        (["--cfg"], "--cfg"),
+        (["seed=1", "--info", "everything"], "everything"),
+        (["--no-such"], "--no-such"),
+        (["-x", "seed=1"], "-x"),
+        (["seed=${seed}"], "seed"),
+        (["seed=${oc.env:NO_SUCH}"], "seed: "),
+        (["hydra.run.dir="], "hydra.run.dir="),
+        (["hydra.run.dir=null"], "hydra.run.dir=null"),
+        (["-m", "hydra.sweep.dir="], "hydra.sweep.dir="),
+        (["root="], "root=: takes text"),
+        (["seed='0'"], "seed='0': takes an integer"),
+    ],
+)
+def test_a_wrong_word_is_one_line(own_process_state, capsys, tmp_path, words, named):
+    """Where the usage of argparse would be a screen full."""
+    sys.argv[1:] = [*words, f"root={tmp_path}"] if "root=" not in words else words
+    with pytest.raises(SystemExit) as stop:
+        command("train")(pytest.fail)()
+    error = capsys.readouterr().err
+    assert stop.value.code == 2 and error.count("\n") == 1, error
+    assert error.startswith("error: ") and named in error
+    assert not list(tmp_path.iterdir())

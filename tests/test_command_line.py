@@ -65,6 +65,17 @@ def test_multirun_goes_first_and_only_where_something_runs():
         prepare_words(["-m", "--cfg", "job"])
 
 
+@pytest.mark.parametrize(
+    "options",
+    [["--cfg", "job"], ["-c", "job", "--resolve"], ["--info", "defaults"], ["--info"]],
+)
+def test_options_may_stand_between_overrides(options):
+    """Hydra's parser takes the overrides after them for unknown arguments."""
+    words = ["seed=1", *options, "~optim.clip", "root=/tmp"]
+    overrides = ["seed=1", "~optim.clip", "root='/tmp'"]
+    assert prepare_words(words) == [*overrides, *options]
+
+
 @pytest.mark.parametrize("word", ["hydra.job.chdir=true", "++hydra.job.chdir=null"])
 def test_a_run_that_changes_its_folder_is_refused(word):
     with pytest.raises(UserError, match="takes false"):
@@ -83,7 +94,7 @@ def test_a_pattern_fits_options_and_not_what_they_are_made_from(tmp_path):
     for name in ("base_mine", "bespoke"):
         (tmp_path / "downsample" / f"{name}.yaml").write_text("{}")
     given = ["--config-dir", str(tmp_path), "downsample=glob(be*)"]
-    assert prepare_words(given)[-1] == "downsample=bespoke"
+    assert prepare_words(given) == ["downsample=bespoke", *given[:2]]
 
 
 def test_a_pattern_that_fits_nothing_is_refused():

@@ -111,6 +111,17 @@ def test_a_mistake_is_one_line_and_status_2(report, tmp_path, words, reason):
     assert err.startswith(reason) and err.count("\n") == 1
 
 
+@pytest.mark.parametrize("chosen", [[], ["table=summary"], ["figure=curves"]])
+def test_a_file_that_cannot_be_written_is_not_left_out(report, tmp_path, chosen):
+    """Part of a report beside the note that the rest has no place is no success."""
+    fake_run(tmp_path, "one")
+    for name in ("table.md", "curves.png"):
+        (tmp_path / "o" / name).mkdir(parents=True)
+    status, _, err = report("runs=one", "out=o", *chosen)
+    assert status == 2 and err.count("\n") == 1
+    assert err.startswith("error: cannot write o/") and "out=…" in err
+
+
 def test_unfinished_runs_only_when_asked(report, tmp_path):
     fake_run(tmp_path, "one", done=False)
     assert report("runs=one", "table=summary")[0] == 2

@@ -260,8 +260,19 @@ def test_a_mistake_in_one_job_spares_the_others(tmp_path, digits):
     assert len(folders(tmp_path)) == 1
 
 
-def test_a_folder_that_cannot_be_written_is_named(tmp_path, digits):
-    blocked = tmp_path / "file"
-    blocked.write_text("")
-    line = mistake("train", f"root={blocked}", f"data.dir={digits}", *TINY)
-    assert str(blocked) in line
+@pytest.mark.parametrize("words", [[], ["-m"]])
+@pytest.mark.parametrize("place", ["file", "loop", "gone/below"])
+def test_a_folder_that_cannot_be_made_is_named(tmp_path, words, place):
+    """A file, a ring of links, or a link to where nothing can be made."""
+    (tmp_path / "file").write_text("")
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "gone").symlink_to("/proc/nothing")
+    before = sorted(tmp_path.rglob("*"))
+    if place == "file":
+        words = [*words, "hydra.run.dir=${root}", "hydra.sweep.dir=${root}"]
+    line = mistake("train", *words, f"root={tmp_path / place}", *TINY)
+    assert (
+        f"cannot write {tmp_path / place.partition('/')[0]}" in line
+        and "root=…" in line
+    )
+    assert sorted(tmp_path.rglob("*")) == before

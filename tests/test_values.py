@@ -19,7 +19,8 @@ from research.config.values import check_value
 from research.errors import UserError
 from research.runs.identity import HOW_TO_BUILD
 
-WRONG = ["word", None, True, -1, 2.5, [], [None], {"a": 1}, 10**30, math.inf, math.nan]
+WRONG = ["word", "", " ", None, True, -1, 2.5, [], [None], {"a": 1}, 10**30]
+WRONG += [math.inf, math.nan]
 # Which of these a key takes, by its last part. Text is a name or a place.
 TAKES = {
     "word": "address claim coordinator dir distance manual_dir name objective out "

@@ -149,7 +149,8 @@ def evals(cfg: DictConfig) -> dict[str, Any]:
     """
     for name, node in cfg.eval.items():
         if not OmegaConf.is_dict(node):
+            shown = "null" if node is None else node
             raise UserError(
-                f"eval.{name}={node}: takes keys of its own, or ~eval.{name}"
+                f"eval.{name}={shown}: takes keys of its own, or ~eval.{name}"
             )
     return {name: build(node) for name, node in cfg.eval.items() if "_target_" in node}

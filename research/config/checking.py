@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from hydra.experimental.callback import Callback
@@ -13,6 +14,7 @@ from research.config.parameters import parameters, required
 from research.config.schema import SCHEMAS
 from research.config.values import BUILDING, check_values, find, missing
 from research.errors import UserError
+from research.files.atomic import make_folder
 from research.runs.identity import key_of
 
 OURS = ("launcher", "sweeper")  # groups of `hydra` whose values go to objects of ours
@@ -34,18 +36,34 @@ class Check(Callback):
     """Hydra's call between composing a config and making a folder for it."""
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Checks the config of the one job; raises Refused."""
+        """Checks the config of the one job and makes its folder; raises Refused.
+
+        Hydra would make it, too, and an error there would be a traceback of Hydra's.
+        """
         self._check(config)
+        self._make("hydra.run.dir", config)
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Checks what all jobs have in common; raises Refused."""
+        """Checks what all jobs have in common, likewise."""
         self._check(config)
+        self._make("hydra.sweep.dir", config)
 
     def _check(self, config: DictConfig) -> None:
         name = config.hydra.job.config_name
         try:
             with explain_errors(name):
                 check_config(config, name)
+        except UserError as mistake:
+            raise Refused(mistake) from None
+
+    def _make(self, key: str, config: DictConfig) -> None:
+        folder = OmegaConf.select(config, key)
+        try:
+            if not (folder and str(folder).strip()):
+                shown = "null" if folder is None else folder
+                raise UserError(f"{key}={shown}: takes a folder")
+            with make_folder(Path(folder)):
+                pass
         except UserError as mistake:
             raise Refused(mistake) from None
 
@@ -62,7 +80,9 @@ def check_config(cfg: DictConfig, config: str = "train") -> None:
     """
     if "hydra" in cfg:
         check_choices(cfg.hydra.runtime.choices)
-        check_overrides(cfg, cfg.hydra.overrides.task)
+        given = cfg.hydra.overrides.task  # as they are: text may refer to itself
+        words = OmegaConf.to_container(given, resolve=False)
+        check_overrides(cfg, list(map(str, words or ())))
         for group in OURS:
             check_values(cfg.hydra[group])
     check_values(cfg, SCHEMAS.get(config), besides=["hydra"])

@@ -232,8 +232,9 @@ def explain(error: Exception, config: str) -> str:
         return f"{merged[1]}: {str(error.__cause__ or text).splitlines()[0]}"
     if isinstance(error, OverrideParseException):
         return f"{error.override or repr('')}: takes KEY=VALUE ({text.splitlines()[0]})"
-    override = getattr(error, "override", None)
-    return (f"{override}: " if override else "") + text.split("\n")[0]
+    # An error of OmegaConf gives the key in a line below.
+    named = getattr(error, "override", None) or getattr(error, "full_key", None)
+    return (f"{named}: " if named else "") + text.split("\n")[0]
 
 
 def suggest(word: str, known: list[str]) -> str:

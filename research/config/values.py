@@ -148,6 +148,8 @@ def refuse(key: str, value: Any, hint: Any) -> UserError:
             f"{', '.join(options)})"
         )
     shown = "null" if value is None else value
+    if isinstance(value, str) and value.strip("+-.")[:1].isdigit():
+        shown = repr(value)  # text that could be taken for a number
     words = describe(hint)
     if isinstance(value, int) and abs(value) > MOST:
         words += f" and of at most {63 if accepts(hint, MOST + 1) else 31} bits"

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from research.errors import UserError
+from research.errors import Unwritable, UserError
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 LINKLESS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
@@ -117,10 +117,10 @@ def plain(value: Any) -> Any:
     return plain(value.tolist())
 
 
-ROOT = "root=… (of a report, out=…)"  # says where runs lie
+ROOT = "root=… (of a report or a store, out=…)"  # says where results lie
 
 
-def unwritable(path: Path, error: OSError, key: str = ROOT) -> UserError:
+def unwritable(path: Path, error: OSError, key: str = ROOT) -> Unwritable:
     """Returns the error for a path that cannot be written.
 
     Args:
@@ -131,14 +131,14 @@ def unwritable(path: Path, error: OSError, key: str = ROOT) -> UserError:
     full = error.errno in FULL
     linking = error.filename2 is not None and error.errno in LINKLESS
     reason = "its file system has no hard links" if linking else error.strerror
-    return UserError(
+    return Unwritable(
         f"cannot write {path}: {reason}; {'make room there, or ' * full}choose another "
         f"folder with {key}"
     )
 
 
 @contextmanager
-def make_folder(folder: Path, key: str) -> Iterator[Path]:
+def make_folder(folder: Path, key: str = ROOT) -> Iterator[Path]:
     """Makes a folder to write files to; errors of writing there become one line.
 
     Args:

@@ -62,8 +62,12 @@ def jobs(root: str | Path) -> list[Line]:
     """Returns every job at or below a folder, by name.
 
     Raises:
-      UserError: there is none.
+      UserError: there is none, or no such folder.
     """
+    if not Path(root).is_dir():
+        raise UserError(
+            f"{root}: no such folder; give the folder of a sweep, such as outputs/runs"
+        )
     found = []
     for folder, below, files in walk(root):
         if {"status.json", "done.json"} & set(files):

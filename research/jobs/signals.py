@@ -8,10 +8,13 @@ at a limit of time, SIGHUP when a terminal closes. Untouched, each of them would
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -23,6 +26,7 @@ STOP = (
     signal.SIGUSR2,
     signal.SIGXCPU,
 )
+AGAIN = 0.01  # seconds until a signal that went unheard is sent again
 
 
 class Terminated(SystemExit):
@@ -47,9 +51,32 @@ def terminate_on_signals() -> None:
     What somebody ignores stays ignored, as SIGHUP under nohup, and so does a handler
     that somebody has set, as submitit has.
     """
+    sys.unraisablehook = partial(send_again, otherwise=sys.unraisablehook)
     for number in STOP:
         if signal.getsignal(number) == signal.SIG_DFL:
             signal.signal(number, terminate)
+
+
+def send_again(unraisable: Any, otherwise: Callable[[Any], Any]) -> None:
+    """Sends a signal again that came while Python ignores what is raised.
+
+    It does so in callbacks of the garbage collector, such as JAX's, and in `__del__`.
+
+    Args:
+      unraisable: as `sys.unraisablehook` takes it.
+      otherwise: the hook for anything else.
+    """
+    match unraisable.exc_value:
+        case Terminated(number=number):
+            pass
+        case KeyboardInterrupt():
+            number = signal.SIGINT
+        case _:
+            otherwise(unraisable)
+            return
+    later = threading.Timer(AGAIN, os.kill, (os.getpid(), number))
+    later.daemon = True
+    later.start()
 
 
 def is_handled(handler: Any) -> bool:

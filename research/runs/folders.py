@@ -20,7 +20,7 @@ from research.runs.contents import (
     read_measured,
     read_provenance,
 )
-from research.runs.outcome import read_config
+from research.runs.outcome import read_unchanged
 from research.runs.rows import Row, load_arrays
 from research.runs.store import (
     Array,
@@ -85,7 +85,7 @@ class Folder:
 
     def _config(self) -> dict[str, Any]:
         there = (self.path / "config.yaml").exists()
-        return read_config(self.path) if there else {}
+        return read_unchanged(self.path) if there else {}
 
 
 def find(

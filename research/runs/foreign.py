@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -33,6 +34,14 @@ def find_function(path: str) -> Callable[..., Any]:
         ) from None
     if not colon or not callable(found):
         raise UserError(f"predict={path}: give predict=module:function")
+    try:
+        inspect.signature(found).bind(None)
+    except ValueError:  # nothing is known of some that are written in C
+        pass
+    except TypeError as error:
+        raise UserError(
+            f"predict={path}: takes a function of one argument, the images ({error})"
+        ) from None
     return found
 
 

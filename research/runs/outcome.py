@@ -72,17 +72,19 @@ def is_trained(folder: Path, config: Any) -> bool:
     return kept == identity.training_digest(config)
 
 
-def require_unchanged(folder: Path) -> None:
-    """Refuses a finished run whose config is not the one that it was trained with.
+def read_unchanged(folder: Path) -> dict[str, Any]:
+    """Returns the config of a run, of a finished one that which it was trained with.
 
     Raises:
       UserError: names the file.
     """
+    config = read_config(folder)
     kept = (status.done(folder) or {}).get("training")
-    if kept not in (None, identity.training_digest(read_config(folder))):
+    if kept not in (None, identity.training_digest(config)):
         raise damaged(
             folder / "config.yaml", "it is not the config that done.json is of"
         )
+    return config
 
 
 def unmeasured(folder: Path, config: Any) -> list[str]:

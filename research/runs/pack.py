@@ -45,7 +45,9 @@ class Record(NamedTuple):
     arrays: list[Array]
 
 
-def pack(runs: str | Path, out: str | Path, arrays: Sequence[str] = ("*",)) -> str:
+def pack(
+    runs: str | Path, out: str | Path | None, arrays: Sequence[str] = ("*",)
+) -> str:
     """Packs the finished runs at or below a folder.
 
     Args:
@@ -58,12 +60,12 @@ def pack(runs: str | Path, out: str | Path, arrays: Sequence[str] = ("*",)) -> s
       A line that says what the store holds.
 
     Raises:
-      UserError: no finished run is there, a file of one is damaged, or `out` cannot be
-        written; the store is as it was.
+      UserError: no finished run is there, a file of one is damaged, a pattern fits no
+        array, or `out` cannot be written; the store is as it was.
       Held: another process packs into it.
     """
-    if not out:
-        raise UserError(f"out={out}: takes a folder, such as out=outputs/packed")
+    if out is None:
+        raise UserError("out=null: takes a folder, such as out=outputs/packed")
     runs, out = Path(runs), Path(out)
     if runs.resolve() == out.resolve():
         raise UserError(
@@ -75,6 +77,7 @@ def pack(runs: str | Path, out: str | Path, arrays: Sequence[str] = ("*",)) -> s
         raise UserError(
             f"runs={runs}: no finished run there; finish one with scripts/train.py"
         )
+    require_arrays(new.values(), arrays)
     with hold(out):
         parquet.finish(out)
         old = collect_records([Store(out)], out) if is_store(out) else {}
@@ -134,6 +137,21 @@ def is_kept(array: Array, patterns: Sequence[str]) -> bool:
     """Whether an array is to be kept; see `pack`."""
     name = f"{array.file}/{array.key}"
     return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def require_arrays(found: Iterable[Record], patterns: Sequence[str]) -> None:
+    """Refuses a pattern that fits no array, but for `*`; see `pack`.
+
+    Raises:
+      UserError: names the pattern.
+    """
+    names = {f"{array.file}/{array.key}" for one in found for array in one.arrays}
+    for pattern in patterns:
+        if pattern != "*" and not fnmatch.filter(names, pattern):
+            raise UserError(
+                f"arrays={pattern}: no array fits; takes patterns of EVALUATOR/KEY, "
+                "such as */accuracy/examples"
+            )
 
 
 def merge_records(old: Record, new: Record) -> Record:

@@ -40,9 +40,9 @@ from research.runs.outcome import (
     own_split,
     read_config,
     read_digests,
+    read_unchanged,
     require_room,
     require_same_training,
-    require_unchanged,
     unmeasured,
 )
 from research.runs.provenance import describe, find_commit
@@ -163,7 +163,7 @@ def load(folder: Path) -> tuple[DictConfig, nnx.Module]:
     Raises:
       UserError: there is no finished training there, or its config was changed.
     """
-    require_unchanged(folder)
+    read_unchanged(folder)
     cfg = recompose(folder)
     known = read_provenance(folder).get("statistics", {})
     for name, values in known.items():

@@ -54,15 +54,16 @@ class Checkpoints:
       keep: how many of the newest to keep: one to go on from, one to fall back to.
 
     Raises:
-      UserError: the folder's name is a pattern, which Orbax would try to match.
+      UserError: the folder's name is a pattern, which Orbax would try to match. In one
+        a backslash is no letter, and a checkpoint there loses its parts.
     """
 
     def __init__(self, folder: str | Path, *, keep: int = 2):
         self.folder = Path(folder).absolute()
-        if set("[]*?") & set(str(self.folder)):
+        if set("[]*?\\") & set(str(self.folder)):
             raise UserError(
                 f"{self.folder}: Orbax cannot keep checkpoints in a folder with any of "
-                "[ ] * ? in its name; choose another hydra.run.dir, root or name"
+                "[ ] * ? \\ in its name; choose another hydra.run.dir, root or name"
             )
         self.keep = keep
         self._saving: Future[None] | None = None

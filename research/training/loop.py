@@ -119,7 +119,7 @@ def fit(
             known = queue.drain() if seen else known
             means = {} if known is None else summarize(known, checkpoints)
             if seen and not trainer.is_finite(state):
-                what = f"parameters are not finite by step {step}"
+                what = f"the norm of the parameters is not finite by step {step}"
                 raise diverged(what, checkpoints)
             observer.advance(step, place | means)
             if ends:

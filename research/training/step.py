@@ -123,7 +123,7 @@ class Trainer:
         return replace(state, sums=sums)
 
     def is_finite(self, state: State) -> bool:
-        """Whether no parameter and no batch statistic is infinite or NaN.
+        """Whether the parameters and batch statistics have a norm.
 
         A loss does not always tell: on a CPU, the ReLU of a NaN is 0.
         """
@@ -140,13 +140,17 @@ class Trainer:
 
 @jax.jit
 def are_finite(tree: Any) -> Array:
-    """Returns whether all floating-point numbers of a tree are finite."""
+    """Returns whether the norm of all floating-point numbers of a tree is finite.
+
+    Where the sum of squares overflows, so do the products in the layers.
+    """
     leaves = [
         leaf
         for leaf in jax.tree.leaves(tree)
         if jnp.issubdtype(leaf.dtype, jnp.floating)
     ]
-    return jnp.all(jnp.stack([jnp.isfinite(leaf).all() for leaf in leaves]))
+    squares = [jnp.sum(jnp.square(leaf.astype(jnp.float32))) for leaf in leaves]
+    return jnp.all(jnp.isfinite(jnp.stack(squares)))
 
 
 @lru_cache(maxsize=64)

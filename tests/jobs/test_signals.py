@@ -102,3 +102,28 @@ def test_the_list_is_of_signals_that_would_kill(number):
         [sys.executable, "-c", code], capture_output=True, check=False
     )
     assert done.returncode == -number and not done.stdout
+
+
+UNHEARD = """
+import gc, os, signal, sys, time
+from research.jobs.signals import terminate_on_signals
+
+class Dying:
+    def __del__(self):
+        os.kill(os.getpid(), int(sys.argv[1]))
+        [None for _ in range(1000)]
+
+terminate_on_signals()
+Dying()
+time.sleep(30)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_that_python_ignores_the_end_of_is_sent_again(number):
+    """What a handler raises in `__del__`, or a callback of the collector, is lost."""
+    line = [sys.executable, "-c", UNHEARD, str(int(number))]
+    done = subprocess.run(line, capture_output=True, text=True, timeout=20, check=False)
+    interrupted = number == signal.SIGINT and "KeyboardInterrupt" in done.stderr
+    assert interrupted or (done.returncode, done.stderr) == (128 + number, "")
+    assert "ignored" not in done.stderr

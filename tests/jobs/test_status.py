@@ -190,6 +190,21 @@ def test_a_folder_without_jobs_gets_one_line(tmp_path):
     assert str(tmp_path) in done.stderr
 
 
+@pytest.mark.parametrize("words", [[], ["outputs", "--all"], ["a", "b"]])
+def test_wrong_words_are_one_line(words):
+    line = [sys.executable, "scripts/status.py", *words]
+    done = subprocess.run(line, capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and done.stderr.count("\n") == 1
+    assert done.stderr.startswith("error: ") and "--help" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["nowhere", "a file"])
+def test_a_sweep_that_is_no_folder_is_said_to_be_none(tmp_path, name):
+    (tmp_path / "a file").write_text("")
+    with pytest.raises(UserError, match=f"{name}: no such folder; give the folder of"):
+        overview.jobs(tmp_path / name)
+
+
 def test_an_objective_is_the_last_of_its_rows(tmp_path):
     rows = '{"step": 1, "split": "validation", "loss": 3.0}\n'
     (tmp_path / "metrics.jsonl").write_text(rows + rows.replace("3.0", "2.0"))

@@ -153,6 +153,17 @@ def test_a_changed_config_is_not_evaluated_under_the_old_weights(tmp_path):
     assert (run / "eval/accuracy.jsonl").read_bytes() == rows
 
 
+@pytest.mark.parametrize("edit", ["{}", "model: 3", "train:\n  epochs: 7"])
+def test_a_changed_config_labels_no_arm(tmp_path, edit):
+    """What it says is no longer what was trained."""
+    fake_run(tmp_path, "one")
+    config = fake_run(tmp_path, "two", seed=1) / "config.yaml"
+    config.write_text(edit)
+    for read in (read_runs, lambda runs: pack(runs, tmp_path / "store")):
+        line = refuse(read, tmp_path)
+        assert line.startswith(f"{config} is damaged: it is not the config that done")
+
+
 @pytest.mark.parametrize("name", ["config.yaml", "provenance.json"])
 def test_a_run_that_lost_a_file_is_not_trained_over(tmp_path, name):
     run = copy_run(tmp_path)

@@ -165,7 +165,14 @@ def test_asking_beforehand_changes_no_result(place, trained, tmp_path, monkeypat
 
 
 def test_a_foreign_classifier_is_found_by_name():
-    assert find_function("research.tasks.metrics:correct").__name__ == "correct"
+    assert find_function("numpy:asarray") is np.asarray
+
+
+@pytest.mark.parametrize("wrong", ["tasks.metrics:correct", "errors:Interrupted"])
+def test_a_foreign_classifier_takes_images_alone(wrong):
+    """A function of more, or a class in the place of an object of it."""
+    with pytest.raises(UserError, match="takes a function of one argument, the images"):
+        find_function(f"research.{wrong}")
 
 
 @pytest.mark.parametrize(

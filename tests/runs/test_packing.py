@@ -199,7 +199,9 @@ def test_the_script(folders, tmp_path):
     [
         (["runs=nowhere", "out=there"], "runs=nowhere: no such folder"),
         (["runs=.", "out=there"], "runs=.: no finished run there"),
-        (["runs=one"], "out=None: takes a folder, such as out=outputs/packed"),
+        (["runs=one"], "out=null: takes a folder, such as out=outputs/packed"),
+        (["runs=one", "out="], "out=: takes text or null"),
+        (["runs=one", "out=there", "arrays=[map]"], "arrays=map: no array fits; "),
         (["runs=one", "out=./one"], "out=one is the folder of the runs"),
         (["runs=one", "out=one/done.json/x"], "cannot write one/done.json/x"),
     ],

@@ -144,7 +144,7 @@ def test_a_full_disk_gets_one_line_and_nothing_half_written(saved, monkeypatch):
     assert contents(saved.folder) == before
 
 
-@pytest.mark.parametrize("name", ["a[b]", "a*"])
+@pytest.mark.parametrize("name", ["a[b]", "a*", "a\\b"])
 def test_a_folder_named_like_a_pattern_is_refused(tmp_path, name):
     with pytest.raises(UserError, match="hydra.run.dir"):
         Checkpoints(tmp_path / name)

@@ -36,7 +36,7 @@ from research.training.batches import Resident
 from research.training.checkpoint import Checkpoints
 from research.training.loop import restore_network
 from research.training.queue import Queue
-from research.training.step import Trainer, compile_step
+from research.training.step import Trainer, are_finite, compile_step
 
 
 @pytest.fixture(scope="module")
@@ -201,6 +201,13 @@ def test_no_more_dispatches_are_under_way_than_a_cpu_admits():
     assert queue.drain() == 29
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, -1e20])
+def test_parameters_without_a_norm_are_not_finite(value):
+    """Products of numbers beyond overflow, and the ReLU of what comes of it is 0."""
+    assert are_finite({"a": jnp.float32(1e10), "b": jnp.ones(3), "count": jnp.int32(7)})
+    assert not are_finite({"a": jnp.float32(1), "b": jnp.array([1, value, 0.0])})
+
+
 def test_parameters_that_are_not_finite_are_never_saved(tmp_path, split):
     """Of a loss that does not show it, as where a ReLU makes 0 of NaN."""
 
@@ -209,7 +216,7 @@ def test_parameters_that_are_not_finite_are_never_saved(tmp_path, split):
         one = jax.tree.leaves(nnx.state(network, nnx.Param))[0]
         return jnp.float32(1) + unbounded(one.sum()), logits
 
-    with pytest.raises(UserError, match="parameters are not finite by step 4 "):
+    with pytest.raises(UserError, match="parameters is not finite by step 4 "):
         train(tmp_path, split, task=Classification(spoil))
     assert Checkpoints(tmp_path / "checkpoints").steps() == []
 

@@ -31,6 +31,7 @@ FORMATS = {  # Pillow's names → the suffixes of such files
     "PPM": (".ppm", ".pgm", ".pbm", ".pnm"),
 }
 SUFFIXES = {suffix for suffixes in FORMATS.values() for suffix in suffixes}
+UNREAD = {".avif", ".heic", ".heif", ".ico", ".jp2", ".jxl", ".psd", ".svg", ".tga"}
 LEFT_BEHIND = {  # in any case: by macOS, Windows and network drives
     "__macosx",
     "thumbs.db",
@@ -185,13 +186,18 @@ def is_picture(path: Path) -> bool:
     """Whether a file is meant as an image, by its name.
 
     Raises:
-      UserError: it is no file, its name cannot be kept, or it is an image under the
-        name of something else.
+      UserError: it is no file, its name cannot be kept, or it is an image of a kind
+        that is not read, or under the name of something else.
     """
     if not path.is_file():
         kind = "a link to nothing" if path.is_symlink() else "no file"
         raise UserError(f"{path} is {kind}; take it out or mend it")
     named = path.suffix.lower() in SUFFIXES
+    if path.suffix.lower() in UNREAD:
+        raise UserError(
+            f"{path} is an image of a kind that is not read; save it as one of "
+            f"{', '.join(sorted(SUFFIXES))}, or take it out"
+        )
     if not (named or is_image(path)):
         return False
     if not is_text(path.name, {"Cs"}):
