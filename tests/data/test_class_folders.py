@@ -64,9 +64,7 @@ def test_a_picture_under_another_name_is_named(tree, name):
     )
 
 
-@pytest.mark.parametrize(
-    "place", ["train/cat/1.HEIC", "train/1.svg", "test/dog/1.jp2"]
-)
+@pytest.mark.parametrize("place", ["train/cat/1.HEIC", "train/1.svg", "test/dog/1.jp2"])
 def test_a_picture_of_a_kind_that_is_not_read_is_named(tree, place):
     """Of a phone's, say: its class would be smaller than it seems."""
     (tree / place).write_bytes(b"\0\0\0\x18ftypheic")
