@@ -14,7 +14,6 @@ from research.config.parameters import parameters, required
 from research.config.schema import SCHEMAS
 from research.config.values import BUILDING, check_values, find, missing
 from research.errors import UserError
-from research.files.atomic import make_folder
 from research.runs.identity import key_of
 
 OURS = ("launcher", "sweeper")  # groups of `hydra` whose values go to objects of ours
@@ -58,14 +57,18 @@ class Check(Callback):
 
     def _make(self, key: str, config: DictConfig) -> None:
         folder = OmegaConf.select(config, key)
+        if not (folder and str(folder).strip()):
+            shown = "null" if folder is None else folder
+            raise Refused(UserError(f"{key}={shown}: takes a folder"))
         try:
-            if not (folder and str(folder).strip()):
-                shown = "null" if folder is None else folder
-                raise UserError(f"{key}={shown}: takes a folder")
-            with make_folder(Path(folder)):
-                pass
-        except UserError as mistake:
-            raise Refused(mistake) from None
+            Path(folder).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise Refused(
+                UserError(
+                    f"cannot write {error.filename}: {error.strerror}; choose another "
+                    "folder with root=…"
+                )
+            ) from None
 
 
 def check_config(cfg: DictConfig, config: str = "train") -> None:

@@ -138,7 +138,7 @@ def unwritable(path: Path, error: OSError, key: str = ROOT) -> Unwritable:
 
 
 @contextmanager
-def make_folder(folder: Path, key: str = ROOT) -> Iterator[Path]:
+def make_folder(folder: Path, key: str) -> Iterator[Path]:
     """Makes a folder to write files to; errors of writing there become one line.
 
     Args:
