@@ -54,7 +54,7 @@ def test_seeds_share_what_jax_compiles_by(compose):
         ("seed=1.5", "seed=1.5: takes an integer from 0"),
         ("train=null", "train=null: takes keys of its own"),
         ("claims=abc", "claims=abc: takes keys of its own"),
-        ("eval.accuracy=null", "eval.accuracy=None: takes keys"),
+        ("eval.accuracy=null", "eval.accuracy=null: takes keys"),
         ("+optim.foo=1", "optim.foo: no such key"),
         ("+eval.accuracy.foo=1", "eval.accuracy.foo: no such key"),
         ("train.shard_state=1", "train.shard_state=1: takes true or false"),
