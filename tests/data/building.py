@@ -5,6 +5,7 @@ import struct
 from functools import cache
 
 import numpy as np
+import tensorflow_datasets as tfds
 from PIL import Image
 
 from research import config
@@ -44,3 +45,8 @@ def ordered(images, labels):
 def decoded(path):
     with Image.open(path) as image:
         return np.asarray(image.convert("RGB"))
+
+
+def plain_tfds(name, folder, split):
+    """What anyone reads with TFDS alone."""
+    return list(tfds.data_source(name, data_dir=folder, split=split, download=False))

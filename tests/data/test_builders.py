@@ -8,8 +8,7 @@ import tarfile
 
 import numpy as np
 import pytest
-import tensorflow_datasets as tfds
-from building import idx, load, ordered, prepare
+from building import idx, load, ordered, plain_tfds, prepare
 
 from research.data.builders import cifar10, mnist
 from research.data.builders.mnist import read_idx
@@ -40,11 +39,6 @@ def files(tmp_path, unpublished):
         images.write_bytes(gzip.compress(idx(PIXELS[part])))
         (folder / f"{part}-labels-idx1-ubyte").write_bytes(idx(LABELS[part]))
     return folder
-
-
-def plain_tfds(name, folder, split):
-    """What anyone reads with TFDS alone."""
-    return list(tfds.data_source(name, data_dir=folder, split=split, download=False))
 
 
 def test_mnist_from_files(files, tmp_path):

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from building import decoded, encoded, load, prepare
+from building import decoded, encoded, load, plain_tfds, prepare
 
 from research.errors import UserError
 
