@@ -33,8 +33,8 @@ TAKES = {
     "-1": "ignore lower scale upper",
     "2.5": "absent checkpoint_seconds clip early_epochs end epsilon factor gain "
     "layer_scale learning_rate lower memory_gb norm norm_factor p poll_seconds power "
-    "reconstruction rotation scale smoothness start step temperature upper upsampling "
-    "warmup weight_decay",
+    "reconstruction rotation scale smooth smoothness start step temperature upper "
+    "upsampling warmup weight_decay",
     "[]": "amounts arithmetic at arrays blocks cases claims cifar10 decoder gpus grids "
     "max_aps overrides protocols setup shifts sizes splits units upsampling which "
     "1 2 4 16 32 64",
