@@ -77,7 +77,7 @@ def command(
             )
             try:
                 with note_mistakes(mistakes), explain_errors(config):
-                    sys.argv[1:] = prepare_words(sys.argv[1:])
+                    sys.argv[1:] = prepare_words(sys.argv[1:], config)
                     with plain_arguments():
                         wrap(job)()
             except Interrupted as stop:

@@ -38,6 +38,7 @@ PATHS = {
 }
 SWEPT = {"model.weights"}  # each run may have another
 MULTIRUN = ("-m", "--multirun")
+SWEEPING = ("train", "eval")  # configs of scripts that run sweeps
 VALUED = {  # options of Hydra that a value follows
     *("--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn"),
     *("--config-dir", "-cd", "--experimental-rerun", "--info", "-i"),
@@ -45,14 +46,23 @@ VALUED = {  # options of Hydra that a value follows
 SHOWING = ("--cfg", "-c", "--info", "-i", "--help", "-h", "--hydra-help", "--resolve")
 
 
-def prepare_words(words: Sequence[str]) -> list[str]:
+def prepare_words(words: Sequence[str], config: str = "train") -> list[str]:
     """Returns a command line as Hydra takes it: overrides together, paths quoted.
 
+    Args:
+      words: what was typed behind the script's name.
+      config: the primary config of the script.
+
     Raises:
-      UserError: the words contradict each other, or a key would make the run depend
-        on where it was started.
+      UserError: the words contradict each other, a key would make the run depend on
+        where it was started, or the script does not run sweeps.
     """
     first = [word for word in words if word in MULTIRUN]
+    if first and config not in SWEEPING:
+        raise UserError(
+            f"{first[0]}: sweeps are of scripts/train.py and scripts/evaluate.py; run "
+            f"this once for each, without {first[0]}"
+        )
     if first and (shown := next(filter(is_showing, words), None)):
         raise UserError(
             f"{first[0]} {shown}: a config is shown of one job; leave {first[0]} out"

@@ -102,3 +102,12 @@ def test_a_pattern_that_fits_nothing_is_refused():
         prepare_words(["downsample=glob(base*)"])
     with pytest.raises(UserError, match="fits no option of seed .it has no options"):
         prepare_words(["seed=glob(*)"])
+
+
+@pytest.mark.parametrize(
+    "config", ["report", "pack", "prepare", "gallery", "benchmark"]
+)
+def test_only_runs_are_swept(config):
+    with pytest.raises(UserError, match="^--multirun: sweeps are of scripts/train.py"):
+        prepare_words(["--multirun", "runs=a,b"], config)
+    assert prepare_words(["-m", "seed=0,1"], "eval") == ["-m", "seed=0,1"]
