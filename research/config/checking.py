@@ -40,12 +40,24 @@ class Check(Callback):
         Hydra would make it, too, and an error there would be a traceback of Hydra's.
         """
         self._check(config)
-        self._make("hydra.run.dir", config)
+        folder = self._require("hydra.run.dir", config)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise Refused(
+                UserError(
+                    f"cannot write {error.filename}: {error.strerror}; choose another "
+                    "folder with root=…"
+                )
+            ) from None
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Checks what all jobs have in common, likewise."""
+        """Checks what all jobs have in common; raises Refused.
+
+        The launcher makes the folder, when it finds nothing wrong with itself.
+        """
         self._check(config)
-        self._make("hydra.sweep.dir", config)
+        self._require("hydra.sweep.dir", config)
 
     def _check(self, config: DictConfig) -> None:
         name = config.hydra.job.config_name
@@ -55,20 +67,12 @@ class Check(Callback):
         except UserError as mistake:
             raise Refused(mistake) from None
 
-    def _make(self, key: str, config: DictConfig) -> None:
+    def _require(self, key: str, config: DictConfig) -> Path:
         folder = OmegaConf.select(config, key)
         if not (folder and str(folder).strip()):
             shown = "null" if folder is None else folder
             raise Refused(UserError(f"{key}={shown}: takes a folder"))
-        try:
-            Path(folder).mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise Refused(
-                UserError(
-                    f"cannot write {error.filename}: {error.strerror}; choose another "
-                    "folder with root=…"
-                )
-            ) from None
+        return Path(folder)
 
 
 def check_config(cfg: DictConfig, config: str = "train") -> None:

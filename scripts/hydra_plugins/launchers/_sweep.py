@@ -25,6 +25,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from research.config import check_config
 from research.errors import UserError
+from research.files.atomic import make_folder
 from research.jobs import status
 from research.jobs.job import Job
 from research.jobs.lock import holder
@@ -104,8 +105,20 @@ class SweepLauncher(Launcher):
         task_function: TaskFunction,
         config: DictConfig,
     ) -> None:
-        """Takes what Hydra gives to a launcher."""
+        """Takes what Hydra gives to a launcher, and makes the folder of the sweep.
+
+        Hydra would make it, too, and an error there would be a traceback of Hydra's.
+
+        Raises:
+          UserError: it cannot be made, or `prepare` finds something wrong.
+        """
         self.context, self.task, self.config = hydra_context, task_function, config
+        self.prepare()
+        with make_folder(Path(str(config.hydra.sweep.dir)), "root=…") as folder:
+            self.sweep = folder
+
+    def prepare(self) -> None:
+        """Finds what the jobs will run on; UserError where that is not there."""
 
     def launch(
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
@@ -115,7 +128,6 @@ class SweepLauncher(Launcher):
         A job that another launch runs is waited for, and run here if its process dies.
         """
         setup_globals()
-        self.sweep = Path(str(self.config.hydra.sweep.dir))
         jobs = [self.plan(*job) for job in enumerate(job_overrides, initial_job_idx)]
         decisions = {job.folder: (job.decision, job) for job in jobs}
         counts = Counter(decision for decision, _ in decisions.values())

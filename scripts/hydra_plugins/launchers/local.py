@@ -11,14 +11,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from hydra.types import HydraContext, TaskFunction
 from hydra_plugins.launchers._sweep import (
     Plan,
     SweepLauncher,
     describe_end,
     describe_exit,
 )
-from omegaconf import DictConfig
 
 from research.errors import UserError
 from research.jobs.lock import holder
@@ -58,25 +56,16 @@ class Local(SweepLauncher):
         self.request = partial(Request, gpus, per_gpu, gpus_per_job)
         self.cores = len(os.sched_getaffinity(0))
 
-    def setup(
-        self,
-        *,
-        hydra_context: HydraContext,
-        task_function: TaskFunction,
-        config: DictConfig,
-    ) -> None:
-        """Takes what Hydra gives, and looks for accelerators.
+    def prepare(self) -> None:
+        """Looks for accelerators.
 
         Raises:
           UserError: there would be no process, or what is asked for is not there.
         """
-        super().setup(
-            hydra_context=hydra_context, task_function=task_function, config=config
-        )
         self.slots = self.places()
 
     def places(self) -> list[Share]:
-        """Returns what each of the jobs at a time has; errors as `setup`."""
+        """Returns what each of the jobs at a time has; errors as `prepare`."""
         if self.jobs is not None and self.jobs < 1:
             raise UserError(
                 f"hydra.launcher.jobs={self.jobs}: takes an integer of at least 1"
