@@ -18,7 +18,7 @@ from research.jobs import overview
 from research.jobs.status import read
 
 pytestmark = pytest.mark.ray
-RAISES, KILLED, STOPPED = -1, 0, 1  # seeds
+RAISES, KILLED, STOPPED = 9, 0, 1  # seeds
 EPOCHS = 25  # of three steps
 
 
@@ -33,7 +33,7 @@ os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
 
 def command(root):
     alone = ["unshare", "--net", "--map-root-user", sys.executable, "-c", ALONE]
-    own = ["hydra/launcher=ray", "seed=-1,0,1,2,3,4"]
+    own = ["hydra/launcher=ray", "seed=9,0,1,2,3,4"]
     return [*alone, *sweep(root, 5, EPOCHS)[1:], *own]
 
 
@@ -65,7 +65,7 @@ def test_a_sweep_on_ray(tmp_path):
     assert "2 of 6 jobs left no result" in errors, errors
     assert read(killed).state == "done" and read(killed).attempts == 2
     assert read(raises).state == "failed"
-    assert read(raises).error.startswith("seed=-1: takes an integer")
+    assert read(raises).error.startswith("data.train_examples=99999")
     assert read(stopped).state == "preempted" and "SIGTERM" in read(stopped).error
     states = [line.status.state for line in overview.jobs(root)]
     assert states.count("done") == 4

@@ -18,7 +18,7 @@ from research.jobs import overview
 from research.jobs.status import read
 
 pytestmark = pytest.mark.slurm
-RAISES, KILLED, PREEMPTED, REQUEUED = -1, 0, 1, 2  # seeds
+RAISES, KILLED, PREEMPTED, REQUEUED = 9, 0, 1, 2  # seeds
 EPOCHS = 25  # of three steps
 
 
@@ -33,7 +33,7 @@ def cluster(tmp_path_factory):
 
 
 def command(root, *more):
-    own = ["hydra/launcher=slurm", "hydra.launcher.poll_seconds=1", "seed=0,1,2,3,4,-1"]
+    own = ["hydra/launcher=slurm", "hydra.launcher.poll_seconds=1", "seed=0,1,2,3,4,9"]
     return [*sweep(root, 5, EPOCHS), *own, *more]
 
 
@@ -121,9 +121,9 @@ def test_a_sweep_on_slurm(cluster, launched, tmp_path):
         line.name.split(",")[1]: line.status for line in overview.jobs(root / "chaos")
     }
     done = dict.fromkeys((f"seed={seed}" for seed in range(1, 5)), "done")
-    failed = {"seed=-1": "failed", "seed=0": "failed"}
+    failed = {"seed=9": "failed", "seed=0": "failed"}
     assert {name: one.state for name, one in known.items()} == done | failed
-    assert read(raises).error.startswith("seed=-1: takes an integer")
+    assert read(raises).error.startswith("data.train_examples=99999")
     assert "Slurm job" in read(killed).error
     assert [known[f"seed={seed}"].attempts for seed in range(5)] == [1, 2, 2, 1, 1]
     assert slurm_job(preempted) == job  # requeued, not submitted anew
