@@ -29,7 +29,7 @@ WORDS = {
 PLURALS = {int: "integers", float: "numbers", str: "words"}
 SCALARS = {int, float, bool, str, complex, Path, NoneType}
 MAPPINGS = {dict, collections.abc.Mapping, DictConfig}
-LARGEST = 2**63 - 1  # integers beyond have no place in an array
+INT64_MAX = 2**63 - 1  # integers beyond have no place in an array
 OWN_KEYS = "keys of its own"
 
 
@@ -46,7 +46,7 @@ def accepts(hint: Any, value: Any) -> bool:
         return any(accepts(option, value) for option in inner)
     if isinstance(value, bool):
         return hint in (bool, Any, object)
-    if isinstance(value, int) and abs(value) > LARGEST:
+    if isinstance(value, int) and abs(value) > INT64_MAX:
         return hint in (Any, object)
     if isinstance(value, str) and not value.strip():
         return hint in (Any, object)
@@ -106,36 +106,29 @@ def elements_of(hint: Any) -> Any:
     return found[0] if origin in (Annotated, Union, UnionType) and found else Any
 
 
-def describe(hint: Any) -> str:
-    """Returns what an annotation accepts, in words: `an integer or null`."""
-    origin, inner = get_origin(hint), get_args(hint)
-    if origin is Annotated:
-        if isinstance(inner[1], OneOf):
-            return str(inner[1])
-        return " ".join(filter(None, [describe(inner[0]), *map(str, inner[1:])]))
-    if origin in (Union, UnionType):
-        kinds = [one for one in inner if one is not int or float not in inner]
-        return " or ".join(dict.fromkeys(map(describe, kinds)))
-    if origin is Literal:
-        return join_options(inner)
-    if is_sequence(origin):
-        return f"a list of {describe_several(inner[0])}" if inner else "a list"
-    return WORDS.get(hint, OWN_KEYS if takes_keys(hint) else hint.__name__)
+def describe(hint: Any, *, several: bool = False) -> str:
+    """Returns what an annotation accepts, in words: `an integer or null`.
 
-
-def describe_several(hint: Any) -> str:
-    """Returns what the elements of a list are, in words: `integers of at least 1`."""
+    Args:
+      hint: the annotation.
+      several: of the elements of a list: `integers of at least 1`.
+    """
     origin, inner = get_origin(hint), get_args(hint)
     if origin is Annotated:
         kind, *ranges = inner
         if isinstance(ranges[0], OneOf):
             return str(ranges[0])
-        return " ".join(filter(None, [describe_several(kind), *map(str, ranges)]))
+        words = describe(kind, several=several)
+        return " ".join(filter(None, [words, *map(str, ranges)]))
     if origin in (Union, UnionType):
         kinds = [one for one in inner if one is not int or float not in inner]
-        return " or ".join(dict.fromkeys(map(describe_several, kinds)))
+        named = (describe(one, several=several) for one in kinds)
+        return " or ".join(dict.fromkeys(named))
     if origin is Literal:
         return join_options(inner)
     if is_sequence(origin):
-        return f"lists of {describe_several(inner[0])}" if inner else "lists"
-    return PLURALS.get(hint, "values")
+        lists = "lists" if several else "a list"
+        return f"{lists} of {describe(inner[0], several=True)}" if inner else lists
+    if several:
+        return PLURALS.get(hint, "values")
+    return WORDS.get(hint, OWN_KEYS if takes_keys(hint) else hint.__name__)

@@ -12,7 +12,7 @@ from typing import Annotated
 from research.errors import join_options
 
 MOST = 2**31 - 1  # the largest integer that every array and generator takes
-LARGEST = (2 - 2**-23) * 2.0**127  # the largest number of float32
+FLOAT32_MAX = (2 - 2**-23) * 2.0**127  # the largest number of float32
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Range:
     def __contains__(self, value: float | int) -> bool:
         low = self.low < value if self.above else self.low <= value
         high = value < self.high if self.below else value <= self.high
-        finite = abs(value) <= LARGEST or (self.infinite and math.isinf(value))
+        finite = abs(value) <= FLOAT32_MAX or (self.infinite and math.isinf(value))
         return finite and low and high
 
     def __str__(self) -> str:

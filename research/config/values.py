@@ -31,7 +31,7 @@ from research.config.parameters import (
     takes_keywords,
 )
 from research.errors import UserError
-from research.ranges import LARGEST, MOST
+from research.ranges import FLOAT32_MAX, MOST
 from research.runs import identity_keys
 from research.runs.identity import GETTERS
 
@@ -153,8 +153,8 @@ def refuse(key: str, value: Any, hint: Any) -> UserError:
     words = describe(hint)
     if isinstance(value, int) and abs(value) > MOST:
         words += f" and of at most {63 if accepts(hint, MOST + 1) else 31} bits"
-    elif isinstance(value, float) and LARGEST < abs(value) < math.inf:
-        words += f" and of at most {LARGEST:.3g}, as float32 has them"
+    elif isinstance(value, float) and FLOAT32_MAX < abs(value) < math.inf:
+        words += f" and of at most {FLOAT32_MAX:.3g}, as float32 has them"
     if OWN_KEYS in words:
         words += f": give {ask_for(key)}"
     return UserError(f"{key}={shown}: takes {words}")

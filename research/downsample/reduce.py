@@ -11,7 +11,7 @@ A new reduce is a `Window` with one method, `summary`.
 from __future__ import annotations
 
 from functools import reduce as fold
-from typing import Annotated, Protocol, TypedDict, runtime_checkable
+from typing import Annotated, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -98,13 +98,6 @@ class Window(nnx.Module):
     def repeats(self) -> bool:
         """Whether a value of the map can be the summary of several windows."""
         return self.copies and self.window != (1, 1)
-
-
-class Windowing(TypedDict, total=False):
-    """What a reduce that is made of windows passes on to them, as of `Window`."""
-
-    window: Sides
-    padding: Padding
 
 
 class Separable(Window):

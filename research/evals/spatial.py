@@ -16,7 +16,7 @@ from research.evals.evaluator import Evaluator
 from research.evals.measurement import Measurement
 from research.tasks.metrics import correct, cross_entropy, predictions
 from research.transforms.distortions import turn_and_move
-from research.types import Count, Finite, Length, Natural, NonNegative
+from research.types import Count, Finite, Length, Natural, NonNegative, Positive
 
 Answers = dict[str, np.ndarray]  # by measure, (poses, N)
 
@@ -60,7 +60,7 @@ class Spatial(Evaluator):
     name: ClassVar[str] = "spatial"
     shifts: Annotated[Sequence[Finite], Length()] = (-3, -1.5, 0, 1.5, 3)
     rotation: NonNegative = 30
-    step: NonNegative = 2
+    step: Positive = 2
     draws: Count = 10
     examples: Count | None = 500
     seed: Natural = 0
@@ -68,7 +68,7 @@ class Spatial(Evaluator):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        turns = self.rotation / self.step if self.step > 0 else 0.5
+        turns = self.rotation / self.step
         if not math.isclose(turns, round(turns), abs_tol=1e-9):
             fit = "degrees above 0 that divide eval.spatial.rotation"
             raise self.refusal("step", self.step, fit)

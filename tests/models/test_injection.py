@@ -64,7 +64,7 @@ def test_every_network_takes_them(family):
         assert abstract(*SMALL[family], f"model/norm={norm}")[0].shape == (2, 3)
 
 
-@pytest.mark.parametrize("family", ["resnet", "vgg", "allconv", "airbench"])
+@pytest.mark.parametrize("family", ["chollet", "resnet", "vgg", "allconv", "airbench"])
 def test_no_pointwise_activation_is_left(family):
     """With linear parts and an ideal lowpass, fractional shifts change nothing."""
     parts = ["model/activation=alias_free", "model/norm=chw2", "model/head=gap"]

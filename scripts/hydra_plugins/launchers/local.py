@@ -11,12 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from hydra_plugins.launchers._sweep import (
-    Plan,
-    SweepLauncher,
-    describe_end,
-    describe_exit,
-)
+from hydra_plugins.launchers._plan import Plan, describe_end, describe_exit
+from hydra_plugins.launchers._sweep import SweepLauncher
 
 from research.errors import UserError
 from research.jobs.lock import holder

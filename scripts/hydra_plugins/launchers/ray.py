@@ -8,12 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hydra_plugins.launchers._sweep import (
-    Plan,
-    SweepLauncher,
-    describe_end,
-    describe_exit,
-)
+from hydra_plugins.launchers._plan import Plan, describe_end, describe_exit
+from hydra_plugins.launchers._sweep import SweepLauncher
 
 from research.annotations import accepts
 from research.errors import UserError

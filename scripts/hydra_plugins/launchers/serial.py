@@ -8,7 +8,8 @@ from pathlib import Path
 
 from hydra._internal.core_plugins.basic_launcher import BasicLauncher
 from hydra.core.utils import JobReturn
-from hydra_plugins.launchers._sweep import Plan, SweepLauncher
+from hydra_plugins.launchers._plan import Plan
+from hydra_plugins.launchers._sweep import SweepLauncher
 
 from research.runs.identity import arm
 

@@ -16,7 +16,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hydra_plugins.launchers._sweep import Plan, SweepLauncher
+from hydra_plugins.launchers._plan import Plan
+from hydra_plugins.launchers._sweep import SweepLauncher
 
 from research.annotations import accepts
 from research.errors import UserError
