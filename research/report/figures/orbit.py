@@ -62,8 +62,9 @@ def draw(
     add_caption(
         figure,
         f"{describe_estimates(summary).partition(' Bars')[0]} Colour: share of images "
-        "whose prediction is that of the unshifted image, for each circular shift; "
-        "above a map its mean over all shifts.",
+        f"whose prediction is that of the unshifted image, for each circular shift by "
+        f"{'whole pixels' if fine == 1 else f'multiples of 1/{fine} px'}; above a map "
+        "its mean over all shifts.",
     )
     return figure
 
