@@ -91,6 +91,8 @@ def downsample(
 def network(cfg: DictConfig, *, rngs: Any) -> Any:
     """Builds the configured network for the images of the configured data.
 
+    It has an output for each class of the data, or as many as the task says.
+
     Raises:
       UserError: a part does not fit; or data.mean or data.std is null, and the data
         set, with which they are recorded, is not prepared.
@@ -106,7 +108,7 @@ def network(cfg: DictConfig, *, rngs: Any) -> Any:
         parts["upsample"] = build(cfg.upsample)
     return factory(
         tuple(cfg.data.shape),
-        cfg.data.classes,
+        OmegaConf.select(cfg, "task.classes") or cfg.data.classes,
         **parts,
         **statistics(cfg),
         rngs=rngs,

@@ -2,7 +2,8 @@
 
 FOLDER/image.npy    uint8 (examples, height, width, channels)
 FOLDER/NAME.npy     each further array: label, mask, box, …, one row per example
-FOLDER/arrays.json  the arrays with their SHA-256, and statistics of the images
+FOLDER/arrays.json  the arrays with their SHA-256, and statistics of the images; of
+                    label maps how many classes there are at least
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import UInt8
 
+from research.data.masks import MASK, count_labels
 from research.errors import UserError
 from research.files.atomic import make_folder, read_json, write_json
 from research.files.digest import hash_file
@@ -49,7 +51,7 @@ def write(
     """
     with publish(folder) as temporary:
         columns: dict[str, np.memmap] = {}
-        number, moments = 0, Moments()
+        number, moments, labels = 0, Moments(), 0
         for example in examples:
             if not columns:
                 columns = create(temporary, example, count)
@@ -57,6 +59,8 @@ def write(
                 for name, column in columns.items():
                     column[number] = example[name]
             moments.add(example["image"])
+            if MASK in example:
+                labels = max(labels, count_labels(example[MASK]))
             number += 1
         if number != count or not number:
             raise UserError(f"{folder}: {number} examples came, {count} were announced")
@@ -65,6 +69,7 @@ def write(
         index = {
             "examples": count,
             "classes": classes,
+            **({"mask_classes": labels} if MASK in columns else {}),
             **moments.describe(),
             "arrays": {
                 name: {

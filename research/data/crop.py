@@ -26,6 +26,7 @@ def random_resized(
     area: Annotated[Sequence[Fraction], Length(2, 2, "least, most")] = (0.08, 1.0),
     ratio: Annotated[Sequence[Positive], Length(2, 2, "least, most")] = (3 / 4, 4 / 3),
     flip: bool = True,
+    labels: bool = False,
 ) -> Pixels:
     """Decodes a random part of an image, scaled to one size (bilinear, antialiased).
 
@@ -36,6 +37,8 @@ def random_resized(
       area: bounds of the part's share of the image, which is uniform.
       ratio: bounds of its width / height, whose logarithm is uniform.
       flip: whether to mirror left and right with probability ½.
+      labels: whether it is a label map, of which each pixel takes the nearest. Equal
+        draws give the same part of a map as of its image.
 
     Raises:
       OSError, SyntaxError, ValueError: the bytes are not an image, or are broken.
@@ -52,9 +55,10 @@ def random_resized(
         wanted = ceil(full[0] * scale[0]), ceil(full[1] * scale[1])
         # JPEG can be decoded at ½, ¼ or ⅛, in as little of the time, if that suffices.
         opened.draft(None, wanted if full == opened.size else wanted[::-1])
-        image = convert(opened, channels)
+        image = opened.copy() if labels else convert(opened, channels)
     drafted = np.multiply(box, np.tile(np.divide(image.size, full), 2)).tolist()
-    part = image.resize((width, height), Image.Resampling.BILINEAR, box=drafted)
+    kind = Image.Resampling.NEAREST if labels else Image.Resampling.BILINEAR
+    part = image.resize((width, height), kind, box=drafted)
     if flip and rng.random() < 0.5:
         part = ImageOps.mirror(part)
     return np.asarray(part, np.uint8).reshape(shape)

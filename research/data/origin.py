@@ -31,6 +31,8 @@ class Spec:
       classes: number of classes.
       dir: the folder of data sets.
       manual_dir: local files to build it from; None downloads it.
+      masks: folder of the label maps of the local files; None: they have none.
+      mask_classes: number of classes of label maps; None: there are none.
       central: how much of the height and width of an image that is scaled is kept,
         around its centre.
     """
@@ -42,6 +44,8 @@ class Spec:
     dir: Path
     manual_dir: Path | None = None
     central: float | int = 1.0
+    masks: Path | None = None
+    mask_classes: int | None = None
 
     def __post_init__(self) -> None:
         """Refuses a name and a version that would lie elsewhere than DIR/NAME/VERSION.
@@ -72,7 +76,13 @@ class Spec:
             )
         return self.version
 
-    def require(self, *, shape: tuple[int, int, int], classes: int) -> None:
+    def require(
+        self,
+        *,
+        shape: tuple[int, int, int],
+        classes: int,
+        mask_classes: int | None = None,
+    ) -> None:
         """Checks that the config is of the only shape and classes that there are.
 
         Under one version there can be only one: the first would block the others.
@@ -83,11 +93,13 @@ class Spec:
         for key, asked, only in (
             ("shape", list(self.shape), list(shape)),
             ("classes", self.classes, classes),
+            ("mask_classes", self.mask_classes, mask_classes),
         ):
             if asked != only:
+                shown = "null" if only is None else only
                 raise UserError(
-                    f"data.{key}={asked}: of {self.name} it is {only}; set "
-                    f"data.{key}={only}".replace(", ", ",")
+                    f"data.{key}={asked}: of {self.name} it is {shown}; set "
+                    f"data.{key}={shown}".replace(", ", ",")
                 )
 
 

@@ -106,6 +106,8 @@ class Settings(Required, total=False):
 
     version: str | None
     manual_dir: str | Path | None
+    masks: str | Path | None
+    mask_classes: Count | None
     central: Fraction
     train_examples: Count | None
     validation_examples: Natural
@@ -180,11 +182,11 @@ def read_held_out(
 
 def describe(settings: Mapping[str, Any]) -> Spec:
     """Returns what the keys of conf/data say of a data set."""
-    manual = settings.get("manual_dir")
+    folders = {name: settings.get(name) for name in ("manual_dir", "masks")}
     typed = {
         "shape": tuple(settings["shape"]),
         "dir": Path(settings["dir"]),
-        "manual_dir": None if manual is None else Path(manual),
+        **{name: path and Path(path) for name, path in folders.items()},
     }
     return pick(Spec, {**settings, **typed})
 

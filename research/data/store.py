@@ -82,6 +82,12 @@ class Store:
                 f"data.classes={spec.classes}: {spec.name} has {index['classes']} "
                 f"classes; set data.classes={index['classes']}"
             )
+        labels, masked = index.get("mask_classes", 0), spec.mask_classes
+        if masked is not None and labels > masked:
+            raise UserError(
+                f"data.mask_classes={masked}: the label maps of {spec.name} have a "
+                f"label {labels - 1}; set data.mask_classes={labels}"
+            )
         return index
 
     def read(self, split: str, start: int = 0, *, verify: bool = True) -> Split:

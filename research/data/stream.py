@@ -20,12 +20,12 @@ import numpy as np
 
 from research.data.arrays import Example, Image
 from research.data.images import UNREADABLE
+from research.data.masks import MASK
 from research.data.plan import Plan
 from research.errors import UserError
 from research.types import Count, Natural
 
-Crop = Callable[..., Image]  # crop(content, shape, rng)
-FIELDS = ("image", "label")  # of an example
+Crop = Callable[..., Image]  # crop(content, shape, rng), labels=True of label maps
 Batch = dict[str, np.ndarray]  # name → array with one row per example
 
 
@@ -158,7 +158,7 @@ class Steps:
         chosen = self.plan[step][self.rows].tolist()
         epoch = step // self.plan.per_epoch
         examples = [self.example(number, epoch) for number in chosen]
-        return {name: np.stack([one[name] for one in examples]) for name in FIELDS}
+        return {name: np.stack([one[name] for one in examples]) for name in examples[0]}
 
     def example(self, number: int, epoch: int) -> Example:
         """Returns an example as it is cropped in an epoch.
@@ -168,13 +168,21 @@ class Steps:
         """
         records = self.stream.records
         try:
-            field, label = records.parse(self.source[number])
-            rng = np.random.default_rng([self.plan.seed, epoch, number])
-            content = field.bytes_list.value[0]
-            image = self.stream.crop(content, self.stream.shape, rng)
+            stored = records.parse(self.source[number])
+            height, width, channels = self.stream.shape
+
+            def crop(content: bytes, channels: int, **options: Any) -> Image:
+                rng = np.random.default_rng([self.plan.seed, epoch, number])
+                shape = height, width, channels
+                return self.stream.crop(content, shape, rng, **options)
+
+            example = {"label": stored.label}
+            example["image"] = crop(stored.image.bytes_list.value[0], channels)
+            if stored.mask is not None:  # the same draws give the same part of it
+                example[MASK] = crop(stored.mask, 1, labels=True)[..., 0]
         except (RuntimeError, *UNREADABLE) as error:
             raise records.damage_error(number, error) from error
-        return {"image": image, "label": label}
+        return example
 
 
 def end_with_parent(index: int, count: int) -> None:

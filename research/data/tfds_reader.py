@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator
 from itertools import accumulate
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -19,6 +19,7 @@ from tensorflow_datasets.proto import tf_example_pb2, tf_feature_pb2
 
 from research.data.arrays import Example, Image
 from research.data.images import UNREADABLE, describe_fault, fit, require_channels
+from research.data.masks import MASK, fit_mask
 from research.errors import UserError
 
 FORMAT = "array_record"
@@ -32,8 +33,22 @@ def read_sizes(folder: Path) -> dict[str, int]:
     }
 
 
+class Record(NamedTuple):
+    """An example as it is stored.
+
+    Attributes:
+      image: encoded or plain.
+      label: of the image.
+      mask: PNG of its label map; None: it has none.
+    """
+
+    image: tf_feature_pb2.Feature
+    label: np.int32
+    mask: bytes | None
+
+
 class Records:
-    """A split as TFDS stored it: labelled images.
+    """A split as TFDS stored it: labelled images, with label maps where it has them.
 
     Args:
       folder: DIR/NAME/VERSION.
@@ -64,6 +79,7 @@ class Records:
         self.shape, self.classes = shape, classes
         self.keys = info.supervised_keys
         self.feature = info.features[self.keys[0]]
+        self.masked = MASK in info.features
         check_features(info, self.feature, info.features[self.keys[1]], shape, classes)
         self.paths = [Path(path) for path in info.splits[split].filepaths]
         self.lengths = list(info.splits[split].shard_lengths)
@@ -80,7 +96,7 @@ class Records:
         return isinstance(self.feature, tfds.features.Image)
 
     def examples(self, start: int = 0, *, central: float | int) -> Iterator[Example]:
-        """Yields `image` and `label` of each example in stored order.
+        """Yields `image`, `label` and, if any, `mask` of each example, in stored order.
 
         A whole file is read at a time.
 
@@ -98,15 +114,19 @@ class Records:
             if end <= start:
                 continue
             for record in read_records(path, length)[max(start - end, -length) :]:
-                field, label = self.parse(record)
+                stored = self.parse(record)
+                example = {"label": stored.label}
                 try:
-                    image = decode(field, self.feature, self.shape, central)
+                    image = decode(stored.image, self.feature, self.shape, central)
+                    if stored.mask is not None:
+                        size = self.shape[:2]
+                        example[MASK] = fit_mask(stored.mask, size, central=central)
                 except UNREADABLE as error:
                     raise damage_error(path, error) from error
-                yield {"image": image, "label": label}
+                yield {"image": image, **example}
 
-    def parse(self, record: bytes) -> tuple[tf_feature_pb2.Feature, np.int32]:
-        """Returns the image that a record holds, as stored, and its label.
+    def parse(self, record: bytes) -> Record:
+        """Returns what a record holds.
 
         Raises:
           UserError: there is no label, or it is not one of the classes.
@@ -125,7 +145,8 @@ class Records:
                 f"data.name={self.name}: split {self.split!r} has a label {label}, "
                 f"outside 0…{self.classes - 1}; choose another split (data.test_split)"
             )
-        return image, np.int32(label)
+        mask = fields[MASK].bytes_list.value[0] if self.masked else None
+        return Record(image, np.int32(label), mask)
 
     def damage_error(self, number: int, reason: Exception) -> UserError:
         """Returns the error for an example that cannot be read."""

@@ -7,24 +7,20 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, ClassVar
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from flax import nnx
 
 from research.data.source import Dataset
 from research.data.split import Split
 from research.errors import UserError
 from research.evals.engine.embedding import Embedder, embedding_change
 from research.evals.engine.grids import Found, Grid, summarize_grid, whole
+from research.evals.engine.windows import Canvases, format_size, takes
 from research.evals.evaluator import Evaluator
 from research.evals.measurement import Measurement
 from research.models.network import Network
 from research.tasks.metrics import agreement, correct
-from research.transforms.shifts import Crop, draw_ring
+from research.transforms.shifts import Crop
 from research.types import Count, Natural
-
-Size = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -43,12 +39,16 @@ class Window(Evaluator):
       (2m)² that the publication takes, `crop`. `map` and `offsets` as in `eval=worst`;
     - with `grid` = `neighbours`: `embedding_change`, the mean of the 8.
 
+    Data that keep the canvas of each image (`data=scenes`) say where the image lies on
+    it: o, and the centre of the grid, are there.
+
     Costs 2 passes for each distance and (2m + 1)² for the grid.
 
     Attributes:
       canvas: a data set of larger images of the same kind, at their native resolution;
-        windows are as large as the network's images. None: the images themselves are
-        the canvas, and windows are 2m smaller, for a network that takes any size.
+        windows are as large as the network's images. None: the canvases that the data
+        have, or the images themselves, and windows that are 2m smaller, for a network
+        that takes any size.
       split: of the canvas.
       max_shift: m, pixels.
       distances: largest distance d, pixels, at most 2m.
@@ -79,18 +79,15 @@ class Window(Evaluator):
 
     def check(self, predict: Callable[..., Any], split: Split) -> None:
         """Refuses a canvas that is too small, and windows that the network refuses."""
-        canvas = self.views(split)
-        size, full = self.size(split), canvas.images.shape[1:3]
-        if canvas.images.shape[3] != split.images.shape[3]:
+        views = self.views(split)
+        size, full, channels = views.size, views.full, views.split.images.shape[3]
+        if channels != split.images.shape[3]:
             raise self.refusal(
                 "canvas",
-                f"{canvas.images.shape[3]} channels",
+                f"{channels} channels",
                 f"images of {split.images.shape[3]}, as the network does",
             )
-        if min(size) < 1 or any(
-            all_ < one + 2 * self.max_shift
-            for all_, one in zip(full, size, strict=True)
-        ):
+        if min(size) < 1 or views.reach < self.max_shift:
             raise self.refusal(
                 "max_shift",
                 self.max_shift,
@@ -98,37 +95,41 @@ class Window(Evaluator):
                 f"{format_size(full)} have fewer: a smaller one, or a larger "
                 "eval.window.canvas",
             )
-        if isinstance(predict, Network) and not takes(predict, size, canvas):
+        if views.fixed and self.distances > views.reach:
+            raise self.refusal(
+                "distances", self.distances, f"at most {views.reach} with these data"
+            )
+        if isinstance(predict, Network) and not takes(predict, size, channels):
             raise UserError(
                 f"eval=window cuts windows of {format_size(size)} out of images of "
                 f"{format_size(full)}, and the network takes no others than "
                 f"{format_size(split.images.shape[1:3])}: give larger ones "
-                "(+data@eval.window.canvas=…), model/head=gap, or leave window out "
-                "of eval"
+                "(data=scenes, or +data@eval.window.canvas=…), model/head=gap, or "
+                "leave window out of eval"
             )
 
-    def views(self, split: Split) -> Split:
-        """Returns the canvases."""
-        larger = split if self.canvas is None else self.canvas.split(self.split)
-        return larger.first(self.examples)
-
-    def size(self, split: Split) -> Size:
-        """Returns the size of a window."""
-        less = 2 * self.max_shift if self.canvas is None else 0
+    def views(self, split: Split) -> Canvases:
+        """Returns the canvases, and how large their windows are."""
         height, width = split.images.shape[1:3]
-        return height - less, width - less
+        if self.canvas is not None:
+            larger = self.canvas.split(self.split).first(self.examples)
+            return Canvases.centred(larger, (height, width))
+        split = split.first(self.examples)
+        if "canvas" in split.arrays:
+            return Canvases.of_scenes(split)
+        less = 2 * self.max_shift
+        return Canvases.centred(split, (height - less, width - less))
 
     def __call__(
         self, predict: Callable[..., Any], split: Split
     ) -> Iterator[Measurement]:
         """Yields the measurements by distance, then those of the grid."""
-        canvas, size = self.views(split), self.size(split)
-        full = canvas.images.shape[1:3]
-        method = f"real content: windows of {format_size(size)} in {format_size(full)}"
-        ask = partial(Embedder(predict, batch=self.batch), canvas.images, Crop(*size))
-        room = np.subtract(full, size)
+        views = self.views(split)
+        crop, method = Crop(*views.size), views.method
+        embedder = Embedder(predict, batch=self.batch)
+        ask = partial(embedder, views.split.images, crop)
         for distance in range(1, self.distances + 1):
-            first, second = draw_places(self.seed, len(canvas), distance, room)
+            first, second = views.draw_pairs(self.seed, distance)
             (a, x), (b, y) = ask(first), ask(second)
             row = partial(
                 Measurement.of_examples,
@@ -141,9 +142,9 @@ class Window(Evaluator):
             if x is not None and y is not None:
                 change = embedding_change(x, y)
                 yield row("embedding_change", change, bounds=(0.0, 2.0))
-        grid = whole(Crop(*size), "canvas", self.max_shift)
+        grid = whole(crop, "canvas", self.max_shift)
         grid = replace(grid, params={"max_shift": self.max_shift})
-        same, scores, changes = around(ask, canvas, grid, room // 2)
+        same, scores, changes = around(ask, views, grid)
         yield from summarize_grid("window", same, scores, grid, method=method)
         if changes:
             near = changes["embedding_change"][grid.parts["neighbours"]].mean(0)
@@ -158,23 +159,18 @@ class Window(Evaluator):
 
 
 def around(
-    ask: Callable[[np.ndarray], Any], canvas: Split, grid: Grid, centre: np.ndarray
+    ask: Callable[[np.ndarray], Any], views: Canvases, grid: Grid
 ) -> tuple[Found, Found, Found]:
     """Returns agreement, scores and change of embeddings at every shift of a grid.
 
     Args:
       ask: `ask(places) → (logits, embeddings)` of the windows at these corners.
-      canvas: the examples.
+      views: the examples.
       grid: of shifts of the content, to which a window goes the opposite way.
-      centre: the corner of the window that the others are compared with.
     """
-
-    def at(place: np.ndarray) -> Any:
-        return ask(np.tile(place.astype(np.int32), (len(canvas), 1)))
-
-    still, vectors = at(centre)
-    shape = (*grid.offsets.shape[:-1], len(canvas))
-    labelled = "label" in canvas.arrays
+    still, vectors = ask(views.corners)
+    shape = (*grid.offsets.shape[:-1], len(views.split))
+    labelled = "label" in views.split.arrays
     same, scores, change = (
         {name: np.empty(shape, np.float32)} if there else {}
         for name, there in (
@@ -184,48 +180,10 @@ def around(
         )
     )
     for place, offset in grid:
-        logits, moved = at(centre - offset)
+        logits, moved = ask(views.corners - offset)
         same["agreement"][place] = agreement(logits, still)
         if labelled:
-            scores["accuracy"][place] = correct(logits, canvas.labels)
+            scores["accuracy"][place] = correct(logits, views.split.labels)
         if vectors is not None:
             change["embedding_change"][place] = embedding_change(moved, vectors)
     return same, scores, change
-
-
-def draw_places(
-    seed: int, examples: int, distance: int, room: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Draws the corners of two windows, both within a canvas, for each example.
-
-    Args:
-      seed: example i gets the same ones however many there are.
-      examples: how many.
-      distance: max(|dy|, |dx|) from one to the other, pixels.
-      room: (2,) largest corner; at least the distance along each axis.
-
-    Returns:
-      Both, (examples, 2) int32.
-    """
-    steps = draw_ring(jax.random.key(seed), examples, distance)
-    low, high = np.maximum(0, -steps), room - np.maximum(0, steps)
-    draws = np.random.default_rng([seed, distance]).random((examples, 2))
-    first = (low + draws * (high - low + 1)).astype(np.int32)
-    return first, (first + steps).astype(np.int32)
-
-
-def takes(network: Network, size: Size, canvas: Split) -> bool:
-    """Whether a network takes images of a size; computes nothing."""
-    graph, state = nnx.split(network)
-    shape = (1, *size, canvas.images.shape[3])
-    image = jax.ShapeDtypeStruct(shape, jnp.float32)
-    try:
-        jax.eval_shape(lambda s, x: nnx.merge(graph, s)(x), state, image)
-    except (UserError, TypeError, ValueError):  # JAX's errors of shapes
-        return False
-    return True
-
-
-def format_size(size: tuple[int, ...]) -> str:
-    """Returns `28×28`."""
-    return "×".join(map(str, size))

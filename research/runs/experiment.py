@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
@@ -89,6 +90,9 @@ class Experiment:
         check_all(self.evaluators, self.network, measured, self.cfg)
         split = measured if isinstance(measured, Split) else self.data.split("test")
         tasks.check(self.task, self.network, split.arrays)
+        train = self.data.split("train")
+        if isinstance(train, Split):
+            check_augment(self.augment, train)
 
     def train(self, folder: Path, job: Progress) -> nnx.Module:
         """Returns the trained network, from the folder's last checkpoint if any.
@@ -146,6 +150,22 @@ class Experiment:
         measure_all(
             self.evaluators, network, self.measured, folder, provenance, self.cfg, own
         )
+
+
+def check_augment(augment: Augment, split: Split) -> None:
+    """Traces an augmentation on one example as a step gives it; computes nothing.
+
+    Raises:
+      UserError: it is not made for the data; as the augmentation says.
+    """
+    one = {
+        name: jax.ShapeDtypeStruct((1, *rows.shape[1:]), rows.dtype)
+        for name, rows in split.arrays.items()
+    }
+    one["image"] = jax.ShapeDtypeStruct(one["image"].shape, jnp.float32)
+    for name, dtype in (("index", jnp.int32), ("epoch", jnp.int32), ("draw", "uint32")):
+        one[name] = jax.ShapeDtypeStruct((1,), dtype)
+    jax.eval_shape(augment, one, jax.random.key(0))
 
 
 def say_undivided(network: nnx.Module, cfg: DictConfig) -> None:

@@ -31,6 +31,7 @@ ABSENT: dict[str, Any] = {
     "precision.train": "default",
     "precision.eval": "highest",
     "deterministic": False,
+    "data.mask_classes": None,
 }
 FORMERLY = {  # objects of ours: new name → the first that it had
     "scale_by_adam": "optax:scale_by_adam",

@@ -60,6 +60,7 @@ TABLE = {
     "run_dir": Kind.PLACE,
     "data.dir": Kind.PLACE,
     "data.manual_dir": Kind.PLACE,
+    "data.masks": Kind.PLACE,
     "data.overrides": Kind.PLACE,  # of the first edition: what selects it
     "retry": Kind.REQUEST,
     "objective": Kind.REQUEST,
@@ -70,7 +71,7 @@ TABLE = {
     "tune": Kind.REQUEST,
 }
 # What a config says twice, by interpolation: copy → original.
-COPIES = {"task.minimise": "loss"}
+COPIES = {"task.minimise": "loss", "task.classes": "data.mask_classes"}
 COPIED = ("data", "task")  # the same, below an evaluator
 
 # Keys of evaluators that change nothing but time → their value in any digest.

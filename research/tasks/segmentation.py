@@ -12,7 +12,7 @@ from jaxtyping import Array, Float, Int
 
 from research.tasks.pixel_losses import IGNORED, pixel_cross_entropy, take_masks
 from research.tasks.task import Batch, PerExample
-from research.types import Natural
+from research.types import Count, Natural
 
 PixelLogits = Float[Any, "batch height width classes"]
 
@@ -28,11 +28,14 @@ class Segmentation:
     Attributes:
       minimise: `minimise(network, batch) → (mean loss, logits)`.
       ignore: the label of pixels that have none; 255 as in VOC.
+      classes: of label maps, so many logits are asked for at each pixel; None: of data
+        without them.
     """
 
     scores: ClassVar[tuple[str, ...]] = ("pixel_accuracy",)
     minimise: Callable[..., tuple[Array, Array]] = pixel_cross_entropy
     ignore: Natural = IGNORED
+    classes: Count | None = None
 
     def loss(self, network: Any, batch: Batch) -> tuple[Float[Array, ""], PixelLogits]:
         """Returns the mean loss and the logits; see `Task.loss`."""

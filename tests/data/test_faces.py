@@ -168,3 +168,20 @@ def test_another_shape_is_refused(tmp_path):
 def test_another_number_of_classes_is_refused(tmp_path):
     with pytest.raises(UserError, match=r"data\.classes=8: .*set data\.classes=2"):
         load("faces_jumbled", dir=tmp_path, classes=8)
+
+
+def test_label_maps_say_where_each_part_is(tmp_path, monkeypatch):
+    monkeypatch.setattr(faces, "SIZES", {"train": 20, "test": 20})
+    plain, masked = (load(one, dir=tmp_path) for one in ("faces", "faces_parts"))
+    with_maps, without = masked.split("train"), plain.split("train")
+    np.testing.assert_array_equal(with_maps.images, without.images)
+    assert "mask" not in without.arrays
+    for mask, boxes in zip(with_maps["mask"], with_maps["box"], strict=True):
+        assert (mask > 0).sum() == 4 * TILE**2
+        for part, (top, left, bottom, right) in enumerate(boxes, 1):
+            assert (mask[top:bottom, left:right] == part).all()
+
+
+def test_faces_without_label_maps_take_no_number_of_their_classes(tmp_path):
+    with pytest.raises(UserError, match=r"data\.mask_classes=5: .* set .*=null"):
+        load("faces", dir=tmp_path, mask_classes=5)

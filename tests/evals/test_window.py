@@ -8,7 +8,8 @@ from known import PLACE, ink, measure, pixel, split, table
 from research.data.source import Dataset
 from research.data.split import Split
 from research.errors import UserError
-from research.evals.window import Window, draw_places
+from research.evals.engine.windows import draw_places
+from research.evals.window import Window
 
 M = 2
 SPLIT = split(examples=30, shape=(10, 12, 1))
@@ -95,3 +96,45 @@ def test_a_canvas_that_is_too_small_or_of_other_channels_is_refused():
 def test_windows_farther_apart_than_the_canvas_allows_are_refused():
     with pytest.raises(UserError, match=r"distances=7: takes at most 2·max_shift = 6"):
         Window(distances=7)
+
+
+def scene_split(corners, size=(6, 8)):
+    """Images cut out of the canvases `SPLIT`, as `data=scenes` has them."""
+    height, width = size
+    images = [
+        canvas[top : top + height, left : left + width]
+        for canvas, (top, left) in zip(SPLIT.images, corners, strict=True)
+    ]
+    arrays = {"image": np.stack(images), "label": SPLIT.labels}
+    return Split(arrays | {"canvas": SPLIT.images, "corner": corners})
+
+
+def test_data_that_keep_their_canvases_move_their_own_windows():
+    corners = np.random.default_rng(0).integers(2, 3, (30, 2)).astype(np.int32)
+    corners[:, 0] = 2
+    scenes = scene_split(corners)
+    evaluator = Window(max_shift=M, distances=2, batch=8)
+    evaluator.check(pixel, scenes)
+    rows = table(measure(evaluator, pixel, scenes))
+    one = rows["window,distance=2/agreement"]
+    first, second = one.arrays["offsets"].swapaxes(0, 1)
+    np.testing.assert_array_equal(first, corners)
+    assert (np.abs(second - first).max(1) == 2).all()
+    np.testing.assert_array_equal(one.arrays["examples"], seen(first) == seen(second))
+    around = np.array(
+        [
+            [seen(corners - [dy, dx]) for dx in range(-M, M + 1)]
+            for dy in range(-M, M + 1)
+        ]
+    )
+    whole = rows[f"window,max_shift={M}/worst_agreement"].arrays
+    np.testing.assert_allclose(whole["map"], (around == seen(corners)).mean(2))
+
+
+def test_windows_stay_on_the_canvases_of_the_data():
+    corners = np.tile(np.array([[2, 1]], np.int32), (30, 1))
+    scenes = scene_split(corners)
+    with pytest.raises(UserError, match=r"eval\.window\.max_shift=2: takes windows"):
+        Window(max_shift=2, distances=1).check(pixel, scenes)
+    with pytest.raises(UserError, match=r"distances=2: takes at most 1 with these"):
+        Window(max_shift=1, distances=2).check(pixel, scenes)

@@ -131,6 +131,25 @@ def find_images(folder: Path, classes: Mapping[str, object]) -> list[tuple[str, 
     return files
 
 
+def is_flat(folder: Path) -> bool:
+    """Whether images of a split lie in its own folder, not in those of classes."""
+    entries = list_entries(folder)
+    return any(path.suffix.lower() in SUFFIXES for path in entries if path.is_file())
+
+
+def find_pictures(folder: Path, name: str) -> list[tuple[str, Path]]:
+    """Returns the images of a split that has no class folders, all of one class.
+
+    Raises:
+      UserError: there is none, or as `is_picture`.
+    """
+    images = sorted(filter(is_picture, walk(folder)))
+    if not images:
+        kinds = ", ".join(sorted(SUFFIXES))
+        raise UserError(f"{folder} holds no image ({kinds}); add some")
+    return [(name, image) for image in images]
+
+
 def walk(folder: Path) -> Iterator[Path]:
     """Yields the files below a folder that are not left behind, behind links as well.
 

@@ -9,8 +9,9 @@ outline, and tiles stay at least 6 pixels apart: no 7×7 window sees two parts, 
 of such windows cannot tell intact from jumbled. The whole face moves by up to 25 × 39
 pixels, more than from slot to slot, so the place of a single part does not tell either.
 
-Two data sets: who it is, on intact faces (the label still holds on jumbled ones: see
-`pairs`), and whether a face is intact (0) or jumbled (1), half of each.
+Three data sets: who it is, on intact faces (the label still holds on jumbled ones: see
+`pairs`); the same with label maps of the parts; and whether a face is intact (0) or
+jumbled (1), half of each.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ REACH = (TILE - 1) / 2  # pixels from the centre of a tile to its border
 GRID = np.stack(np.meshgrid(*2 * [np.arange(TILE) - REACH], indexing="ij"), -1)
 
 Image = UInt8[np.ndarray, "64 64 1"]
+Mask = UInt8[np.ndarray, "64 64"]
 Tile = Float[np.ndarray, "7 7"]
 Segments = Float[np.ndarray, "_ 4"]  # (y, x) to (y, x), the tile being [−1, 1]²
 Point = tuple[float | int, float | int]
@@ -135,6 +137,13 @@ class Face:
         corners = self.place + SLOTS[list(order)] + self.corners
         return np.concatenate([corners, corners + TILE], axis=1)
 
+    def mask(self, order: Order) -> Mask:
+        """Returns the part that each pixel belongs to, from 1; 0 around them."""
+        found = np.zeros(SHAPE[:2], np.uint8)
+        for part, (top, left, bottom, right) in enumerate(self.boxes(order), 1):
+            found[top:bottom, left:right] = part
+        return found
+
     def render(self, order: Order) -> Image:
         """Returns the image with part i in slot order[i]."""
         canvas = self.noise.copy()
@@ -201,7 +210,14 @@ def label_jumbled(number: int, face: Face, jumbled: Order) -> tuple[int, Order]:
     return number % 2, jumbled if number % 2 else INTACT
 
 
-def build(spec: Spec, *, label: Label, classes: int, overrides: str) -> Generated:
+def build(
+    spec: Spec,
+    *,
+    label: Label,
+    classes: int,
+    overrides: str,
+    mask_classes: int | None = None,
+) -> Generated:
     """Returns the faces under one kind of label; no file is needed.
 
     Args:
@@ -209,34 +225,42 @@ def build(spec: Spec, *, label: Label, classes: int, overrides: str) -> Generate
       label: `label(number, face, jumbled)` returns the label, and the order to draw.
       classes: how many labels there are.
       overrides: what selects the data set on the command line.
+      mask_classes: of the label maps; None for none.
 
     Raises:
       UserError: another shape or number of classes is asked for.
     """
-    spec.require(shape=SHAPE, classes=classes)
-    return Generated(spec, overrides, SIZES, partial(draw_split, label=label))
+    spec.require(shape=SHAPE, classes=classes, mask_classes=mask_classes)
+    draw = partial(draw_split, label=label, masks=mask_classes is not None)
+    return Generated(spec, overrides, SIZES, draw)
 
 
-def draw_split(split: str, *, label: Label) -> Numbered:
+def draw_split(split: str, *, label: Label, masks: bool = False) -> Numbered:
     """Yields the faces of a split.
 
     Besides `image` and `label` there are `person`; `order`, the slot of each part; and
-    `box`, (top, left, bottom, right) of each part: left eye, right eye, nose, mouth.
+    `box`, (top, left, bottom, right) of each part: left eye, right eye, nose, mouth;
+    and, if asked for, `mask`, in which these are 1 to 4.
     """
     for number in range(SIZES[split]):
         face, jumbled = draw_example(split, number)
         answer, order = label(number, face, jumbled)
-        yield (
-            number,
-            {
-                "image": face.render(order),
-                "label": np.int32(answer),
-                "person": np.int32(face.person),
-                "order": np.array(order, np.int32),
-                "box": face.boxes(order).astype(np.int32),
-            },
-        )
+        example = {
+            "image": face.render(order),
+            "label": np.int32(answer),
+            "person": np.int32(face.person),
+            "order": np.array(order, np.int32),
+            "box": face.boxes(order).astype(np.int32),
+        }
+        yield number, example | ({"mask": face.mask(order)} if masks else {})
 
 
 who = partial(build, label=label_who, classes=PERSONS, overrides="data=faces")
+parts = partial(
+    build,
+    label=label_who,
+    classes=PERSONS,
+    mask_classes=1 + len(KINDS),
+    overrides="data=faces_parts",
+)
 jumbled = partial(build, label=label_jumbled, classes=2, overrides="data=faces_jumbled")

@@ -51,20 +51,21 @@ PUBLISHED = {
 USUAL = {"name": "mnist", "version": "3.0.1", "shape": "[28,28,1]", "classes": 10}
 
 
-def from_files(spec: Spec, *, url: str) -> Published:
+def from_files(spec: Spec, *, url: str | None) -> Published:
     """Returns MNIST, or any data set in MNIST's four files.
 
     Args:
       spec: names the data set; its `manual_dir` holds `train-images-idx3-ubyte` and so
         on, as they are or as `.gz`.
-      url: where the four files are downloaded from if there is no `manual_dir`.
+      url: where the four files are downloaded from if there is no `manual_dir`; None:
+        nowhere.
     """
     return Published(
         spec, describe_overrides("mnist", spec, **USUAL), partial(open_builder, url=url)
     )
 
 
-def open_builder(spec: Spec, *, url: str) -> Any:
+def open_builder(spec: Spec, *, url: str | None) -> Any:
     """Returns the TFDS builder of the four files.
 
     Its splits raise a UserError where a file is missing, truncated, or is not what its
@@ -79,9 +80,7 @@ def open_builder(spec: Spec, *, url: str) -> Any:
             for kind, axes in KINDS.items()
         }
         paths = {
-            key: download(f"{url}{file}.gz", downloads)
-            if spec.manual_dir is None
-            else find(spec.manual_dir, file)
+            key: fetch(file, spec.manual_dir, url, downloads)
             for key, file in names.items()
         }
         return {
@@ -97,6 +96,22 @@ def open_builder(spec: Spec, *, url: str) -> Any:
         description="Handwritten digits in MNIST's IDX files.",
         homepage="http://yann.lecun.com/exdb/mnist/",
     )
+
+
+def fetch(file: str, folder: Path | None, url: str | None, downloads: Path) -> Path:
+    """Returns the path of an IDX file, from a local folder or else from the network.
+
+    Raises:
+      UserError: it is not there, or there is neither a folder nor an address.
+    """
+    if folder is not None:
+        return find(folder, file)
+    if url is None:
+        raise UserError(
+            "data.builder.url=null: takes the address of the four files, or give "
+            "data.manual_dir=DIR with them"
+        )
+    return download(f"{url}{file}.gz", downloads)
 
 
 def find(folder: Path, file: str) -> Path:
