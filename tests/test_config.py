@@ -34,6 +34,7 @@ GROUPS = {
 
 RESNET, VIT = ["model=resnet20"], ["model=vit_tiny"]
 OWNERS = {f"model/{part}": RESNET for part in ("block", "shortcut", "stem")}
+OWNERS["data/objects"] = ["data=scenes"]
 SWIN = ("anchor", "bias", "embed", "merge", "last_norm")
 OWNERS |= {f"model/{part}": ["model=swin_tiny"] for part in SWIN}
 OWNERS |= {f"model/{part}": RESNET for part in ("activation", "norm")}
@@ -56,7 +57,7 @@ def test_every_launcher_and_sweeper_composes_without_what_it_needs(group):
 
 
 @pytest.mark.parametrize("group", OWNERS)
-def test_every_part_of_a_model_composes(group):
+def test_every_part_of_an_option_composes(group):
     for option in options(group):
         assert config.compose(f"{group}={option}", *GIVEN, *OWNERS[group])
 

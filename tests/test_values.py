@@ -18,18 +18,20 @@ from research.config.schema import SCHEMAS
 from research.config.values import check_value
 from research.errors import UserError
 from research.runs.identity import HOW_TO_BUILD
+from research.runs.identity_keys import COPIES
 
 WRONG = ["word", "", " ", None, True, -1, 2.5, [], [None], {"a": 1}, 10**30]
 WRONG += [math.inf, math.nan]
 # Which of these a key takes, by its last part. Text is a name or a place.
 TAKES = {
     "word": "address claim coordinator dir distance manual_dir name objective out "
-    "partition predict root run_dir runs scale split store test_split url version "
-    "weights only padding",
+    "masks partition predict root run_dir runs scale split store test_split url "
+    "version weights only padding",
     "None": "address clip compile coordinator decoder early_epochs examples gain "
-    "hidden image manual_dir max_shift mean memory names norm objective out pad "
+    "hidden image manual_dir mask_classes masks max_shift mean memory names norm "
+    "objective out outputs pad "
     "pool_padding predict run_dir seeds shape std store stream train_examples units "
-    "version weights",
+    "url version weights",
     "-1": "ignore lower scale upper",
     "2.5": "absent checkpoint_seconds clip early_epochs end epsilon factor gain "
     "layer_scale learning_rate lower memory_gb norm norm_factor p poll_seconds power "
@@ -128,7 +130,8 @@ def test_every_key_refuses_what_it_does_not_take(launchers):
         if set(full.split(".")) & set(FREE):
             continue
         for value, answer in refusals(config, cfg, node, key).items():
-            named = answer is None or str(key) in answer or "loss" in answer
+            said = COPIES.get(full, str(key))
+            named = answer is None or said in answer or str(key) in answer
             taken = answer is None and not may_take(key, value, default)
             if taken or not named or "\n" in (answer or ""):
                 wrong.append((full, value, answer))

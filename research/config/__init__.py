@@ -108,7 +108,7 @@ def network(cfg: DictConfig, *, rngs: Any) -> Any:
         parts["upsample"] = build(cfg.upsample)
     return factory(
         tuple(cfg.data.shape),
-        OmegaConf.select(cfg, "task.classes") or cfg.data.classes,
+        OmegaConf.select(cfg, "task.outputs") or cfg.data.classes,
         **parts,
         **statistics(cfg),
         rngs=rngs,

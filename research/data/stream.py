@@ -176,8 +176,8 @@ class Steps:
                 shape = height, width, channels
                 return self.stream.crop(content, shape, rng, **options)
 
-            example = {"label": stored.label}
-            example["image"] = crop(stored.image.bytes_list.value[0], channels)
+            image = crop(stored.image.bytes_list.value[0], channels)
+            example = {"image": image, "label": stored.label}
             if stored.mask is not None:  # the same draws give the same part of it
                 example[MASK] = crop(stored.mask, 1, labels=True)[..., 0]
         except (RuntimeError, *UNREADABLE) as error:

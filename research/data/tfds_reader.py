@@ -115,15 +115,15 @@ class Records:
                 continue
             for record in read_records(path, length)[max(start - end, -length) :]:
                 stored = self.parse(record)
-                example = {"label": stored.label}
                 try:
                     image = decode(stored.image, self.feature, self.shape, central)
+                    example = {"image": image, "label": stored.label}
                     if stored.mask is not None:
                         size = self.shape[:2]
                         example[MASK] = fit_mask(stored.mask, size, central=central)
                 except UNREADABLE as error:
                     raise damage_error(path, error) from error
-                yield {"image": image, **example}
+                yield example
 
     def parse(self, record: bytes) -> Record:
         """Returns what a record holds.

@@ -71,7 +71,7 @@ TABLE = {
     "tune": Kind.REQUEST,
 }
 # What a config says twice, by interpolation: copy → original.
-COPIES = {"task.minimise": "loss", "task.classes": "data.mask_classes"}
+COPIES = {"task.minimise": "loss", "task.outputs": "data.mask_classes"}
 COPIED = ("data", "task")  # the same, below an evaluator
 
 # Keys of evaluators that change nothing but time → their value in any digest.

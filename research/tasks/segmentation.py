@@ -28,14 +28,14 @@ class Segmentation:
     Attributes:
       minimise: `minimise(network, batch) → (mean loss, logits)`.
       ignore: the label of pixels that have none; 255 as in VOC.
-      classes: of label maps, so many logits are asked for at each pixel; None: of data
-        without them.
+      outputs: logits of each pixel that a network is built with; None: as many as the
+        data have classes.
     """
 
     scores: ClassVar[tuple[str, ...]] = ("pixel_accuracy",)
     minimise: Callable[..., tuple[Array, Array]] = pixel_cross_entropy
     ignore: Natural = IGNORED
-    classes: Count | None = None
+    outputs: Count | None = None
 
     def loss(self, network: Any, batch: Batch) -> tuple[Float[Array, ""], PixelLogits]:
         """Returns the mean loss and the logits; see `Task.loss`."""
