@@ -91,9 +91,8 @@ def fit_mask(content: bytes, size: tuple[int, int], *, central: float = 1.0) -> 
       OSError, SyntaxError, ValueError: the bytes are not an image, or are broken.
     """
     height, width = size
-    with Image.open(io.BytesIO(content)) as image:
-        if image.size != (width, height) or central < 1:
-            border = (1 - central) / 2
-            kind = Image.Resampling.NEAREST
-            image = ImageOps.fit(image, (width, height), kind, bleed=border)
-        return np.asarray(image, np.uint8)
+    border, kind = (1 - central) / 2, Image.Resampling.NEAREST
+    with Image.open(io.BytesIO(content)) as opened:
+        whole = opened.size == (width, height) and central == 1
+        fitted = ImageOps.fit(opened, (width, height), kind, bleed=border)
+        return np.asarray(opened if whole else fitted, np.uint8)

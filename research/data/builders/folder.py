@@ -100,7 +100,7 @@ def open_builder(
     def examples(split: str) -> Iterator[tuple[str, dict[str, Any]]]:
         for label, path in files[split]:
             key = str(path.relative_to(root))
-            example = {"label": label, path_feature: key}
+            example: dict[str, Any] = {"label": label, path_feature: key}
             if maps is not None and spec.mask_classes is not None:
                 map_path = (maps / key).with_suffix(".png")
                 labels = read_mask(map_path, path, spec.mask_classes)
