@@ -15,6 +15,7 @@ from flax import nnx
 from research.data.source import Dataset
 from research.data.split import Split
 from research.errors import UserError
+from research.evals.engine.dense import require_one_answer
 from research.evals.engine.embedding import Embedder, embedding_change
 from research.evals.engine.grids import Found, Grid, summarize_grid, whole
 from research.evals.evaluator import Evaluator
@@ -78,7 +79,11 @@ class Window(Evaluator):
             raise self.refusal("distances", self.distances, taken)
 
     def check(self, predict: Callable[..., Any], split: Split) -> None:
-        """Refuses a canvas that is too small, and windows that the network refuses."""
+        """Refuses a canvas that is too small, and windows that the network refuses.
+
+        Answers at every pixel, too, which move with what is seen.
+        """
+        require_one_answer(predict, split, self.name)
         canvas = self.views(split)
         size, full = self.size(split), canvas.images.shape[1:3]
         if canvas.images.shape[3] != split.images.shape[3]:
