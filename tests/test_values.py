@@ -26,10 +26,10 @@ TAKES = {
     "word": "address claim coordinator dir distance manual_dir name objective out "
     "partition predict root run_dir runs scale split store test_split url version "
     "weights only padding",
-    "None": "address clip compile coordinator decoder early_epochs examples gain "
-    "hidden image manual_dir max_shift mean memory names norm objective out pad "
-    "pool_padding predict run_dir seeds shape std store stream train_examples units "
-    "version weights",
+    "None": "address clip compile coordinator decoder distance early_epochs examples "
+    "gain hidden image manual_dir max_shift mean memory names norm objective "
+    "out pad pool_padding predict run_dir seeds shape std store stream "
+    "train_examples units version weights",
     "-1": "ignore lower scale upper",
     "2.5": "absent checkpoint_seconds clip early_epochs end epsilon factor gain "
     "layer_scale learning_rate lower memory_gb norm norm_factor p poll_seconds power "

@@ -102,20 +102,21 @@ class Segmentation(Evaluator):
         masks, ignore = split["mask"], task.ignore
         labels, classes = Labeller(predict, batch=self.batch)(split.images)
         require_known(masks, classes, ignore)
-        known = {"classes": classes, "ignore": ignore}
         few = slice(self.pictures)
         kept = {
-            "confusion": count_confusion(masks, labels, **known),
+            "confusion": count_confusion(masks, labels, classes, ignore),
             "images": split.images[few],
             "masks": masks[few],
             "predictions": labels[few],
         }
         count = partial(in_blocks, masks, labels, self.batch)
-        whole = count(partial(count_overlaps, **known))
+        whole = count(partial(count_overlaps, classes=classes, ignore=ignore))
         yield from describe_iou(whole, "mean_iou", "iou", {}, kept)
         yield describe_accuracy(whole)
         distance = self.distance or suggest_distance(split.images.shape[1:3])
-        near = partial(count_boundary_overlaps, distance=distance, **known)
+        near = partial(
+            count_boundary_overlaps, classes=classes, ignore=ignore, distance=distance
+        )
         params = {"distance": distance}
         yield from describe_iou(count(near), "boundary_iou", "boundary_iou", params)
 

@@ -71,8 +71,8 @@ def count_boundary_overlaps(
     labels, predicted = (
         np.where(known, one, NOWHERE).astype(np.int32) for one in (labels, predicted)
     )
-    near = (known & near_contour(one, distance) for one in (labels, predicted))
-    return _count(labels, predicted, *near, classes)
+    near, close = (known & near_contour(one, distance) for one in (labels, predicted))
+    return _count(labels, predicted, near, close, classes)
 
 
 def near_contour(maps: LabelMaps, distance: int) -> Pixels:

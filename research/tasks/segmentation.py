@@ -57,9 +57,11 @@ class Segmentation:
         """Shifts the answers back: entry u is that of the pixel that was shown at u.
 
         Whole offsets roll them, exactly; others shift the maps of logits as the images
-        were, by their spectrum (`research.nn.signal.fractional_shift`). What a shift
-        that is not circular brought in stands at the other side, and counts as the
-        pixels that it replaced.
+        were, by their spectrum (`research.nn.signal.fractional_shift`). Along an axis
+        of even length that loses what lies at the Nyquist frequency: by d and back it
+        is cos²(πd) of itself, nothing at half a pixel. What a shift that is not
+        circular brought in stands at the other side, and counts as the pixels that it
+        replaced.
         """
         numbers = np if isinstance(outputs, np.ndarray) else jnp
         offsets = np.asarray(offsets)

@@ -102,8 +102,11 @@ class Labeller:
     """
 
     def __init__(self, predict: Callable[..., Any], *, batch: int):
-        module = isinstance(predict, nnx.Module)
-        wrapped = Labelling(predict) if module else label_foreign(predict)
+        wrapped = (
+            Labelling(predict)
+            if isinstance(predict, nnx.Module)
+            else label_foreign(predict)
+        )
         self.predictor = Predictor(wrapped, batch=batch)
 
     def __call__(
