@@ -1,6 +1,7 @@
 """Every evaluator of conf/eval measures a dense network, or refuses before training."""
 
 import dataclasses
+from functools import cache
 
 import numpy as np
 import pytest
@@ -26,21 +27,23 @@ REFUSED |= {"lie", "part", "scramble", "sequences", "spatial", "tta", "window"}
 REFUSED |= {"switches"}  # of levels
 
 
+FAMILIES = {
+    "unet": ["model.widths=[4,6]"],
+    "segnet": ["model.widths=[4,6]", "model.depths=[1,1]"],
+    "fcn": ["model.widths=[4,6]", "model.depth=1"],
+    "tiny": [],
+}
+
+
+@cache
 def build(family="unet"):
-    cfg = config.compose(f"model={family}", "model.widths=[4,6]")
-    network = config.build(cfg.model)(
-        SHAPE,
-        CLASSES,
-        downsample=config.build(cfg.downsample),
-        upsample=config.build(cfg.upsample),
-        rngs=nnx.Rngs(0),
-    )
-    return in_inference(network)
-
-
-@pytest.fixture(scope="module")
-def network():
-    return build()
+    """A small network of a family, untrained, in inference mode."""
+    cfg = config.compose(f"model={family}", *FAMILIES[family])
+    parts = {"downsample": config.build(cfg.downsample)}
+    if "upsample" in cfg:
+        parts["upsample"] = config.build(cfg.upsample)
+    factory = config.build(cfg.model)
+    return in_inference(factory(SHAPE, CLASSES, **parts, rngs=nnx.Rngs(0)))
 
 
 def make(name):
@@ -58,8 +61,8 @@ def make(name):
 
 
 @pytest.mark.parametrize("name", options_of("eval"))
-def test_a_dense_network_is_measured_or_refused_before_training(name, network):
-    evaluator = make(name)
+def test_a_dense_network_is_measured_or_refused_before_training(name):
+    evaluator, network = make(name), build()
     try:
         evaluator.check(network, SPLIT)
     except UserError as error:
@@ -73,3 +76,39 @@ def test_a_dense_network_is_measured_or_refused_before_training(name, network):
         assert np.isfinite(row.value), row.key
         if row.measure == "agreement":
             assert 0 <= row.value <= 1
+
+
+@pytest.mark.parametrize("family", ["segnet", "fcn"])
+@pytest.mark.parametrize("name", ["segmentation", "consistency", "aliasing", "maximum"])
+def test_other_dense_networks_are_measured_as_well(name, family):
+    evaluator, network = make(name), build(family)
+    evaluator.check(network, SPLIT)
+    rows = list(evaluator(network, SPLIT))
+    assert rows and all(np.isfinite(row.value) for row in rows)
+
+
+def test_the_refusal_names_what_measures_label_maps():
+    with pytest.raises(UserError, match="eval=accuracy is of .* eval=segmentation and"):
+        make("accuracy").check(build(), SPLIT)
+
+
+@pytest.mark.parametrize("name", ["segmentation", "consistency"])
+def test_one_answer_an_image_is_no_label_map(name):
+    with pytest.raises(UserError, match=rf"eval={name} .* shape \(3,\): use a model"):
+        make(name).check(build("tiny"), SPLIT)
+
+
+@pytest.mark.parametrize(
+    "words, chosen",
+    [
+        ([], ["segmentation", "consistency"]),
+        (["eval=orbit"], ["orbit"]),
+        (["eval=[shift,worst]", "loss=dice"], ["shift", "worst"]),
+    ],
+)
+def test_the_task_chooses_evaluators_and_the_user_others(words, chosen):
+    assert [*config.compose("task=segmentation", *words).eval] == chosen
+
+
+def test_other_tasks_keep_theirs():
+    assert [*config.compose().eval] == ["accuracy", "shift"]
