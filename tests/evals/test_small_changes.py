@@ -51,7 +51,7 @@ def test_a_half_turn_keeps_the_ink_and_moves_the_pixel():
     np.testing.assert_array_equal(found, same)
 
 
-def test_what_moves_pixels_is_told_from_what_does_not():
+def test_kinds_that_move_pixels_are_recognised():
     (evaluator,) = config.evals(config.compose("eval=changes")).values()
     moving = {name for name, one in evaluator.changes.items() if moves_pixels(one)}
     assert moving == {"rotation", "scale", "elastic"}

@@ -1,4 +1,4 @@
-"""Answers at every pixel, and what takes one answer an image: told apart, and asked."""
+"""Answers at every pixel: networks that give them, refusals, and their label maps."""
 
 from __future__ import annotations
 
