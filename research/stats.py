@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Shaped
 
 Values = Float[np.ndarray, " n"] | Int[np.ndarray, " n"] | Bool[np.ndarray, " n"]
 
@@ -81,6 +81,51 @@ def bootstrap_mean(
             drawn = rng.integers(values.size, size=(draws, values.size))
             means.append(values[drawn].mean(1))
     low, high = np.quantile(np.concatenate(means), _tails(level))
+    return Interval(float(low), float(high), "bootstrap over examples")
+
+
+def resample_sums(
+    table: Shaped[np.ndarray, n * columns], *, resamples: int = 2000, seed: int = 0
+) -> Float[np.ndarray, {resamples} * columns]:
+    """Returns sums over examples drawn with replacement, n of n (Efron 1979).
+
+    For statistics of sums, such as ratios of them: see `percentile_interval`.
+
+    Args:
+      table: a row of finite numbers per example.
+      resamples: how many sums.
+      seed: of the draws, so that the same number of examples gives the same ones.
+    """
+    count = len(table)
+    flat = table.reshape(count, -1).astype(np.float64)
+    rng, sums = np.random.default_rng(seed), []
+    for start in range(0, resamples, rows := max(1, CHUNK // max(count, 1))):
+        draws = min(rows, resamples - start)
+        drawn = rng.integers(count, size=(draws, count))
+        cells = (drawn + count * np.arange(draws)[:, None]).ravel()
+        times = np.bincount(cells, minlength=draws * count).reshape(draws, count)
+        sums.append(times @ flat)
+    return np.concatenate(sums).reshape(resamples, *table.shape[1:])
+
+
+def percentile_interval(
+    draws: Float[np.ndarray, " resamples"], *, level: float = LEVEL
+) -> Interval:
+    """Returns the percentile interval of a statistic of `resample_sums`.
+
+    Args:
+      draws: the statistic of each resample; NaN where it has none, as the IoU of a
+        class that no example drawn has: those do not count.
+      level: coverage aimed at.
+
+    Returns:
+      The interval, named `bootstrap over examples`; `NO_INTERVAL` where all resamples
+      give the same, which says nothing of other examples.
+    """
+    known = draws[~np.isnan(draws)]
+    if not known.size or np.ptp(known) <= ROUNDING * np.abs(known).max():
+        return NO_INTERVAL
+    low, high = np.quantile(known, _tails(level))
     return Interval(float(low), float(high), "bootstrap over examples")
 
 

@@ -9,6 +9,8 @@ from research.stats import (
     bootstrap_mean,
     holm,
     paired_difference,
+    percentile_interval,
+    resample_sums,
     t_interval,
 )
 
@@ -127,3 +129,45 @@ def test_holm_rejects_as_the_step_down_procedure(pvalues, alpha):
             break
         rejected.add(i)
     assert {i for i, p in enumerate(holm(pvalues)) if p <= alpha} == rejected
+
+
+def draw_counts():
+    rng = np.random.default_rng(0)
+    return np.stack([rng.integers(0, 9, 60), rng.integers(10, 30, 60)], 1)
+
+
+def test_the_bootstrap_of_a_ratio_of_sums_equals_scipy():
+    table = draw_counts()
+    draws = resample_sums(table, resamples=20_000)
+    low, high, how = percentile_interval(draws[:, 0] / draws[:, 1])
+    theirs = scipy.stats.bootstrap(
+        tuple(table.T),
+        lambda a, b, axis: a.sum(axis) / b.sum(axis),
+        paired=True,
+        n_resamples=20_000,
+        method="percentile",
+        rng=1,
+    ).confidence_interval
+    width = theirs.high - theirs.low
+    assert how == "bootstrap over examples"
+    assert low == pytest.approx(theirs.low, abs=0.04 * width)
+    assert high == pytest.approx(theirs.high, abs=0.04 * width)
+
+
+def test_resampled_sums_are_of_as_many_examples(monkeypatch):
+    of_ones = resample_sums(np.ones((7, 2, 3), int), resamples=9)
+    np.testing.assert_array_equal(of_ones, np.full((9, 2, 3), 7))
+    table = draw_counts()
+    whole = resample_sums(table, resamples=4000)
+    monkeypatch.setattr("research.stats.CHUNK", 170)
+    chunked = resample_sums(table, resamples=4000)
+    assert chunked.shape == whole.shape
+    np.testing.assert_allclose(chunked.mean(0), whole.mean(0), rtol=0.01)
+
+
+def test_no_spread_is_no_interval_and_no_statistic_does_not_count():
+    assert percentile_interval(np.ones(50)) == NO_INTERVAL
+    assert percentile_interval(np.full(50, np.nan)) == NO_INTERVAL
+    values = np.arange(100.0)
+    mixed = np.where(values < 50, values, np.nan)
+    assert percentile_interval(mixed) == percentile_interval(values[:50])

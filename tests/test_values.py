@@ -27,11 +27,10 @@ TAKES = {
     "word": "address claim coordinator dir distance manual_dir name objective out "
     "masks partition predict root run_dir runs scale split store test_split url "
     "version weights only padding",
-    "None": "address clip compile coordinator decoder early_epochs examples gain "
-    "hidden image manual_dir mask_classes masks max_shift mean memory names norm "
-    "objective out outputs pad "
-    "pool_padding predict run_dir seeds shape std store stream train_examples units "
-    "url version weights",
+    "None": "address clip compile coordinator decoder distance early_epochs examples "
+    "gain hidden image manual_dir mask_classes masks max_shift mean memory names norm "
+    "objective out outputs pad pool_padding predict run_dir seeds shape std store "
+    "stream train_examples units url version weights",
     "-1": "ignore lower scale upper",
     "2.5": "absent checkpoint_seconds clip early_epochs end epsilon factor gain "
     "layer_scale learning_rate lower memory_gb norm norm_factor p poll_seconds power "

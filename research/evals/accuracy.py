@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from research.data.split import Split
+from research.evals.engine.dense import require_one_answer
 from research.evals.engine.predictor import Predictor
 from research.evals.evaluator import Evaluator
 from research.evals.measurement import Measurement
@@ -29,7 +30,8 @@ class Accuracy(Evaluator):
     batch: Count = 512
 
     def check(self, predict: Callable[..., Any], split: Split) -> None:
-        """Refuses examples without labels."""
+        """Refuses answers at every pixel, and examples without labels."""
+        require_one_answer(predict, split, self.name)
         self.require_labels(split)
 
     def __call__(

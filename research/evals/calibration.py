@@ -12,6 +12,7 @@ import numpy as np
 
 from research.data.source import Dataset
 from research.data.split import Split
+from research.evals.engine.dense import require_one_answer
 from research.evals.engine.predictor import Perturb, Predictor
 from research.evals.evaluator import Evaluator
 from research.evals.measurement import Measurement
@@ -68,7 +69,8 @@ class Calibration(Evaluator):
     batch: Count = 512
 
     def check(self, predict: Callable[..., Any], split: Split) -> None:
-        """Refuses examples without labels."""
+        """Refuses answers at every pixel, and examples without labels."""
+        require_one_answer(predict, split, self.name)
         self.require_labels(split)
 
     def __call__(

@@ -26,8 +26,10 @@ class Corruptions(Evaluator):
 
     Yields, of protocol `corruption`, for every kind and severity `agreement` and, where
     there are labels, `accuracy`; then for every kind `corruption_error`, the mean of
-    1 − accuracy over its severities; and `mce`, the mean of those over kinds. That is
-    the mean corruption error of the literature on CIFAR-10-C. ImageNet-C divides the
+    1 − accuracy over its severities (of label maps, of 1 − pixel accuracy, the masks
+    being those of the clean images, which `elastic` moves a little); and `mce`, the
+    mean of those over kinds. That is the mean corruption error of the literature on
+    CIFAR-10-C. ImageNet-C divides the
     error of a kind, summed over severities, by that of AlexNet; the rows hold what that
     takes.
 
@@ -79,8 +81,8 @@ class Corruptions(Evaluator):
                     "corruption", outputs, clean, split, task=self.task, params=params
                 )
                 scores = score(self.task, outputs, split.arrays)
-                if "accuracy" in scores:
-                    of_kind.append(1 - scores["accuracy"])
+                if scores:
+                    of_kind.append(1 - scores[self.task.scores[0]])
             if of_kind:
                 errors.append(np.mean(of_kind, axis=0))
                 yield Measurement.of_examples(

@@ -16,6 +16,7 @@ from jaxtyping import Float, Int, UInt8
 from research.data.split import Split
 from research.distributed import devices
 from research.errors import UserError
+from research.evals.engine.dense import require_one_answer
 from research.evals.engine.dependence import receptive_masks
 from research.evals.engine.inside import Inside
 from research.evals.engine.orbits import BRUTE, Method, choose_method
@@ -70,7 +71,11 @@ class Explorer(Evaluator):
     batch: Count = 512
 
     def check(self, predict: Callable[..., Any], split: Split) -> None:
-        """Refuses examples without labels, by which the shown images are chosen."""
+        """Refuses answers at every pixel, and examples without labels.
+
+        By these the shown images are chosen.
+        """
+        require_one_answer(predict, split, self.name)
         self.require_labels(split)
 
     def __call__(

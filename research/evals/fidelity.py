@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from research.data.split import Split
+from research.evals.engine.dense import require_one_answer
 from research.evals.engine.predictor import Predictor
 from research.evals.engine.views import make_draw
 from research.evals.evaluator import Evaluator
@@ -53,7 +54,8 @@ class Fidelity(Evaluator):
     batch: Count = 512
 
     def check(self, predict: Callable[..., Any], split: Split) -> None:
-        """Refuses examples without labels."""
+        """Refuses answers at every pixel, and examples without labels."""
+        require_one_answer(predict, split, self.name)
         self.require_labels(split)
 
     def __call__(

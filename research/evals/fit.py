@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from research.data.source import Dataset
 from research.data.split import Split
+from research.evals.engine.dense import require_one_answer
 from research.evals.engine.predictor import Predictor
 from research.evals.evaluator import Evaluator
 from research.evals.measurement import Measurement
@@ -36,7 +37,8 @@ class Fit(Evaluator):
     batch: Count = 512
 
     def check(self, predict: Callable[..., Any], split: Split) -> None:
-        """Refuses training images that are streamed, and examples without labels."""
+        """Refuses answers at every pixel, streamed images, and missing labels."""
+        require_one_answer(predict, split, self.name)
         train = self.data.split("train").first(self.examples, "eval.fit.examples")
         for part in (train, split):
             self.require_labels(part)

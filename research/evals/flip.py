@@ -10,6 +10,7 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 
 from research.data.split import Split
+from research.evals.engine.dense import require_one_answer
 from research.evals.engine.embedding import Embedder, embedding_change
 from research.evals.engine.predictor import Perturb
 from research.evals.evaluator import Evaluator
@@ -62,6 +63,10 @@ class Flip(Evaluator):
             raise self.refusal("reach", self.reach, "two integers [first, last]")
         if not all(map(any, self.directions)):
             raise self.refusal("directions", self.directions, "steps [dy, dx], not 0")
+
+    def check(self, predict: Callable[..., Any], split: Split) -> None:
+        """Refuses answers at every pixel."""
+        require_one_answer(predict, split, self.name)
 
     def __call__(
         self, predict: Callable[..., Any], split: Split

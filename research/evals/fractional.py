@@ -28,8 +28,8 @@ class Fractional(Evaluator):
 
     For each u every example draws one (i_y, i_x), uniform on [−m·u, m·u]². The shift is
     the ideal one, of the image as a periodic band-limited signal
-    (`research.nn.signal.fractional_shift`): values may leave [0, 1] near edges. For
-    dense answers the nearest whole shift is undone.
+    (`research.nn.signal.fractional_shift`): values may leave [0, 1] near edges. Of
+    dense answers the same shift is undone in the maps of logits.
 
     Yields for every u `agreement`; of logits `mac` and `relative_logit_distance`; and
     `accuracy` where there are labels.
@@ -64,7 +64,7 @@ class Fractional(Evaluator):
             shifted = predictor.outputs(split.images, fractional_shift, offsets)
             yield from compare_answers(
                 "fractional",
-                self.task.undo(shifted, np.rint(offsets).astype(np.int32)),
+                self.task.undo(shifted, offsets),
                 still,
                 split,
                 task=self.task,

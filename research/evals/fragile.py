@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from research.data.split import Split
+from research.evals.engine.dense import require_one_answer
 from research.evals.engine.predictor import Predictor
 from research.evals.evaluator import Evaluator
 from research.evals.measurement import Measurement
@@ -43,7 +44,11 @@ class Fragile(Evaluator):
     batch: Count = 512
 
     def check(self, predict: Callable[..., Any], split: Split) -> None:
-        """Refuses examples without labels, which the kept images are shown with."""
+        """Refuses answers at every pixel, and examples without labels.
+
+        The kept images are shown with these.
+        """
+        require_one_answer(predict, split, self.name)
         self.require_labels(split)
 
     def __call__(

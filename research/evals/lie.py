@@ -12,7 +12,7 @@ from flax import nnx
 
 from research.data.split import Split
 from research.errors import UserError
-from research.evals.engine.inside import require_one_answer
+from research.evals.engine.dense import require_one_answer
 from research.evals.engine.lie import EndToEnd, Flow, OverStages, multiply_strides
 from research.evals.engine.modules import in_inference
 from research.evals.engine.predictor import Predictor
@@ -92,8 +92,7 @@ class Lie(Evaluator):
                 f"eval=lie differentiates a network of this project, and predict is a "
                 f"{type(predict).__name__}: leave lie out of eval"
             )
-        if isinstance(predict, Network):
-            require_one_answer(predict, split, self.name)
+        require_one_answer(predict, split, self.name)
 
     def __call__(
         self, predict: Callable[..., Any], split: Split

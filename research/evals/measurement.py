@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
-from research.stats import bootstrap_mean
+from research.stats import bootstrap_mean, percentile_interval
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,6 +79,42 @@ class Measurement:
             interval=how,
             method=method,
             arrays={"examples": examples} | dict(arrays or {}),
+        )
+
+    @classmethod
+    def of_draws(
+        cls,
+        protocol: str,
+        measure: str,
+        value: float,
+        draws: Float[np.ndarray, " resamples"],
+        n: int,
+        *,
+        params: Mapping[str, Any] | None = None,
+        arrays: Mapping[str, np.ndarray] | None = None,
+    ) -> Measurement:
+        """Returns a statistic of sums over examples with its 95 % interval.
+
+        Args:
+          protocol: see the class.
+          measure: see the class.
+          value: the statistic of all examples.
+          draws: of resampled ones (`research.stats.resample_sums`).
+          n: how many examples.
+          params: see the class.
+          arrays: see the class.
+        """
+        low, high, how = percentile_interval(draws)
+        return cls(
+            protocol,
+            measure,
+            value,
+            n,
+            params=dict(params or {}),
+            low=low if how else None,
+            high=high if how else None,
+            interval=how,
+            arrays=dict(arrays or {}),
         )
 
     @property

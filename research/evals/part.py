@@ -10,6 +10,7 @@ import numpy as np
 
 from research.data.split import Split
 from research.errors import UserError
+from research.evals.engine.dense import require_one_answer
 from research.evals.engine.predictor import Predictor
 from research.evals.evaluator import Evaluator
 from research.evals.measurement import Measurement
@@ -43,7 +44,8 @@ class Part(Evaluator):
     batch: Count = 512
 
     def check(self, predict: Callable[..., Any], split: Split) -> None:
-        """Refuses images that lack the first intact object."""
+        """Refuses answers at every pixel, and images without the first object."""
+        require_one_answer(predict, split, self.name)
         known = self.pairs(1)[0][0].tobytes()
         if not any(image.tobytes() == known for image in split.images):
             raise UserError(

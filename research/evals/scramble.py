@@ -12,6 +12,7 @@ import jax
 import numpy as np
 
 from research.data.split import Split
+from research.evals.engine.dense import require_one_answer
 from research.evals.engine.inside import Inside
 from research.evals.engine.predictor import Predictor
 from research.evals.evaluator import Evaluator
@@ -66,7 +67,8 @@ class Scramble(Evaluator):
                 pair(size, f"eval.scramble.{key}")
 
     def check(self, predict: Callable[..., Any], split: Split) -> None:
-        """Refuses grids, or blocks, of which none divides the images."""
+        """Refuses answers at every pixel, and grids or blocks that divide no image."""
+        require_one_answer(predict, split, self.name)
         self.require_labels(split)
         for key in ("grids", "blocks"):
             sizes = getattr(self, key)

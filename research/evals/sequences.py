@@ -10,6 +10,7 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 
 from research.data.split import Split
+from research.evals.engine.dense import require_one_answer
 from research.evals.engine.predictor import Predictor
 from research.evals.evaluator import Evaluator
 from research.evals.measurement import Measurement
@@ -66,6 +67,10 @@ class Sequences(Evaluator):
         super().__post_init__()
         for kind, sequence in self.kinds.items():
             sequence.check(f"eval.{self.name}.kinds.{kind}")
+
+    def check(self, predict: Callable[..., Any], split: Split) -> None:
+        """Refuses answers at every pixel."""
+        require_one_answer(predict, split, self.name)
 
     def __call__(
         self, predict: Callable[..., Any], split: Split

@@ -11,6 +11,7 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 
 from research.data.split import Split
+from research.evals.engine.dense import require_one_answer
 from research.evals.engine.predictor import Predictor
 from research.evals.evaluator import Evaluator
 from research.evals.measurement import Measurement
@@ -74,7 +75,8 @@ class Spatial(Evaluator):
             raise self.refusal("step", self.step, fit)
 
     def check(self, predict: Callable[..., Any], split: Split) -> None:
-        """Refuses examples without labels."""
+        """Refuses answers at every pixel, and examples without labels."""
+        require_one_answer(predict, split, self.name)
         self.require_labels(split)
 
     def __call__(

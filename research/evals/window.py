@@ -12,6 +12,7 @@ import numpy as np
 from research.data.source import Dataset
 from research.data.split import Split
 from research.errors import UserError
+from research.evals.engine.dense import require_one_answer
 from research.evals.engine.embedding import Embedder, embedding_change
 from research.evals.engine.grids import Found, Grid, summarize_grid, whole
 from research.evals.engine.windows import Canvases, format_size, takes
@@ -78,7 +79,11 @@ class Window(Evaluator):
             raise self.refusal("distances", self.distances, taken)
 
     def check(self, predict: Callable[..., Any], split: Split) -> None:
-        """Refuses a canvas that is too small, and windows that the network refuses."""
+        """Refuses a canvas that is too small, and windows that the network refuses.
+
+        Answers at every pixel, too, which move with what is seen.
+        """
+        require_one_answer(predict, split, self.name)
         views = self.views(split)
         size, full, channels = views.size, views.full, views.split.images.shape[3]
         if channels != split.images.shape[3]:

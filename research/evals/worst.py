@@ -74,7 +74,7 @@ class Worst(Evaluator):
             if offset.any():
                 offsets = np.tile(offset, (len(split), 1))
                 moved = predictor.outputs(split.images, grid.perturb, offsets)
-                answers = self.task.undo(moved, np.rint(offsets).astype(np.int32))
+                answers = self.task.undo(moved, offsets)
             agreement["agreement"][place] = agree(self.task, answers, still)
             for measure, each in score(self.task, answers, split.arrays).items():
                 found = scores.setdefault(measure, np.empty(shape, np.float32))

@@ -130,13 +130,15 @@ def require_arrays(split: Split | Stream) -> Split:
 
 
 def headline(rows: Iterable[Row]) -> dict[str, float | int]:
-    """Returns the accuracy, and the agreement of each shift protocol, of some rows."""
+    """Returns accuracy or mean IoU, and agreement by shift protocol, of some rows."""
     shown: dict[str, float | int] = {}
     for row in rows:
         if row.value is None:
             continue
         if row.measure == "accuracy" and row.protocol == "accuracy":
             shown["accuracy"] = row.value
+        elif row.measure == "mean_iou":
+            shown["mean_iou"] = row.value
         elif row.measure == "agreement" and "max_shift" in row.params:
             shown[row.protocol] = row.value
     return shown

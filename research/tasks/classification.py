@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Real
 
 from research.tasks.losses import cross_entropy, require_one_answer
 from research.tasks.task import Batch, PerExample
@@ -38,7 +38,7 @@ class Classification:
     def undo(
         self,
         outputs: Float[Any, "batch *places classes"],
-        offsets: Int[Any, "batch 2"],
+        offsets: Real[Any, "batch 2"],
     ) -> Float[Any, "batch *places classes"]:
         """Returns the logits as they are: a class does not move with its image."""
         del offsets

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Real
 
+from research.nn.signal import fractional_shift
 from research.tasks.pixel_losses import IGNORED, pixel_cross_entropy, take_masks
 from research.tasks.task import Batch, PerExample
 from research.types import Count, Natural
 
 PixelLogits = Float[Any, "batch height width classes"]
+BLOCK = 1024  # maps whose spectra are held at once
 
 
 @dataclass(frozen=True)
@@ -54,18 +56,30 @@ class Segmentation:
         share = right.sum((1, 2)) / pixels.clip(1) + (pixels == 0)
         return {"pixel_accuracy": share.astype("float32")}
 
-    def undo(self, outputs: PixelLogits, offsets: Int[Any, "batch 2"]) -> PixelLogits:
-        """Rolls the answers back: entry u is that of the pixel that was shown at u.
+    def undo(self, outputs: PixelLogits, offsets: Real[Any, "batch 2"]) -> PixelLogits:
+        """Shifts the answers back: entry u is that of the pixel that was shown at u.
 
-        What a shift that is not circular brought in stands at the other side, and
-        counts as the pixels that it replaced.
+        Whole offsets roll them, exactly; others shift the maps of logits as the images
+        were, by their spectrum (`research.nn.signal.fractional_shift`). Along an axis
+        of even length that loses what lies at the Nyquist frequency: by d and back it
+        is cos²(πd) of itself, nothing at half a pixel. What a shift that is not
+        circular brought in stands at the other side, and counts as the pixels that it
+        replaced.
         """
         numbers = np if isinstance(outputs, np.ndarray) else jnp
-        rolled = [
-            numbers.roll(one, (-int(dy), -int(dx)), (0, 1))
-            for one, (dy, dx) in zip(outputs, np.asarray(offsets), strict=True)
+        offsets = np.asarray(offsets)
+        whole = np.rint(offsets)
+        steps = zip(outputs, -whole.astype(int), strict=True)
+        back = numbers.stack([numbers.roll(one, tuple(d), (0, 1)) for one, d in steps])
+        rest = (offsets - whole).astype(np.float32)
+        if not rest.any():
+            return back
+        exact = [
+            numbers.asarray(fractional_shift(jnp.asarray(one), jnp.asarray(-by)))
+            for one, by in zip(in_blocks(back), in_blocks(rest), strict=True)
         ]
-        return numbers.stack(rolled)
+        moved = rest.any(1)[:, None, None, None]
+        return numbers.where(moved, numbers.concatenate(exact), back)
 
     def agreement(self, a: PixelLogits, b: PixelLogits) -> PerExample:
         """Returns the share of pixels of which both predict the same class.
@@ -78,3 +92,9 @@ class Segmentation:
           arXiv:2008.09604.
         """
         return (a.argmax(-1) == b.argmax(-1)).mean((1, 2)).astype("float32")
+
+
+def in_blocks(rows: Any) -> Iterator[Any]:
+    """Yields an array some rows at a time."""
+    for start in range(0, len(rows), BLOCK):
+        yield rows[start : start + BLOCK]

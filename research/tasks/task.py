@@ -13,7 +13,7 @@ from typing import Any, Protocol, runtime_checkable
 import jax
 import jax.numpy as jnp
 from flax import nnx
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Real
 
 Batch = Mapping[str, Any]  # name → array with one row per example
 Outputs = Any  # a pytree of arrays with one row per example
@@ -47,12 +47,13 @@ class Task(Hashable, Protocol):
         """Returns how right each answer is, by measure: `{"accuracy": 0 or 1 each}`."""
         ...
 
-    def undo(self, outputs: Outputs, offsets: Int[Any, "batch 2"]) -> Outputs:
+    def undo(self, outputs: Outputs, offsets: Real[Any, "batch 2"]) -> Outputs:
         """Takes a shift of the images back out of the answers.
 
         Args:
           outputs: of the shifted images.
-          offsets: (dy, dx) in pixels by which each image was shifted.
+          offsets: (dy, dx) in pixels by which each image was shifted, whole or in
+            fractions.
         """
         ...
 

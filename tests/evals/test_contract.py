@@ -26,10 +26,12 @@ from research.transforms.distortions import rotate
 CONF = Path(__file__).parents[2] / "conf/eval"
 NAMES = sorted(path.stem for path in CONF.glob("*.yaml"))
 COUNTS = {int, int | None, float | int}
-FROM_ZERO = {"seed", "distances", ("worst", "max_shift"), ("spatial", "rotation")}
+FROM_ZERO = {"seed", "distances", "pictures"}
+FROM_ZERO |= {("worst", "max_shift"), ("spatial", "rotation")}
 WRONG = {  # of what is not a number by itself
     ("changes", "changes"): {"rotation": Change(rotate, [])},
     ("corruptions", "corruptions"): {"fog": Corruption(add_fog, [])},
+    ("consistency", "compat"): "zou",
     ("cost", "shape"): [8, 8],
     ("embed", "background"): 2.0,
     ("flip", "directions"): [[0, 0]],
@@ -171,5 +173,6 @@ def test_examples_without_labels_are_measured_or_refused(evaluator):
     error = refusal(evaluator, network, bare)
     labelled = {"accuracy", "calibration", "explorer", "fidelity", "fit", "fragile"}
     labelled |= {"part", "scramble", "spatial", "tta"}
+    labelled |= {"segmentation", "consistency"}  # of another task
     assert (error is not None) == (evaluator.name in labelled)
     assert error is None or f"eval={evaluator.name}" in error, error

@@ -3,8 +3,10 @@
 import numpy as np
 from known import PLACE, ink, measure, pixel, split, sure, table
 
+from research import config
 from research.data.split import Split
-from research.evals.changes import Change, Changes
+from research.evals.changes import Change, Changes, moves_pixels
+from research.tasks.segmentation import Segmentation
 from research.transforms.distortions import brighten, rotate
 
 SPLIT = split()
@@ -47,3 +49,27 @@ def test_a_half_turn_keeps_the_ink_and_moves_the_pixel():
     same = (turned == SPLIT.images)[:, PLACE[0], PLACE[1], 0]
     found = rows["rotation,amount=180.0/agreement"].arrays["examples"]
     np.testing.assert_array_equal(found, same)
+
+
+def test_kinds_that_move_pixels_are_recognised():
+    (evaluator,) = config.evals(config.compose("eval=changes")).values()
+    moving = {name for name, one in evaluator.changes.items() if moves_pixels(one)}
+    assert moving == {"rotation", "scale", "elastic"}
+    assert not moves_pixels(Change(rotate, [0.0]))
+    assert moves_pixels(Change(rotate, [0.0, -1.0]))
+
+
+def test_label_maps_are_not_compared_with_what_was_moved():
+    images = SPLIT.images
+    masks = Split({"image": images, "mask": images[..., 0] // 255})
+
+    def threshold(images):
+        value = np.asarray(images)[..., 0] - 0.5
+        return np.stack([-value, value], -1)
+
+    kinds = {"rotation": Change(rotate, [5.0]), "light": Change(brighten, [0.2])}
+    rows = table(Changes(kinds, task=Segmentation())(threshold, masks))
+    (skipped,) = (row for row in rows.values() if row.protocol == "rotation")
+    assert skipped.measure == "skipped" and "moves pixels" in skipped.method
+    assert rows["light,amount=0.2/agreement"].value == 1
+    assert rows["light,amounts=[0.2]/worst_pixel_accuracy"].value == 1

@@ -76,7 +76,7 @@ def summarize_block(
         return each.reshape(count, *period)
 
     offsets = np.tile(np.indices(period, np.int32).reshape(2, -1).T, (count, 1))
-    pixels = np.rint(offsets / fine).astype(np.int32)
+    pixels = offsets if fine == 1 else offsets / fine
     undone = task.undo(jax.tree.map(flatten, orbits), pixels)
     unshifted = jax.tree.map(lambda leaf: np.repeat(leaf[:, 0, 0], shifts, 0), orbits)
     repeated = {k: np.repeat(v, shifts, 0) for k, v in truth.items() if k != "image"}

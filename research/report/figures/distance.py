@@ -22,6 +22,8 @@ from research.report.results import Results
 TITLES = {
     "circular": "Circular shift",
     "zero": "Shift, filled with zeros",
+    "consistency_circular": "Circular shift, map undone",
+    "consistency_linear": "Shift, where both show the same",
     "window": "Two views of a larger image",
 }
 
@@ -38,7 +40,8 @@ def draw(
     """Draws a line per arm and a panel per protocol that has rows.
 
     Args:
-      results: with rows of `eval=shift`, or of `eval=window` for protocol `window`.
+      results: with rows of `eval=shift`; of `eval=window` for protocol `window`, of
+        `eval=consistency` for `consistency_circular` and `consistency_linear`.
       protocols: the panels.
       split: of the examples measured.
       fewest_seeds: with fewer, intervals are over examples.

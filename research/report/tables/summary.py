@@ -14,6 +14,18 @@ from research.report.results import Results
 
 MEASURES = {
     "accuracy": ("accuracy", "accuracy"),
+    "mean IoU": ("segmentation", "mean_iou"),
+    "boundary IoU": ("segmentation", "boundary_iou", "distance"),
+    "pixel accuracy": ("segmentation", "pixel_accuracy"),
+    **{
+        f"agreement of maps, {kind}": (
+            f"consistency_{kind}",
+            "agreement",
+            "max_shift",
+            "draws",
+        )
+        for kind in ("circular", "linear")
+    },
     "agreement, circular": ("circular", "agreement", "max_shift"),
     "agreement, fractional": ("fractional", "agreement", "max_shift", "upsampling"),
     "agreement, zero": ("zero", "agreement", "max_shift"),
@@ -30,7 +42,8 @@ def tabulate(
     """Returns a line per arm: what it scores, holds and costs.
 
     Args:
-      results: with rows of `eval=accuracy` or `eval=shift`.
+      results: with rows of `eval=accuracy` or `eval=shift`, or of label maps, of
+        `eval=segmentation` or `eval=consistency`.
       split: of the examples measured.
       fewest_seeds: with fewer, intervals are over examples, see `estimate_means`.
 

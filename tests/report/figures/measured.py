@@ -123,6 +123,13 @@ def of_window(rng):
         yield examples(rng, "window", "agreement", 0.8, params=params)
 
 
+def of_consistency(rng):
+    for kind in ("circular", "linear"):
+        for distance in (1, 2, 3):
+            protocol, params = f"consistency_{kind}", {"distance": distance}
+            yield examples(rng, protocol, "agreement", 0.9, params=params)
+
+
 def of_lie(rng):
     for name in ("fourier", "bicubic"):
         for index, part in enumerate((*PARTS, "Head")):
@@ -134,6 +141,7 @@ def of_lie(rng):
 KINDS = {
     "lie": of_lie,
     "window": of_window,
+    "consistency": of_consistency,
     "aliasing": of_aliasing,
     "spatial": of_spatial,
     "calibration": of_calibration,

@@ -41,6 +41,9 @@ DRAW = {
     "scramble": scramble.draw,
     "spatial": spatial.draw,
     "window": partial(distance.draw, protocols=["window"]),
+    "consistency": partial(
+        distance.draw, protocols=["consistency_circular", "consistency_linear"]
+    ),
 }
 
 
