@@ -17,7 +17,7 @@ from research.data.split import Split
 from research.distributed import devices
 from research.errors import UserError
 from research.evals.engine.dependence import receptive_masks
-from research.evals.engine.inside import Inside
+from research.evals.engine.inside import Inside, require_one_answer
 from research.evals.engine.orbits import BRUTE, Method, choose_method
 from research.evals.engine.predictor import Predictor, Stored, prepare
 from research.evals.engine.receptive import describe_field, receptive_fields
@@ -70,8 +70,9 @@ class Explorer(Evaluator):
     batch: Count = 512
 
     def check(self, predict: Callable[..., Any], split: Split) -> None:
-        """Refuses examples without labels, by which the shown images are chosen."""
+        """Refuses examples without labels, by which images are chosen; label maps."""
         self.require_labels(split)
+        require_one_answer(predict, split, self.name)
 
     def __call__(
         self, predict: Callable[..., Any], split: Split

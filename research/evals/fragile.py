@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from research.data.split import Split
+from research.evals.engine.inside import require_one_answer
 from research.evals.engine.predictor import Predictor
 from research.evals.evaluator import Evaluator
 from research.evals.measurement import Measurement
@@ -43,8 +44,9 @@ class Fragile(Evaluator):
     batch: Count = 512
 
     def check(self, predict: Callable[..., Any], split: Split) -> None:
-        """Refuses examples without labels, which the kept images are shown with."""
+        """Refuses examples without labels, which images are shown with; label maps."""
         self.require_labels(split)
+        require_one_answer(predict, split, self.name)
 
     def __call__(
         self, predict: Callable[..., Any], split: Split

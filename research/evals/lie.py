@@ -92,8 +92,7 @@ class Lie(Evaluator):
                 f"eval=lie differentiates a network of this project, and predict is a "
                 f"{type(predict).__name__}: leave lie out of eval"
             )
-        if isinstance(predict, Network):
-            require_one_answer(predict, split, self.name)
+        require_one_answer(predict, split, self.name)
 
     def __call__(
         self, predict: Callable[..., Any], split: Split

@@ -12,7 +12,7 @@ import jax
 import numpy as np
 
 from research.data.split import Split
-from research.evals.engine.inside import Inside
+from research.evals.engine.inside import Inside, require_one_answer
 from research.evals.engine.predictor import Predictor
 from research.evals.evaluator import Evaluator
 from research.evals.measurement import Measurement
@@ -66,8 +66,9 @@ class Scramble(Evaluator):
                 pair(size, f"eval.scramble.{key}")
 
     def check(self, predict: Callable[..., Any], split: Split) -> None:
-        """Refuses grids, or blocks, of which none divides the images."""
+        """Refuses grids, or blocks, of which none divides the images; label maps."""
         self.require_labels(split)
+        require_one_answer(predict, split, self.name)
         for key in ("grids", "blocks"):
             sizes = getattr(self, key)
             if sizes and not keep_divisors(split, sizes):
