@@ -39,7 +39,7 @@ def receptive_fields(network: Network, shape: Shape) -> list[Extent]:
     jump = (1, 1)
     shapes = network.map_shapes(shape)
     for stage, at in zip(network.stages, shapes[:-1], strict=True):
-        for windows in stage_windows(stage, at):
+        for windows in part_windows(stage, at):
             for window, (rows, columns) in windows:
                 step = (rows * jump[0], columns * jump[1])
                 size = (
@@ -79,7 +79,7 @@ def describe_field(
         )
 
 
-def stage_windows(stage: Stage, shape: Shape) -> Iterator[list[tuple[Extent, Stride]]]:
+def part_windows(stage: Stage, shape: Shape) -> Iterator[list[tuple[Extent, Stride]]]:
     """Yields the windows of each map that a stage makes.
 
     Args:
@@ -91,22 +91,22 @@ def stage_windows(stage: Stage, shape: Shape) -> Iterator[list[tuple[Extent, Str
       before, each with the stride, within the stage, of what it is a window of.
     """
     if not isinstance(stage, Level):
-        yield [(measure_window(stage, shape), (1, 1))]
+        yield [(stage_windows(stage, shape), (1, 1))]
         return
     stride, at = stage.down.stride, output_shape(stage.down, shape)
-    yield [(measure_window(stage.down, shape), (1, 1))]
+    yield [(stage_windows(stage.down, shape), (1, 1))]
     for inner in stage.stages:
-        for windows in stage_windows(inner, at):
+        for windows in part_windows(inner, at):
             yield [(k, (stride[0] * r, stride[1] * c)) for k, (r, c) in windows]
         at = output_shape(inner, at)
     fine = (shape[0], shape[1], at[2])
     yield [
         (stage.up.support, stride),
-        (measure_window(stage.up.lowpass, fine), (1, 1)),
+        (stage_windows(stage.up.lowpass, fine), (1, 1)),
     ]
 
 
-def measure_window(stage: Stage, shape: Shape) -> Extent:
+def stage_windows(stage: Stage, shape: Shape) -> Extent:
     """Measures how many rows and columns of a map one result of a stage depends on.
 
     Rows, then columns, of a random map are changed one at a time, far up and far down,

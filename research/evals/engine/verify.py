@@ -10,7 +10,6 @@ import numpy as np
 from jaxtyping import Float
 
 from research.errors import UserError
-from research.evals.engine.answers import Answers
 from research.evals.engine.chain import TRIALS, Probe
 from research.evals.engine.predictor import Perturb, Predictor, Stored
 from research.evals.engine.tolerance import Tolerance
@@ -18,10 +17,11 @@ from research.evals.measurement import Measurement
 from research.transforms.shifts import Draws, circular
 
 Each = Float[np.ndarray, " examples"]
+Chosen = Float[np.ndarray, "chosen *answer"]  # (M, K), or (M, H, W, K)
 
 
 def verify(
-    chosen: Answers,
+    chosen: Chosen,
     predictor: Predictor,
     images: Stored,
     at: Draws,
