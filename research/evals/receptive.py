@@ -39,7 +39,9 @@ class Receptive(Evaluator):
     derivatives are summed over the image's channels. An adaptive sampler passes the
     gradient through the phase that it chose.
 
-    Yields per stage, in pixels: `size`, √(number of pixels above 4.55 % of the peak),
+    A level, which goes down and up again, has a map after each of its parts.
+
+    Yields per map, in pixels: `size`, √(number of pixels above 4.55 % of the peak),
     with the field itself, `map` (H, W), beside it; `extent`, √(height·width) of the
     box of all pixels that matter at all; `sigma_y` and `sigma_x` of the Gaussian that
     fits best in least squares, and its `fit`, R². A field that is zero everywhere has

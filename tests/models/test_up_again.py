@@ -197,8 +197,9 @@ def test_receptive_fields_through_a_level(skips):
         f"model.skips={skips}",
         shape=(32, 32, 3),
     )
-    first, level, last = receptive_fields(network, (32, 32, 3))
+    first, *inside, level, last = receptive_fields(network, (32, 32, 3))
     assert first == (3, 3) and level == (7, 7)
+    assert inside == [(3, 3), (7, 7), (7, 7)]
     assert last[0] > level[0]
 
 

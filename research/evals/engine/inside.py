@@ -28,7 +28,7 @@ from research.evals.engine.places import Place, find_places
 from research.evals.engine.predictor import Stored, Unit, prepare
 from research.models.level import Level
 from research.models.network import Network
-from research.types import Images, Logits, Map
+from research.types import Images, LogitMaps, Logits, Map
 
 
 def require_network(predict: Callable[..., Any], name: str) -> Network:
@@ -114,7 +114,7 @@ class Inside:
                 maps.append(apply(*parts, maps[-1]))
         return maps
 
-    def logits_from(self, x: Map, stage: int) -> Logits:
+    def logits_from(self, x: Map, stage: int) -> Logits | LogitMaps:
         """Returns the logits of a map that goes into `stage` (all: the readout)."""
         for parts in [*self.stages[stage:], self.readout]:
             x = apply(*parts, x)
