@@ -151,6 +151,7 @@ def test_the_rows_are_those_of_brute_force(overrides, method, monkeypatch):
             np.testing.assert_allclose(array, want.arrays[key], atol=0.011)
     agreement = closed["agreement"].arrays["map"]
     assert agreement.shape == shape and agreement[0, 0] == 1
+    assert ("ties" in closed) == (overrides[1:] == EXACT)
     if overrides[1:] == EXACT:
         assert closed["worst_agreement"].value == 1
     else:
