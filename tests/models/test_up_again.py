@@ -176,7 +176,7 @@ def test_the_maps_inside_a_level_in_order():
 def test_the_orbit_of_an_exact_network_needs_one_answer():
     """Its steps commute with all shifts, so that none of them is rolled.
 
-    If only the last part does not, the level of stride 4 still commutes with those by 4.
+    If only the last part does not, a level of stride 4 still commutes with those by 4.
     """
     exact = ["downsample=max_aps", "upsample=polyphase", "model.padding=circular"]
     x = images(2, *SHAPE)
