@@ -221,6 +221,13 @@ def small():
         },
         "downsample": {"batch": 4, "size": 6, "channels": 2, "overrides": TINY},
         "orbit": {"overrides": [*TINY, "model.padding=circular"], "sizes": {8: 2}},
+        "dense_orbit": {
+            "overrides": [
+                *("task=segmentation", "model=unet", "data=cifar10"),
+                *("model.widths=[2,3]", "model.depth=1", "data.shape=[8,8,3]"),
+            ],
+            "images": 1,
+        },
         "plain": {"batch": 4, "cases": ["chollet"]},
         "startup": {"overrides": [*TINY, *ONE_STEP]},
     }
@@ -235,7 +242,10 @@ def small():
 
 @pytest.mark.parametrize(
     "name, rows",
-    [("step", 8), ("downsample", 4), ("orbit", 4), ("plain", 2), ("startup", 3)],
+    [
+        *[("step", 8), ("downsample", 4), ("orbit", 4), ("dense_orbit", 8)],
+        *[("plain", 2), ("startup", 3)],
+    ],
 )
 def test_each_benchmark_runs(small, name, rows):
     run = config.build(small.benchmarks[name])

@@ -73,6 +73,43 @@ def orbit(
                 )
 
 
+def dense_orbit(
+    *,
+    overrides: Sequence[str],
+    cases: Mapping[str, Sequence[str]],
+    images: Count,
+    calls: Count,
+    shifts: Count,
+    rounds: int,
+    peers: bool,
+) -> Iterator[Row]:
+    """Yields rows of the orbits of networks that answer at every pixel.
+
+    They are against our own loop over shifts: nothing is published that one could time.
+
+    Args:
+      overrides: of the `train` config.
+      cases: how to go down and up → further overrides.
+      images: that have their orbit taken.
+      calls: images a call of the loop, for each of these.
+      shifts: that are timed; see `orbit`.
+      rounds: of the race.
+      peers: unused.
+    """
+    del peers
+    for case, further in cases.items():
+        cfg = config.compose(*overrides, *further)
+        yield from race_orbits(
+            cfg,
+            images,
+            None,
+            f"{case}, {{}}".format,
+            calls=calls,
+            shifts=shifts,
+            rounds=rounds,
+        )
+
+
 def require_float32(name: str, chosen: Arithmetic) -> None:
     """Raises UserError for an arithmetic that the orbit is not taken in."""
     if chosen.dtype != "float32":

@@ -54,7 +54,7 @@ def report(name: str, rows: Iterable[Row], folder: Path) -> Path:
     console.print(table)
     console.print(
         f"{where['devices']} × {where['device']}; load {where['load']}; "
-        f"speed: PyTorch's time by ours, median of rounds; {path}",
+        f"speed: as a multiple of the subject's at 1.00, median of rounds; {path}",
         soft_wrap=True,
     )
     return path

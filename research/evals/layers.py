@@ -28,7 +28,9 @@ Deviation = tuple[Each, Each, Bool[Array, " batch"]]  # error, cosine, on the gr
 class Layers(Evaluator):
     """Compares F(T_d x) with the shifted F(x), for the map F after each stage.
 
-    T_d is circular. Let j be the cumulative stride of the stage. Where d ≡ 0 mod j
+    A level, which goes down and up again, has a map after each part: the downsampler,
+    what lies below, and the upsampler with its skip. T_d is circular. Let j be the
+    cumulative stride of the map. Where d ≡ 0 mod j
     (`grid` is `on`) the map should move by d/j; elsewhere no shift of the map is due,
     and it is compared after the roll that fits best (`off`): the two are different
     questions and have different rows.
@@ -76,7 +78,7 @@ class Layers(Evaluator):
 
 
 def deviations(images: Images, offsets: Offsets, *, inside: Inside) -> list[Deviation]:
-    """Returns the deviation of the map after each stage."""
+    """Returns the deviation of each map."""
     still, moved = (inside.features(x)[1:] for x in (images, shift(images, offsets)))
     stages = zip(still, moved, inside.strides, strict=True)
     return [compare_maps(a, b, offsets, jump) for a, b, jump in stages]

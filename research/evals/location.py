@@ -29,7 +29,7 @@ FEWEST = 16
 
 @dataclass(frozen=True)
 class Location(Evaluator):
-    """Probes every stage for the place of objects put at random on an empty canvas.
+    """Probes every map for the place of objects put at random on an empty canvas.
 
     With one object the target is (y, x); with two, the second at half the ink, it is
     the offset from the first, which a linear probe cannot read from pixels, only

@@ -16,6 +16,7 @@ from research.evals.engine.orbits import (
     BRUTE,
     METHODS,
     Method,
+    answer_bytes,
     choose_method,
     shift_on_grid,
 )
@@ -28,11 +29,12 @@ from research.evals.evaluator import Evaluator
 from research.evals.measurement import Measurement
 from research.models.network import Network
 from research.tasks.classification import CLASSIFICATION
-from research.tasks.task import Outputs, Task
+from research.tasks.task import Task
 from research.transforms.shifts import Draws, draw_offsets
 from research.types import Count, OneOf, Seed
 
 SKIPPED = "none: it would take brute force"
+HELD = 2**28  # bytes of answers at once, and of those that are kept for the check
 
 
 @dataclass(frozen=True)
@@ -47,22 +49,24 @@ class Orbit(Evaluator):
     `method` says `closed form` with the period, or `brute force`.
 
     The closed form needs logits that, by the task, stay as they are when an image
-    shifts; other answers take brute force. Which of the two it is, trials of each stage
-    decide: `commutation_tolerance` and how near it they came (`describe_probe`). The
-    closed form is compared with the network at one random shift of each image:
-    `closed_form_error` is the largest difference, as a fraction of the logits' standard
-    deviation. Neither a stage that cannot be decided nor an error beyond rounding is
-    passed over: both are refused. Adaptive samplers may tie, and rounding then decides
-    the phase: `ties` is the proportion of images where two phases come closer than
-    10⁻⁶ of the score in float32; they do not count in `closed_form_error`. All bounds
-    follow the precision (`research.evals.engine.tolerance`).
+    shifts, or logits of every pixel that move with it; other answers take brute force.
+    Which of the two it is, trials of each stage decide: `commutation_tolerance` and how
+    near it they came (`describe_probe`). The closed form is compared with the network
+    at one random shift of each image: `closed_form_error` is the largest difference, as
+    a fraction of the logits' standard deviation. Neither a stage that cannot be decided
+    nor an error beyond rounding is passed over: both are refused. Adaptive samplers may
+    tie, and rounding then decides the phase: `ties` is the proportion of images where
+    two phases come closer than 10⁻⁶ of the score in float32; they do not count in
+    `closed_form_error`. All bounds follow the precision
+    (`research.evals.engine.tolerance`).
 
     Attributes:
       method: `auto`: closed form where shifts share anything; `brute`: never; `closed`:
         there only, and where brute force would be needed one row, `skipped`, says so,
         beside those of the trials.
       examples: how many of the split, from the first; None: all.
-      block: images whose orbits are held at once.
+      block: images whose orbits are held at once, at most: where answers are of every
+        pixel, as many as 256 MiB hold.
       memory: MiB of maps on each device, of the closed form; see `ClosedForm`.
       seed: of the shifts at which the closed form is checked.
       batch: images a call, of brute force.
@@ -112,13 +116,14 @@ class Orbit(Evaluator):
         at = draw_offsets(
             jax.random.key(self.seed), len(split), 0, (height - 1, width - 1)
         )
-        found = self.summarize(method.answers, split, at)
+        size = answer_bytes(predictor, split.images)
+        found = self.summarize(method, split, at, size)
         margin = margins(predictor.predict, split.images, batch=self.batch)
         checks = []
         probe = None if method.name == BRUTE else method.probe
-        if probe is not None and found.logits is not None:
+        if probe is not None:
             one = verify(
-                found.logits.chosen,
+                found.chosen,
                 predictor,
                 split.images,
                 at,
@@ -138,24 +143,29 @@ class Orbit(Evaluator):
                 arrays={"margins": margin},
             )
 
-    def summarize(
-        self, answer: Callable[[Stored], Outputs], split: Split, at: Draws
-    ) -> Summary:
+    def summarize(self, method: Method, split: Split, at: Draws, size: int) -> Summary:
         """Returns what is measured of all orbits, of which a block is held at once.
 
         Blocks are equal, for one compilation; the last is filled up.
 
         Args:
-          answer: (B, H, W, C) images → answers (B, P, Q, …).
+          method: how the answers are computed.
           split: N examples.
-          at: (N, 2) a shift for each image, whose logits are kept.
+          at: (N, 2) a shift for each image, whose answers are kept, of as many of the
+            first images as there is room for.
+          size: bytes of an answer.
         """
         count = len(split)
-        size = -(-count // -(-count // self.block))
-        blocks = []
-        for shifts, *arrays in batches([at, *split.arrays.values()], size):
+        block = min(self.block, max(1, HELD // (method.held * size)))
+        block = -(-count // -(-count // block))
+        room = min(count, max(1, HELD // size))
+        blocks: list[Summary] = []
+        for shifts, *arrays in batches([at, *split.arrays.values()], block):
             truth = dict(zip(split.arrays, arrays, strict=True))
-            blocks.append(summarize_block(self.task, answer, truth, shifts, self.fine))
+            one = summarize_block(self.task, method, truth, shifts, self.fine)
+            left = max(0, room - block * len(blocks))
+            chosen = jax.tree.map(lambda leaf, left=left: leaf[:left], one.chosen)
+            blocks.append(one._replace(chosen=chosen))
         return jax.tree.map(lambda *parts: np.concatenate(parts)[:count], *blocks)
 
 
@@ -170,7 +180,9 @@ def orbit_logits(
 
     Entry (p, q) is that of every shift (dy, dx) with dy ≡ p mod P and dx ≡ q mod Q, in
     inference mode. (P, Q) is the product of the strides where all stages commute with
-    shifts and the readout does not depend on them; (H, W) otherwise.
+    shifts and the readout does not depend on them; (H, W) otherwise. Of a network that
+    answers at every pixel it is (B, P, Q, H, W, K), the answers to the shift (p, q)
+    itself; those to others are shifts of these.
 
     Args:
       network: stages and a readout.

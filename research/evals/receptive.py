@@ -20,7 +20,7 @@ from scipy.optimize import least_squares
 from research.data.split import Split
 from research.distributed import devices
 from research.evals.engine.inside import Inside, require_network
-from research.evals.engine.modules import apply
+from research.evals.engine.modules import apply_inside
 from research.evals.engine.predictor import prepare
 from research.evals.evaluator import Evaluator
 from research.evals.measurement import Measurement
@@ -33,13 +33,15 @@ Field = Float[np.ndarray, "height width"]
 
 @dataclass(frozen=True)
 class Receptive(Evaluator):
-    """Averages |∂ centre / ∂ image| over examples, for the map after each stage.
+    """Averages |∂ centre / ∂ image| over examples, for every map, stage by stage.
 
     The centre is position (⌊h/2⌋, ⌊w/2⌋), summed over channels; the absolute
     derivatives are summed over the image's channels. An adaptive sampler passes the
     gradient through the phase that it chose.
 
-    Yields per stage, in pixels: `size`, √(number of pixels above 4.55 % of the peak),
+    A level, which goes down and up again, has a map after each of its parts.
+
+    Yields per map, in pixels: `size`, √(number of pixels above 4.55 % of the peak),
     with the field itself, `map` (H, W), beside it; `extent`, √(height·width) of the
     box of all pixels that matter at all; `sigma_y` and `sigma_x` of the Gaussian that
     fits best in least squares, and its `fit`, R². A field that is zero everywhere has
@@ -82,7 +84,7 @@ class Receptive(Evaluator):
 
 
 def effective_fields(inside: Inside, images: np.ndarray) -> Iterator[Field]:
-    """Yields the effective receptive field of the middle of the map after each stage.
+    """Yields the effective receptive field of the middle of each map.
 
     The gradient is walked back stage by stage from Python: each stage compiles once,
     for all the fields that pass through it.
@@ -95,27 +97,31 @@ def effective_fields(inside: Inside, images: np.ndarray) -> Iterator[Field]:
 def effective_field(
     inside: Inside, maps: Sequence[Map], index: int, position: tuple[int, int]
 ) -> Field:
-    """Returns the effective receptive field of one position after a stage.
+    """Returns the effective receptive field of one position of a map.
 
     Args:
       inside: the network.
       maps: what `inside.features` returns of the images.
-      index: of the stage.
-      position: (row, column) of its map.
+      index: of the map's place.
+      position: (row, column) of the map.
     """
+    end = np.cumsum(np.bincount([place.stage for place in inside.places]))
     gradient = jnp.zeros_like(maps[index + 1]).at[:, *position].set(1)
-    for stage, x in zip(
-        reversed(inside.stages[: index + 1]), reversed(maps[: index + 1]), strict=True
-    ):
-        gradient = backward(*stage, x, gradient)
+    last = inside.places[index].stage
+    for stage in range(last, -1, -1):
+        start = end[stage - 1] if stage else 0
+        target = index if stage == last else end[stage] - 1
+        gradients = [jnp.zeros_like(x) for x in maps[start + 1 : end[stage] + 1]]
+        gradients[target - start] = gradient
+        gradient = backward(*inside.stages[stage], maps[start], gradients)
     absolute = jnp.abs(gradient) / jnp.array(inside.network.std)
     return np.asarray(absolute.sum(-1).mean(0))
 
 
 @partial(jax.jit, static_argnums=0)
-def backward(graph: nnx.GraphDef, state: Any, x: Map, gradient: Map) -> Map:
-    """Returns the gradient before a stage, given that after it."""
-    return jax.vjp(partial(apply, graph, state), x)[1](gradient)[0]
+def backward(graph: nnx.GraphDef, state: Any, x: Map, gradients: list[Map]) -> Map:
+    """Returns the gradient before a stage, given those of its maps."""
+    return jax.vjp(partial(apply_inside, graph, state), x)[1](gradients)[0]
 
 
 def size(field: Field) -> float:

@@ -8,6 +8,7 @@ of the downsamplers and the maps of the skips never leave their level.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from math import lcm
 
 import jax.numpy as jnp
 from flax import nnx
@@ -19,6 +20,7 @@ from research.nn.layers import Conv
 from research.types import Map, Stride
 
 Merge = Callable[[Map, Map], Map]  # (skip, map from below) → map
+Part = Stage | Downsample | Upsample
 
 
 class Level(nnx.Module):
@@ -57,6 +59,16 @@ class Level(nnx.Module):
         y = self.up(y, trace)
         return y if self.merge is None else self.merge(x, y)
 
+    @property
+    def period(self) -> Stride:
+        """The shifts by which a level of strides alone commutes: their product."""
+        periods = [stage_period(stage) for stage in self.stages]
+        rows, columns = self.down.stride
+        return (
+            rows * lcm(*(period[0] for period in periods)),
+            columns * lcm(*(period[1] for period in periods)),
+        )
+
     def features(self, x: Map) -> Iterator[tuple[Map, Stride]]:
         """Yields each map inside, from the top to the bottom and up again.
 
@@ -77,6 +89,38 @@ class Level(nnx.Module):
                 yield y, (rows, columns)
         y = self.up(y, trace)
         yield (y if self.merge is None else self.merge(x, y)), (1, 1)
+
+    def parts(self) -> Iterator[tuple[Part, Stride]]:
+        """Yields what makes each map of `features`, with the map's stride.
+
+        The last one is the upsampler, which the skip follows.
+        """
+        rows, columns = self.down.stride
+        yield self.down, (rows, columns)
+        for stage in self.stages:
+            for part, (down, right) in stage_parts(stage):
+                yield part, (rows * down, columns * right)
+        yield self.up, (1, 1)
+
+
+def stage_period(stage: Stage) -> Stride:
+    """Returns the shifts by which a stage of strides commutes, if its borders wrap."""
+    return stage.period if isinstance(stage, Level) else stage.stride
+
+
+def stage_parts(stage: Stage) -> Iterator[tuple[Part, Stride]]:
+    """Yields the parts of a level, or a stage itself, with their maps' strides."""
+    if isinstance(stage, Level):
+        yield from stage.parts()
+    else:
+        yield stage, stage.stride
+
+
+def stage_maps(stage: Stage, x: Map) -> list[Map]:
+    """Returns the map that each of the `stage_parts` makes, the stage's own last."""
+    if isinstance(stage, Level):
+        return [y for y, _ in stage.features(x)]
+    return [stage(x)]
 
 
 def concatenate(skip: Map, x: Map) -> Map:

@@ -21,7 +21,7 @@ MASK[:, 0] = 255
 LABEL = np.arange(16, dtype=np.int32) % CLASSES
 SPLIT = Split({"image": IMAGES, "mask": MASK, "label": LABEL})
 CHEAP = {"max_shift": 1, "examples": 16, "distances": 1, "batch": 16, "draws": 2}
-CHEAP |= {"block": 16, "upsampling": 2, "memory": 8, "steps": 2, "method": "brute"}
+CHEAP |= {"block": 16, "upsampling": 2, "memory": 8, "steps": 2}
 REFUSED = {"accuracy", "calibration", "explorer", "fidelity", "fit", "flip", "fragile"}
 REFUSED |= {"lie", "part", "scramble", "sequences", "spatial", "tta", "window"}
 REFUSED |= {"switches"}  # of levels

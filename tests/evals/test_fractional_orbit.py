@@ -112,7 +112,7 @@ def test_an_alias_free_network_is_computed_once():
     assert all(step.rolls == (1, 1) for step in orbit.steps)
     flat = ClosedForm(alias_free(FLAT, side=12), smooth(2, (12, 12)), fine=4)
     assert [step.rolls for step in flat.steps[:-1]] == [(1, 1)] * len(orbit.steps[:-1])
-    assert flat.steps[-1].rolls == (48, 48) and flat.steps[-1].fine == (16, 16)
+    assert flat.steps[-1].rolls == (48, 48) and flat.steps[-1].pixel == (16, 16)
 
 
 def test_whole_pixels_are_as_before():

@@ -12,8 +12,8 @@ from research.data.split import Split
 from research.downsample import Downsample
 from research.downsample.sample import Energy
 from research.errors import UserError
-from research.evals.engine.chain import try_commuting
 from research.evals.engine.closed_form import ClosedForm
+from research.evals.engine.trials import try_commuting
 from research.evals.orbit import Orbit
 from research.models.network import Network
 from research.models.stages import Dropout

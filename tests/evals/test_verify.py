@@ -11,10 +11,10 @@ from orbits import GAP, looped, max_round, network, smooth
 
 from research.data.split import Split
 from research.errors import UserError
-from research.evals.engine.chain import commutes
 from research.evals.engine.closed_form import ClosedForm
 from research.evals.engine.predictor import Predictor
 from research.evals.engine.tolerance import current_tolerance
+from research.evals.engine.trials import commutes
 from research.evals.engine.verify import verify
 from research.evals.explorer import Explorer
 from research.evals.orbit import Orbit, orbit_logits

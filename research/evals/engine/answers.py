@@ -19,6 +19,7 @@ from research.tasks import metrics
 from research.tasks.task import Outputs, Task
 
 Each = Float[np.ndarray, " examples"]
+Answers = Float[np.ndarray, "examples *answer"]  # (B, K), or (B, H, W, K)
 
 
 class Missing(LookupError):
@@ -61,6 +62,21 @@ def is_invariant(task: Task, logits: metrics.Scores) -> bool:
     """Whether a shift of the image leaves the answers of a task where they are."""
     undone = task.undo(logits, np.ones((len(logits), 2), np.int32))
     return np.array_equal(undone, logits)
+
+
+def undoes_shifts(task: Task, logits: Answers) -> bool:
+    """Whether a task takes out of answers what a circular shift of the image does.
+
+    Args:
+      task: undoes shifts.
+      logits: (B, K), which such a shift leaves as they are if a network commutes with
+        it, or (B, H, W, K), which move with the image.
+    """
+    offset = (1, 2)
+    moved = np.roll(logits, offset, (1, 2)) if logits.ndim == 4 else logits
+    undone = task.undo(moved, np.tile(np.array(offset, np.int32), (len(logits), 1)))
+    near = 1e-5 * float(np.abs(logits).max())  # an undoing of fractions may round
+    return undone.shape == logits.shape and np.allclose(undone, logits, 0, near)
 
 
 def predictions_of(*answers: Outputs) -> dict[str, np.ndarray]:

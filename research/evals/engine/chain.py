@@ -1,6 +1,8 @@
 """A network as a chain of jitted steps: which commute with shifts, and what to roll.
 
 A step of stride s commutes along an axis if f(T_s x) = T_1 f(x) and s divides the map.
+A step that goes down and up again has stride 1, and may commute with shifts by its
+period p alone, the product of the strides inside: f(T_p x) = T_p f(x).
 On a grid that is u times finer, shifts are by 1/u pixel, and a step may also commute
 with those: f(T_d x) = T_{d/s} f(x) for fractions d (Michaeli 2023, arXiv:2303.08085).
 Whether it does is tried out, in inference mode, because attributes miss cases: a
@@ -10,10 +12,10 @@ not.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from math import inf, isnan, prod
+from math import gcd, inf, lcm, prod
 from typing import Any
 
 import jax
@@ -23,15 +25,21 @@ from flax import nnx
 from jax.sharding import Mesh
 from jaxtyping import Array, Float, Int
 
-from research.errors import UserError
 from research.evals.engine.modules import apply, in_inference, take_apart
+from research.evals.engine.places import stage_shapes
 from research.evals.engine.tolerance import Tolerance, current_tolerance
+from research.evals.engine.trials import (
+    Trial,
+    smallest_period,
+    try_commuting,
+    try_fractions,
+)
+from research.models.level import Level, stage_period
 from research.models.network import Network
-from research.nn.signal import fractional_shift
-from research.types import Images, Logits, Map, Stride
+from research.types import Images, LogitMaps, Logits, Map, Stride
 
 TRIALS = 8  # maps on which a step is tried
-ODD = 0.381966  # pixels: a shift that no grid contains
+ONE: tuple[Stride, Stride] = (1, 1), (1, 1)  # stride and period of a readout
 
 
 @dataclass(frozen=True)
@@ -43,28 +51,64 @@ class Step:
       state: of the module, on every device.
       rolls: how many rolls of its input, for height and width; 1 is none.
       unit: the shift of the image that one roll stands for, positions of the grid.
-      fine: positions of the grid in one of its input map: a roll is by 1/fine.
-      values: numbers in the input and the output of one example.
+      pixel: positions of the grid in a pixel of its input: a roll is by unit / pixel.
+      values: numbers in the maps of one example, from the input to the output.
     """
 
     graph: nnx.GraphDef
     state: Any
     rolls: tuple[int, int]
     unit: tuple[int, int]
-    fine: tuple[int, int]
+    pixel: tuple[int, int]
     values: int
 
-    def __call__(self, x: Map, offsets: Int[np.ndarray, "rolls 2"]) -> Map | Logits:
+    def __call__(
+        self, x: Map, offsets: Int[np.ndarray, "rolls 2"]
+    ) -> Map | Logits | LogitMaps:
         """Applies the step to all rolls of all maps: N maps become N · rolls."""
         if not offsets.any():
             return apply(self.graph, self.state, x)
-        if self.fine != (1, 1):
-            return apply(self.graph, self.state, x, (offsets / self.fine).astype("f4"))
-        return apply(self.graph, self.state, x, offsets)
+        each = zip(self.rolls, self.unit, self.pixel, strict=True)
+        whole = all(rolls == 1 or unit % pixel == 0 for rolls, unit, pixel in each)
+        distances = offsets * np.array(self.unit) / np.array(self.pixel)
+        distances = distances.astype(np.int32 if whole else np.float32)
+        return apply(self.graph, self.state, x, distances)
 
     def offsets(self) -> Int[np.ndarray, "rolls 2"]:
-        """Returns the rolls (dy, dx), in positions of the grid."""
+        """Returns the rolls (dy, dx), counted."""
         return np.indices(self.rolls, np.int32).reshape(2, -1).T
+
+
+@dataclass
+class Axis:
+    """How far the shifts along one axis have been taken, before a step.
+
+    Attributes:
+      unit: shifts by less have been taken, positions of the grid.
+      pixel: positions of the grid in a pixel of the map.
+      rolling: whether any shift is left to be taken.
+    """
+
+    unit: int
+    pixel: int
+    rolling: bool = True
+
+    @property
+    def grid(self) -> int:
+        """Into how many parts the shifts that are left divide a pixel of the map."""
+        return self.pixel // gcd(self.pixel, self.unit) if self.rolling else 1
+
+    def roll(self, period: int | None, size: int) -> int:
+        """Returns the rolls before a step, after which shifts by its period are left.
+
+        Args:
+          period: pixels of the map; None: the step commutes with no shift.
+          size: of the map.
+        """
+        self.rolling = period is not None
+        before = self.unit
+        self.unit = lcm(before, (period or size) * self.pixel)
+        return self.unit // before
 
 
 @dataclass(frozen=True)
@@ -89,11 +133,13 @@ def chain(
 ) -> tuple[list[Step], Probe]:
     """Returns the steps of a network with the rolls that reach every circular shift.
 
-    Before a step of stride s that commutes it takes s rolls: for other shifts its maps
-    are shifts of these. Before one that does not commute the axis is rolled by its
-    whole remaining size, and not again. On a finer grid a step that commutes with
-    fractions takes no roll, and its map has s times the positions of the grid in a
-    pixel; another takes all of one stride, and its map has whole pixels left.
+    Before a step that commutes with shifts by a period it takes the rolls up to that,
+    of which those are left out that were taken before: for other shifts its maps are
+    shifts of these. The period of a step is its stride, and if it commutes with no
+    shift by that, the product of the strides within. Before a step that does not
+    commute the axis is rolled by its whole remaining size, and not again. On a finer
+    grid a step that commutes with fractions takes no roll; but answers at every pixel
+    are wanted at each fraction of one.
 
     Args:
       network: stages and a readout; dropout, which does nothing here, is left out.
@@ -112,33 +158,35 @@ def chain(
     network = in_inference(network)
     noise = jax.random.uniform(jax.random.key(0), (TRIALS, *images.shape[1:]))
     x = network.standardize((jnp.resize(images, noise.shape) + noise) / 2)
+    axes, found = (Axis(1, fine), Axis(1, fine)), []
     steps: list[Step] = []
-    rolling, unit, grid = [True, True], (1, 1), [fine, fine]
-    found: list[float] = []
     stages = [one for one in network.stages if not isinstance(one, nnx.Dropout)]
     modules: list[Callable[..., Array]] = [*stages, network.readout]
-    strides = [*(stage.stride for stage in stages), (1, 1)]
-    for module, stride in zip(modules, strides, strict=True):
+    strides = [(stage.stride, stage_period(stage)) for stage in stages]
+    for module, (stride, period) in zip(modules, [*strides, ONE], strict=True):
         graph, state = take_apart(module, mesh)
         f = partial(apply, graph, state)
         y, deviations = try_commuting(f, x, stride)
-        fractional = try_fractions(f, x, stride, grid)
-        rolls, here = [1, 1], (grid[0], grid[1])
-        for axis in (0, 1):
-            if not rolling[axis]:
+        trials: list[Trial] = [(stride, deviations)]
+        if period != stride:
+            trials.append((period, try_commuting(f, x, stride, period)[1]))
+        fractional = (inf, inf)
+        if module is not network.readout or y.ndim != 4:
+            fractional = try_fractions(f, x, stride, [axis.grid for axis in axes])
+        unit, pixel = (axes[0].unit, axes[1].unit), (axes[0].pixel, axes[1].pixel)
+        rolls, name = [1, 1], f"step {len(steps) + 1}, {type(module).__name__},"
+        for i, axis in enumerate(axes):
+            if not axis.rolling:
                 continue
-            if fractional[axis] <= tolerance.commuting:
-                grid[axis] *= stride[axis]
-                found.append(fractional[axis])
-                continue
-            name = f"step {len(steps) + 1}, {type(module).__name__},"
-            rolling[axis] = commutes(deviations[axis], tolerance, name)
-            pixels = stride[axis] if rolling[axis] else x.shape[1 + axis]
-            rolls[axis], grid[axis] = pixels * grid[axis], 1
-            found.append(deviations[axis])
-        values = prod(x.shape[1:]) + prod(y.shape[1:])
-        steps.append(Step(graph, state, (rolls[0], rolls[1]), unit, here, values))
-        unit = (unit[0] * rolls[0], unit[1] * rolls[1])
+            if fractional[i] <= tolerance.commuting:
+                found.append(fractional[i])
+            else:
+                shift, tried = smallest_period(trials, i, tolerance, name)
+                rolls[i] = axis.roll(shift, x.shape[1 + i])
+                found += tried
+            axis.pixel *= stride[i]
+        values = count_values(module, x, y)
+        steps.append(Step(graph, state, (rolls[0], rolls[1]), unit, pixel, values))
         x = y
     within = [one for one in found if one <= tolerance.commuting]
     beyond = [one for one in found if one > tolerance.commuting]
@@ -147,106 +195,10 @@ def chain(
     )
 
 
-def commutes(deviation: float, tolerance: Tolerance, name: str) -> bool:
-    """Decides whether a step commutes.
-
-    Args:
-      deviation: of the step, as a fraction of its RMS; ∞ where it cannot commute.
-      tolerance: of the arithmetic.
-      name: of the step, for the error.
-
-    Raises:
-      UserError: it is neither clearly rounding nor clearly a border.
-    """
-    if tolerance.commuting < deviation < tolerance.border:
-        raise UserError(
-            f"{name} deviates from commuting with shifts by {deviation:.1e} of its "
-            f"RMS: rounding ({tolerance.arithmetic}) takes up to "
-            f"{tolerance.commuting:.1e}, a border at least {tolerance.border:.1e}; "
-            "give precision.eval=highest or eval.orbit.method=brute, and leave "
-            "explorer out of eval"
-        )
-    return deviation <= tolerance.commuting
-
-
-def try_commuting(
-    f: Callable[..., Array], x: Map, stride: Stride
-) -> tuple[Map | Logits, tuple[float, float]]:
-    """Returns f(x), and for each axis how far f(T_s x) is from T_1 f(x).
-
-    For logits, which have no positions, T_1 is the identity.
-
-    Returns:
-      f(x), and for each axis the largest difference as a fraction of the RMS of f(x);
-      ∞ where s does not divide the size, or the differences are no numbers.
-    """
-    y, (rows, columns) = deviations(f, x, stride, ([stride[0]], [stride[1]]))
-    return y, (rows, columns)
-
-
-def try_fractions(
-    f: Callable[..., Array], x: Map, stride: Stride, grid: Sequence[int]
-) -> tuple[float, float]:
-    """Returns for each axis how far f(T_d x) is from T_{d/s} f(x), for fractions d.
-
-    They are one position of the grid, and a fraction that no grid contains: the
-    Nyquist bin, which a shift by ½ takes away, and shifts by less do not, is found out.
-
-    Args:
-      f: the step.
-      x: its input.
-      stride: s of the step.
-      grid: positions in a pixel of `x`; ∞ is returned for an axis of whole pixels.
-    """
-    moves = [[] if fine == 1 else [1 / fine, ODD] for fine in grid]
-    if not any(moves):
-        return inf, inf
-    rows, columns = deviations(f, x, stride, (moves[0], moves[1]))[1]
-    return rows, columns
-
-
-def deviations(
-    f: Callable[..., Array],
-    x: Map,
-    stride: Stride,
-    moves: tuple[Sequence[float | int], Sequence[float | int]],
-) -> tuple[Map | Logits, list[float]]:
-    """Returns f(x), and the largest deviation over the moves of each axis, or ∞.
-
-    Args:
-      f: the step.
-      x: its input.
-      stride: s of the step.
-      moves: pixels of `x`, along height and along width; ∞ is returned for none.
-    """
-    offsets = [(0, 0), *((d, 0) for d in moves[0]), *((0, d) for d in moves[1])]
-    whole = all(float(d).is_integer() for d in (*moves[0], *moves[1]))
-    y = f(x, np.array(offsets, np.int32 if whole else np.float32))
-    still, *moved = jnp.moveaxis(
-        y.reshape(x.shape[0], len(offsets), *y.shape[1:]), 1, 0
-    )
-    size = float(jnp.sqrt(jnp.mean(still**2))) or 1.0
-    found = [inf, inf]
-    for axis in (0, 1):
-        ours = moved[: len(moves[0])] if axis == 0 else moved[len(moves[0]) :]
-        if still.ndim == 4:
-            if still.shape[1 + axis] * stride[axis] != x.shape[1 + axis]:
-                continue
-        gaps = [
-            jnp.abs(one - move(still, axis, d / stride[axis])).max() / size
-            for one, d in zip(ours, moves[axis], strict=True)
-        ]
-        if gaps:
-            worst = max(map(float, gaps))
-            found[axis] = inf if any(isnan(float(gap)) for gap in gaps) else worst
-    return still, found
-
-
-def move(y: Map | Logits, axis: int, distance: float | int) -> Map | Logits:
-    """Returns a map shifted along one axis, and logits as they are."""
-    if y.ndim != 4:
-        return y
-    if float(distance).is_integer():
-        return jnp.roll(y, int(distance), 1 + axis)
-    offset = [distance, 0.0] if axis == 0 else [0.0, distance]
-    return fractional_shift(y, jnp.tile(jnp.array(offset, jnp.float32), (len(y), 1)))
+def count_values(module: Callable[..., Array], x: Map, y: Array) -> int:
+    """Returns the numbers in the maps of one example, from x to y = module(x)."""
+    before = x.shape[1:]
+    after: list[tuple[int, ...]] = [y.shape[1:]]
+    if isinstance(module, Level):
+        after = [*stage_shapes(module, (before[0], before[1], before[2]))]
+    return prod(before) + sum(map(prod, after))

@@ -12,14 +12,13 @@ from jaxtyping import Float, Int
 
 from research.distributed import devices, hosts
 from research.distributed.memory import share
-from research.errors import UserError
 from research.evals.engine.chain import chain
 from research.evals.engine.predictor import Stored, Unit, prepare
 from research.models.network import Network
 from research.transforms.shifts import Draws
-from research.types import Logits, Map
+from research.types import LogitMaps, Logits, Map
 
-Orbits = Float[np.ndarray, "examples rows columns classes"]
+Orbits = Float[np.ndarray, "examples rows columns *answer"]
 Leaf = tuple[Any, Int[np.ndarray, " maps"], Int[np.ndarray, "maps 2"]]
 
 
@@ -30,6 +29,10 @@ class ClosedForm:
     by s needs s × s rolls of its input, and what lies before it is computed once for
     all of them. So every stage runs at the resolution of the input, in total. On a grid
     of 1/u pixel a stage that commutes with fractions needs no roll at all.
+
+    Logits of every pixel move with the image: those of two shifts that are equal mod
+    the period are shifts of each other, by the difference. A level of strides p needs
+    p × p rolls, and what follows it runs for each, at its own resolution.
 
     Args:
       network: stages and a readout.
@@ -45,8 +48,7 @@ class ClosedForm:
       probe: what the stages did when they were tried.
 
     Raises:
-      UserError: it cannot be known whether a stage commutes, at this precision; or the
-        network answers at every pixel.
+      UserError: it cannot be known whether a stage commutes, at this precision.
     """
 
     def __init__(
@@ -61,12 +63,6 @@ class ClosedForm:
         self.mesh = devices.mesh()
         examples = prepare(None, images[:8])
         self.steps, self.probe = chain(network, examples, self.mesh, fine=fine)
-        if self.probe.logits.ndim != 2:
-            raise UserError(
-                "the closed form of an orbit is of one answer an image, and this "
-                "network answers at every pixel: leave orbit, fractional_orbit and "
-                "explorer out of eval"
-            )
         self.memory = share(self.mesh) // 2**20 if memory is None else memory
         last = self.steps[-1]
         self.period = (last.unit[0] * last.rolls[0], last.unit[1] * last.rolls[1])
@@ -74,7 +70,11 @@ class ClosedForm:
         self.shared = self.steps[0].rolls != everything
 
     def logits(self, images: Stored | Unit) -> Orbits:
-        """Returns (B, P, Q, K): at (p, q) all shifts (dy, dx) ≡ (p, q) mod (P, Q)."""
+        """Returns (B, P, Q, K): at (p, q) all shifts (dy, dx) ≡ (p, q) mod (P, Q).
+
+        Of a network that answers at every pixel it is (B, P, Q, H, W, K): at (p, q) the
+        logits of the shift (p, q) itself, as the network gives them.
+        """
         return hosts.shared(self._logits, images)
 
     def _logits(self, images: Stored | Unit) -> Orbits:
@@ -83,7 +83,8 @@ class ClosedForm:
         x = prepare(None, devices.shard(hosts.pad_rows(images, size), self.mesh))
         x = self.network.standardize(x)
         leaves = self.walk(0, x, np.arange(size), np.zeros((size, 2), np.int32))
-        orbits = np.empty((size, *self.period, self.probe.logits.shape[-1]), np.float32)
+        answer = self.probe.logits.shape[1:]
+        orbits = np.empty((size, *self.period, *answer), np.float32)
         for logits, examples, shifts in fetch_ahead(leaves):
             orbits[examples, shifts[:, 0], shifts[:, 1]] = logits
         return orbits[:count]
@@ -91,7 +92,7 @@ class ClosedForm:
     def walk(
         self,
         index: int,
-        x: Map | Logits,
+        x: Map | Logits | LogitMaps,
         examples: Int[np.ndarray, " maps"],
         shifts: Int[np.ndarray, "maps 2"],
     ) -> Iterator[Leaf]:

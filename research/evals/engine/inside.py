@@ -9,19 +9,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from research.data.split import Split
 from research.distributed import devices
 from research.errors import UserError
 from research.evals.engine.batches import Kept, map_rows
-from research.evals.engine.modules import apply, in_inference, take_apart
+from research.evals.engine.modules import (
+    apply,
+    apply_inside,
+    in_inference,
+    take_apart,
+)
+from research.evals.engine.places import Place, find_places
 from research.evals.engine.predictor import Stored, Unit, prepare
+from research.models.level import Level
 from research.models.network import Network
-from research.types import Images, Logits, Map
+from research.types import Images, LogitMaps, Logits, Map
 
 
 def require_network(predict: Callable[..., Any], name: str) -> Network:
@@ -42,25 +47,6 @@ def require_network(predict: Callable[..., Any], name: str) -> Network:
     return predict
 
 
-def require_one_answer(network: Network, split: Split, name: str) -> None:
-    """Refuses a network that answers at every pixel.
-
-    Args:
-      network: of ours.
-      split: whose images it takes.
-      name: of the evaluator, for the error.
-
-    Raises:
-      UserError: the evaluator is of one answer an image.
-    """
-    image = jax.ShapeDtypeStruct((1, *split.images.shape[1:]), jnp.float32)
-    if jax.eval_shape(in_inference(network), image).ndim != 2:
-        raise UserError(
-            f"eval={name} is of one answer an image, and this network answers at every "
-            f"pixel: leave {name} out of eval"
-        )
-
-
 class Inside:
     """A network in inference mode, and batches sharded over the devices.
 
@@ -68,6 +54,9 @@ class Inside:
       predict: a network of ours; it is not touched.
       name: of the evaluator, for the error.
       batch: examples a call; the mesh takes the largest number of devices dividing it.
+
+    Attributes:
+      places: of the maps that `features` returns behind the images.
 
     Raises:
       UserError: `predict` is no network of ours.
@@ -80,29 +69,29 @@ class Inside:
         self.kept = Kept(self.mesh)
         self.stages = [take_apart(stage, self.mesh) for stage in self.network.stages]
         self.readout = take_apart(self.network.readout, self.mesh)
+        self.places: list[Place] = find_places(self.network)
 
     @property
     def parts(self) -> list[str]:
-        """The class of each stage."""
-        return [type(stage).__name__ for stage in self.network.stages]
+        """The class of what makes each map."""
+        return [place.name for place in self.places]
 
     @property
     def strides(self) -> list[tuple[int, int]]:
-        """The cumulative stride j of the map after each stage, (height, width)."""
-        rows, columns, product = 1, 1, []
-        for stage in self.network.stages:
-            rows, columns = rows * stage.stride[0], columns * stage.stride[1]
-            product.append((rows, columns))
-        return product
+        """The cumulative stride j of each map, (height, width)."""
+        return [place.stride for place in self.places]
 
     def features(self, images: Images) -> list[Map]:
-        """Returns the standardised images, then the map after each stage."""
+        """Returns the standardised images, then every map, those in levels too."""
         maps = [jnp.asarray(self.network.standardize(images))]
-        for stage in self.stages:
-            maps.append(apply(*stage, maps[-1]))
+        for stage, parts in zip(self.network.stages, self.stages, strict=True):
+            if isinstance(stage, Level):
+                maps += apply_inside(*parts, maps[-1])
+            else:
+                maps.append(apply(*parts, maps[-1]))
         return maps
 
-    def logits_from(self, x: Map, stage: int) -> Logits:
+    def logits_from(self, x: Map, stage: int) -> Logits | LogitMaps:
         """Returns the logits of a map that goes into `stage` (all: the readout)."""
         for parts in [*self.stages[stage:], self.readout]:
             x = apply(*parts, x)

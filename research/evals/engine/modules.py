@@ -13,7 +13,9 @@ from jax.sharding import Mesh
 from jaxtyping import Array, Float, Int
 
 from research.distributed import devices
+from research.models.level import stage_maps
 from research.nn.signal import fractional_shift, shift
+from research.types import Map
 
 Module = TypeVar("Module", bound=nnx.Module)
 
@@ -54,3 +56,9 @@ def apply(
         move = shift if whole else fractional_shift
         x = move(jnp.repeat(x, count, 0), jnp.tile(rolls, (batch, 1)))
     return nnx.merge(graph, state)(x)
+
+
+@partial(jax.jit, static_argnums=0)
+def apply_inside(graph: nnx.GraphDef, state: Any, x: Map) -> list[Map]:
+    """Returns the map of a stage that was taken apart, or every map of a level."""
+    return stage_maps(nnx.merge(graph, state), x)

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache, partial
+from math import prod
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from flax import nnx
 from jaxtyping import Array, Float, Int
 
 from research.data.split import read_only
-from research.evals.engine.answers import is_invariant
+from research.evals.engine.answers import undoes_shifts
 from research.evals.engine.chain import Probe
 from research.evals.engine.closed_form import ClosedForm
+from research.evals.engine.modules import in_inference
 from research.evals.engine.predictor import Perturb, Predictor, Stored, Unit
 from research.models.network import Network
 from research.nn.signal import fractional_shift
@@ -32,14 +35,22 @@ class Method(NamedTuple):
     """How the answers to all shifts are computed.
 
     Attributes:
-      answers: (B, H, W, C) images → answers (B, P, Q, …).
+      lines: (B, H, W, C) images → P lines of answers (B, Q, …), one at a time.
+      period: (P, Q), positions of the grid.
+      held: how many answers to an image are held at once.
       name: `closed form, period 4×4`, or `BRUTE`.
       probe: why it was chosen, where the steps of a network were tried.
     """
 
-    answers: Callable[[Stored], Outputs]
+    lines: Callable[[Stored], Iterator[Outputs]]
+    period: tuple[int, int]
+    held: int
     name: str
     probe: Probe | None
+
+    def answers(self, images: Stored) -> Outputs:
+        """Returns all lines, (B, P, Q, …)."""
+        return stack_lines(self.lines(images))
 
 
 def choose_method(
@@ -55,7 +66,8 @@ def choose_method(
 
     Args:
       predictor: of any network; the closed form takes a `Network`, whose answers are
-        logits that do not change when an image shifts, by the task.
+        logits that do not change when an image shifts, or logits of every pixel that
+        move with it, by the task.
       images: examples.
       task: of the answers.
       method: `brute` never takes the closed form.
@@ -69,18 +81,28 @@ def choose_method(
     if method != "brute" and isinstance(predictor.predict, Network):
         orbit = ClosedForm(predictor.predict, images, fine=fine, memory=memory)
         probe = orbit.probe
-        if orbit.shared and is_invariant(task, np.asarray(probe.logits)):
+        if orbit.shared and undoes_shifts(task, np.asarray(probe.logits)):
             rows, columns = orbit.period
-            return Method(orbit.logits, f"closed form, period {rows}×{columns}", probe)
-    return Method(partial(brute_force, predictor, fine=fine), BRUTE, probe)
+            name = f"closed form, period {rows}×{columns}"
+            held = prod(orbit.period)
+            return Method(partial(closed_lines, orbit), orbit.period, held, name, probe)
+    height, width = (fine * size for size in images.shape[1:3])
+    lines = partial(brute_lines, predictor, fine=fine)
+    return Method(lines, (height, width), width, BRUTE, probe)
 
 
-def brute_force(
+def closed_lines(orbit: ClosedForm, images: Stored) -> Iterator[Outputs]:
+    """Yields the logits of a closed form by the shift down, each time (B, Q, …)."""
+    yield from np.moveaxis(orbit.logits(images), 1, 0)
+
+
+def brute_lines(
     predictor: Predictor, images: Stored | Unit, *, fine: int = 1
-) -> Outputs:
-    """Returns the answers to every circular shift, a pass for each: (B, u·H, u·W, …).
+) -> Iterator[Outputs]:
+    """Yields the answers to all shifts to the right, by the shift down: (B, u·W, …).
 
-    The images go to the devices once, and are rolled there.
+    There is a pass for each shift. The images go to the devices once, and are rolled
+    there.
 
     Args:
       predictor: of any network.
@@ -89,11 +111,32 @@ def brute_force(
     """
     height, width = (fine * size for size in images.shape[1:3])
     images, roll = read_only(images), roll_along(fine)
-    lines = [
-        predictor.outputs(images, roll, np.full(len(images), dy), views=width)
-        for dy in np.arange(height, dtype=np.int32)
-    ]
+    for dy in np.arange(height, dtype=np.int32):
+        yield predictor.outputs(images, roll, np.full(len(images), dy), views=width)
+
+
+def brute_force(
+    predictor: Predictor, images: Stored | Unit, *, fine: int = 1
+) -> Outputs:
+    """Returns the `brute_lines` of every shift down: (B, u·H, u·W, …)."""
+    return stack_lines(brute_lines(predictor, images, fine=fine))
+
+
+def stack_lines(lines: Iterator[Outputs]) -> Outputs:
+    """Returns answers (B, P, Q, …) of P lines (B, Q, …)."""
     return jax.tree.map(lambda *parts: np.stack(parts, 1), *lines)
+
+
+def answer_bytes(predictor: Predictor, images: Stored) -> int:
+    """Returns the size of the answer to one image."""
+    network, one = predictor.predict, images[:1]
+    if isinstance(network, nnx.Module):
+        x = jax.ShapeDtypeStruct(one.shape, jnp.float32)
+        answer = jax.eval_shape(in_inference(network), x)
+    else:
+        answer = predictor.outputs(one)
+    leaves = jax.tree.leaves(answer)
+    return sum(leaf.size * leaf.dtype.itemsize for leaf in leaves)
 
 
 def shift_on_grid(fine: int) -> Perturb:

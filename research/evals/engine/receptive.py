@@ -1,4 +1,4 @@
-"""The theoretical receptive field: its size after each stage, measured by windows."""
+"""The theoretical receptive field: its size at each map, measured by windows."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from research.evals.engine.modules import apply
 from research.evals.measurement import Measurement
 from research.models.level import Level
 from research.models.network import Network, Stage, output_shape
-from research.types import Shape
+from research.types import Shape, Stride
 
 PROBES = (16, 32)  # sides of the maps on which a window is measured
 FAR = 1e3  # what no value of a map reaches: not infinite, for 0 · inf is not 0
@@ -23,31 +23,37 @@ Extent = tuple[int | None, int | None]  # rows and columns; None: all of the map
 
 
 def receptive_fields(network: Network, shape: Shape) -> list[Extent]:
-    """Returns the theoretical receptive field after each stage, in pixels.
+    """Returns the theoretical receptive field at each place, in pixels.
 
     r ← r + (k − 1)·j, j ← j·s over the stages' windows k and strides s; borders aside,
     so it can exceed the image. None: the whole map, for a global filter, attention, or
-    a sampler that chooses its grid by all of it.
+    a sampler that chooses its grid by all of it. Where a level goes up again and its
+    results depend on where in a cell they are, it is the largest.
 
     Args:
       network: in inference mode.
       shape: (H, W, C) of an image.
     """
     fields: list[Extent] = []
-    size: list[int | None] = [1, 1]
-    jump = [1, 1]
+    size: Extent = (1, 1)
+    jump = (1, 1)
     shapes = network.map_shapes(shape)
     for stage, at in zip(network.stages, shapes[:-1], strict=True):
-        for axis, window in enumerate(stage_windows(stage, at)):
-            before = size[axis]
-            size[axis] = (
-                None
-                if before is None or window is None
-                else before + (window - 1) * jump[axis]
-            )
-            jump[axis] *= stage.stride[axis]
-        fields.append((size[0], size[1]))
+        for windows in part_windows(stage, at):
+            for window, (rows, columns) in windows:
+                step = (rows * jump[0], columns * jump[1])
+                size = (
+                    grow(size[0], window[0], step[0]),
+                    grow(size[1], window[1], step[1]),
+                )
+            fields.append(size)
+        jump = (jump[0] * stage.stride[0], jump[1] * stage.stride[1])
     return fields
+
+
+def grow(size: int | None, window: int | None, jump: int) -> int | None:
+    """Returns r + (k − 1)·j, and None where either is the whole map."""
+    return None if size is None or window is None else size + (window - 1) * jump
 
 
 def describe_field(
@@ -73,6 +79,33 @@ def describe_field(
         )
 
 
+def part_windows(stage: Stage, shape: Shape) -> Iterator[list[tuple[Extent, Stride]]]:
+    """Yields the windows of each map that a stage makes.
+
+    Args:
+      stage: in inference mode.
+      shape: (H, W, C) of its input.
+
+    Yields:
+      for each of the `stage_parts` the windows that lead to its map from the one
+      before, each with the stride, within the stage, of what it is a window of.
+    """
+    if not isinstance(stage, Level):
+        yield [(stage_windows(stage, shape), (1, 1))]
+        return
+    stride, at = stage.down.stride, output_shape(stage.down, shape)
+    yield [(stage_windows(stage.down, shape), (1, 1))]
+    for inner in stage.stages:
+        for windows in part_windows(inner, at):
+            yield [(k, (stride[0] * r, stride[1] * c)) for k, (r, c) in windows]
+        at = output_shape(inner, at)
+    fine = (shape[0], shape[1], at[2])
+    yield [
+        (stage.up.support, stride),
+        (stage_windows(stage.up.lowpass, fine), (1, 1)),
+    ]
+
+
 def stage_windows(stage: Stage, shape: Shape) -> Extent:
     """Measures how many rows and columns of a map one result of a stage depends on.
 
@@ -92,8 +125,6 @@ def stage_windows(stage: Stage, shape: Shape) -> Extent:
     """
     if depends_on_all(stage):
         return None, None
-    if isinstance(stage, Level):
-        return level_windows(stage, shape)
     small, large = ((side, side, shape[2]) for side in PROBES)
     if not accepts(stage, small) or not accepts(stage, large):
         return spans(stage, shape, range(shape[0]), range(shape[1]))
@@ -103,38 +134,6 @@ def stage_windows(stage: Stage, shape: Shape) -> Extent:
         if None not in spans(stage, large, borders, borders):
             found = spans(stage, large, range(PROBES[1]), range(PROBES[1]))
     return found
-
-
-def level_windows(level: Level, shape: Shape) -> Extent:
-    """Returns the window of a level, down, through what lies below, and up.
-
-    Where the result depends on where in a cell it is, it is the largest.
-
-    Args:
-      level: in inference mode.
-      shape: (H, W, C) of its input.
-    """
-    below = [stage_windows(level.down, shape)]
-    at = output_shape(level.down, shape)
-    strides = [(1, 1)]
-    for stage in level.stages:
-        below.append(stage_windows(stage, at))
-        strides.append(level.down.stride)
-        at = output_shape(stage, at)
-    fine = (shape[0], shape[1], at[2])
-    below += [level.up.support, stage_windows(level.up.lowpass, fine)]
-    strides += [level.down.stride, (1, 1)]
-    found: list[int | None] = []
-    for axis in (0, 1):
-        size: int | None = 1
-        for window, stride in zip(below, strides, strict=True):
-            one = window[axis]
-            if size is None or one is None:
-                size = None
-                break
-            size += (one - 1) * stride[axis]
-        found.append(size)
-    return found[0], found[1]
 
 
 def depends_on_all(stage: Stage) -> bool:

@@ -12,6 +12,7 @@ from jaxtyping import Array, Float
 
 from research.downsample.lowpass import Lowpass
 from research.downsample.sample import Follow, Sampler
+from research.downsample.trace import Weights
 from research.evals.engine.modules import in_inference
 from research.evals.engine.predictor import Predictor, Stored, Unit
 from research.types import Images, Map
@@ -94,3 +95,8 @@ class Recorder(Sampler):
         """Samples."""
         self.record(self.sampler.margin(reduced, lowpass))
         return self.sampler(reduced, lowpass)
+
+    def trace(self, reduced: Map, lowpass: Lowpass) -> tuple[Map, Weights | None]:
+        """Samples, and says by which phases."""
+        self.record(self.sampler.margin(reduced, lowpass))
+        return self.sampler.trace(reduced, lowpass)

@@ -14,14 +14,14 @@ from research.evals.engine.chain import TRIALS, Probe
 from research.evals.engine.predictor import Perturb, Predictor, Stored
 from research.evals.engine.tolerance import Tolerance
 from research.evals.measurement import Measurement
-from research.tasks.metrics import Scores
 from research.transforms.shifts import Draws, circular
 
 Each = Float[np.ndarray, " examples"]
+Chosen = Float[np.ndarray, "chosen *answer"]  # (M, K), or (M, H, W, K)
 
 
 def verify(
-    chosen: Scores,
+    chosen: Chosen,
     predictor: Predictor,
     images: Stored,
     at: Draws,
@@ -33,7 +33,8 @@ def verify(
     """Compares logits of the closed form with the network's own.
 
     Args:
-      chosen: (N, K) of the closed form, at a shift of each image.
+      chosen: (M, K) or (M, H, W, K) of the closed form, at a shift of each of the
+        first M images.
       predictor: of the network.
       images: (N, H, W, C).
       at: (N, 2), the shifts.
@@ -44,14 +45,15 @@ def verify(
 
     Returns:
       `closed_form_error`: the largest difference, as a fraction of the logits' standard
-      deviation, over the images that do not tie; beside it that of every image.
+      deviation, over those of the M images that do not tie; beside it that of each.
 
     Raises:
       UserError: it is larger than rounding explains.
     """
-    direct = predictor.logits(images, perturb, at)
-    error = np.abs(chosen - direct).max(1) / (direct.std() or 1)
-    counted = error if margin is None else error[margin >= tolerance.ties]
+    count = len(chosen)
+    direct = predictor.outputs(images[:count], perturb, at[:count])
+    error = np.abs(chosen - direct).reshape(count, -1).max(1) / (direct.std() or 1)
+    counted = error if margin is None else error[margin[:count] >= tolerance.ties]
     worst = float(counted.max(initial=0))
     if worst > tolerance.closed_form:
         raise UserError(
