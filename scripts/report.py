@@ -32,6 +32,8 @@ def main(cfg: DictConfig) -> None:
     out = Path(cfg.out or find_home(cfg.runs))
     if results.of_claims and not overridden() & SAVERS.keys():
         cfg = compose(*OF_CLAIMS, config="report")
+    elif results.of_maps and not overridden() & SAVERS.keys():
+        cfg = compose(*OF_MAPS, config="report")
     written: list[Path] = []
     missing: dict[str, list[str]] = {}  # why → what was left out for that
     for group, save in SAVERS.items():
@@ -76,6 +78,7 @@ def save_page(results: Results, make: Maker, path: Path) -> list[Path]:
 
 
 OF_CLAIMS = ("table=verdicts", "figure=[verdicts,claims]", "page=page")
+OF_MAPS = ("figure=[segmentation,maps_tradeoff,consistency,curves]", "page=[]")
 # The page last: it shows the figures.
 SAVERS = {"table": save_table, "figure": save_figure, "page": save_page}
 

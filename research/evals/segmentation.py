@@ -138,7 +138,7 @@ def require_known(masks: LabelMaps, classes: int, ignore: int) -> None:
         raise UserError(
             f"eval=segmentation: a mask has the label {wrong.max()}, and the network "
             f"has {classes} classes, 0 to {classes - 1}, besides loss.ignore={ignore}: "
-            f"set data.classes={wrong.max() + 1}, or loss.ignore={wrong.max()}"
+            f"set data.mask_classes={wrong.max() + 1}, or loss.ignore={wrong.max()}"
         )
 
 

@@ -134,6 +134,11 @@ class Results:
         settings = self.runs["setting"] if "setting" in self.runs else []
         return any("/" in str(setting) for setting in settings)
 
+    @property
+    def of_maps(self) -> bool:
+        """Whether label maps were measured."""
+        return bool(self.rows["protocol"].isin(["segmentation", "neighbours"]).any())
+
     @cached_property
     def pool(self) -> Pool:
         """The runs of the claims, by arm and seed; raises as `gather`."""

@@ -1,8 +1,8 @@
-"""Accuracy against agreement under shifts: what each downsampler gives and takes."""
+"""How right against how stable under shifts: what each downsampler gives and takes."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -22,12 +22,39 @@ from research.report.figures.style import (
 )
 from research.report.results import Results
 
+Protocol = Literal[
+    "circular", "zero", "crop", "consistency_circular", "consistency_linear"
+]
+SHIFTS: dict[str, str] = {  # protocol → its shifts, in words
+    "consistency_circular": "circular",
+    "consistency_linear": "linear",
+}
+
+
+class Score(NamedTuple):
+    """What says how right an arm is: protocol, measure and parameters of its rows."""
+
+    label: str
+    protocol: str
+    measure: str
+    params: tuple[str, ...] = ()
+
+
+SCORES = {
+    "accuracy": Score("Accuracy", "accuracy", "accuracy"),
+    "mean_iou": Score("Mean IoU", "segmentation", "mean_iou"),
+    "boundary_iou": Score(
+        "Boundary IoU", "segmentation", "boundary_iou", ("distance",)
+    ),
+}
+
 
 @styled
 def draw(
     results: Results,
     *,
-    protocol: Literal["circular", "zero", "crop"] = "circular",
+    protocol: Protocol = "circular",
+    score: Literal["accuracy", "mean_iou", "boundary_iou"] = "accuracy",
     max_shift: Natural | None = None,
     split: str = "test",
     fewest_seeds: Count = 3,
@@ -36,8 +63,11 @@ def draw(
     """Draws one point per arm, with intervals in both directions.
 
     Args:
-      results: with rows of `eval=accuracy` and `eval=shift`.
-      protocol: of the shifts: `circular`, `zero`, `crop`.
+      results: with rows of `eval=accuracy` and `eval=shift`; of label maps, of
+        `eval=segmentation` and `eval=consistency`.
+      protocol: of the shifts: `circular`, `zero`, `crop`; of label maps
+        `consistency_circular`, `consistency_linear`.
+      score: upwards: `accuracy`; of label maps `mean_iou`, `boundary_iou`.
       max_shift: in pixels; None for the largest measured.
       split: of the examples measured.
       fewest_seeds: with fewer, intervals are over examples.
@@ -46,7 +76,8 @@ def draw(
     Raises:
       UserError: the rows for it are missing, or those of this shift.
     """
-    shifted = results.select(protocol, "agreement", "max_shift", split=split)
+    of_maps = ["draws"] if protocol in SHIFTS else []
+    shifted = results.select(protocol, "agreement", "max_shift", *of_maps, split=split)
     measured = sorted(set(shifted["max_shift"]))
     max_shift = measured[-1] if max_shift is None else max_shift
     if max_shift not in measured:
@@ -54,10 +85,11 @@ def draw(
             f"max_shift={max_shift}: there are rows of {', '.join(map(str, measured))}"
         )
     shifted = shifted[shifted["max_shift"] == max_shift]
-    accuracy = results.select("accuracy", "accuracy", split=split)
+    up = SCORES[score]
+    scored = results.select(up.protocol, up.measure, *up.params, split=split)
     x, y = (
         estimate_proportions(found, ["arm"], fewest_seeds=fewest_seeds).set_index("arm")
-        for found in (shifted, accuracy)
+        for found in (shifted, scored)
     )
     styles = {
         arm: style
@@ -69,12 +101,17 @@ def draw(
     figure, axes = create_axes(width, 4.2 if crowded else 2.9)
     bars = []
     for arm, style in styles.items():
-        at, up = x.loc[arm], y.loc[arm]
-        axes.errorbar(at.value, up.value, reach(up), reach(at), **style.errorbar())
-        (left, right), (bottom, top) = _ends(at), _ends(up)
-        bars += [(left, up.value, right, up.value), (at.value, bottom, at.value, top)]
-    label_percent(axes.xaxis, f"Agreement under {protocol} shifts up to {max_shift} px")
-    label_percent(axes.yaxis, "Accuracy")
+        at, high = x.loc[arm], y.loc[arm]
+        axes.errorbar(at.value, high.value, reach(high), reach(at), **style.errorbar())
+        (left, right), (bottom, top) = _ends(at), _ends(high)
+        bars += [
+            (left, high.value, right, high.value),
+            (at.value, bottom, at.value, top),
+        ]
+    kind = SHIFTS.get(protocol, protocol)
+    what = "Agreement of maps" if protocol in SHIFTS else "Agreement"
+    label_percent(axes.xaxis, f"{what} under {kind} shifts up to {max_shift} px")
+    label_percent(axes.yaxis, up.label)
     axes.margins(0.12)
     add_caption(figure, describe_estimates(pd.concat([x, y])))
     label_points(

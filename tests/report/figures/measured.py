@@ -128,6 +128,21 @@ def of_consistency(rng):
         for distance in (1, 2, 3):
             protocol, params = f"consistency_{kind}", {"distance": distance}
             yield examples(rng, protocol, "agreement", 0.9, params=params)
+        params = {"max_shift": 3, "draws": 5}
+        yield examples(rng, protocol, "agreement", 0.9, params=params)
+    kept = {
+        "map": rng.random((3, 6, 8)),
+        "images": rng.integers(0, 256, (3, 6, 8, 1), np.uint8),
+        "masks": rng.choice([0, 1, 255], (3, 6, 8)).astype(np.uint8),
+        "predictions": rng.integers(0, 2, (3, 6, 8), np.uint8),
+    }
+    yield examples(rng, "neighbours", "flips", 0.1, arrays=kept)
+
+
+def of_segmentation(rng):
+    yield examples(rng, "segmentation", "mean_iou", 0.8)
+    params = {"distance": 1}
+    yield examples(rng, "segmentation", "boundary_iou", 0.6, params=params)
 
 
 def of_lie(rng):
@@ -142,6 +157,7 @@ KINDS = {
     "lie": of_lie,
     "window": of_window,
     "consistency": of_consistency,
+    "segmentation": of_segmentation,
     "aliasing": of_aliasing,
     "spatial": of_spatial,
     "calibration": of_calibration,

@@ -22,11 +22,14 @@ from research.report.figures import (
     orbit,
     receptive,
     scramble,
+    segmentation,
     spatial,
     style,
+    tradeoff,
 )
 from research.report.results import Results
 
+MAPS = {"protocol": "consistency_linear", "score": "mean_iou"}
 DRAW = {
     "aliasing": aliasing.draw,
     "calibration": calibration.draw,
@@ -45,6 +48,8 @@ DRAW = {
         distance.draw, protocols=["consistency_circular", "consistency_linear"]
     ),
 }
+
+DRAW["segmentation"] = partial(tradeoff.draw, **MAPS)
 
 
 @pytest.fixture(scope="module")
@@ -164,3 +169,46 @@ def test_a_reliability_diagram_leaves_empty_bins_out(results):
         drawn = {line.get_label(): line.get_xydata() for line in axes.get_lines()}
         for arm in ARMS:
             np.testing.assert_allclose(drawn[arm], [[0.5, 0.4], [0.9, 0.95]])
+
+
+def test_label_maps_stand_under_their_arm_with_the_flips_below(results):
+    figure = segmentation.draw(results, images=2, seed=1)
+    shown = [
+        np.asarray(axes.get_images()[0].get_array())
+        for axes in figure.axes
+        if axes.get_images()
+    ]
+    rows = results.select("neighbours", "flips")
+    rows = rows[rows["seed"] == 1]
+    kept = [
+        {
+            name: results.array(row, name)
+            for name in ("images", "masks", "predictions", "map")
+        }
+        for _, row in rows.iterrows()
+    ]
+    columns = 1 + len(kept)
+    for index in range(2):
+        upper = shown[2 * index * columns : (2 * index + 1) * columns]
+        lower = shown[(2 * index + 1) * columns : (2 * index + 2) * columns]
+        np.testing.assert_array_equal(upper[0], kept[0]["images"][index, ..., 0])
+        np.testing.assert_array_equal(lower[0], kept[0]["masks"][index])
+        for arm, arrays in enumerate(kept, 1):
+            np.testing.assert_array_equal(upper[arm], arrays["predictions"][index])
+            np.testing.assert_array_equal(lower[arm], arrays["map"][index])
+    titles = [axes.get_title().partition("\n")[0] for axes in figure.axes[1:columns]]
+    assert titles == list(rows["arm"])
+    with pytest.raises(UserError, match="seed=7: there are rows of 0, 1"):
+        segmentation.draw(results, seed=7)
+
+
+@pytest.mark.parametrize("score", ["mean_iou", "boundary_iou"])
+def test_the_tradeoff_of_label_maps_is_of_their_rows(results, score):
+    (axes,) = tradeoff.draw(results, **(MAPS | {"score": score})).axes
+    assert (
+        "linear shifts up to 3 px" in axes.get_xlabel() and "IoU" in axes.get_ylabel()
+    )
+    rows = results.labelled_rows
+    found = rows[(rows["measure"] == score) & (rows["arm"] == "aps")]
+    heights = {bar.lines[0].get_ydata()[0] for bar in axes.containers}
+    assert any(np.isclose(one, found["value"].mean()) for one in heights)
