@@ -4,11 +4,16 @@ import runpy
 import shutil
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from fake_runs import fake_run, fake_sweep
+
+from research.evals.measurement import Measurement
+from research.runs.rows import write_measurements
 
 # OmegaConf, not we, calls a config a typing.MutableMapping.
 pytestmark = pytest.mark.filterwarnings(
@@ -91,6 +96,29 @@ def test_what_has_no_rows_is_left_out_and_named(report, tmp_path):
     assert status == 0
     assert files(tmp_path / "o") == {f"curves{kind}" for kind in KINDS}
     assert "left out: tradeoff: no rows of circular agreement" in out
+
+
+def test_runs_of_label_maps_get_figures_of_these(report, tmp_path):
+    folder = fake_run(tmp_path / "runs", "downsample=max,seed=0")
+    (folder / "eval/shift.jsonl").unlink()
+    kept = {name: np.zeros((2, 4, 4), np.uint8) for name in ("map", "predictions")}
+    kept["images"] = np.zeros((2, 4, 4, 1), np.uint8)
+    protocol, draws = "consistency_linear", {"max_shift": 3, "draws": 5}
+    row = partial(Measurement.of_examples, examples=np.full(9, 0.9))
+    rows = [
+        row("segmentation", "mean_iou"),
+        row(protocol, "agreement", params=draws),
+        row(protocol, "agreement", params={"distance": 1}),
+        row("consistency_circular", "agreement", params={"distance": 1}),
+        row("neighbours", "flips", arrays=kept),
+    ]
+    facts = {"run": folder.name, "seed": 0, "commit": "0"}
+    write_measurements(folder, "consistency", rows, facts, "test")
+    status, out, _ = report(f"runs={folder}", f"out={tmp_path}/o")
+    assert status == 0 and "left out" not in out
+    names = ("segmentation", "maps_tradeoff", "consistency", "curves")
+    drawn = {f"{name}{kind}" for name in names for kind in KINDS}
+    assert files(tmp_path / "o") == drawn | {"table.md", "table.csv", "table.tex"}
 
 
 @pytest.mark.parametrize(
