@@ -85,8 +85,8 @@ def draw(
             bottom.imshow(arrays["map"][index], cmap="inferno", vmin=0, vmax=1)
     grid[0][0].set_title("image, truth", fontsize=SMALL)
     for axes, (_, row) in zip(grid[0][1:], found.iterrows(), strict=True):
-        flips = f"{row['arm']}\n{100 * row['value']:.2f} % flip"
-        axes.set_title(flips, fontsize=SMALL)
+        name = row["arm"].replace(", ", "\n")
+        axes.set_title(f"{name}\n{100 * row['value']:.2f} % flip", fontsize=SMALL)
     add_caption(
         figure,
         "Of each image the label maps that every arm predicts, and below them which of "
