@@ -30,14 +30,15 @@ TAKES = {
     "None": "address clip compile coordinator decoder distance early_epochs examples "
     "gain hidden image manual_dir mask_classes masks max_shift mean memory names norm "
     "objective out outputs pad pool_padding predict run_dir seeds shape std store "
-    "stream train_examples units url version weights",
+    "stream subset train_examples units url version weights",
     "-1": "ignore lower scale upper",
     "2.5": "absent checkpoint_seconds clip early_epochs end epsilon factor gain "
     "layer_scale learning_rate lower memory_gb norm norm_factor p poll_seconds power "
     "reconstruction rotation scale smooth smoothness start step temperature upper "
     "upsampling warmup weight_decay",
     "[]": "amounts arithmetic at arrays blocks cases claims cifar10 decoder gpus grids "
-    "max_aps overrides protocols setup shifts sizes splits units upsampling which "
+    "max_aps max_aps_polyphase max_bilinear overrides protocols setup shifts sizes "
+    "splits units upsampling which "
     "1 2 4 16 32 64",
     "inf": "norm",
     "{'a': 1}": "sbatch environment params init",

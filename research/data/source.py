@@ -8,12 +8,14 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Annotated, Any, TypedDict, Unpack
 
+import numpy as np
+
 from research.data import statistics
 from research.data.origin import Origin, Spec
 from research.data.split import Split
 from research.data.store import Store
 from research.errors import UserError
-from research.types import Count, Finite, Fraction, Length, Natural, Positive
+from research.types import Count, Finite, Fraction, Length, Natural, Positive, Seed
 
 
 @dataclass(frozen=True)
@@ -60,10 +62,13 @@ class Cut:
     Attributes:
       train_examples: size of `train`, the first examples; None for all.
       validation_examples: size of `validation`, the last examples, which `train` lacks.
+      subset: seed by which those of `train` are drawn from all but `validation`; None
+        takes the first.
     """
 
     train_examples: int | None = None
     validation_examples: int = 0
+    subset: int | None = None
 
     def apply(self, examples: int, name: str) -> tuple[int, int]:
         """Returns the end of `train`, and the start of `validation`.
@@ -84,6 +89,19 @@ class Cut:
                 f"{examples} training examples, from which both are taken; give less"
             )
         return size, last
+
+    def choose(self, whole: Split, size: int, last: int) -> Split:
+        """Returns `train`: the first examples, or a drawn subset in stored order.
+
+        Args:
+          whole: the stored training split.
+          size: of `train`, as `apply` returns it.
+          last: the start of `validation`, likewise.
+        """
+        if self.subset is None or size == last:
+            return whole.rows(0, size)
+        drawn = np.random.default_rng(self.subset).permutation(last)[:size]
+        return whole.take(np.sort(drawn))
 
 
 class Required(TypedDict):
@@ -111,6 +129,7 @@ class Settings(Required, total=False):
     central: Fraction
     train_examples: Count | None
     validation_examples: Natural
+    subset: Seed | None
 
 
 def load(
@@ -150,11 +169,16 @@ def load(
     size, last = cut.apply(there, spec.name)
     read = cache(partial(store.read, verify=verify))
     splits = {
-        "train": lambda: read("train").rows(0, size),
+        "train": cache(lambda: cut.choose(read("train"), size, last)),
         "validation": lambda: read("train").rows(last, there),
         "test": lambda: read(test_split),
     }
     if stream is not None:
+        if cut.subset is not None:
+            raise UserError(
+                f"data.subset={cut.subset}: of streamed training images the first are "
+                "taken; set data.subset=null, or data/stream=none"
+            )
         factory = stream
         splits["train"] = cache(lambda: factory(origin.records("train"), examples=size))
         splits["validation"] = lambda: read_held_out(read, test_split, last, there)

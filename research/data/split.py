@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Int32, Shaped, UInt8
+from jaxtyping import Int, Int32, Shaped, UInt8
 
 from research.errors import UserError
 
@@ -72,6 +72,10 @@ class Split:
     def rows(self, start: int, stop: int | None) -> Split:
         """Returns the examples from `start` up to `stop`."""
         return Split({name: rows[start:stop] for name, rows in self.arrays.items()})
+
+    def take(self, numbers: Int[np.ndarray, " chosen"]) -> Split:
+        """Returns the examples of these numbers, in memory."""
+        return Split({name: rows[numbers] for name, rows in self.arrays.items()})
 
     def first(self, examples: int | None, name: str = "eval.….examples") -> Split:
         """Returns the first so many examples, or as many as there are; None: all.

@@ -15,7 +15,13 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from research.runs.identity_keys import COPIED, COPIES, EVALUATOR_RESOURCES, decides
+from research.runs.identity_keys import (
+    COPIED,
+    COPIES,
+    EVALUATOR_RESOURCES,
+    FOLLOWERS,
+    decides,
+)
 from research.runs.identity_parts import add_own_parts, leave_out_own_parts
 from research.runs.identity_subject import concerns
 
@@ -32,6 +38,7 @@ ABSENT: dict[str, Any] = {
     "precision.eval": "highest",
     "deterministic": False,
     "data.mask_classes": None,
+    "data.subset": None,
 }
 FORMERLY = {  # objects of ours: new name → the first that it had
     "scale_by_adam": "optax:scale_by_adam",
@@ -73,6 +80,9 @@ def science(config: Any) -> dict[str, Any]:
     for copy, original in COPIES.items():
         if _below(named, copy) == _below(named, original):
             named = {k: v for k, v in named.items() if not _is_below(k, copy)}
+    for key, leader in FOLLOWERS.items():
+        if named.get(key) is not None and named[key] == named.get(leader):
+            named[key] = f"as {leader}"
     named = leave_out_own_parts(named)
     return {k: v for k, v in named.items() if k not in ABSENT or ABSENT[k] != v}
 

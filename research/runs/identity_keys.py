@@ -72,6 +72,8 @@ TABLE = {
 }
 # What a config says twice, by interpolation: copy → original.
 COPIES = {"task.minimise": "loss", "task.outputs": "data.mask_classes"}
+# What may follow another key, and is then no other arm for another value of that.
+FOLLOWERS = {"data.subset": "seed"}
 COPIED = ("data", "task")  # the same, below an evaluator
 
 # Keys of evaluators that change nothing but time → their value in any digest.

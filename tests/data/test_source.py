@@ -237,3 +237,25 @@ def test_a_full_disk_is_said_with_the_key_and_other_errors_are_not_ours(tmp_path
             raise error
         assert raised.value is error
     assert not list(tmp_path.iterdir())
+
+
+def test_a_seed_draws_its_own_training_images(tmp_path):
+    given = {"train_examples": 200, "validation_examples": 137, "dir": tmp_path}
+    whole = load("digits", dir=tmp_path).split("train")
+    drawn = [load("digits", subset=seed, **given) for seed in (0, 1, 0)]
+    images = [one.split("train").images for one in drawn]
+    np.testing.assert_array_equal(images[0], images[2])
+    assert (images[0] != images[1]).any()
+    held_out = {one.tobytes() for one in drawn[0].split("validation").images}
+    stored = [one.tobytes() for one in whole.images]
+    numbers = [stored.index(one.tobytes()) for one in images[0]]
+    assert len(set(numbers)) == 200 and max(numbers) < 1300 and min(numbers) >= 0
+    assert numbers == sorted(numbers) and max(numbers) > 1000
+    assert not held_out & {stored[number] for number in numbers}
+    rest = load("digits", subset=5, dir=tmp_path).split("train")
+    np.testing.assert_array_equal(rest.images, whole.images)
+
+
+def test_a_subset_of_streamed_images_is_refused(tmp_path):
+    with pytest.raises(UserError, match=r"data\.subset=1: .* data\.subset=null"):
+        load("digits", subset=1, stream=lambda records, examples: None, dir=tmp_path)

@@ -240,3 +240,16 @@ def test_a_part_that_the_network_had_of_its_own_is_no_other(model, own, other):
     assert key.startswith(("model.norm", "model.activation")) and before != now
     if key == "model.norm" and model == "resnet20":
         assert (before, now) == ("BatchNorm", "CHW2")
+
+
+def test_training_images_that_are_drawn_by_the_seed_are_one_arm():
+    own = [
+        config.compose_flat("data.subset=${seed}", f"seed={seed}") for seed in (0, 1)
+    ]
+    assert identity.arm(own[0]) == identity.arm(own[1])
+    assert identity.training_digest(own[0]) != identity.training_digest(own[1])
+    first = config.compose_flat("seed=1")
+    fixed = config.compose_flat("data.subset=0", "seed=1")
+    digests = {identity.training_digest(one) for one in (own[1], first, fixed)}
+    assert len(digests) == 3
+    assert len({identity.arm(one) for one in (own[1], first, fixed)}) == 3
