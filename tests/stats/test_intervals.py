@@ -37,7 +37,7 @@ def test_bootstrap_equals_scipy(values):
 def test_bootstrap_in_chunks_is_in_one_distribution(monkeypatch):
     values = np.random.default_rng(0).normal(size=50)
     whole = bootstrap_mean(values, resamples=4000)
-    monkeypatch.setattr("research.stats.CHUNK", 170)
+    monkeypatch.setattr("research.stats.examples.CHUNK", 170)
     chunked = bootstrap_mean(values, resamples=4000)
     assert chunked[:2] == pytest.approx(whole[:2], abs=0.05)
 
@@ -159,7 +159,7 @@ def test_resampled_sums_are_of_as_many_examples(monkeypatch):
     np.testing.assert_array_equal(of_ones, np.full((9, 2, 3), 7))
     table = draw_counts()
     whole = resample_sums(table, resamples=4000)
-    monkeypatch.setattr("research.stats.CHUNK", 170)
+    monkeypatch.setattr("research.stats.examples.CHUNK", 170)
     chunked = resample_sums(table, resamples=4000)
     assert chunked.shape == whole.shape
     np.testing.assert_allclose(chunked.mean(0), whole.mean(0), rtol=0.01)
