@@ -108,9 +108,8 @@ def three_way(
     if exact:
         interval, p = _decide_exactly(values, ends)
     else:
-        interval = (
-            NO_INTERVAL if _agree(values, ends) else t_interval(values, level=level)
-        )
+        known = not _agree(values, ends)
+        interval = t_interval(values, level=level) if known else NO_INTERVAL
         p = _t_pvalues(mean, sd, values.size, ends) if interval.how else NO_EVIDENCE
     outcome = decide_by_interval(interval, ends)
     return ThreeWay(mean, sd, values.size, ends, interval, *p, p.claim, outcome)
