@@ -24,8 +24,9 @@ from research.stats.interval import LEVEL, NO_INTERVAL, Interval
 HOW = "crossed bootstrap over seeds and examples"
 CHUNK = 1 << 20  # weights of examples held in memory at once
 
-Weights = Int[np.ndarray, "resamples n"]
-Statistic = Callable[[Weights, Weights], np.ndarray]
+OfSeeds = Int[np.ndarray, "draws seeds"]  # how often each is drawn
+OfExamples = Int[np.ndarray, "draws examples"]
+Statistic = Callable[[OfSeeds, OfExamples], np.ndarray]
 
 
 def resample_crossed(
@@ -35,7 +36,7 @@ def resample_crossed(
     *,
     resamples: int = 2000,
     seed: int = 0,
-) -> Float[np.ndarray, {resamples} * columns]:
+) -> Float[np.ndarray, " {resamples} *columns"]:
     """Returns a statistic of resamples of seeds and, independently, of examples.
 
     Args:
@@ -60,7 +61,7 @@ def resample_crossed_means(
     *,
     resamples: int = 2000,
     seed: int = 0,
-) -> Float[np.ndarray, {resamples} * columns]:
+) -> Float[np.ndarray, " {resamples} *columns"]:
     """Returns means over seeds × examples, Σ w_i·v_j·D[i, j] / (seeds · examples).
 
     The columns, such as arms, or flips and pairs, share all resamples: a difference or
@@ -74,7 +75,7 @@ def resample_crossed_means(
     seeds, examples, *columns = table.shape
     by_example = table.swapaxes(0, 1).reshape(examples, -1).astype(np.float64)
 
-    def average(w: Weights, v: Weights) -> np.ndarray:
+    def average(w: OfSeeds, v: OfExamples) -> np.ndarray:
         sums = (v @ by_example).reshape(len(v), seeds, -1)
         return np.einsum("rs,rsc->rc", w, sums) / (seeds * examples)
 

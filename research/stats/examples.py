@@ -70,8 +70,8 @@ def bootstrap_mean(
 
 
 def resample_sums(
-    table: Shaped[np.ndarray, n * columns], *, resamples: int = 2000, seed: int = 0
-) -> Float[np.ndarray, {resamples} * columns]:
+    table: Shaped[np.ndarray, " n *columns"], *, resamples: int = 2000, seed: int = 0
+) -> Float[np.ndarray, " {resamples} *columns"]:
     """Returns sums over examples drawn with replacement, n of n (Efron 1979).
 
     For statistics of sums, such as ratios of them: see `percentile_interval`.

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Integer
 
 from research.stats.interval import LEVEL, NO_INTERVAL, Interval
 from research.stats.matched import right_in_all
@@ -28,15 +28,15 @@ class MatchedFlips(NamedTuple):
       examples: images of each seed; the pairs of one image are not independent.
     """
 
-    flips: Int[np.ndarray, arms * seeds]
+    flips: Int[np.ndarray, " arms *seeds"]
     pairs: Int[np.ndarray, "*seeds"]
     examples: Int[np.ndarray, "*seeds"]
 
 
 def count_matched_flips(
-    flips: Int[np.ndarray, "arms *seeds examples"],
-    predictions: Int[np.ndarray, "arms *seeds examples"],
-    labels: Int[np.ndarray, " examples"],
+    flips: Integer[np.ndarray, "arms *seeds examples"],
+    predictions: Integer[np.ndarray, "arms *seeds examples"],
+    labels: Integer[np.ndarray, " examples"],
     pairs: int,
 ) -> MatchedFlips:
     """Counts flips on the images that all arms classify correctly, seed by seed.
@@ -60,7 +60,7 @@ def count_matched_flips(
 
 
 def log_flip_rate(
-    flips: Int[np.ndarray, "*arms_and_seeds"], pairs: Int[np.ndarray, "*seeds"]
+    flips: Integer[np.ndarray, "*arms_and_seeds"], pairs: Integer[np.ndarray, "*seeds"]
 ) -> Float[np.ndarray, "*arms_and_seeds"]:
     """Returns ℓ = log((k + ½)/(n + 1)), natural logarithm; NaN where n = 0.
 

@@ -7,12 +7,12 @@ compared on the images that each of them has right, seed by seed.
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Bool, Float, Int, Shaped
+from jaxtyping import Bool, Float, Integer, Shaped
 
 
 def right_in_all(
-    predictions: Int[np.ndarray, "arms *seeds examples"],
-    labels: Int[np.ndarray, " examples"],
+    predictions: Integer[np.ndarray, "arms *seeds examples"],
+    labels: Integer[np.ndarray, " examples"],
 ) -> Bool[np.ndarray, "*seeds examples"]:
     """Returns which images every arm classifies correctly, seed by seed.
 

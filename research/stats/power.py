@@ -14,6 +14,7 @@ difference" only if σ is below .61 of the margin (at 95 %: 1.00 σ and .87).
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -71,10 +72,10 @@ def find_power(
     least, most = chi.ppf([EDGE, 1 - EDGE], df) / df**0.5
 
     def expect(chance: Chance, end: float) -> float:
-        points, weights = np.polynomial.legendre.leggauss(NODES)
+        points, weights = find_nodes()
         u = least + (end - least) * (points + 1) / 2
         density = chi.pdf(u * df**0.5, df) * df**0.5
-        return float(weights @ (chance(u) * density)) * (end - least) / 2
+        return float(weights @ (chance(u) * density) * (end - least) / 2)
 
     # Beyond this u the interval is wider than the margins are apart.
     widest = np.clip((above - below) / (2 * t), least, most)
@@ -83,6 +84,12 @@ def find_power(
         expect(lambda u: ndtr(below - t * u), most),
         expect(lambda u: ndtr(above - t * u) - ndtr(below + t * u), widest),
     )
+
+
+@functools.cache
+def find_nodes() -> tuple[Nodes, Nodes]:
+    """Returns points in (−1, 1) and weights of Gauss and Legendre's quadrature."""
+    return np.polynomial.legendre.leggauss(NODES)
 
 
 def count_seeds(

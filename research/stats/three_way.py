@@ -52,7 +52,7 @@ class ThreeWay(NamedTuple):
 
     Attributes:
       mean: d̄, in the unit of the differences; NaN without any.
-      sd: s with n − 1 in the denominator; NaN below two differences.
+      sd: s with n − 1 in the denominator; NaN below two finite differences.
       n: how many differences.
       margin: both ends, in the same unit.
       interval: of the mean; `NO_INTERVAL` where the data cannot say.
@@ -104,7 +104,8 @@ def three_way(
     values = np.asarray(differences, np.float64)
     ends = margin_ends(margin)
     mean = float(values.mean()) if values.size else np.nan
-    sd = float(values.std(ddof=1)) if values.size > 1 else np.nan
+    finite = values.size > 1 and np.isfinite(values).all()
+    sd = float(values.std(ddof=1)) if finite else np.nan
     if exact:
         interval, p = _decide_exactly(values, ends)
     else:
@@ -168,6 +169,8 @@ def margin_ends(margin: Margin) -> tuple[float, float]:
 
 def _agree(values: np.ndarray, ends: tuple[float, float]) -> bool:
     """Returns whether differences differ by rounding alone, on the margin's scale."""
+    if not np.isfinite(values).all():
+        return False
     scale = max((abs(end) for end in ends if np.isfinite(end)), default=0.0)
     return not values.size or bool(np.ptp(values) <= ROUNDING_OF_MARGIN * scale)
 

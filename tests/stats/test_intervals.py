@@ -1,13 +1,10 @@
 import numpy as np
 import pytest
 import scipy.stats
-from hypothesis import given
-from hypothesis import strategies as st
 
 from research.stats import (
     NO_INTERVAL,
     bootstrap_mean,
-    holm,
     paired_difference,
     percentile_interval,
     resample_sums,
@@ -113,22 +110,6 @@ def test_paired_difference_without_spread_is_no_evidence():
     same = paired_difference({0: 1.0, 1: 1.0}, {0: 0.5, 1: 0.5})
     assert (same.mean, same.interval, same.p) == (0.5, NO_INTERVAL, 1.0)
     assert np.isnan(paired_difference({0: 1.0}, {1: 1.0}).mean)
-
-
-def test_holm_by_hand():
-    # sorted .005 .01 .03 .04 × 4 3 2 1 = .02 .03 .06 .04, then never decreasing
-    adjusted = holm([0.01, 0.04, 0.03, 0.005])
-    np.testing.assert_allclose(adjusted, [0.03, 0.06, 0.06, 0.02])
-
-
-@given(st.lists(st.floats(0, 1), max_size=8), st.floats(0.001, 0.5))
-def test_holm_rejects_as_the_step_down_procedure(pvalues, alpha):
-    rejected = set()
-    for done, i in enumerate(sorted(range(len(pvalues)), key=pvalues.__getitem__)):
-        if pvalues[i] * (len(pvalues) - done) > alpha:
-            break
-        rejected.add(i)
-    assert {i for i, p in enumerate(holm(pvalues)) if p <= alpha} == rejected
 
 
 def draw_counts():
