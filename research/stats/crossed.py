@@ -6,9 +6,10 @@ in one table, or use the same numbers of seeds and examples and the same `seed`:
 they share resamples.
 
 It is mildly conservative in theory, and no exact one exists (McCullagh 2000), but its
-percentile intervals are short for few seeds: `python -m research.stats.coverage` prints
-by how much. So claims rest on t over seeds; this is for composite statistics, and a
-check beside, from 8 seeds on.
+percentile intervals are short for few seeds. Where seeds make up 90 % of the variance
+of a mean, nominal 95 % cover 85 % at 4 seeds, 91 % at 8 and at 10, 94 % at 16 (`python
+-m research.stats.coverage`). So claims rest on t over seeds; this is for composite
+statistics, and a check beside, from 8 seeds on.
 """
 
 from __future__ import annotations

@@ -12,6 +12,9 @@ At a margin two of the three nulls hold at once, so each is rejected at α/2 and
 p = min(1, 2·min(p₊, p₋, p₌)). So p ≤ .05 exactly where the 95 % interval lies beyond a
 margin or between both. (Equivalence by the 90 % interval, Lakens 2017, is more liberal:
 it has no claim of superiority beside it.)
+
+The seeds of a claim share their test images, so all of this is about new seeds on these
+images; `crossed_interval` is about new images, too.
 """
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import scipy.stats
@@ -89,7 +92,15 @@ def test_t_interval_equals_scipy():
 
 @pytest.mark.parametrize(
     "values",
-    [[], [0.9], [1.0, 1.0, 1.0], [0.9, np.nan], [0.1 + 0.2, 0.3], [0.0, 0.0]],
+    [
+        [],
+        [0.9],
+        [1.0, 1.0, 1.0],
+        [0.9, np.nan],
+        [np.inf] * 2,
+        [0.1 + 0.2, 0.3],
+        [0.0, 0.0],
+    ],
 )
 def test_t_interval_needs_spread(values):
     assert t_interval(values) is NO_INTERVAL
@@ -152,3 +163,8 @@ def test_no_spread_is_no_interval_and_no_statistic_does_not_count():
     values = np.arange(100.0)
     mixed = np.where(values < 50, values, np.nan)
     assert percentile_interval(mixed) == percentile_interval(values[:50])
+
+
+def test_scipy_waits_until_it_is_needed():
+    code = "import sys, research.stats; sys.exit('scipy' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)

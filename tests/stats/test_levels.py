@@ -30,6 +30,7 @@ def test_levels_that_share_seeds_are_paired():
     assert found.depends and found.correlation > 0.5
     pearson = scipy.stats.pearsonr(first, second).statistic
     assert found.correlation == pytest.approx(pearson)
+    assert compare_levels(by_seed(second), by_seed(first)).depends
     unpaired = compare_levels(by_seed(first), by_seed(second), paired=False)
     assert unpaired.difference.interval.how == "Welch's t over seeds"
     assert not unpaired.depends  # the shared part of the spread stays in
