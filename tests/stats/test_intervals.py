@@ -1,13 +1,13 @@
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import scipy.stats
-from hypothesis import given
-from hypothesis import strategies as st
 
 from research.stats import (
     NO_INTERVAL,
     bootstrap_mean,
-    holm,
     paired_difference,
     percentile_interval,
     resample_sums,
@@ -37,7 +37,7 @@ def test_bootstrap_equals_scipy(values):
 def test_bootstrap_in_chunks_is_in_one_distribution(monkeypatch):
     values = np.random.default_rng(0).normal(size=50)
     whole = bootstrap_mean(values, resamples=4000)
-    monkeypatch.setattr("research.stats.CHUNK", 170)
+    monkeypatch.setattr("research.stats.examples.CHUNK", 170)
     chunked = bootstrap_mean(values, resamples=4000)
     assert chunked[:2] == pytest.approx(whole[:2], abs=0.05)
 
@@ -92,7 +92,15 @@ def test_t_interval_equals_scipy():
 
 @pytest.mark.parametrize(
     "values",
-    [[], [0.9], [1.0, 1.0, 1.0], [0.9, np.nan], [0.1 + 0.2, 0.3], [0.0, 0.0]],
+    [
+        [],
+        [0.9],
+        [1.0, 1.0, 1.0],
+        [0.9, np.nan],
+        [np.inf] * 2,
+        [0.1 + 0.2, 0.3],
+        [0.0, 0.0],
+    ],
 )
 def test_t_interval_needs_spread(values):
     assert t_interval(values) is NO_INTERVAL
@@ -113,22 +121,6 @@ def test_paired_difference_without_spread_is_no_evidence():
     same = paired_difference({0: 1.0, 1: 1.0}, {0: 0.5, 1: 0.5})
     assert (same.mean, same.interval, same.p) == (0.5, NO_INTERVAL, 1.0)
     assert np.isnan(paired_difference({0: 1.0}, {1: 1.0}).mean)
-
-
-def test_holm_by_hand():
-    # sorted .005 .01 .03 .04 × 4 3 2 1 = .02 .03 .06 .04, then never decreasing
-    adjusted = holm([0.01, 0.04, 0.03, 0.005])
-    np.testing.assert_allclose(adjusted, [0.03, 0.06, 0.06, 0.02])
-
-
-@given(st.lists(st.floats(0, 1), max_size=8), st.floats(0.001, 0.5))
-def test_holm_rejects_as_the_step_down_procedure(pvalues, alpha):
-    rejected = set()
-    for done, i in enumerate(sorted(range(len(pvalues)), key=pvalues.__getitem__)):
-        if pvalues[i] * (len(pvalues) - done) > alpha:
-            break
-        rejected.add(i)
-    assert {i for i, p in enumerate(holm(pvalues)) if p <= alpha} == rejected
 
 
 def draw_counts():
@@ -159,7 +151,7 @@ def test_resampled_sums_are_of_as_many_examples(monkeypatch):
     np.testing.assert_array_equal(of_ones, np.full((9, 2, 3), 7))
     table = draw_counts()
     whole = resample_sums(table, resamples=4000)
-    monkeypatch.setattr("research.stats.CHUNK", 170)
+    monkeypatch.setattr("research.stats.examples.CHUNK", 170)
     chunked = resample_sums(table, resamples=4000)
     assert chunked.shape == whole.shape
     np.testing.assert_allclose(chunked.mean(0), whole.mean(0), rtol=0.01)
@@ -171,3 +163,8 @@ def test_no_spread_is_no_interval_and_no_statistic_does_not_count():
     values = np.arange(100.0)
     mixed = np.where(values < 50, values, np.nan)
     assert percentile_interval(mixed) == percentile_interval(values[:50])
+
+
+def test_scipy_waits_until_it_is_needed():
+    code = "import sys, research.stats; sys.exit('scipy' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
