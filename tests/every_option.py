@@ -5,7 +5,7 @@ from functools import cache
 from omegaconf import OmegaConf
 
 from research.config import CONF
-from research.config.composing import compose_faster, options_of
+from research.config.composing import compose, options_of
 
 GIVEN = ["data.name=any", "data.shape=[8,8,1]", "data.classes=2"]
 SEVERAL = ("eval", "figure", "table")  # groups of which a config has several options
@@ -22,7 +22,7 @@ def compose_option(group, option):
     config = "report" if group in REPORT else "train"
     given = GIVEN if config == "train" else []
     word = f"{group}=[{option}]" if group in SEVERAL else f"{group}={option}"
-    return config, compose_faster(*owner_of(group), word, *given, config=config)
+    return config, compose(*owner_of(group), word, *given, config=config)
 
 
 @cache

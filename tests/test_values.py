@@ -12,7 +12,7 @@ from hydra import initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
 from research.config import CONF, check_config, check_values, explain_errors
-from research.config.composing import check_groups, compose_faster, options_of
+from research.config.composing import check_groups, compose, options_of
 from research.config.parameters import parameters
 from research.config.schema import SCHEMAS
 from research.config.values import check_value
@@ -76,7 +76,7 @@ def walked():
 
     for config, schema in SCHEMAS.items():
         given = GIVEN if "data" in schema.__annotations__ else []
-        walk(config, compose_faster(*given, config=config))
+        walk(config, compose(*given, config=config))
     for group in GROUPS:
         for option in options_of(group):
             walk(*compose_option(group, option))

@@ -10,7 +10,7 @@ import pytest
 from flax import nnx
 
 from research import config
-from research.config.composing import compose_faster, options_of
+from research.config.composing import compose, options_of
 from research.distributed import devices
 from research.errors import UserError
 from research.evals.engine.chain import chain
@@ -103,7 +103,7 @@ def parts_of(group):
     """The factory of each option of a group."""
     factories = {}
     for option in options_of(group):
-        cfg = compose_faster("model=unet", f"{group}={option}")
+        cfg = compose("model=unet", f"{group}={option}")
         factories[option] = config.build(cfg[group])
     return factories
 

@@ -3,14 +3,14 @@
 import pytest
 from every_option import GIVEN, GROUPS, REPORT, compose_option
 
-from research.config.composing import compose_faster, options_of
+from research.config.composing import compose, options_of
 from research.runs.identity import flatten
 from research.runs.identity_keys import Kind, Unclassified, classify
 
 
 def configs():
     """Yields a config with each option of each group of a run, and of an evaluation."""
-    yield from (compose_faster(*GIVEN, config=config) for config in ("train", "eval"))
+    yield from (compose(*GIVEN, config=config) for config in ("train", "eval"))
     for group in GROUPS:
         if group not in REPORT and group != "experiment":
             for option in options_of(group):
