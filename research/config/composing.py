@@ -6,32 +6,24 @@ import difflib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from copy import deepcopy
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from hydra._internal.config_loader_impl import ConfigLoaderImpl
-from hydra._internal.config_repository import ConfigRepository
-from hydra._internal.utils import create_config_search_path
-from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
 from hydra.errors import (
     HydraException,
     MissingConfigException,
     OverrideParseException,
 )
-from hydra.plugins.config_source import ConfigResult
-from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from research.config.assembling import CONF, assemble
 from research.errors import UserError
 from research.runs import identity
 
-CONF = Path(__file__).parent.parent.parent / "conf"
 LONGEST_PART = 255  # bytes of a folder's name
 
 
@@ -91,7 +83,7 @@ def compose(*overrides: str, config: str = "train") -> DictConfig:
     """
     with explain_errors(config):
         check_groups(overrides)
-        return _compose(config, overrides)
+        return assemble(config, overrides)
 
 
 def check_groups(overrides: Sequence[str]) -> None:
@@ -120,68 +112,8 @@ def check_groups(overrides: Sequence[str]) -> None:
 @cache
 def compose_flat(*overrides: str) -> Mapping[str, Any]:
     """Composes a `train` config by dotted key, for the many arms of an experiment."""
-    return MappingProxyType(identity.flatten(_compose("train", overrides)))
-
-
-def _compose(config: str, overrides: Sequence[str]) -> DictConfig:
-    """Composes a config: what the options give is kept, and copied for other values.
-
-    A copy takes a thirtieth of what Hydra takes to put the options together.
-    """
-    with explain_errors(config):
-        options, values = _split(overrides)
-        cfg = deepcopy(_compose_options(config, options))
-        ConfigLoaderImpl._apply_overrides_to_config(values, cfg)
-    return cfg
-
-
-def _split(overrides: Sequence[str]) -> tuple[tuple[str, ...], list[Override]]:
-    """Returns the overrides that choose options, or concern Hydra, and other values."""
-    options: list[str] = []
-    values: list[Override] = []
-    exists = _loader(str(CONF)).repository.group_exists
-    for word, override in zip(
-        overrides,
-        OverridesParser.create().parse_overrides(list(overrides)),
-        strict=True,
-    ):
-        chooses = exists(override.key_or_group)
-        if chooses or override.is_hydra_override() or override.is_sweep_override():
-            options.append(word)
-        else:
-            values.append(override)
-    return tuple(options), values
-
-
-@lru_cache(maxsize=256)
-def _compose_options(config: str, overrides: tuple[str, ...]) -> DictConfig:
-    cfg = _loader(str(CONF)).load_configuration(
-        config, list(overrides), RunMode.RUN, from_shell=False
-    )
-    with open_dict(cfg):
-        del cfg["hydra"]
-    return cfg
-
-
-class _ReadOnce(ConfigRepository):
-    """The files of `conf/`, each read once for all configs that are composed."""
-
-    def __init__(self, path: ConfigSearchPath):
-        super().__init__(path)
-        self._read = cache(super().load_config)
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> _ReadOnce:
-        return self
-
-    def load_config(self, config_path: str) -> ConfigResult | None:
-        return deepcopy(self._read(config_path))  # composing changes it
-
-
-@cache
-def _loader(conf: str) -> ConfigLoaderImpl:
-    loader = ConfigLoaderImpl(create_config_search_path(conf))
-    loader.repository = _ReadOnce(loader.config_search_path)
-    return loader
+    with explain_errors():
+        return MappingProxyType(identity.flatten(assemble("train", overrides)))
 
 
 @contextmanager
@@ -227,7 +159,7 @@ def explain(error: Exception, config: str) -> str:
     """
     text = str(error)
     if key := re.search(r"Could not override '([^']+)'", text):
-        known = list(identity.flatten(_compose(config, ())))
+        known = list(identity.flatten(assemble(config, ())))
         near = suggest(key[1], known)
         return f"{key[1]}: no such key{near}"
     if swept := re.search(r"Ambiguous value for argument '([^']*)'", text):
