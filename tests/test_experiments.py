@@ -81,7 +81,7 @@ def by_hydra(*overrides):
 def test_composing_many_leaves_nothing_of_one_in_another():
     words = ["setting=smoke/mnist", "train.epochs=7", "downsample=aps", "+claims.c1=x"]
     mine = [words[0], "model/head=gap", "~eval.shift", "data.shape=[8,8,1]"]
-    search = ["experiment=learning_rate", "hydra.sweeper.n_trials=2", "seed=1"]
+    search = ["experiment=learning_rate", "hydra.sweeper.trials=2", "seed=1"]
     for overrides in (words, words[:1], words, mine, words[:1], search, words[1:2]):
         cfg, expected = config.compose(*overrides), by_hydra(*overrides)
         assert cfg == expected and list(cfg) == list(expected)

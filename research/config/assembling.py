@@ -19,6 +19,7 @@ from hydra._internal.utils import create_config_search_path
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.default_element import GroupDefault, InputDefault
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
 from hydra.plugins.config_source import ConfigResult
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
@@ -40,9 +41,8 @@ def assemble(config: str, overrides: Sequence[str]) -> DictConfig:
                 config, list(overrides), RunMode.RUN, from_shell=False
             )
         )
-    exists = _loader(str(CONF)).repository.group_exists
-    chosen = [one for one in parsed if exists(one.key_or_group)]
-    values = [one for one in parsed if not exists(one.key_or_group)]
+    chosen = [one for one in parsed if chooses(one)]
+    values = [one for one in parsed if not chooses(one)]
     cfg = deepcopy(_options(config, tuple(str(one.input_line) for one in chosen)))
     ConfigLoaderImpl._apply_overrides_to_config(values, cfg)
     return cfg
@@ -65,6 +65,13 @@ def _options(config: str, chosen: tuple[str, ...]) -> DictConfig:
     cfg = _without_hydra(loader._compose_config_from_defaults_list(defaults, files))
     OmegaConf.set_struct(cfg, True)
     return cfg
+
+
+def chooses(override: Override) -> bool:
+    """Whether an override chooses options of a group, as Hydra sees it."""
+    groups = _loader(str(CONF)).repository
+    is_keys = isinstance(override.value(), dict)
+    return not is_keys and groups.group_exists(override.key_or_group)
 
 
 def _without_hydra(cfg: DictConfig) -> DictConfig:

@@ -206,5 +206,6 @@ def _without_places(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _below(values: Mapping[str, Any], prefix: str) -> dict[str, Any]:
-    kept = [(key, value) for key, value in values.items() if _is_below(key, prefix)]
-    return {key.removeprefix(prefix): value for key, value in kept}
+    near = [key for key in values if key.startswith(prefix)]  # few of many
+    kept = [key for key in near if _is_below(key, prefix)]
+    return {key.removeprefix(prefix): values[key] for key in kept}

@@ -22,11 +22,13 @@ from research.runs.run import load, run
 from research.training.checkpoint import Checkpoints
 
 ROOT = Path(__file__).parents[2]
-COUNT = "--xla_force_host_platform_device_count"
+# Two devices; and compiling takes most of the time.
+VARIABLES = {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
+VARIABLES |= {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
 OVERRIDES = [
     "model=tiny",
     "data.train_examples=96",
-    "train.epochs=12",
+    "train.epochs=6",
     "train.batch_size=32",
     "train.checkpoint_seconds=0.0",
     "train.shard_state=true",
@@ -42,7 +44,7 @@ def start(folder, data, overrides, variables=None):
     places = [f"hydra.run.dir={folder}", f"data.dir={data}", f"root={folder.parent}"]
     return subprocess.Popen(
         [sys.executable, script, *places, *OVERRIDES, *overrides],
-        env=os.environ | (variables or {}) | {"XLA_FLAGS": f"{COUNT}=2"},
+        env=os.environ | (variables or {}) | VARIABLES,
         stderr=subprocess.PIPE,
         text=True,
     )
@@ -98,7 +100,7 @@ def runs(tmp_path_factory):
 def test_a_signal_to_one_process_stops_both_and_saves(runs):
     codes, errors, steps = runs[2]
     assert codes == [128 + signal.SIGTERM] * 2, errors
-    assert 0 < steps[-1] < 36
+    assert 0 < steps[-1] < 18
 
 
 def test_two_processes_finish_what_one_would(runs):
@@ -118,7 +120,7 @@ def parameters(folder):
 def test_every_row_is_there_once_and_says_the_same(runs):
     one, two, _, _ = runs
     rows = [read_lines(folder / "metrics.jsonl") for folder in (one, two)]
-    assert [row["epoch"] for row in rows[1]] == list(range(1, 13))
+    assert [row["epoch"] for row in rows[1]] == list(range(1, 7))
     for a, b in zip(*rows, strict=True):
         assert a["examples"] == b["examples"] == 96
         assert a["loss"] == pytest.approx(b["loss"], rel=1e-4)

@@ -40,7 +40,7 @@ def until(condition, *processes):
 
 
 def test_two_launches_share_a_sweep_and_run_no_job_twice(tmp_path):
-    launches = [start(tmp_path, 4, 20) for _ in range(2)]
+    launches = [start(tmp_path, 4, 10) for _ in range(2)]
     for launch in launches:
         ended(launch)
     known = [line.status for line in overview.jobs(tmp_path)]

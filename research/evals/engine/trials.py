@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from math import inf, isnan
 
+import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
+from jaxtyping import Array, Float
 
 from research.errors import UserError
 from research.evals.engine.tolerance import Tolerance
@@ -128,24 +130,41 @@ def deviations(
     offsets = [(0, 0), *((d, 0) for d in moves[0]), *((0, d) for d in moves[1])]
     whole = all(float(d).is_integer() for d in (*moves[0], *moves[1]))
     y = f(x, np.array(offsets, np.int32 if whole else np.float32))
-    still, *moved = jnp.moveaxis(
-        y.reshape(x.shape[0], len(offsets), *y.shape[1:]), 1, 0
-    )
-    size = float(jnp.sqrt(jnp.mean(still**2))) or 1.0
+    outer = [(axis, d / stride[axis]) for axis in (0, 1) for d in moves[axis]]
+    still, gaps = compare(y, len(x), tuple(outer))
+    gaps = np.asarray(gaps).tolist()
     found = [inf, inf]
     for axis in (0, 1):
-        ours = moved[: len(moves[0])] if axis == 0 else moved[len(moves[0]) :]
         if still.ndim == 4:
             if still.shape[1 + axis] * stride[axis] != x.shape[1 + axis]:
                 continue
-        gaps = [
-            jnp.abs(one - move(still, axis, d / stride[axis])).max() / size
-            for one, d in zip(ours, moves[axis], strict=True)
-        ]
-        if gaps:
-            worst = max(map(float, gaps))
-            found[axis] = inf if any(isnan(float(gap)) for gap in gaps) else worst
+        ours = [gap for gap, (of, _) in zip(gaps, outer, strict=True) if of == axis]
+        if ours:
+            found[axis] = inf if any(map(isnan, ours)) else max(ours)
     return still, found
+
+
+@partial(jax.jit, static_argnums=(1, 2))
+def compare(
+    y: Array, batch: int, moves: tuple[tuple[int, float], ...]
+) -> tuple[Map | Logits | LogitMaps, Float[Array, " moves"]]:
+    """Returns f(x), and its largest difference from f(T x), moved back, for each T.
+
+    Args:
+      y: results for the unmoved map and for each moved one, of all examples in turn.
+      batch: examples.
+      moves: axis and positions of the result that a move of the map stands for.
+
+    Returns:
+      f(x), and the differences as fractions of its RMS, if that is not 0.
+    """
+    still, *moved = jnp.moveaxis(y.reshape(batch, -1, *y.shape[1:]), 1, 0)
+    size = jnp.sqrt(jnp.mean(still**2))
+    gaps = [
+        jnp.abs(one - move(still, axis, distance)).max()
+        for one, (axis, distance) in zip(moved, moves, strict=True)
+    ]
+    return still, jnp.array(gaps, jnp.float32) / jnp.where(size == 0, 1, size)
 
 
 def move(
