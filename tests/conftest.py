@@ -12,6 +12,7 @@ from research.distributed import devices
 
 ROOT = Path(__file__).parent.parent
 CACHE = ROOT / "outputs/.cache/jax"
+MAPS = Path("/proc/self/maps")
 
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(CACHE))  # of scripts, too
 devices.use_virtual_cpus(2)
@@ -34,3 +35,17 @@ def pytest_collection_finish():
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
+
+
+def pytest_runtest_teardown(item, nextitem):
+    """Forgets compiled programs when they are many, between two modules.
+
+    Each takes memory maps, of which Linux lets a process have 65,530: one more is a
+    segmentation fault.
+    """
+    if MAPS.exists() and (nextitem is None or nextitem.path != item.path):
+        with MAPS.open() as maps:
+            many = sum(1 for _ in maps) > 20_000
+        if many:
+            jax.clear_caches()
+            gc.collect()

@@ -3,6 +3,7 @@
 import hashlib
 from collections import Counter
 from dataclasses import replace
+from functools import cache
 from itertools import combinations
 
 import numpy as np
@@ -24,7 +25,10 @@ from research.data.builders.faces import (
 )
 from research.errors import UserError
 
-FACES = [draw_example("train", index) for index in range(1200)]
+
+@cache
+def drawn():
+    return [draw_example("train", index) for index in range(1200)]
 
 
 def crops(image, boxes):
@@ -32,7 +36,7 @@ def crops(image, boxes):
 
 
 def test_a_jumbled_face_has_the_tiles_of_the_intact_one_and_nothing_more():
-    for face, order in FACES[:50]:
+    for face, order in drawn()[:50]:
         clean = replace(face, noise=np.zeros((64, 64)))
         images = {o: clean.render(o) for o in (INTACT, order)}
         parts = {o: crops(image, clean.boxes(o)) for o, image in images.items()}
@@ -45,7 +49,7 @@ def test_a_jumbled_face_has_the_tiles_of_the_intact_one_and_nothing_more():
 
 
 def test_no_window_of_a_part_sees_two_parts():
-    for face, order in FACES[:200]:
+    for face, order in drawn()[:200]:
         seen = np.zeros((64, 64), int)
         for top, left, bottom, right in face.boxes(order):
             mask = np.zeros((64, 64), bool)
@@ -56,9 +60,9 @@ def test_no_window_of_a_part_sees_two_parts():
 
 def labelled():
     """1,200 faces, every other one jumbled."""
-    orders = [order if i % 2 else INTACT for i, (_, order) in enumerate(FACES)]
-    images = [f.render(o)[..., 0] for (f, _), o in zip(FACES, orders, strict=True)]
-    boxes = [f.boxes(o) for (f, _), o in zip(FACES, orders, strict=True)]
+    orders = [order if i % 2 else INTACT for i, (_, order) in enumerate(drawn())]
+    images = [f.render(o)[..., 0] for (f, _), o in zip(drawn(), orders, strict=True)]
+    boxes = [f.boxes(o) for (f, _), o in zip(drawn(), orders, strict=True)]
     return np.stack(images) / 255, np.stack(boxes), np.arange(1200) % 2
 
 
@@ -81,7 +85,7 @@ def test_a_bag_of_part_sized_patches_is_at_chance_and_a_look_at_the_slots_is_not
     chance = 4 * 0.5 / np.sqrt(600)
     assert abs(accuracy(bags, labels) - 0.5) < chance
     # The same bag knows very well which parts there are.
-    persons = np.array([face.person for face, _ in FACES])
+    persons = np.array([face.person for face, _ in drawn()])
     assert accuracy(bags, persons) > 0.8
     # Parts told apart by slot, from top to bottom, are enough.
     parts = []
@@ -93,7 +97,7 @@ def test_a_bag_of_part_sized_patches_is_at_chance_and_a_look_at_the_slots_is_not
 
 def test_the_place_of_a_part_on_the_canvas_does_not_tell_its_slot():
     _, boxes, _ = labelled()
-    corners = np.stack([face.boxes(INTACT)[:, :2] for face, _ in FACES])
+    corners = np.stack([face.boxes(INTACT)[:, :2] for face, _ in drawn()])
     reach = np.ptp(corners, axis=(0))
     assert (reach[:, 0] > PITCH).all() and (reach[:, 1] > 16).all()
     assert boxes.min() >= 0 and boxes.max() <= 64
@@ -112,7 +116,7 @@ def test_no_part_tells_who_and_any_two_do():
 
 def test_jumbled_orders_are_not_faces():
     assert len(JUMBLED) == 22 and INTACT not in JUMBLED and (1, 0, 2, 3) not in JUMBLED
-    times = Counter(order for _, order in FACES)
+    times = Counter(order for _, order in drawn())
     assert set(times) == set(JUMBLED)
 
 

@@ -1,5 +1,7 @@
 """Every key of every config has a class, which says what changes if it does."""
 
+from itertools import zip_longest
+
 import pytest
 from every_option import GIVEN, GROUPS, REPORT, compose_option
 
@@ -8,11 +10,22 @@ from research.runs.identity import flatten
 from research.runs.identity_keys import Kind, Unclassified, classify
 
 
+GROUPS_OF_RUNS = [one for one in GROUPS if one not in (*REPORT, "experiment")]
+COPIED = ("eval", "loss", "task")  # whose keys other options copy: each by itself
+TOGETHER = [one for one in GROUPS_OF_RUNS if "/" not in one and one not in COPIED]
+
+
 def configs():
-    """Yields a config with each option of each group of a run, and of an evaluation."""
+    """Yields configs with each option of each group of a run, and of an evaluation.
+
+    One option of several groups at once: composing takes the time.
+    """
     yield from (compose(*GIVEN, config=config) for config in ("train", "eval"))
-    for group in GROUPS:
-        if group not in REPORT and group != "experiment":
+    for chosen in zip_longest(*map(options_of, TOGETHER)):
+        words = zip(TOGETHER, chosen, strict=True)
+        yield compose(*(f"{group}={one}" for group, one in words if one), *GIVEN)
+    for group in GROUPS_OF_RUNS:
+        if group not in TOGETHER:
             for option in options_of(group):
                 yield compose_option(group, option)[1]
 
