@@ -168,7 +168,7 @@ def load(
         known = store.index(test_split)
     size, last = cut.apply(there, spec.name)
     read = cache(partial(store.read, verify=verify))
-    splits = {
+    splits: dict[str, Callable[[], Any]] = {
         "train": cache(lambda: cut.choose(read("train"), size, last)),
         "validation": lambda: read("train").rows(last, there),
         "test": lambda: read(test_split),

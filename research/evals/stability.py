@@ -91,7 +91,7 @@ class Stability(Evaluator):
         def say(images: np.ndarray, perturb: Any, offsets: np.ndarray) -> Classes:
             return metrics.predictions(predictor.logits(images, perturb, offsets))
 
-        found = {
+        found: dict[str, Callable[[Draws], Classes]] = {
             name: partial(say, split.images, perturb)
             for name, perturb in BORDERS.items()
         }
