@@ -44,7 +44,7 @@ def move_windows(batch: Batch, key: Key[Array, ""], *, shift: Natural = 4) -> Ba
         there = ", ".join(name for name in batch if name not in OF_A_STEP)
         raise UserError(
             "augment=window moves a window over a larger image, and the data have only "
-            f"{there}: use data=scenes, or augment=shift"
+            f"{there}: use data=scenes, or augment=circular or crop"
         )
     count, *size = batch["image"].shape[:3]
     keys = jax.vmap(partial(jax.random.fold_in, key))(jnp.arange(count))
