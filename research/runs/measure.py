@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from flax import nnx
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from research.data.split import Split
 from research.data.stream import Stream
@@ -49,9 +49,12 @@ def check_all(
             f"{held_out}: choose split=test, or train (scripts/train.py) with "
             "data.validation_examples=N, so many of the training examples held out"
         )
-    if cfg.data.classes < 2:  # what images without labels are put into
+    pixels = OmegaConf.select(cfg, "task.outputs")
+    key = "mask_classes" if pixels else "classes"
+    classes = pixels or cfg.data.classes
+    if classes < 2:  # what images without labels are put into
         raise UserError(
-            f"data.classes={cfg.data.classes}: of one class every answer is right, so "
+            f"data.{key}={classes}: of one class every answer is right, so "
             "nothing can be measured; takes data of at least 2 classes"
         )
     examples = require_arrays(split)

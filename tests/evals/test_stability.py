@@ -100,7 +100,5 @@ def test_shifts_beyond_the_canvas_or_the_image_are_refused():
     scenes = scene_split(canvases, np.tile(np.array([[2, 1]], np.int32), (5, 1)))
     with pytest.raises(UserError, match=r"stability\.max_shift=2: takes 1 to 1 for th"):
         Stability(2).check(ink, scenes)
-    with pytest.raises(
-        UserError, match="max_shift=8: takes 1 to 7 for images of"
-    ):
+    with pytest.raises(UserError, match="max_shift=8: takes 1 to 7 for images of"):
         Stability(8).check(ink, PLAIN)
