@@ -13,6 +13,11 @@ from research.adapters.engine.options import Answers
 from research.adapters.engine.preprocess import Pixels, preprocess
 from research.errors import UserError
 
+USUAL = {  # of ImageNet's training images, which many networks were given
+    "mean": (0.485, 0.456, 0.406),
+    "std": (0.229, 0.224, 0.225),
+}
+
 
 @dataclass(frozen=True)
 class Adapted:
@@ -62,7 +67,13 @@ class Adapted:
             )
         for key in ("mean", "std"):
             taken = {1, channels if known.channels is None else known.channels}
-            if (count := len(getattr(known, key))) not in taken:
+            if (values := getattr(known, key)) is None:
+                raise UserError(
+                    f"predict={self.path}: says nothing of how its images are "
+                    f"standardised; give adapter.preprocess.{key}=[…], such as "
+                    f"{show(USUAL[key])}"
+                )
+            if (count := len(values)) not in taken:
                 raise UserError(
                     f"adapter.preprocess.{key}: has {count} values; takes one, or one "
                     f"for each of {max(taken)} channels"

@@ -18,8 +18,9 @@ class Description:
     Attributes:
       size: (height, width) of an image; None: any.
       channels: of an image; None: any.
-      mean: taken from the pixels in [0, 1], one value or one for each channel.
-      std: by which they are divided after that.
+      mean: taken from the pixels in [0, 1], one value or one for each channel; None: it
+        says nothing of it, and it must be given.
+      std: by which they are divided after that; None: likewise.
       interpolation: of the scaling to `size`.
       crop: how much of each side is kept of an image that is scaled.
       answers: what its vectors are.
@@ -30,8 +31,8 @@ class Description:
 
     size: tuple[int, int] | None = None
     channels: int | None = None
-    mean: tuple[float, ...] = (0.0,)
-    std: tuple[float, ...] = (1.0,)
+    mean: tuple[float, ...] | None = (0.0,)
+    std: tuple[float, ...] | None = (1.0,)
     interpolation: Interpolation = "bicubic"
     crop: float = 1.0
     answers: Answers = "logits"

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from types import ModuleType
 from typing import Any
@@ -69,11 +68,3 @@ def part(predict: str) -> tuple[str, str]:
 def find_kind(name: str) -> ModuleType:
     """Returns the module of a kind."""
     return importlib.import_module(f"{adapters.__name__}.{name}")
-
-
-def suggest(name: str, known: Sequence[str], what: str = "there are") -> str:
-    """Returns ` (nearest: …)`, or how many others there are, for an error."""
-    if near := difflib.get_close_matches(name, known, n=3, cutoff=0.5):
-        return f"nearest: {', '.join(near)}"
-    shown = ", ".join(known[:5]) or "none"
-    return f"{what} {shown}" + (f" and {len(known) - 5} more" if known[5:] else "")
