@@ -28,5 +28,6 @@ def require(package: str, kind: str) -> Any:
     except (ImportError, RuntimeError) as error:  # as torchvision for another PyTorch
         reason = " ".join(str(error).split())
         raise UserError(
-            f"predict={kind}:…: {package} cannot be imported ({reason}): {remedy}"
+            f"predict={kind}:…: {package} cannot be imported ({reason}); packages that "
+            f"fit each other: {remedy} in a new environment"
         ) from None
