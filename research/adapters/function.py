@@ -23,7 +23,7 @@ def load(address: str) -> Adapted:
     Raises:
       UserError: there is none.
     """
-    return Adapted(find_function(address), Description())
+    return Adapted(find_function(address), Description(), batch=None)
 
 
 def find_function(path: str) -> Callable[..., Any]:

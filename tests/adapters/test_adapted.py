@@ -88,6 +88,35 @@ def test_what_the_model_says_can_be_overridden():
     assert scaled.fit((20, 30, 3))(IMAGES).shape == (3, 10, 12, 3)
 
 
+def test_many_images_are_given_a_few_at_a_time():
+    sizes = []
+
+    def mean(images):
+        sizes.append(len(images))
+        return images.mean((1, 2))
+
+    images = np.random.default_rng(0).random((150, 4, 4, 3), np.float32)
+    answers = Adapted(mean, Description())(images)
+    np.testing.assert_array_equal(answers, images.mean((1, 2)))
+    assert sizes == [64, 64, 22]
+    sizes.clear()
+    Adapted(mean, Description(), batch=None)(images)
+    assert sizes == [150]
+
+
+@pytest.mark.parametrize(
+    "answer, said",
+    [
+        (lambda images: {"logits": images}, "returned no array for 2 images"),
+        (lambda images: images[:1].mean((1, 2)), r"returned an array \(1, 3\)"),
+        (lambda images: images.mean((1, 2, 3)), r"returned an array \(2,\)"),
+    ],
+)
+def test_what_is_no_answer_is_refused_beforehand(answer, said):
+    with pytest.raises(UserError, match=said):
+        Adapted(answer, Description(), faults=(ValueError,)).fit((8, 8, 3))
+
+
 def test_an_option_of_another_kind_is_refused():
     with pytest.raises(UserError, match=r"adapter.weights=x: predict=function:… takes"):
         load_model("numpy:asarray", {"weights": "x"})

@@ -29,6 +29,7 @@ class Adapted:
       faults: what `run` raises where images are of a size or kind that the model does
         not take; None: it is not called to find out.
       resize: whether images of another size than the model's are scaled.
+      batch: images a call at most, since the maps of one may take 100 MiB; None: all.
       path: `predict`, for errors.
     """
 
@@ -36,6 +37,7 @@ class Adapted:
     description: Description
     faults: tuple[type[Exception], ...] | None = None
     resize: bool = False
+    batch: int | None = 64
     path: str = ""
 
     @property
@@ -45,7 +47,13 @@ class Adapted:
 
     def __call__(self, images: Pixels) -> Any:
         """Returns the answers to images (B, H, W, C), float32 in [0, 1]."""
-        return self.run(preprocess(images, self.description))
+        size = self.batch or len(images)
+        if len(images) <= size:
+            return self.run(preprocess(images, self.description))
+        parts = [images[at : at + size] for at in range(0, len(images), size)]
+        return np.concatenate(
+            [np.asarray(self.run(preprocess(one, self.description))) for one in parts]
+        )
 
     def fit(self, shape: Sequence[int]) -> Adapted:
         """Returns it with what a call tells of its answers; it must take the images.
@@ -90,7 +98,13 @@ class Adapted:
                 "adapter.preprocess.size=[HEIGHT,WIDTH] with "
                 "adapter.preprocess.resize=true"
             ) from error
-        if answer.ndim != 2:
+        if answer.ndim < 2 or len(answer) != 2:
+            what = f"an array {answer.shape}" if answer.ndim else "no array"
+            raise UserError(
+                f"predict={self.path}: returned {what} for 2 images, and logits or "
+                "embeddings (2, columns) are wanted"
+            )
+        if answer.ndim > 2:  # at every pixel
             return self
         return replace(self, description=replace(known, outputs=answer.shape[1]))
 
