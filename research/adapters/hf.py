@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from research.adapters.engine.adapted import Adapted
@@ -21,6 +22,7 @@ from research.adapters.engine.channels_first import FAULTS, ChannelsFirst, find_
 from research.adapters.engine.extras import require
 from research.adapters.engine.hub import fetching
 from research.adapters.engine.processor import describe_processor, read_processor
+from research.adapters.engine.suggest import suggest
 from research.errors import UserError
 
 CLASSIFIER = "ForImageClassification"  # in the names of transformers' classes
@@ -43,6 +45,8 @@ def load(
     """
     transformers, predict = require("transformers", "hf"), f"predict=hf:{address}"
     place = find_device("hf", device)
+    require_folder(address, predict)
+    transformers.utils.logging.disable_progress_bar()
     with fetching(predict, REMEDY):
         try:
             config = transformers.AutoConfig.from_pretrained(address, **SAFE)
@@ -73,6 +77,20 @@ def load(
         call = embed(network, predict, place)
         known = replace(known, answers="embeddings")
     return Adapted(call, known, FAULTS)
+
+
+def require_folder(address: str, predict: str) -> None:
+    """Refuses what looks like a folder and is none, before it is asked of the hub.
+
+    Raises:
+      UserError: names the nearest folders.
+    """
+    path = Path(address)
+    if path.is_dir() or not (path.is_absolute() or address.startswith(".")):
+        return
+    folders = sorted(one.parent.name for one in path.parent.glob("*/config.json"))
+    near = suggest(path.name, folders)
+    raise UserError(f"{predict}: no such folder (in {path.parent} {near})")
 
 
 def name_classes(config: Any) -> tuple[str, ...] | None:

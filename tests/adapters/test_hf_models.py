@@ -175,15 +175,17 @@ def test_pixels_that_are_not_divided_by_255_are_standardised_as_such():
 
 def test_models_that_are_not_there_are_one_line(tmp_path, monkeypatch):
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     (tmp_path / "hub/models--owner--small/snapshots/1").mkdir(parents=True)
     (tmp_path / "odd").mkdir()
     (tmp_path / "odd/config.json").write_text('{"model_type": "novel"}')
-    save(classifier(), tmp_path / "pickled").removeprefix("hf:")
+    save(classifier(), tmp_path / "pickled")
     (tmp_path / "pickled/model.safetensors").rename(
         tmp_path / "pickled/pytorch_model.bin"
     )
     for address, said in (
-        (tmp_path / "nothing", "cannot be fetched .* has owner/small; or give hf:DIR"),
+        (tmp_path / "pickle", "no such folder .in .* nearest: pickled"),
+        ("owner/other", "cannot be fetched .* has owner/small; or give hf:DIR"),
         (tmp_path / "odd", "model type `novel`"),
         (tmp_path / "pickled", "cannot be fetched .*safetensors"),
     ):
