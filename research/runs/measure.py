@@ -50,9 +50,8 @@ def check_all(
             f"{held_out}: choose split=test, or train (scripts/train.py) with "
             "data.validation_examples=N, so many of the training examples held out"
         )
-    if cfg.data.classes < 2 and not gives_embeddings(
-        predict
-    ):  # what images without labels are put into
+    # One class is what images without labels are put into.
+    if cfg.data.classes < 2 and not gives_embeddings(predict):
         raise UserError(
             f"data.classes={cfg.data.classes}: of one class every answer is right, so "
             "nothing can be measured; takes data of at least 2 classes"
