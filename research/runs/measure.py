@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from research.data.split import Split
 from research.data.stream import Stream
 from research.errors import UserError
+from research.evals.engine.embedding import gives_embeddings
 from research.evals.engine.modules import in_inference
 from research.evals.evaluator import Evaluator
 from research.nn.precision import Precision, computing
@@ -52,7 +53,8 @@ def check_all(
     pixels = OmegaConf.select(cfg, "task.outputs")
     key = "mask_classes" if pixels else "classes"
     classes = pixels or cfg.data.classes
-    if classes < 2:  # what images without labels are put into
+    # One class is what images without labels are put into.
+    if classes < 2 and not gives_embeddings(predict):
         raise UserError(
             f"data.{key}={classes}: of one class every answer is right, so "
             "nothing can be measured; takes data of at least 2 classes"
@@ -61,6 +63,7 @@ def check_all(
     if isinstance(predict, nnx.Module):  # as it will be measured: without dropout
         predict = in_inference(predict)
     for evaluator in evaluators.values():
+        evaluator.require_answers(predict)
         evaluator.check(predict, examples)
 
 
