@@ -10,6 +10,7 @@ from typing import Any
 from research.adapters.engine.adapted import Adapted
 from research.adapters.engine.description import Description
 from research.adapters.engine.loading import kinds
+from research.adapters.engine.suggest import suggest
 from research.errors import UserError
 
 FORM = "give predict=module:function"
@@ -58,11 +59,18 @@ def find_object(path: str, predict: str) -> Any:
     """
     module, _, name = path.partition(":")
     form = f"{predict.removesuffix(path)}module:function"
-    if not all(part.isidentifier() for part in module.split(".")):
+    if not name or not all(part.isidentifier() for part in module.split(".")):
         raise UserError(f"{predict}: give {form}, or {list_kinds()}")
     try:
-        return getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as error:
+        found = importlib.import_module(module)
+        if not hasattr(found, name):
+            public = [one for one in vars(found) if not one.startswith("_")]
+            raise UserError(
+                f"{predict}: {module} has no {name} "
+                f"({suggest(name, public)}); give {form}"
+            )
+        return getattr(found, name)
+    except ImportError as error:
         raise UserError(
             f"{predict}: {error}; give {form}, importable from here (PYTHONPATH=. for "
             f"a file in this folder), or {list_kinds()}"

@@ -1,6 +1,10 @@
 """ONNX files made here behind `predict=onnx:FILE`: layouts, types, metadata."""
 
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -127,6 +131,30 @@ def test_onnx_s_own_metadata_are_read(path):
 def test_metadata_that_cannot_be_read_are_named(path, meta, said):
     with pytest.raises(UserError, match=said):
         load_model(write(path, **meta), {})
+
+
+def evaluate(folder, *words):
+    """Calls the script on digits; returns what became of it."""
+    root = Path(__file__).parents[2]
+    line = [sys.executable, root / "scripts/evaluate.py", f"root={folder / 'out'}"]
+    environment = os.environ | {"PYTHONPATH": str(root)}
+    return subprocess.run(
+        [*line, *words], env=environment, capture_output=True, text=True
+    )
+
+
+def test_the_script_evaluates_a_file_or_says_in_one_line_why_not(tmp_path):
+    (tmp_path / "text.onnx").write_text("not a network")
+    done = evaluate(tmp_path, f"predict=onnx:{tmp_path}/text.onnx")
+    assert done.returncode == 2 and done.stderr.startswith("error: predict=onnx:")
+    assert done.stderr.count("\n") == 1 and not [*tmp_path.glob("out/*/*")]
+    right = write(tmp_path / "right.onnx", shape=("n", 3, 28, 28))  # of four classes
+    done = evaluate(tmp_path, f"predict={right}")
+    assert done.returncode == 2 and "has 4 logits, and data.classes=10" in done.stderr
+    words = ["adapter.answers=embeddings", "eval=embedding"]
+    done = evaluate(tmp_path, f"predict={right}", *words, "eval.embedding.examples=20")
+    assert done.returncode == 0, done.stderr
+    assert [*tmp_path.glob("out/*/*/eval/embedding.jsonl")]
 
 
 def test_mistakes_are_one_line(path, tmp_path):

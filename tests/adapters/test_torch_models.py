@@ -97,7 +97,12 @@ def test_weights_that_do_not_fit_are_named(tmp_path):
     "address, options, said",
     [
         ("no.such:thing", {}, "No module named 'no'"),
-        ("models_for_adapters:nothing", {}, "no attribute 'nothing'"),
+        (
+            "models_for_adapters:nothing",
+            {},
+            "models_for_adapters has no nothing .there are",
+        ),
+        ("models_for_adapters:residuel", {}, "has no residuel .nearest: residual"),
         ("models_for_adapters:no_module", {}, "gives a dict; takes a function or cl"),
         ("models_for_adapters:needs_width", {}, "missing a required argument: 'width'"),
         (
