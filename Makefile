@@ -16,7 +16,7 @@ demo: $(READY)
 	$(BIN)/python scripts/report.py runs=outputs/demo
 
 test: $(READY)
-	$(BIN)/python -m pytest -n auto --dist worksteal -m "not peers and not slurm and not ray and not browser"
+	$(BIN)/python -m pytest -n auto --dist worksteal -m "not peers and not adapters and not slurm and not ray and not browser"
 	$(MAKE) --no-print-directory lint
 
 test-laws: $(READY)
