@@ -9,14 +9,14 @@ OURS := research scripts tests # what lint reads: not what users write beside it
 export CONSTRAINTS
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test test-laws test-fuzz test-peers test-chaos test-slurm test-ray test-browser test-latest lint install clean
+.PHONY: demo test test-laws test-fuzz test-peers test-adapters test-chaos test-slurm test-ray test-browser test-latest lint install clean
 
 demo: $(READY)
 	$(BIN)/python scripts/train.py -m experiment=demo
 	$(BIN)/python scripts/report.py runs=outputs/demo
 
 test: $(READY)
-	$(BIN)/python -m pytest -n auto --dist worksteal -m "not peers and not slurm and not ray and not browser"
+	$(BIN)/python -m pytest -n auto --dist worksteal -m "not peers and not adapters and not slurm and not ray and not browser"
 	$(MAKE) --no-print-directory lint
 
 test-laws: $(READY)
@@ -29,6 +29,10 @@ test-fuzz: $(READY)
 test-peers: $(READY)
 	$(BIN)/python scripts/install.py peers
 	$(BIN)/python -m pytest -m peers
+
+test-adapters: $(READY)
+	$(BIN)/python scripts/install.py torch,hf,onnx
+	$(BIN)/python -m pytest -m adapters
 
 test-chaos: $(READY)
 	$(BIN)/python tests/jobs/chaos.py --jobs 40 --kills 60

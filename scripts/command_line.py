@@ -24,6 +24,9 @@ from research.config.composing import check_groups, is_option
 from research.errors import UserError
 
 PATHS = {
+    "adapter.class_names",
+    "adapter.python",
+    "adapter.weights",
     "data.dir",
     "data.manual_dir",
     "hydra.run.dir",
@@ -31,12 +34,13 @@ PATHS = {
     "model.weights",
     "name",
     "out",
+    "predict",
     "root",
     "run_dir",
     "runs",
     "store",
 }
-SWEPT = {"model.weights"}  # each run may have another
+SWEPT = {"adapter.weights", "model.weights", "predict"}  # each run may have another
 MULTIRUN = ("-m", "--multirun")
 SWEEPING = ("train", "eval")  # configs of scripts that run sweeps
 VALUED = {  # options of Hydra that a value follows

@@ -47,8 +47,10 @@ ROOMS = {
     | {"errors", "types"},
     "evals": {"models", "downsample", "data", "tasks", "transforms", "distributed"}
     | {"nn", "stats", "annotations", "errors", "types"},
+    "adapters": {"errors", "types"},
     "claims": {"runs.identity", "stats", "errors"},
     "runs": {"training", "evals", "models", "data", "tasks", "jobs", "distributed"}
+    | {"adapters"}
     | {"runs.identity", "files", "config", "nn", "errors", "progress"},
     "report": {"runs", "runs.identity", "claims", "files", "ranges", "stats", "errors"},
     "benchmarks": {"config", "training", "evals", "models", "distributed", "nn"}

@@ -46,6 +46,7 @@ SMALL = {  # of evaluators' parameters, by name
     "features": 8,
     "grid": 1,
 }
+OF_MAPS = ["task=segmentation", "model=unet", "model.widths=[4,6]"]
 
 
 def options(group):
@@ -141,14 +142,17 @@ def test_every_model_forward(name):
 @pytest.mark.filterwarnings("ignore:(divide|invalid) .*:RuntimeWarning")
 @pytest.mark.parametrize("name", options("eval"))
 def test_every_evaluator(name, monkeypatch):
-    cfg = config.compose(f"eval={name}", "model=tiny")
+    words = OF_MAPS if name in ("consistency", "segmentation") else ["model=tiny"]
+    cfg = config.compose(*words, f"eval={name}")
     (evaluator,) = config.evals(cfg).values()
     known = {field.name for field in dataclasses.fields(evaluator)} & SMALL.keys()
     evaluator = dataclasses.replace(evaluator, **{key: SMALL[key] for key in known})
     network = config.network(cfg, rngs=nnx.Rngs(0))
-    evaluator.check(network, SPLIT)
+    masks = np.zeros((len(SPLIT), *SHAPE[:2]), np.uint8)
+    split = Split({**SPLIT.arrays, "mask": masks})
+    evaluator.check(network, split)
     programs = record(monkeypatch)
-    assert list(evaluator(network, SPLIT))
+    assert list(evaluator(network, split))
     assert programs or name == "cost"
     for program in programs:
         assert_portable(program)

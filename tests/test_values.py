@@ -24,9 +24,9 @@ WRONG = ["word", "", " ", None, True, -1, 2.5, [], [None], {"a": 1}, 10**30]
 WRONG += [math.inf, math.nan]
 # Which of these a key takes, by its last part. Text is a name or a place.
 TAKES = {
-    "word": "address claim coordinator dir distance manual_dir name objective out "
-    "masks partition predict root run_dir runs scale split store test_split url "
-    "version weights only padding",
+    "word": "address claim class_names coordinator device dir distance manual_dir name "
+    "masks objective out partition predict python root run_dir runs scale split store "
+    "test_split url version weights only padding",
     "None": "address clip compile coordinator decoder distance early_epochs examples "
     "gain hidden image manual_dir mask_classes masks max_shift mean memory names norm "
     "objective out outputs pad pool_padding predict run_dir seeds shape std store "
@@ -41,7 +41,7 @@ TAKES = {
     "splits units upsampling which "
     "1 2 4 16 32 64",
     "inf": "norm",
-    "{'a': 1}": "sbatch environment params init",
+    "{'a': 1}": "sbatch environment params init arguments",
 }
 FREE = ("init", "remote", "environment", "sbatch", "sampler")  # of other packages
 SWEEPS = ("hydra/launcher", "hydra/sweeper")

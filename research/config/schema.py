@@ -57,6 +57,7 @@ class Eval(Train):
 
     run_dir: str | None
     predict: str | None
+    adapter: Annotated[dict[str, Any], Keys("research.adapters.engine.options.Options")]
 
 
 class Report(TypedDict):

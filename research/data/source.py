@@ -32,6 +32,7 @@ class Dataset:
         else as recorded of the stored training images (of the test images, where the
         training images are streamed).
       std: likewise.
+      names: of the classes in order, as those of their folders; None: not recorded.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Dataset:
     splits: Mapping[str, Callable[[], Any]] = field(repr=False)
     mean: Sequence[float | int] = (0.0,)
     std: Sequence[float | int] = (1.0,)
+    names: Sequence[str] | None = None
 
     def split(self, name: str) -> Any:
         """Returns `train`, `validation` (empty unless asked for) or `test`.
@@ -168,7 +170,7 @@ def load(
         known = store.index(test_split)
     size, last = cut.apply(there, spec.name)
     read = cache(partial(store.read, verify=verify))
-    splits = {
+    splits: dict[str, Callable[[], Any]] = {
         "train": cache(lambda: cut.choose(read("train"), size, last)),
         "validation": lambda: read("train").rows(last, there),
         "test": lambda: read(test_split),
@@ -191,7 +193,16 @@ def load(
         splits,
         mean=statistics.resolve("mean", settings, known),
         std=statistics.resolve("std", settings, known),
+        names=read_names(origin.folder()),
     )
+
+
+def read_names(folder: Path) -> tuple[str, ...] | None:
+    """Returns the names of the classes that TFDS recorded beside a data set."""
+    path = folder / "label.labels.txt"
+    if not path.is_file():
+        return None
+    return tuple(path.read_text(encoding="utf-8").splitlines())
 
 
 def read_held_out(

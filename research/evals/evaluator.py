@@ -9,6 +9,7 @@ from typing import Any, ClassVar, get_type_hints
 from research.annotations import accepts, describe
 from research.data.split import Split
 from research.errors import UserError
+from research.evals.engine.embedding import gives_embeddings
 from research.evals.measurement import Measurement
 
 
@@ -23,9 +24,11 @@ class Evaluator:
 
     Attributes:
       name: in `conf/eval/`, for errors: `eval.NAME.batch=0`.
+      takes_embeddings: whether it measures models that give embeddings, not logits.
     """
 
     name: ClassVar[str]
+    takes_embeddings: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         """Takes lists of a config as tuples and its mappings as dicts.
@@ -56,6 +59,18 @@ class Evaluator:
     ) -> Iterator[Measurement]:
         """Yields measurements one at a time, each computed when it is asked for."""
         raise NotImplementedError
+
+    def require_answers(self, predict: Callable[..., Any]) -> None:
+        """Refuses a model whose vectors are embeddings, if it compares logits.
+
+        Raises:
+          UserError: names the evaluator that takes them.
+        """
+        if gives_embeddings(predict) and not self.takes_embeddings:
+            raise UserError(
+                f"eval={self.name} compares logits, and predict gives embeddings: use "
+                "eval=embedding, or adapter.answers=logits if that is what they are"
+            )
 
     def require_labels(self, split: Split) -> None:
         """Refuses examples without one label each.

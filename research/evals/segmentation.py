@@ -101,6 +101,8 @@ class Segmentation(Evaluator):
         split = split.first(self.examples)
         masks, ignore = split["mask"], task.ignore
         labels, classes = Labeller(predict, batch=self.batch)(split.images)
+        if shape := answer_shape(predict, split):
+            classes = shape[-1]
         require_known(masks, classes, ignore)
         few = slice(self.pictures)
         kept = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from research.nn.layers import count_parameters
 from research.runs import identity, identity_keys
 from research.runs.contents import read_provenance
 from research.runs.experiment import say_undivided
-from research.runs.foreign import Foreign, find_function
+from research.runs.foreign import Foreign, load_foreign
 from research.runs.measure import (
     check_all,
     measure_all,
@@ -30,7 +31,6 @@ from research.runs.measure import (
 from research.runs.outcome import forget, read_config, record, require_room
 from research.runs.provenance import describe, find_commit
 from research.runs.run import load
-from research.tasks.classification import Classification
 
 
 def evaluate_run(
@@ -117,11 +117,12 @@ def evaluate_untrained(
 def evaluate_foreign(
     cfg: DictConfig, folder: Path, *, choices: Mapping[str, str | None], command: str
 ) -> None:
-    """Evaluates `predict=module:function`, any images → logits, on the data."""
-    classifies = isinstance(config.task(cfg), Classification)
-    columns = cfg.data.classes if classifies else None
-    predict = Foreign(find_function(str(cfg.predict)), str(cfg.predict), columns)
-    evaluate_new(cfg, predict, folder, choices=choices, command=command)
+    """Evaluates the model of `predict`, from images to logits or vectors, on the data.
+
+    What it says of itself, but for the names of its classes, is `model` in the
+    provenance.
+    """
+    evaluate_new(cfg, load_foreign(cfg), folder, choices=choices, command=command)
 
 
 def evaluate_new(
@@ -142,6 +143,10 @@ def evaluate_new(
         check_all(evaluators, predict, split, cfg)
         require_room(folder, evaluators)
         provenance = describe(cfg, folder, choices=choices, command=command)
+        if isinstance(predict, Foreign):
+            provenance = provenance | {
+                "model": asdict(replace(predict.description, classes=None))
+            }
         found = [*measure_each(evaluators, predict, split, provenance, cfg)]
         write_text(folder / "config.yaml", OmegaConf.to_yaml(cfg, resolve=True))
         write_json(folder / "provenance.json", provenance)

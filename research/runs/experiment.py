@@ -92,7 +92,8 @@ class Experiment:
         tasks.check(self.task, self.network, split.arrays)
         train = self.data.split("train")
         if isinstance(train, Split):
-            check_augment(self.augment, train)
+            with computing(self.precision.train):
+                check_augment(self.augment, train)
 
     def train(self, folder: Path, job: Progress) -> nnx.Module:
         """Returns the trained network, from the folder's last checkpoint if any.

@@ -1,68 +1,48 @@
-"""Classifiers that were not trained here: `predict=module:function`."""
+"""Models that were not trained here, whose answers are checked before they count."""
 
 from __future__ import annotations
 
-import importlib
-import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
+from omegaconf import DictConfig, OmegaConf
 
+from research import config
+from research.adapters.engine.description import Description
+from research.adapters.engine.labels import choose_columns
+from research.adapters.engine.loading import load_model
+from research.adapters.engine.options import Answers
 from research.errors import UserError
+from research.tasks.classification import Classification
 
 LARGEST = np.finfo(np.float32).max / 2  # the difference of two is still finite
 
 
-def find_function(path: str) -> Callable[..., Any]:
-    """Returns the function at `module:function`, from images to logits.
-
-    Raises:
-      UserError: there is none.
-    """
-    module, colon, name = path.partition(":")
-    if not all(part.isidentifier() for part in module.split(".")):
-        raise UserError(f"predict={path}: give predict=module:function")
-    try:
-        found = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as error:
-        raise UserError(
-            f"predict={path}: {error}; give predict=module:function, importable from "
-            "here (PYTHONPATH=. for a file in this folder)"
-        ) from None
-    if not colon or not callable(found):
-        raise UserError(f"predict={path}: give predict=module:function")
-    try:
-        inspect.signature(found).bind(None)
-    except ValueError:  # nothing is known of some that are written in C
-        pass
-    except TypeError as error:
-        raise UserError(
-            f"predict={path}: takes a function of one argument, the images ({error})"
-        ) from None
-    return found
-
-
 @dataclass(frozen=True)
 class Foreign:
-    """A classifier of somebody else's, whose answers are checked before they count.
+    """A model of somebody else's: a classifier, or one that gives embeddings.
 
     What the function raises is raised as it is: it is a bug of its own.
 
     Attributes:
-      function: images (batch, height, width, channels) in [0, 1] → logits.
-      path: `module:function`, for errors.
+      function: images (batch, height, width, channels) in [0, 1] → logits, or vectors.
+      path: `predict`, for errors.
       classes: of the data, and so the columns of its logits; None: any answer will do.
+      columns: the model's logit for each class of the data; None: as they are.
+      description: of the model, as far as it is known.
     """
 
     function: Callable[..., Any]
     path: str
     classes: int | None
+    columns: Sequence[int] | None = None
+    description: Description = Description()
 
     def __call__(self, images: Any) -> Any:
-        """Returns the answer of the function; logits as a float32 array of their own.
+        """Returns the answer of the function; vectors as a float32 array of their own.
 
         A function may fill the same array at each call, while the answer to the last
         batch is still to be read.
@@ -71,29 +51,49 @@ class Foreign:
           UserError: it returns nothing, no numbers, numbers that are not finite, or
             logits of other classes than the data's.
         """
-        answer = self.function(images)
+        answer, count = self.function(images), len(images)
         if answer is None:
-            raise self.refusal("nothing", len(images))
-        if self.classes is None:
+            raise self.refusal("nothing", count)
+        if self.classes is None and self.answers == "logits":
             return answer
         try:
-            logits = np.asarray(answer)
+            vectors = np.asarray(answer)
         except (TypeError, ValueError, RuntimeError) as error:
             what = f"a {type(answer).__name__} that is no array ({error})"
-            raise self.refusal(what, len(images)) from None
-        if logits.shape != (len(images), self.classes):
-            raise self.refusal(f"an array {logits.shape}", len(images))
-        if not is_real(logits.dtype):
-            raise self.refusal(f"an array of {logits.dtype}", len(images))
-        largest = np.abs(logits.astype(np.float64)).max()
+            raise self.refusal(what, count) from None
+        rows = vectors.ndim == 2 and vectors.size and len(vectors) == count
+        if not rows or self.width not in (None, vectors.shape[1]):
+            raise self.refusal(f"an array {vectors.shape}", count)
+        if not is_real(vectors.dtype):
+            raise self.refusal(f"an array of {vectors.dtype}", count)
+        largest = np.abs(vectors.astype(np.float64)).max()
         if not largest <= LARGEST:
-            raise self.refusal(f"NaN or more than {LARGEST:.0e}", len(images))
-        return np.array(logits, np.float32)
+            raise self.refusal(f"NaN or more than {LARGEST:.0e}", count)
+        taken = vectors if self.columns is None else vectors[:, list(self.columns)]
+        return np.array(taken, np.float32)
+
+    @property
+    def answers(self) -> Answers:
+        """What its vectors are."""
+        return self.description.answers
+
+    @property
+    def width(self) -> int | None:
+        """How many columns the model's vectors have; None: any number."""
+        if self.answers != "logits":
+            return None
+        if self.columns is None:
+            return self.classes
+        return len(self.description.classes or self.columns)
 
     def refusal(self, what: str, count: int) -> UserError:
         """Returns the error for an answer that is none to `count` images."""
-        if self.classes is None:
+        if self.answers != "logits":
+            wanted = f"finite embeddings ({count}, features) are wanted"
+        elif self.classes is None:
             wanted = "an answer to each is wanted"
+        elif self.columns is not None:
+            wanted = f"finite logits {(count, self.width)} are wanted, as it has names"
         else:
             wanted = (
                 f"finite logits {(count, self.classes)} are wanted; return one column "
@@ -101,6 +101,56 @@ class Foreign:
             )
         return UserError(
             f"predict={self.path}: returned {what} for {count} images, {wanted}"
+        )
+
+
+def load_foreign(cfg: DictConfig) -> Foreign:
+    """Loads the model of `predict`, which must take the data's images.
+
+    Raises:
+      UserError: there is none, it takes other images, or its classes are others.
+    """
+    path = str(cfg.predict)
+    options: Any = OmegaConf.to_container(cfg.adapter, resolve=True)
+    model = load_model(path, options).fit(tuple(cfg.data.shape))
+    known = model.description
+    one_label = isinstance(config.task(cfg), Classification)
+    if known.answers != "logits" or not one_label:
+        return Foreign(model, path, None, description=known)
+    names, how = None, cfg.adapter.labels
+    if known.classes is not None or how == "names":
+        names = config.data(cfg).names
+    columns = choose_columns(path, names, known.classes, how=how)
+    require_classes(path, known, cfg.data.classes, named=columns is not None)
+    return Foreign(model, path, cfg.data.classes, columns, known)
+
+
+def require_classes(path: str, known: Description, classes: int, named: bool) -> None:
+    """Refuses logits of other classes than the data's, as far as their number is known.
+
+    Args:
+      path: `predict`.
+      known: of the model.
+      classes: of the data.
+      named: whether they are found among the model's by name.
+
+    Raises:
+      UserError: names both numbers.
+    """
+    names, outputs = known.classes, known.outputs
+    if names is not None and outputs is not None and len(names) != outputs:
+        raise UserError(
+            f"predict={path}: has {outputs} logits, and there are {len(names)} names "
+            "for them; give adapter.class_names=FILE with a line for each"
+        )
+    if outputs is None and names is not None:
+        outputs = len(names)
+    if not named and outputs not in (None, classes):
+        raise UserError(
+            f"predict={path}: has {outputs} logits, and data.classes={classes}: choose "
+            "data of its classes; or name the folders of the data's classes as the "
+            "model does, whose names are adapter.class_names=FILE (or imagenet); or "
+            "adapter.answers=embeddings if they are no logits"
         )
 
 

@@ -39,6 +39,18 @@ ABSENT: dict[str, Any] = {
     "deterministic": False,
     "data.mask_classes": None,
     "data.subset": None,
+    "adapter.answers": None,
+    "adapter.arguments": None,
+    "adapter.class_names": None,
+    "adapter.labels": None,
+    "adapter.preprocess.crop": None,
+    "adapter.preprocess.interpolation": None,
+    "adapter.preprocess.mean": None,
+    "adapter.preprocess.resize": False,
+    "adapter.preprocess.size": None,
+    "adapter.preprocess.std": None,
+    "adapter.texts": None,
+    "adapter.weights": None,
 }
 FORMERLY = {  # objects of ours: new name → the first that it had
     "scale_by_adam": "optax:scale_by_adam",

@@ -32,6 +32,9 @@ TABLE = {
     "precision.eval": Kind.MEASUREMENT,
     "deterministic": Kind.SCIENCE,
     "predict": Kind.SCIENCE,  # somebody else's classifier, in place of all of these
+    "adapter": Kind.SCIENCE,  # how it is loaded
+    "adapter.device": Kind.RESOURCE,
+    "adapter.python": Kind.PLACE,
     "eval": Kind.MEASUREMENT,
     "split": Kind.MEASUREMENT,
     "data.test_split": Kind.MEASUREMENT,

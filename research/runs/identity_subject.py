@@ -9,7 +9,7 @@ from typing import Any
 # data nothing counts that only training reads, of a foreign one's neither what
 # standardises them.
 UNTRAINED = ("predict", "seed", "model", "downsample", "upsample", "data")
-FOREIGN = ("predict", "data")
+FOREIGN = ("predict", "adapter", "data")
 TRAINING = ("data.train_examples", "data.validation_examples")
 STANDARDISING = ("data.mean", "data.std")
 

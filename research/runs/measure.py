@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from flax import nnx
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from research.data.split import Split
 from research.data.stream import Stream
 from research.errors import UserError
+from research.evals.engine.embedding import gives_embeddings
 from research.evals.engine.modules import in_inference
 from research.evals.evaluator import Evaluator
 from research.nn.precision import Precision, computing
@@ -49,15 +50,20 @@ def check_all(
             f"{held_out}: choose split=test, or train (scripts/train.py) with "
             "data.validation_examples=N, so many of the training examples held out"
         )
-    if cfg.data.classes < 2:  # what images without labels are put into
+    pixels = OmegaConf.select(cfg, "task.outputs")
+    key = "mask_classes" if pixels else "classes"
+    classes = pixels or cfg.data.classes
+    # One class is what images without labels are put into.
+    if classes < 2 and not gives_embeddings(predict):
         raise UserError(
-            f"data.classes={cfg.data.classes}: of one class every answer is right, so "
+            f"data.{key}={classes}: of one class every answer is right, so "
             "nothing can be measured; takes data of at least 2 classes"
         )
     examples = require_arrays(split)
     if isinstance(predict, nnx.Module):  # as it will be measured: without dropout
         predict = in_inference(predict)
     for evaluator in evaluators.values():
+        evaluator.require_answers(predict)
         evaluator.check(predict, examples)
 
 

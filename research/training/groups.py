@@ -50,7 +50,7 @@ def build(
     length = {"steps_per_epoch": steps_per_epoch, "epochs": epochs}
 
     def chain(
-        peak: float, until: float | int | None = None
+        peak: float | int, until: float | int | None = None
     ) -> optax.GradientTransformation:
         rate = schedule(peak, **length)
         return optax.chain(

@@ -13,6 +13,7 @@ from research.errors import UserError
 from research.types import Natural
 
 Batch = Mapping[str, Array]  # name → array with one row per example
+OF_A_STEP = ("index", "epoch", "draw")  # what training adds to the arrays of the data
 CANVAS = "canvas"  # what images are windows of, and the beginning of what lies on it
 
 
@@ -40,9 +41,10 @@ def move_windows(batch: Batch, key: Key[Array, ""], *, shift: Natural = 4) -> Ba
       UserError: the data have no canvas.
     """
     if CANVAS not in batch:
+        there = ", ".join(name for name in batch if name not in OF_A_STEP)
         raise UserError(
             "augment=window moves a window over a larger image, and the data have only "
-            f"{', '.join(batch)}: use data=scenes, or augment=shift"
+            f"{there}: use data=scenes, or augment=circular or crop"
         )
     count, *size = batch["image"].shape[:3]
     keys = jax.vmap(partial(jax.random.fold_in, key))(jnp.arange(count))

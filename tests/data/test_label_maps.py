@@ -1,5 +1,8 @@
 """Label maps beside images: found, checked, stored, scaled and cropped with them."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from building import encoded, load, plain_tfds, prepare
@@ -11,6 +14,7 @@ from research.data.images import encode_png
 from research.data.masks import IGNORED, count_labels, fit_mask
 from research.data.plan import Plan
 from research.errors import UserError
+from research.runs import read_rows
 
 RNG = np.random.default_rng(0)
 
@@ -187,3 +191,21 @@ def test_streams_bring_label_maps(tree):
         bright = batch["image"][..., 0] > 115
         wrong = (bright != (batch["mask"] == 2)) & (batch["mask"] != IGNORED)
         assert wrong.mean() < 0.15
+
+
+def test_a_network_learns_from_a_folder_of_one_class_with_label_maps(tree):
+    """The commands of the documentation, from pictures to rows."""
+    shared = ["data=folder", "data.name=streets", "data.classes=1", f"data.dir={tree}"]
+    shared += ["data.mask_classes=3", "data.shape=[24,24,3]"]
+    places = [f"data.manual_dir={tree}/images", f"data.masks={tree}/maps"]
+    small = ["model.widths=[2,4]", "model.depth=1", "train.epochs=1"]
+    small += ["train.batch_size=2", "eval=segmentation", f"root={tree}/outputs"]
+    for script, words in {
+        "prepare": places,
+        "train": ["task=segmentation", "model=unet", "augment=crop", *small],
+    }.items():
+        line = [sys.executable, f"{config.CONF.parent}/scripts/{script}.py"]
+        done = subprocess.run([*line, *shared, *words], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr[-2000:]
+    rows = read_rows(tree / "outputs")
+    assert {"mean_iou", "boundary_iou", "pixel_accuracy"} <= set(rows["measure"])

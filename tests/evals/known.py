@@ -32,6 +32,17 @@ def split(examples=23, shape=(8, 12, 1), seed=0):
     return Split.labelled(images.astype(np.uint8), labels.astype(np.int32))
 
 
+def scene_split(canvases, corners, size=(6, 8)):
+    """Images cut out of canvases at these corners, as `data=scenes` has them."""
+    height, width = size
+    images = [
+        canvas[top : top + height, left : left + width]
+        for canvas, (top, left) in zip(canvases.images, corners, strict=True)
+    ]
+    arrays = {"image": np.stack(images), "label": canvases.labels}
+    return Split(arrays | {"canvas": canvases.images, "corner": corners})
+
+
 def measure(evaluator, predict, examples):
     """What an evaluator yields, asked beforehand as a run asks it."""
     evaluator.check(predict, examples)

@@ -24,7 +24,7 @@ CHEAP = {"max_shift": 1, "examples": 16, "distances": 1, "batch": 16, "draws": 2
 CHEAP |= {"block": 16, "upsampling": 2, "memory": 8, "steps": 2}
 REFUSED = {"accuracy", "calibration", "explorer", "fidelity", "fit", "flip", "fragile"}
 REFUSED |= {"lie", "part", "scramble", "sequences", "spatial", "tta", "window"}
-REFUSED |= {"switches"}  # of levels
+REFUSED |= {"stability", "switches"}  # the latter of levels
 
 
 FAMILIES = {

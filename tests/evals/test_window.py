@@ -3,7 +3,7 @@
 import networks
 import numpy as np
 import pytest
-from known import PLACE, ink, measure, pixel, split, table
+from known import PLACE, ink, measure, pixel, scene_split, split, table
 
 from research.data.source import Dataset
 from research.data.split import Split
@@ -98,21 +98,10 @@ def test_windows_farther_apart_than_the_canvas_allows_are_refused():
         Window(distances=7)
 
 
-def scene_split(corners, size=(6, 8)):
-    """Images cut out of the canvases `SPLIT`, as `data=scenes` has them."""
-    height, width = size
-    images = [
-        canvas[top : top + height, left : left + width]
-        for canvas, (top, left) in zip(SPLIT.images, corners, strict=True)
-    ]
-    arrays = {"image": np.stack(images), "label": SPLIT.labels}
-    return Split(arrays | {"canvas": SPLIT.images, "corner": corners})
-
-
 def test_data_that_keep_their_canvases_move_their_own_windows():
     corners = np.random.default_rng(0).integers(2, 3, (30, 2)).astype(np.int32)
     corners[:, 0] = 2
-    scenes = scene_split(corners)
+    scenes = scene_split(SPLIT, corners)
     evaluator = Window(max_shift=M, distances=2, batch=8)
     evaluator.check(pixel, scenes)
     rows = table(measure(evaluator, pixel, scenes))
@@ -133,7 +122,7 @@ def test_data_that_keep_their_canvases_move_their_own_windows():
 
 def test_windows_stay_on_the_canvases_of_the_data():
     corners = np.tile(np.array([[2, 1]], np.int32), (30, 1))
-    scenes = scene_split(corners)
+    scenes = scene_split(SPLIT, corners)
     with pytest.raises(UserError, match=r"eval\.window\.max_shift=2: takes windows"):
         Window(max_shift=2, distances=1).check(pixel, scenes)
     with pytest.raises(UserError, match=r"distances=2: takes at most 1 with these"):

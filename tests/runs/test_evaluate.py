@@ -9,12 +9,13 @@ import pytest
 from flax import nnx
 
 from research import config
+from research.adapters.function import find_function
 from research.errors import UserError
 from research.files.lines import read_lines
 from research.jobs.lock import Held, Lock
 from research.runs import evaluate
 from research.runs.evaluate import evaluate_run, has_moved
-from research.runs.foreign import Foreign, find_function
+from research.runs.foreign import Foreign
 from research.runs.measure import check_all
 from research.runs.outcome import read_digests
 from research.runs.rows import read_arrays

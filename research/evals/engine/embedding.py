@@ -66,6 +66,26 @@ class Embedder:
         return outputs["logits"], outputs["embedding"]
 
 
+def gives_embeddings(predict: Callable[..., Any]) -> bool:
+    """Whether the vectors of a model from elsewhere are embeddings, not logits."""
+    return getattr(predict, "answers", "logits") == "embeddings"
+
+
+def ask_embeddings(
+    predict: Callable[..., Any], *, batch: int
+) -> Callable[..., Vectors]:
+    """Returns `ask(images, perturb, *arguments)`, the embeddings of all images.
+
+    Args:
+      predict: a network of ours, or a model whose vectors are embeddings.
+      batch: examples a call.
+    """
+    if isinstance(predict, Network):
+        outputs = Predictor(Embedding(predict), batch=batch).outputs
+        return lambda *arguments: outputs(*arguments)["embedding"]
+    return Predictor.of(predict, batch=batch).logits  # arrays (N, features), too
+
+
 def embedding_change(a: Vectors, b: Vectors) -> Float[np.ndarray, " examples"]:
     """Returns 1 − cosine of two embeddings, in [0, 2]; 0 of equal ones, zeros too.
 

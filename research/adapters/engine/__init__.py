@@ -1,0 +1,1 @@
+"""What kinds of models share: descriptions, preprocessing, class names, weights."""
