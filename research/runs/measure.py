@@ -53,8 +53,8 @@ def check_all(
     pixels = OmegaConf.select(cfg, "task.outputs")
     key = "mask_classes" if pixels else "classes"
     classes = pixels or cfg.data.classes
-    # One class is what images without labels are put into.
-    if classes < 2 and not gives_embeddings(predict):
+    # One class is what images without labels are put into by `data=folder`.
+    if classes is not None and classes < 2 and not gives_embeddings(predict):
         raise UserError(
             f"data.{key}={classes}: of one class every answer is right, so "
             "nothing can be measured; takes data of at least 2 classes"
