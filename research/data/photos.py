@@ -93,7 +93,7 @@ def load(
         version,
         frame.shape,
         classes,
-        {"train": refuse_training, "test": read},
+        {"train": refuse_split, "validation": refuse_split, "test": read},
         mean=mean,
         std=std,
     )
@@ -231,8 +231,8 @@ def read(path: Path, frame: Frame) -> arrays.Example:
     return frame.read(path)
 
 
-def refuse_training() -> NoReturn:
-    """Refuses to give examples to train on.
+def refuse_split() -> NoReturn:
+    """Refuses to give examples to train on, or to choose by.
 
     Raises:
       UserError: always.

@@ -54,6 +54,7 @@ class Stability(Evaluator):
     """
 
     name: ClassVar[str] = "stability"
+    labelled: ClassVar[tuple[str, ...]] = ("flip_rate_where_right",)
     max_shift: Count = 4
     draws: Annotated[int, Range(1, 255), Bits(31)] = 2
     examples: Count | None = None

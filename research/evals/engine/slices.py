@@ -150,9 +150,7 @@ class Slices:
     def _answers(self, images: np.ndarray | Array) -> Answers:
         count, mesh = len(images), devices.mesh()
         size = -(-count // mesh.size) * mesh.size
-        x = jnp.asarray(
-            devices.shard(hosts.pad_rows(np.asarray(images), size), mesh)
-        )
+        x = devices.shard(hosts.pad_rows(np.asarray(images), size), mesh)
         x = self.standardize(x)
         room = images.shape[1] - self.size[0], images.shape[2] - self.size[1]
         whole, taken = room, []
@@ -239,10 +237,12 @@ def read_windows(
     graph: nnx.GraphDef, state: Any, x: Array, size: Size, room: Size
 ) -> dict[str, Array]:
     """Returns the answers to all windows of maps, (maps, rows, columns, …)."""
-    places = [(i, j) for i in range(room[0] + 1) for j in range(room[1] + 1)]
-    windows = jnp.stack(
-        [x[:, i : i + size[0], j : j + size[1]] for i, j in places], 1
-    ).reshape(-1, *size, x.shape[3])
+    rows, columns = (
+        jnp.arange(more + 1)[:, None] + jnp.arange(side)
+        for more, side in zip(room, size, strict=True)
+    )
+    windows = x[:, rows[:, None, :, None], columns[None, :, None, :]]
+    windows = windows.reshape(-1, *size, x.shape[3])
     logits = nnx.merge(graph, state)(windows).astype(jnp.float32)
     shape = len(x), room[0] + 1, room[1] + 1
     return {
