@@ -65,8 +65,9 @@ class Window(Evaluator):
     Costs 2 passes for each distance (1 where o is the centre), 2 (n + 1) for the paths
     and (2m + 1)² for the grid. Of a network of ours without padding the grid is in
     closed form (`research.evals.engine.slices`): each stage runs once over the canvas,
-    whatever m is. It is checked against the network at the centre: `closed_form_error`
-    is the largest difference, as a fraction of the logits' standard deviation.
+    whatever m is. It is checked against the network at one of the windows:
+    `closed_form_error` is the largest difference, as a fraction of the logits' standard
+    deviation.
 
     Attributes:
       canvas: a data set of larger images of the same kind, at their native resolution;
@@ -174,13 +175,13 @@ class Window(Evaluator):
             for direction in DIRECTIONS:
                 yield from self.walk(ask, views, direction)
         form = self.find_form(predict, views)
+        each: Ask = partial(ask_moved, ask, views)
         if form is not None:
-            around = ask_slices(form, views, self.max_shift)
-            yield check_form(around((0, 0)), still, form, views)
-            ask = around
-        else:
-            ask = partial(ask_moved, ask, views)
-        yield from self.try_grid(ask, views, still, name_method(views, form))
+            slices = ask_slices(form, views, self.max_shift)
+            place = self.max_shift, self.max_shift - 1  # no mirror image of itself
+            yield check_form(slices(place), each(place), form, views)
+            each = slices
+        yield from self.try_grid(each, views, still, name_method(views, form))
 
     def compare_pairs(
         self, ask: Ask, views: Canvases, still: Answer

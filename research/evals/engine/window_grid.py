@@ -64,14 +64,20 @@ def name_method(views: Canvases, form: Slices | None) -> str:
 
 
 def check_form(
-    found: Answer, still: Answer, form: Slices, views: Canvases
+    found: Answer, asked: Answer, form: Slices, views: Canvases
 ) -> Measurement:
-    """Returns how far the closed form is from the network, in the centre.
+    """Returns how far the closed form is from the network.
+
+    Args:
+      found: in closed form, of one window of each canvas.
+      asked: of the network, of the same.
+      form: of the network.
+      views: the examples.
 
     Raises:
       UserError: farther than rounding can take it.
     """
-    wanted = still[0]
+    wanted = asked[0]
     error = float(np.abs(found[0] - wanted).max() / max(wanted.std(), 1e-30))
     most = current_tolerance().closed_form
     if not error <= most:
