@@ -60,6 +60,14 @@ class Eval(Train):
     adapter: Annotated[dict[str, Any], Keys("research.adapters.engine.options.Options")]
 
 
+class Photos(Eval):
+    """`conf/photos.yaml`."""
+
+    figure: Builts
+    table: Builts
+    page: Builts
+
+
 class Report(TypedDict):
     """`conf/report.yaml`."""
 
@@ -120,5 +128,5 @@ class Benchmark(TypedDict):
 
 SCHEMAS = {
     one.__name__.lower(): one
-    for one in (Train, Eval, Report, Pack, Prepare, Gallery, Benchmark)
+    for one in (Train, Eval, Photos, Report, Pack, Prepare, Gallery, Benchmark)
 }

@@ -23,10 +23,12 @@ from research.data.images import UNREADABLE, describe_fault, require_channels
 from research.data.source import Dataset
 from research.data.split import Split
 from research.errors import UserError
+from research.files.atomic import read_json, write_json
 from research.progress import bar, say
 from research.types import Count, Finite, Interpolation, Length, Positive, Range
 
 NAMED = SUFFIXES | UNREAD  # by which a file is meant as a picture
+NAMES = "photographs.json"
 REMEDY = "remove that folder, and it is made anew"
 Level = Annotated[int, Range(0, 255)]
 Colour = Annotated[Sequence[Level], Length(3, 3, "red, green, blue")]
@@ -87,7 +89,7 @@ def load(
     folder = Path(dir) / "photos" / version
     if not folder.is_dir():
         make(folder, root, paths, frame, skip_broken=skip_broken)
-    read = cache(lambda: Split(arrays.read(folder, remedy=REMEDY)))
+    read = cache(lambda: Split(arrays.read(folder / "test", remedy=REMEDY)))
     return Dataset(
         name,
         version,
@@ -96,6 +98,7 @@ def load(
         {"train": refuse_split, "validation": refuse_split, "test": read},
         mean=mean,
         std=std,
+        photographs=read_photographs(folder),
     )
 
 
@@ -183,7 +186,7 @@ def make(
         can be read, or nothing can be written.
     """
     try:
-        arrays.write(folder, read_all(paths, frame), count=len(paths), classes=None)
+        write(folder, root, paths, frame)
         return
     except Broken as broken:
         faults = broken.faults
@@ -198,7 +201,21 @@ def make(
             f"data.manual_dir={root}: {count} cannot be used: {named}; {remedy}"
         )
     say(f"left out {count}: {named}")
-    arrays.write(folder, read_all(good, frame), count=len(good), classes=None)
+    write(folder, root, good, frame)
+
+
+def write(folder: Path, root: Path, paths: Sequence[Path], frame: Frame) -> None:
+    """Writes the arrays of pictures, and their names.
+
+    Raises:
+      Broken: some cannot be read; nothing is left.
+      UserError: nothing can be written.
+    """
+    with arrays.publish(folder) as whole:
+        pictures = read_all(paths, frame)
+        arrays.write(whole / "test", pictures, count=len(paths), classes=None)
+        names = [key_of(path, root) for path in paths]
+        write_json(whole / NAMES, {"photographs": names})
 
 
 def read_all(paths: Sequence[Path], frame: Frame) -> Iterator[arrays.Example]:
@@ -229,6 +246,18 @@ def read(path: Path, frame: Frame) -> arrays.Example:
     if suffix not in NAMED:
         raise ValueError(f"its name ends in none of {', '.join(sorted(SUFFIXES))}")
     return frame.read(path)
+
+
+def read_photographs(folder: Path) -> list[str]:
+    """Returns the names of the pictures whose arrays lie in a folder, in order.
+
+    Raises:
+      UserError: the file is missing or damaged.
+    """
+    try:
+        return list(read_json(folder / NAMES, remedy=REMEDY)["photographs"])
+    except (FileNotFoundError, KeyError):
+        raise UserError(f"{folder / NAMES} is missing or damaged; {REMEDY}") from None
 
 
 def refuse_split() -> NoReturn:

@@ -33,6 +33,7 @@ class Dataset:
         training images are streamed).
       std: likewise.
       names: of the classes in order, as those of their folders; None: not recorded.
+      photographs: names of the images of `test` in order; None: they have none.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Dataset:
     mean: Sequence[float | int] = (0.0,)
     std: Sequence[float | int] = (1.0,)
     names: Sequence[str] | None = None
+    photographs: Sequence[str] | None = None
 
     def split(self, name: str) -> Any:
         """Returns `train`, `validation` (empty unless asked for) or `test`.

@@ -75,8 +75,8 @@ class Window(Evaluator):
         have, or the images themselves, and windows that are 2m smaller, for a network
         that takes any size.
       split: of the canvas.
-      max_shift: m, pixels.
-      distances: largest distance d, pixels, at most 2m.
+      max_shift: m, pixels; 0: no grid.
+      distances: largest distance d, pixels.
       path: n, steps of a path; 0: none.
       method: `auto`: the grid in closed form where there is one; `brute`: never.
       examples: how many of the canvas, from the first; None: all.
@@ -93,19 +93,13 @@ class Window(Evaluator):
     labelled: ClassVar[tuple[str, ...]] = ("accuracy", "worst_accuracy")
     canvas: Dataset | None = None
     split: str = "test"
-    max_shift: Count = 3
+    max_shift: Natural = 3
     distances: Natural = 3
     path: Natural = 0
     method: Annotated[str, OneOf(("auto", "brute"))] = "auto"
     examples: Count | None = None
     seed: Natural = 0
     batch: Count = 512
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.distances > 2 * self.max_shift:
-            taken = f"at most 2·max_shift = {2 * self.max_shift}"
-            raise self.refusal("distances", self.distances, taken)
 
     def check(self, predict: Callable[..., Any], split: Split) -> None:
         """Refuses a canvas that is too small, and windows that the network refuses.
@@ -129,9 +123,10 @@ class Window(Evaluator):
                 f"{format_size(full)} have fewer: a smaller one, or a larger "
                 "eval.window.canvas",
             )
-        if views.fixed and self.distances > views.reach:
+        most = views.reach if views.fixed else int(views.room.min())
+        if self.distances > most:
             raise self.refusal(
-                "distances", self.distances, f"at most {views.reach} with these data"
+                "distances", self.distances, f"at most {most} with these data"
             )
         if (steps := self.path - self.path // 2) > views.reach:
             raise self.refusal(
@@ -174,6 +169,8 @@ class Window(Evaluator):
         if self.path:
             for direction in DIRECTIONS:
                 yield from self.walk(ask, views, direction)
+        if not self.max_shift:
+            return
         form = self.find_form(predict, views)
         each: Ask = partial(ask_moved, ask, views)
         if form is not None:

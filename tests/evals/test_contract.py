@@ -29,6 +29,7 @@ COUNTS = {int, int | None, float | int}
 FROM_ZERO = {"seed", "distances", "pictures"}
 FROM_ZERO |= {("worst", "max_shift"), ("spatial", "rotation")}
 FROM_ZERO |= {("embedding", "max_shift"), ("window", "path")}
+FROM_ZERO |= {("window", "max_shift")}
 WRONG = {  # of what is not a number by itself
     ("changes", "changes"): {"rotation": Change(rotate, [])},
     ("corruptions", "corruptions"): {"fog": Corruption(add_fog, [])},
@@ -51,7 +52,6 @@ WRONG = {  # of what is not a number by itself
     ("spatial", "rotation"): -2,
     ("spatial", "shifts"): [],
     ("spatial", "step"): 7,
-    ("window", "distances"): 7,
     ("window", "method"): "fast",
     ("worst", "upsampling"): [1],
 }

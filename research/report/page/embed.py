@@ -24,14 +24,19 @@ def embed_figures(verdicts: Sequence[Verdict], folder: Path) -> dict[str, str]:
 
     Of each the SVG, or the PNG where that is smaller.
     """
-    found = {}
-    for name in dict.fromkeys(name for verdict in verdicts for name in verdict.figures):
-        saved = [folder / f"{name}{suffix}" for suffix in KINDS]
-        contents = {one: one.read_bytes() for one in saved if one.is_file()}
-        if contents:
-            smallest = min(contents, key=lambda one: len(contents[one]))
-            found[name] = encode_url(KINDS[smallest.suffix], contents[smallest])
-    return found
+    names = dict.fromkeys(name for verdict in verdicts for name in verdict.figures)
+    urls = {name: find_figure(name, folder) for name in names}
+    return {name: url for name, url in urls.items() if url is not None}
+
+
+def find_figure(name: str, folder: Path) -> str | None:
+    """Returns the URL of a figure, the smaller of SVG and PNG; None: there is none."""
+    saved = [folder / f"{name}{suffix}" for suffix in KINDS]
+    contents = {one: one.read_bytes() for one in saved if one.is_file()}
+    if not contents:
+        return None
+    smallest = min(contents, key=lambda one: len(contents[one]))
+    return encode_url(KINDS[smallest.suffix], contents[smallest])
 
 
 def encode_url(kind: str, content: str | bytes) -> str:
