@@ -126,7 +126,9 @@ class Window(Evaluator):
         most = views.reach if views.fixed else int(views.room.min())
         if self.distances > most:
             raise self.refusal(
-                "distances", self.distances, f"at most {most} with these data"
+                "distances",
+                self.distances,
+                f"at most {most} with these data, which keep no more around an image",
             )
         if (steps := self.path - self.path // 2) > views.reach:
             raise self.refusal(

@@ -49,7 +49,7 @@ def draw(
         for pair in range(min(images, len(arrays["images"]))):
             draw_pair(line[2 * pair], line[2 * pair + 1], arrays, pair)
         line[0].text(
-            -0.12,
+            -0.2,
             0.5,
             f"{row['arm']}\n{100 * row['value']:.1f} %",
             transform=line[0].transAxes,

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import base64
+import io
 from collections.abc import Sequence
 from pathlib import Path
+
+import numpy as np
+from PIL import Image
 
 from research.claims.verdict import Verdict
 from research.report.page.render import ASSETS, read_asset
@@ -37,6 +41,14 @@ def find_figure(name: str, folder: Path) -> str | None:
         return None
     smallest = min(contents, key=lambda one: len(contents[one]))
     return encode_url(KINDS[smallest.suffix], contents[smallest])
+
+
+def encode_image(image: np.ndarray) -> str:
+    """Returns an image, uint8 (H, W, 1) or (H, W, 3), as a URL."""
+    plane = image[..., 0] if image.shape[-1] == 1 else image
+    buffer = io.BytesIO()
+    Image.fromarray(plane).save(buffer, "PNG")
+    return encode_url("image/png", buffer.getvalue())
 
 
 def encode_url(kind: str, content: str | bytes) -> str:

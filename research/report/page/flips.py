@@ -10,11 +10,10 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from research.data.images import encode_png
 from research.files.atomic import write_text
 from research.ranges import Count
 from research.report.fragile import ARROWS, read_pairs, select_fragile
-from research.report.page.embed import encode_url, find_figure
+from research.report.page.embed import encode_image, find_figure
 from research.report.page.render import ENVIRONMENT, read_asset
 from research.report.results import Results
 from research.report.tables import forms, moves
@@ -102,7 +101,7 @@ def describe_pair(
     number = int(arrays["index"][index])
     views = [
         {
-            "source": encode_url("image/png", encode_png(arrays[images][index])),
+            "source": encode_image(arrays[images][index]),
             "answer": str(arrays[f"{which}_name"][index]),
             "probability": f"{100 * arrays[f'p_{which}'][index]:.0f} %",
             "width": f"{100 * arrays[f'p_{which}'][index]:.1f}",

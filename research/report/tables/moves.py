@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pandas as pd
 
 from research.errors import UserError
@@ -9,25 +11,18 @@ from research.ranges import Count
 from research.report.estimates import describe_estimates, estimate_proportions
 from research.report.results import Results
 
-WINDOW = ("window", "agreement", "distance")
-# What moves the image, what comes in at the border → the measurement of each.
-MOVES = {
-    "window": WINDOW,
-    "zero": ("zero", "agreement", "distance"),
-    "circular": ("circular", "agreement", "distance"),
-}
-CONTENT = {
-    "window": "real content",
-    "zero": "zeros",
-    "circular": "the other side",
+DISTANCES = {  # what comes in at the border → protocol, measure and parameters
+    "real content": ("window", "agreement", "distance"),
+    "zeros": ("zero", "agreement", "distance"),
+    "the other side": ("circular", "agreement", "distance"),
 }
 NEIGHBOURS = {
-    "window": ("fragile", "worst_agreement", "border"),
-    "circular": ("fragile", "worst_agreement"),
+    "real content": ("fragile", "worst_agreement", "border"),
+    "the other side": ("fragile", "worst_agreement"),
 }
 CAPTION = (
-    "Kept: the share of images whose top-1 class a move by so many pixels leaves as it "
-    "is; what comes in at the border is real content, zeros, or the other side."
+    "The share of images whose top-1 class a move leaves as it is, by what comes in at "
+    "the border."
 )
 
 
@@ -42,15 +37,16 @@ def tabulate(
       fewest_seeds: with fewer, intervals are over examples.
 
     Returns:
-      `arm`; `move`, in words; `comes in`, at the border; `kept`, the agreement with the
-      unmoved image, with ` low`, ` high` and ` interval`; `n` examples.
+      `arm`; `move`, in words; the agreement with the unmoved image for each kind of
+      content that comes in, `real content`, `zeros` and `the other side`, as far as
+      there are rows, each with ` low`, ` high` and ` interval`; `n` examples.
       `attrs["caption"]` says what the intervals are.
 
     Raises:
       UserError: there are no rows of any of these measurements.
     """
     found = [
-        *estimate_moves(results, MOVES, split, fewest_seeds),
+        *estimate_moves(results, DISTANCES, split, fewest_seeds),
         *estimate_moves(results, NEIGHBOURS, split, fewest_seeds),
     ]
     if not found:
@@ -59,27 +55,23 @@ def tabulate(
             "or scripts/evaluate.py eval=[shift,window,fragile]"
         )
     every = pd.concat(found)
-    order = {arm: number for number, arm in enumerate(dict.fromkeys(every["arm"]))}
-    every = every.sort_values("arm", key=lambda arms: arms.map(order), kind="stable")
-    table = pd.DataFrame(
-        {
-            "arm": every["arm"],
-            "move": every["move"],
-            "comes in": every["border"].map(CONTENT),
-            "kept": every["value"],
-            "kept low": every["low"],
-            "kept high": every["high"],
-            "kept interval": every["how"],
-            "n": every["n"],
-        }
-    ).reset_index(drop=True)
+    arms = dict.fromkeys(every["arm"])
+    moves = every.drop_duplicates("move").sort_values("distance")["move"]
+    lines = pd.MultiIndex.from_product([arms, moves], names=["arm", "move"])
+    table = pd.DataFrame(index=lines)
+    for content, means in every.groupby("content", sort=False):
+        own = means.set_index(["arm", "move"])
+        table[content], table[f"{content} low"] = own["value"], own["low"]
+        table[f"{content} high"], table[f"{content} interval"] = own["high"], own["how"]
+    table["n"] = every.groupby(["arm", "move"])["n"].min()
+    table = table.dropna(subset="n").reset_index()
     table.attrs["caption"] = f"{CAPTION} {describe_estimates(every, 'Brackets')}"
     return table
 
 
 def estimate_moves(
     results: Results,
-    wanted: dict[str, tuple[str, ...]],
+    wanted: Mapping[str, tuple[str, ...]],
     split: str,
     fewest_seeds: int,
 ) -> list[pd.DataFrame]:
@@ -87,24 +79,28 @@ def estimate_moves(
 
     Args:
       results: of the runs.
-      wanted: by border, protocol, measure and parameters.
+      wanted: by what comes in, protocol, measure and parameters.
       split: of the examples measured.
       fewest_seeds: see `tabulate`.
+
+    Returns:
+      For each `arm`, `distance`, `move`, `content`, and what `estimate_means` returns.
     """
     try:
         available = results.select_available(wanted, split=split)
     except UserError:
         return []
     found = []
-    for border, rows in available.items():
-        near = "distance" not in rows
-        rows = rows.assign(distance=0) if near else rows
+    for content, rows in available.items():
+        worst = "distance" not in rows
         means = estimate_proportions(
-            rows, ["arm", "distance"], fewest_seeds=fewest_seeds
+            rows.assign(distance=1.5) if worst else rows,
+            ["arm", "distance"],
+            fewest_seeds=fewest_seeds,
         )
         moves = [
-            "1 px, worst of 8 directions" if near else f"{distance} px, one direction"
+            "1 px, worst of 8" if worst else f"{distance} px"
             for distance in means["distance"]
         ]
-        found.append(means.assign(border=border, move=moves))
+        found.append(means.assign(content=content, move=moves))
     return found
