@@ -34,7 +34,7 @@ GROUPS = {
 
 RESNET, VIT = ["model=resnet20"], ["model=vit_tiny"]
 OWNERS = {f"model/{part}": RESNET for part in ("block", "shortcut", "stem")}
-OWNERS["data/objects"] = ["data=scenes"]
+OWNERS |= {"data/objects": ["data=scenes"], "data/stream": ["data=digits"]}
 SWIN = ("anchor", "bias", "embed", "merge", "last_norm")
 OWNERS |= {f"model/{part}": ["model=swin_tiny"] for part in SWIN}
 OWNERS |= {f"model/{part}": RESNET for part in ("activation", "norm")}

@@ -14,6 +14,7 @@ from research.data.arrays import Example
 from research.data.pictures import open_picture
 from research.types import Interpolation, Range
 
+ROUNDING = 1e-9  # of a quotient that is an integer
 Kept = Annotated[float | int, Range(0, 1, above=True)]  # of each side
 
 
@@ -47,7 +48,7 @@ class Frame:
     @property
     def canvas(self) -> tuple[int, int]:
         """(height, width) of a canvas; rounded down, as timm and torchvision do it."""
-        height, width = (int(side / self.central) for side in self.shape[:2])
+        height, width = (int(side / self.central + ROUNDING) for side in self.shape[:2])
         return self.zoom * height, self.zoom * width
 
     def read(self, path: Path) -> Example:

@@ -34,8 +34,9 @@ class Stability(Evaluator):
     An image is compared with `draws` views of it at each distance d = 1 … m, max(|dy|,
     |dx|) = d, every one drawn for it alone. With the parameter `shift`:
 
-    - `window`, of data that keep the canvas of each image (`data=scenes`): another
-      window of the canvas, into which real content comes, as of a camera that moves;
+    - `window`, of data that keep the canvas of each image (`data=scenes`,
+      `data=photos`): another window of the canvas, into which real content comes, as of
+      a camera that moves;
     - `circular` and `zero`: the other side, or zeros, come in.
 
     Yields `flip_rate`, the share of all m·draws views that change the top-1 class, and

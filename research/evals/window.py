@@ -41,7 +41,7 @@ CHANGES = (0.0, 2.0)  # least and largest change of an embedding
 class Window(Evaluator):
     """Compares views (h, w) of one larger image (H, W), cut out at different places.
 
-    Nothing wraps and nothing is filled or resampled, so that content leaves and other
+    Nothing wraps and nothing is filled, so that content leaves and other
     content comes in, as it does when a camera moves. Yields
 
     - with `distance` d: `agreement` of the windows at o and at o + d, max(|dy|, |dx|) =
@@ -51,16 +51,15 @@ class Window(Evaluator):
       centre `worst_agreement`, and where there are labels `worst_accuracy` and
       `accuracy`, their mean; and with `grid` the worst of the 8 `neighbours` and of the
       (2m)² that the publication takes, `crop`. `map` and `offsets` as in `eval=worst`;
-    - with `grid` = `neighbours`: `embedding_change`, the mean of the 8.
-
-    Data that keep the canvas of each image (`data=scenes`, `data=photos`) say where the
-    image lies on it: o, and the centre of the grid, are there. With `data.zoom` the
-    windows are scaled to the image after they are cut.
-
+    - with `grid` = `neighbours`: `embedding_change`, the mean of the 8;
     - with `path` n and `direction`: `flip_rate`, `top5_distance` and `embedding_change`
       from window to window along n steps of one pixel, right and down, through the
       centre, as `eval=flip` has them; the means over examples at each step, `steps`
       (n,), are kept beside.
+
+    Data that keep the canvas of each image (`data=scenes`, `data=photos`) say where the
+    image lies on it: o, and the centre of the grid, are there. With `data.zoom` the
+    windows are scaled to the image after they are cut.
 
     Costs 2 passes for each distance (1 where o is the centre), 2 (n + 1) for the paths
     and (2m + 1)² for the grid. Of a network of ours without padding the grid is in

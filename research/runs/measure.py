@@ -65,7 +65,7 @@ def check_all(
     for evaluator in evaluators.values():
         evaluator.require_answers(predict)
         evaluator.check(predict, examples)
-    if cfg.data.classes is None:
+    if not {"label", "mask"} & examples.arrays.keys():
         say_unlabelled(evaluators)
 
 

@@ -5,7 +5,6 @@ import pytest
 from known import measure
 
 from research.data.split import Split
-from research.errors import UserError
 from research.evals.fidelity import Fidelity
 
 SIDE, COUNT = 9, 60
@@ -69,6 +68,12 @@ def test_stability_needs_no_label(split):
     assert not (together * found(measured, "circular", "stability")).any()
 
 
-def test_examples_need_labels(split):
-    with pytest.raises(UserError, match="eval=fidelity compares with labels"):
-        Fidelity().check(row, Split({"image": split.images, "mask": split.images}))
+def test_without_labels_there_is_what_needs_none(split):
+    bare = Split({"image": split.images})
+    rows = {(one.key, one.value) for one in measure(Fidelity(), row, split)}
+    without = {(one.key, one.value) for one in measure(Fidelity(), row, bare)}
+    assert {key.rpartition("/")[2] for key, _ in without} == {
+        "consistency",
+        "stability",
+    }
+    assert without < rows

@@ -51,6 +51,8 @@ def data():
 class Data:
     """A data set with one small split."""
 
+    photographs = None
+
     def split(self, name):
         return data()
 

@@ -25,10 +25,16 @@ from research.distributed import devices, hosts
 from research.distributed.memory import share
 from research.evals.engine.modules import apply, in_inference, take_apart
 from research.evals.engine.tolerance import current_tolerance
+from research.evals.engine.window_phases import (
+    Size,
+    arrange,
+    begin,
+    phases,
+    read_windows,
+)
 from research.models.network import Network, output_shape
 from research.types import Images, Map, Shape, Stride
 
-Size = tuple[int, int]
 Answers = dict[str, np.ndarray]  # `logits` and `embedding`, (N, rows, columns, …)
 
 TRIALS = 4  # images on which a stage is tried
@@ -156,7 +162,9 @@ class Slices:
         whole, taken = room, []
         for step in self.steps:
             own, left = phases(room, step.stride)
-            x = apply(step.graph, step.state, begin(x, step, own, left))
+            x = apply(
+                step.graph, step.state, begin(x, step.shape[:2], step.stride, own, left)
+            )
             taken.append(own)
             room = left
         last = self.steps[-1].seen if self.steps else self.size
@@ -192,88 +200,3 @@ def slices_windows(step: Step, x: Map, y: Map) -> bool:
         if not deviation <= current_tolerance().commuting * size:
             return False
     return True
-
-
-def phases(room: Size, stride: Stride) -> tuple[Size, Size]:
-    """Returns how many phases the offsets of windows have, and the room of each.
-
-    Args:
-      room: largest offset, for height and width.
-      stride: of the stage.
-    """
-    own = [min(s, more + 1) for s, more in zip(stride, room, strict=True)]
-    left = [more // s for s, more in zip(stride, room, strict=True)]
-    return (own[0], own[1]), (left[0], left[1])
-
-
-def begin(x: Map, step: Step, own: Size, left: Size) -> Map:
-    """Returns the maps that begin at each phase, those of one map in a row.
-
-    They are as large as their windows take, with zeros behind the map, which no window
-    that lies within it sees.
-    """
-    rows, columns = (
-        more * stride + side
-        for more, stride, side in zip(left, step.stride, step.shape[:2], strict=True)
-    )
-    below = max(0, own[0] - 1 + rows - x.shape[1])
-    behind = max(0, own[1] - 1 + columns - x.shape[2])
-    return _begin(x, own, (rows, columns), (below, behind))
-
-
-@partial(jax.jit, static_argnums=(1, 2, 3))
-def _begin(x: Array, own: Size, size: Size, more: Size) -> Array:
-    x = jnp.pad(x, ((0, 0), (0, more[0]), (0, more[1]), (0, 0)))
-    parts = [
-        x[:, top : top + size[0], left : left + size[1]]
-        for top in range(own[0])
-        for left in range(own[1])
-    ]
-    return jnp.stack(parts, 1).reshape(-1, *parts[0].shape[1:])
-
-
-@partial(jax.jit, static_argnums=(0, 3, 4))
-def read_windows(
-    graph: nnx.GraphDef, state: Any, x: Array, size: Size, room: Size
-) -> dict[str, Array]:
-    """Returns the answers to all windows of maps, (maps, rows, columns, …)."""
-    rows, columns = (
-        jnp.arange(more + 1)[:, None] + jnp.arange(side)
-        for more, side in zip(room, size, strict=True)
-    )
-    windows = x[:, rows[:, None, :, None], columns[None, :, None, :]]
-    windows = windows.reshape(-1, *size, x.shape[3])
-    logits = nnx.merge(graph, state)(windows).astype(jnp.float32)
-    shape = len(x), room[0] + 1, room[1] + 1
-    return {
-        "logits": logits.reshape(*shape, -1),
-        "embedding": windows.mean((1, 2)).reshape(*shape, -1),
-    }
-
-
-def arrange(
-    answers: np.ndarray, *, taken: Sequence[Size], room: Size, whole: Size
-) -> np.ndarray:
-    """Returns the answers to the windows of each image in the order of their offsets.
-
-    The offset of a window is p₁ + s₁·(p₂ + s₂·(…)) of its phases before each stage.
-
-    Args:
-      answers: (images · phases, rows, columns, K).
-      taken: phases before each stage, for height and width.
-      room: largest offset on the last map.
-      whole: largest offset of the windows.
-
-    Returns:
-      (images, whole + 1, whole + 1, K).
-    """
-    levels = len(taken)
-    flat = [side for pair in taken for side in pair]
-    rows = answers.reshape(-1, *flat, room[0] + 1, room[1] + 1, answers.shape[-1])
-    down = [2 * levels + 1, *range(2 * levels - 1, 0, -2)]
-    right = [2 * levels + 2, *range(2 * levels, 0, -2)]
-    ordered = rows.transpose(0, *down, *right, 2 * levels + 3)
-    height = prod(ordered.shape[1 : levels + 2])
-    width = prod(ordered.shape[levels + 2 : 2 * levels + 3])
-    found = ordered.reshape(len(rows), height, width, answers.shape[-1])
-    return found[:, : whole[0] + 1, : whole[1] + 1]

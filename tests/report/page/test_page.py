@@ -21,7 +21,7 @@ from pages import (
 
 from research.config import compose_flat
 from research.errors import UserError
-from research.report.page import write
+from research.report.page import flips, write
 from research.report.page.build import STYLES, describe_scale
 from research.report.page.render import ASSETS, read_asset
 from research.report.results import Results
@@ -91,7 +91,8 @@ def test_it_asks_the_network_for_nothing(page):
         imported = set(re.findall(r'from "([^"]+)"', code))
         assert imported <= names, (name, imported)
     assert not re.search(r"url\(|@import", "".join(map(read_asset, STYLES)))
-    assert set(STYLES) == {one.name for one in ASSETS.iterdir() if ".css" in one.name}
+    styles = {one.name for one in ASSETS.iterdir() if ".css" in one.name}
+    assert {*STYLES, *flips.STYLES} == styles
 
 
 def test_elements_are_named_once_and_close(page):
