@@ -18,6 +18,10 @@ ROUNDING = 1e-9  # of a quotient that is an integer
 Kept = Annotated[float | int, Range(0, 1, above=True)]  # of each side
 
 
+class Unusable(ValueError):
+    """A picture that can be read, but not be taken."""
+
+
 @dataclass(frozen=True)
 class Frame:
     """What is kept of a picture.
@@ -59,8 +63,8 @@ class Frame:
         and width there.
 
         Raises:
-          OSError, SyntaxError, ValueError, DecompressionBombError: it cannot be read,
-            or is too small to be taken as it is.
+          OSError, SyntaxError, ValueError, DecompressionBombError: it cannot be read.
+          Unusable: it is too small to be taken as it is.
         """
         channels = self.shape[2]
         picture = open_picture(path, channels, background=self.background)
@@ -69,8 +73,8 @@ class Frame:
             kind = Image.Resampling[self.interpolation.upper()]
             picture = ImageOps.fit(picture, (width, height), kind)
         elif picture.height < height or picture.width < width:
-            raise ValueError(
-                f"{picture.height}×{picture.width} pixels, and data.resize=false "
+            raise Unusable(
+                f"has {picture.height}×{picture.width} pixels, and data.resize=false "
                 f"takes at least {height}×{width}"
             )
         else:

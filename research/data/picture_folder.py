@@ -12,7 +12,7 @@ from pathlib import Path
 
 from research.data import arrays
 from research.data.builders.class_folders import SUFFIXES, UNREAD, is_image, walk
-from research.data.frame import Frame
+from research.data.frame import Frame, Unusable
 from research.data.images import UNREADABLE, describe_fault
 from research.errors import UserError
 from research.files.atomic import read_json, write_json
@@ -85,7 +85,7 @@ def make(
         return
     except Broken as broken:
         faults = broken.faults
-    named = "; ".join(f"{key_of(path, root)} {why}" for path, why in faults.items())
+    named = "; ".join(f"{key_of(path, root)} {faults[path]}" for path in sorted(faults))
     count = f"{len(faults)} of {len(paths)} pictures"
     good = [path for path in paths if path not in faults]
     if not skip_broken or not good:
@@ -124,6 +124,8 @@ def read_all(paths: Sequence[Path], frame: Frame) -> Iterator[arrays.Example]:
         for number, path in enumerate(paths, 1):
             try:
                 yield read(path, frame)
+            except Unusable as error:
+                faults[path] = str(error)
             except UNREADABLE as error:
                 faults[path] = describe_fault(error)
             show(number, path.name)
@@ -136,10 +138,12 @@ def read(path: Path, frame: Frame) -> arrays.Example:
 
     Raises:
       OSError, SyntaxError, ValueError, DecompressionBombError: it cannot be read.
+      Unusable: its name is that of something else, or it is too small.
     """
     suffix = path.suffix.lower()
     if suffix not in NAMED:
-        raise ValueError(f"its name ends in none of {', '.join(sorted(SUFFIXES))}")
+        kinds = ", ".join(sorted(SUFFIXES))
+        raise Unusable(f"is an image whose name ends in none of {kinds}")
     return frame.read(path)
 
 

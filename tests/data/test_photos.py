@@ -64,7 +64,7 @@ def test_without_resize_windows_are_cut_at_the_native_resolution(folder):
     images = read(folder, resize=False).split("test")["canvas"]
     centres = [waves()[16:32, 24:40], waves(40, 30)[12:28, 7:23]]
     assert any(np.array_equal(one, centres[0]) for one in images)
-    with pytest.raises(UserError, match=r"b\.jpg .* 40×30 pixels, .* at least 32×32;"):
+    with pytest.raises(UserError, match=r"b\.jpg has 40×30 pixels, .* at least 32×32;"):
         read(folder, resize=False, shape=[28, 28, 3])
 
 
@@ -253,3 +253,12 @@ def test_nothing_is_trained_on_them(folder):
     assert "photographs without labels have only split=test" in said
     with pytest.raises(UserError, match="data.classes=null: photos has no labels"):
         config.network(config.compose("data=photos"), rngs=None)
+
+
+def test_preparing_them_makes_their_arrays(folder):
+    line = [sys.executable, ROOT / "scripts/prepare.py", "data=photos"]
+    place = [f"data.manual_dir={folder}", f"data.dir={folder.parent / 'data'}"]
+    done = subprocess.run([*line, *place], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    assert "photos/album is prepared: 2 images" in done.stderr
+    assert list((folder.parent / "data").rglob("canvas.npy"))

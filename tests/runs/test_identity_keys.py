@@ -19,7 +19,7 @@ def configs():
 
     One option of several groups at once: composing takes the time.
     """
-    yield from (compose(*GIVEN, config=config) for config in ("train", "eval"))
+    yield from (compose(*GIVEN, config=one) for one in ("train", "eval", "photos"))
     for chosen in zip_longest(*map(options_of, TOGETHER)):
         words = zip(TOGETHER, chosen, strict=True)
         yield compose(*(f"{group}={one}" for group, one in words if one), *GIVEN)
