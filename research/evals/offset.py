@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Bool, UInt8
 
 from research.data.builders.scenes import (
+    EXTENT,
     REACH,
     SIZES,
     WINDOW,
@@ -70,9 +71,9 @@ class Offset(Evaluator):
     1/(s_y·s_x) right.
 
     The images are new scenes (`research.data.builders.scenes`): crops of the
-    photographs, a drawn size of 14 to 20 pixels, colour and place, under a window
-    that is uniform over the classes. Only the objects are few: silhouettes of the
-    split, cut from their masks. With a new handwritten digit in every scene, a row of
+    photographs, a drawn colour and place, under a window that is uniform over the
+    classes. Only the objects are few, silhouettes of the split, cut from their masks,
+    and of one size. With a new handwritten digit in every scene, a row of
     faint ink more or less moves the corner by a pixel, and no probe that was tried
     finds the class in the pixels of more than three scenes in four. The probe is
     trained over the parts of the photographs that training images come from, on crops
@@ -95,6 +96,7 @@ class Offset(Evaluator):
       modulus: s, pixels, [height, width]; a multiple of the map's stride.
       index: of the map; None: the last before the readout.
       objects: how many silhouettes there are.
+      size: of their longer side, pixels.
       images: scenes to train the probe on.
       examples: scenes to test it on.
       width: channels of the probe.
@@ -109,6 +111,7 @@ class Offset(Evaluator):
     modulus: Modulus = (4, 4)
     index: Natural | None = None
     objects: Count = 1
+    size: Annotated[int, Range(*EXTENT)] = 17
     images: Count = 2000
     examples: Count = 2000
     width: Count = 32
@@ -164,7 +167,7 @@ class Offset(Evaluator):
         inks = choose_inks(split, self.objects, self.seed)
         channels = split.images.shape[3]
         scenes = [
-            draw_scenes(part, count, inks, channels, self.modulus, self.seed)
+            draw_scenes(part, count, inks, self.size, channels, self.modulus, self.seed)
             for part, count in (("train", self.images), ("test", self.examples))
         ]
         for of, weights, inside, index in (
@@ -202,7 +205,7 @@ class Offset(Evaluator):
             return inside.features(images)[index + 1]
 
         train, test = (to_cells(inside.map(read, one.images), block) for one in scenes)
-        train, test = standardize(train, test)
+        standardize(train, test)
         budget = Budget(self.width, self.steps, self.minibatch, self.learning_rate)
         classes = self.modulus[0] * self.modulus[1]
         probe = fit_probe(train, scenes[0].classes, classes, budget, self.seed)
@@ -221,6 +224,7 @@ def draw_scenes(
     part: str,
     count: int,
     inks: Sequence[Ink],
+    size: int,
     channels: int,
     modulus: Sequence[int],
     seed: int,
@@ -232,12 +236,14 @@ def draw_scenes(
         set with other objects; those to train on come after all of its own.
       count: how many.
       inks: of the objects.
+      size: of their longer side, pixels.
       channels: 1 for grey, or 3.
       modulus: of the classes; windows are uniform over them.
       seed: of the windows.
     """
     start = SIZES[part] if part == "train" else 0
-    drawn = [draw(part, start + i, inks[i % len(inks)]) for i in range(count)]
+    extent = (size, size)
+    drawn = [draw(part, start + i, inks[i % len(inks)], extent) for i in range(count)]
     whole = np.array(modulus) * (VIEWS // np.array(modulus))
     rng = np.random.default_rng([seed, 1, start])
     corners = rng.integers(-REACH, whole - REACH, (count, 2))

@@ -41,6 +41,9 @@ WRONG = {  # of what is not a number by itself
     ("fractional_orbit", "method"): "fast",
     ("layers", "shifts"): [[1, 2, 3]],
     ("location", "objects"): [3],
+    ("offset", "modulus"): [4, 0],
+    ("offset", "size"): 40,
+    ("offset", "learning_rate"): 0.0,
     ("orbit", "method"): "fast",
     ("scramble", "grids"): [0],
     ("scramble", "blocks"): [[1, 2, 3]],
@@ -175,5 +178,6 @@ def test_examples_without_labels_are_measured_or_refused(evaluator):
     labelled = {"accuracy", "calibration", "explorer", "fidelity", "fit", "fragile"}
     labelled |= {"part", "scramble", "spatial", "tta"}
     labelled |= {"segmentation", "consistency"}  # of another task
+    labelled |= {"offset"}  # of other data
     assert (error is not None) == (evaluator.name in labelled)
     assert error is None or f"eval={evaluator.name}" in error, error

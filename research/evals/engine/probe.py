@@ -70,8 +70,8 @@ class Probe(nnx.Module):
 def to_cells(maps: Maps, block: Stride) -> Maps:
     """Returns a map whose positions are blocks of positions, side by side as channels.
 
-    (N, H, W, C) → (N, ⌊H/b_h⌋, ⌊W/b_w⌋, b_h·b_w·C); what fills no block is cut off at
-    the lower and right border.
+    (N, H, W, C) → (N, ⌊H/b_h⌋, ⌊W/b_w⌋, b_h·b_w·C), which can be written to; what fills
+    no block is cut off at the lower and right border.
 
     Args:
       maps: of any size of at least a block.
@@ -81,23 +81,27 @@ def to_cells(maps: Maps, block: Stride) -> Maps:
     rows, columns = height // block[0], width // block[1]
     whole = maps[:, : rows * block[0], : columns * block[1]]
     parts = whole.reshape(count, rows, block[0], columns, block[1], channels)
-    return parts.transpose(0, 1, 3, 2, 4, 5).reshape(count, rows, columns, -1)
+    cells = parts.transpose(0, 1, 3, 2, 4, 5).reshape(count, rows, columns, -1)
+    return np.require(cells, requirements=["C", "W"])
 
 
-def standardize(maps: Maps, others: Maps) -> tuple[Maps, Maps]:
-    """Returns both with each channel of the first at mean 0 and deviation 1.
+def standardize(maps: Maps, others: Maps) -> None:
+    """Brings each channel of the first maps to mean 0 and deviation 1, in place.
 
-    A channel that never changes becomes 0.
+    A channel that never changes becomes 0. Maps of high resolution are large, so that
+    there is no second copy of them.
+
+    Args:
+      maps: which give the mean and the deviation of each channel.
+      others: are brought to the same scale.
     """
     mean = maps.mean((0, 1, 2), dtype=np.float64)
     deviation = maps.std((0, 1, 2), dtype=np.float64)
-    changes = deviation > 1e-6 * np.abs(mean)  # float32 rounds the rest
+    changes = deviation > 1e-6 * np.abs(mean)  # what is less, float32 has rounded
     scale = np.divide(1, deviation, out=np.zeros_like(deviation), where=changes)
-    first, second = (
-        ((part - mean.astype(np.float32)) * scale.astype(np.float32))
-        for part in (maps, others)
-    )
-    return first, second
+    for part in (maps, others):
+        part -= mean.astype(np.float32)
+        part *= scale.astype(np.float32)
 
 
 def fit_probe(
