@@ -113,7 +113,7 @@ class Offset(Evaluator):
     objects: Count = 1
     size: Annotated[int, Range(*EXTENT)] = 17
     images: Count = 2000
-    examples: Count = 2000
+    examples: Count = 1000
     width: Count = 32
     steps: Count = 400
     minibatch: Count = 128

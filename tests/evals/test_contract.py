@@ -28,7 +28,7 @@ NAMES = sorted(path.stem for path in CONF.glob("*.yaml"))
 COUNTS = {int, int | None, float | int}
 FROM_ZERO = {"seed", "distances", "pictures"}
 FROM_ZERO |= {("worst", "max_shift"), ("spatial", "rotation")}
-FROM_ZERO |= {("embedding", "max_shift")}
+FROM_ZERO |= {("embedding", "max_shift"), ("offset", "index")}
 WRONG = {  # of what is not a number by itself
     ("changes", "changes"): {"rotation": Change(rotate, [])},
     ("corruptions", "corruptions"): {"fog": Corruption(add_fog, [])},

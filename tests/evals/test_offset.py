@@ -49,10 +49,10 @@ def fit_and_score(maps, offsets):
 
 
 def test_a_map_that_tells_the_offset_is_read():
-    offsets = rng.integers(0, 16, 800).astype(np.int32)
-    maps = rng.normal(0, 0.02, (800, 8, 8, 16)).astype(np.float32)
-    cells = rng.integers(0, 8, (2, 800))
-    maps[np.arange(800), *cells, offsets] += 3  # in any cell
+    offsets = rng.integers(0, 16, 1600).astype(np.int32)
+    maps = rng.normal(0, 0.02, (1600, 8, 8, 16)).astype(np.float32)
+    cells = rng.integers(1, 7, (2, 1600))
+    maps[np.arange(1600), *cells, offsets] += 3  # in a cell within
     assert fit_and_score(maps, offsets) == 1
 
 

@@ -96,7 +96,9 @@ def standardize(maps: Maps, others: Maps) -> None:
       others: are brought to the same scale.
     """
     mean = maps.mean((0, 1, 2), dtype=np.float64)
-    deviation = maps.std((0, 1, 2), dtype=np.float64)
+    squares = np.einsum("nhwc,nhwc->c", maps, maps, dtype=np.float64)
+    variance = squares / (maps.size / maps.shape[-1]) - mean**2
+    deviation = np.sqrt(np.maximum(variance, 0))
     changes = deviation > 1e-6 * np.abs(mean)  # what is less, float32 has rounded
     scale = np.divide(1, deviation, out=np.zeros_like(deviation), where=changes)
     for part in (maps, others):
