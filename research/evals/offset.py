@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, UInt8
+from jaxtyping import Bool, Int, UInt8
 
 from research.data.builders.scenes import (
     EXTENT,
@@ -47,6 +47,7 @@ from research.types import (
 )
 
 VIEWS = 2 * REACH + 1  # windows along an axis that hold the whole object
+SLIMMEST = 0.4  # shorter side of an object to its longer one
 Modulus = Annotated[
     Sequence[Annotated[int, Range(2, VIEWS)]], Length(2, 2, "height, width")
 ]
@@ -72,9 +73,9 @@ class Offset(Evaluator):
 
     The images are new scenes (`research.data.builders.scenes`): crops of the
     photographs, a drawn colour and place, under a window that is uniform over the
-    classes. Only the objects are few, silhouettes of the split, cut from their masks,
-    and of one size. With a new handwritten digit in every scene, a row of
-    faint ink more or less moves the corner by a pixel, and no probe that was tried
+    classes. Only the objects are few: silhouettes of the split, cut from their masks,
+    of one size and no bare strokes. With a new handwritten digit in every scene, a row
+    of faint ink more or less moves the corner by a pixel, and no probe that was tried
     finds the class in the pixels of more than three scenes in four. The probe is
     trained over the parts of the photographs that training images come from, on crops
     that none of them has, and tested over those of the test images.
@@ -131,8 +132,8 @@ class Offset(Evaluator):
                 f"{', '.join(split.arrays)}: choose data=scenes, or leave offset out "
                 "of eval"
             )
-        if self.objects > len(split):
-            raise self.refusal("objects", self.objects, f"at most {len(split)}")
+        if self.objects > (most := len(find_broad(split))):
+            raise self.refusal("objects", self.objects, f"at most {most} of these data")
         places = find_places(network)
         if self.index is not None and self.index >= len(places):
             raise self.refusal(
@@ -215,9 +216,19 @@ class Offset(Evaluator):
 
 def choose_inks(split: Split, count: int, seed: int) -> list[Ink]:
     """Returns silhouettes of as many objects of a split, cut out of their masks."""
-    seen = np.flatnonzero(split["canvas_mask"].any((1, 2)))
-    chosen = np.random.default_rng([seed, 0]).choice(seen, count, replace=False)
+    broad = find_broad(split)
+    chosen = np.random.default_rng([seed, 0]).choice(broad, count, replace=False)
     return [cut_ink(split["canvas_mask"][one][..., None]) for one in chosen]
+
+
+def find_broad(split: Split) -> Int[np.ndarray, " found"]:
+    """Returns which objects of a split are no bare strokes.
+
+    Only its two ends show where a stroke lies along itself.
+    """
+    masks = split["canvas_mask"]
+    sides = np.stack([masks.any(axis).sum(1) for axis in (1, 2)])
+    return np.flatnonzero(sides.min(0) > SLIMMEST * sides.max(0))
 
 
 def draw_scenes(

@@ -137,6 +137,11 @@ def test_objects_are_cut_out_of_the_masks_by_seed():
     heights = sorted(ink.shape[0] for ink in inks)
     assert heights == [14, 14, 15, 15, 16, 16] and inks[0].shape[1] == 10
     assert all(not ink[:8, 4:6].any() and ink[8:].all() for ink in inks)
+    masks = known().arrays["canvas_mask"].copy()
+    masks[:4, :, 18:] = 0  # strokes of 14 to 16 pixels by 4
+    strokes = Split({"image": known().images, "canvas_mask": masks})
+    kept = choose_inks(strokes, 2, seed=0)
+    assert sorted(ink.shape for ink in kept) == [(15, 10), (16, 10)]
     shapes = {choose_inks(known(), 1, seed)[0].shape for seed in range(9)}
     assert len(shapes) > 1
 
