@@ -40,6 +40,7 @@ SMALL = {  # of evaluators' parameters, by name
     ),
     "examples": 16,
     "images": 1,
+    "steps": 2,
     "classes": 2,
     "batch": 8,
     "block": 8,
@@ -47,6 +48,14 @@ SMALL = {  # of evaluators' parameters, by name
     "grid": 1,
 }
 OF_MAPS = ["task=segmentation", "model=unet", "model.widths=[4,6]"]
+SCENES = Split(
+    {
+        "image": np.zeros((2, 32, 32, 1), np.uint8),
+        "canvas_mask": np.pad(
+            np.ones((2, 16, 16), np.uint8), ((0, 0), *[(16, 16)] * 2)
+        ),
+    }
+)
 
 
 def options(group):
@@ -143,6 +152,7 @@ def test_every_model_forward(name):
 @pytest.mark.parametrize("name", options("eval"))
 def test_every_evaluator(name, monkeypatch):
     words = OF_MAPS if name in ("consistency", "segmentation") else ["model=tiny"]
+    words = [*words, *(["data=scenes"] if name == "offset" else [])]
     cfg = config.compose(*words, f"eval={name}")
     (evaluator,) = config.evals(cfg).values()
     known = {field.name for field in dataclasses.fields(evaluator)} & SMALL.keys()
@@ -150,6 +160,8 @@ def test_every_evaluator(name, monkeypatch):
     network = config.network(cfg, rngs=nnx.Rngs(0))
     masks = np.zeros((len(SPLIT), *SHAPE[:2]), np.uint8)
     split = Split({**SPLIT.arrays, "mask": masks})
+    if name == "offset":
+        split = SCENES
     evaluator.check(network, split)
     programs = record(monkeypatch)
     assert list(evaluator(network, split))

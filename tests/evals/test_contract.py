@@ -30,6 +30,7 @@ FROM_ZERO = {"seed", "distances", "pictures"}
 FROM_ZERO |= {("worst", "max_shift"), ("spatial", "rotation")}
 FROM_ZERO |= {("embedding", "max_shift"), ("window", "path")}
 FROM_ZERO |= {("window", "max_shift")}
+FROM_ZERO |= {("offset", "index")}
 WRONG = {  # of what is not a number by itself
     ("changes", "changes"): {"rotation": Change(rotate, [])},
     ("corruptions", "corruptions"): {"fog": Corruption(add_fog, [])},
@@ -43,6 +44,9 @@ WRONG = {  # of what is not a number by itself
     ("fractional_orbit", "method"): "fast",
     ("layers", "shifts"): [[1, 2, 3]],
     ("location", "objects"): [3],
+    ("offset", "modulus"): [4, 0],
+    ("offset", "size"): 40,
+    ("offset", "learning_rate"): 0.0,
     ("orbit", "method"): "fast",
     ("scramble", "grids"): [0],
     ("scramble", "blocks"): [[1, 2, 3]],
@@ -176,6 +180,7 @@ def test_examples_without_labels_are_measured_or_refused(evaluator):
     error = refusal(evaluator, network, bare)
     labelled = {"accuracy", "calibration", "explorer", "fit", "part", "spatial", "tta"}
     labelled |= {"segmentation", "consistency"}  # of another task
+    labelled |= {"offset"}  # of other data
     assert (error is not None) == (evaluator.name in labelled)
     assert error is None or f"eval={evaluator.name}" in error, error
 

@@ -25,6 +25,7 @@ CHEAP |= {"block": 16, "upsampling": 2, "memory": 8, "steps": 2}
 REFUSED = {"accuracy", "calibration", "explorer", "fidelity", "fit", "flip", "fragile"}
 REFUSED |= {"lie", "part", "scramble", "sequences", "spatial", "tta", "window"}
 REFUSED |= {"stability", "switches"}  # the latter of levels
+REFUSED |= {"offset"}  # of other data
 
 
 FAMILIES = {

@@ -167,20 +167,21 @@ def draw_split(split: str, *, spec: Spec, objects: Objects) -> Numbered:
         yield number, {**example, "label": source.labels[chosen]}
 
 
-def draw(split: str, number: int, ink: Ink) -> Scene:
+def draw(split: str, number: int, ink: Ink, extent: tuple[int, int] = EXTENT) -> Scene:
     """Draws a scene, which depends on nothing else.
 
     Args:
       split: that its photograph is of.
       number: of the scene.
       ink: of the object, at any size.
+      extent: least and most pixels of its longer side.
     """
     rng = np.random.default_rng([SEED, list(SIZES).index(split), number])
     photograph = photographs(split)[rng.integers(2)]
     room = np.subtract(photograph.shape[:2], CANVAS)
     top, left = rng.integers(0, room + 1)
     canvas = photograph[top : top + CANVAS, left : left + CANVAS] / 255
-    ink = resize(ink, int(rng.integers(EXTENT[0], EXTENT[1] + 1)))
+    ink = resize(ink, int(rng.integers(extent[0], extent[1] + 1)))
     corner = rng.integers(REACH, CANVAS - WINDOW - REACH + 1, 2)
     free = WINDOW - np.array(ink.shape)
     stray = np.minimum(STRAY, free // 2 - REACH)
