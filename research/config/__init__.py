@@ -36,6 +36,7 @@ __all__ = [
     "optimizer",
     "statistics",
     "task",
+    "wrapper",
 ]
 
 
@@ -132,6 +133,15 @@ def data(cfg: DictConfig) -> Any:
 def task(cfg: DictConfig) -> Any:
     """Returns the configured task; equal nodes share one, see `build_shared`."""
     return build_shared(cfg.task)
+
+
+def wrapper(cfg: DictConfig) -> Any | None:
+    """Returns the configured wrapper of classifiers; None: they are taken as they are.
+
+    Args:
+      cfg: an `eval` config.
+    """
+    return build(cfg.wrap) if cfg.wrap else None
 
 
 def optimizer(cfg: DictConfig) -> Callable[..., Any]:

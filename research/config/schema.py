@@ -58,6 +58,7 @@ class Eval(Train):
     run_dir: str | None
     predict: str | None
     adapter: Annotated[dict[str, Any], Keys("research.adapters.engine.options.Options")]
+    wrap: Built
 
 
 class Report(TypedDict):

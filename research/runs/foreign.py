@@ -16,7 +16,9 @@ from research.adapters.engine.labels import choose_columns
 from research.adapters.engine.loading import load_model
 from research.adapters.engine.options import Answers
 from research.errors import UserError
+from research.runs.wrapping import choose_wrapper
 from research.tasks.classification import Classification
+from research.wrappers.wrapper import wrap_function
 
 LARGEST = np.finfo(np.float32).max / 2  # the difference of two is still finite
 
@@ -107,22 +109,27 @@ class Foreign:
 def load_foreign(cfg: DictConfig) -> Foreign:
     """Loads the model of `predict`, which must take the data's images.
 
+    In a wrapper it must take what that shows of them.
+
     Raises:
-      UserError: there is none, it takes other images, or its classes are others.
+      UserError: there is none, it takes other images, or its classes are others; or the
+        wrapper does not fit.
     """
-    path = str(cfg.predict)
+    path, wrapper = str(cfg.predict), choose_wrapper(cfg)
     options: Any = OmegaConf.to_container(cfg.adapter, resolve=True)
-    model = load_model(path, options).fit(tuple(cfg.data.shape))
+    shape = tuple(cfg.data.shape)
+    model = load_model(path, options).fit(wrapper.shape(shape) if wrapper else shape)
     known = model.description
+    call = wrap_function(model, wrapper) if wrapper else model
     one_label = isinstance(config.task(cfg), Classification)
     if known.answers != "logits" or not one_label:
-        return Foreign(model, path, None, description=known)
+        return Foreign(call, path, None, description=known)
     names, how = None, cfg.adapter.labels
     if known.classes is not None or how == "names":
         names = config.data(cfg).names
     columns = choose_columns(path, names, known.classes, how=how)
     require_classes(path, known, cfg.data.classes, named=columns is not None)
-    return Foreign(model, path, cfg.data.classes, columns, known)
+    return Foreign(call, path, cfg.data.classes, columns, known)
 
 
 def require_classes(path: str, known: Description, classes: int, named: bool) -> None:

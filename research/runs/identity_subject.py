@@ -8,8 +8,8 @@ from typing import Any
 # What a network as initialised is, and a classifier that was not made here. Of their
 # data nothing counts that only training reads, of a foreign one's neither what
 # standardises them.
-UNTRAINED = ("predict", "seed", "model", "downsample", "upsample", "data")
-FOREIGN = ("predict", "adapter", "data")
+UNTRAINED = ("predict", "seed", "model", "downsample", "upsample", "data", "wrap")
+FOREIGN = ("predict", "adapter", "data", "wrap")
 TRAINING = ("data.train_examples", "data.validation_examples")
 STANDARDISING = ("data.mean", "data.std")
 
