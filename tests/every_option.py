@@ -10,7 +10,7 @@ from research.config.composing import compose, options_of
 GIVEN = ["data.name=any", "data.shape=[8,8,1]", "data.classes=2"]
 SEVERAL = ("eval", "figure", "table")  # groups of which a config has several options
 REPORT = ("figure", "table", "page")
-MENDING = ("wrap",)  # what only evaluations choose
+MENDING = ("wrap", "replace")  # what only evaluations choose
 GROUPS = sorted(
     str(path.relative_to(CONF))
     for path in CONF.rglob("*")

@@ -49,9 +49,10 @@ ROOMS = {
     "evals": {"models", "downsample", "data", "tasks", "transforms", "distributed"}
     | {"wrappers", "nn", "stats", "annotations", "errors", "types"},
     "adapters": {"errors", "types"},
+    "surgery": {"adapters", "downsample", "nn", "errors", "types"},
     "claims": {"runs.identity", "stats", "errors"},
     "runs": {"training", "evals", "models", "data", "tasks", "jobs", "distributed"}
-    | {"adapters", "wrappers"}
+    | {"adapters", "wrappers", "surgery"}
     | {"runs.identity", "files", "config", "nn", "errors", "progress"},
     "report": {"runs", "runs.identity", "claims", "files", "ranges", "stats", "errors"},
     "benchmarks": {"config", "training", "evals", "models", "distributed", "nn"}

@@ -34,6 +34,7 @@ __all__ = [
     "explain_errors",
     "network",
     "optimizer",
+    "replacement",
     "statistics",
     "task",
     "wrapper",
@@ -142,6 +143,15 @@ def wrapper(cfg: DictConfig) -> Any | None:
       cfg: an `eval` config.
     """
     return build(cfg.wrap) if cfg.wrap else None
+
+
+def replacement(cfg: DictConfig) -> Any | None:
+    """Returns what replaces operators of a PyTorch network; None: nothing.
+
+    Args:
+      cfg: an `eval` config.
+    """
+    return build(cfg.replace) if cfg.replace else None
 
 
 def optimizer(cfg: DictConfig) -> Callable[..., Any]:

@@ -59,6 +59,7 @@ class Eval(Train):
     predict: str | None
     adapter: Annotated[dict[str, Any], Keys("research.adapters.engine.options.Options")]
     wrap: Built
+    replace: Built
 
 
 class Report(TypedDict):

@@ -53,6 +53,7 @@ def evaluate_run(
     """
     read_config(folder)  # a folder that is none is left as it is
     refuse_training_keys(overrides)
+    refuse_replacing(cfg)
     with lead_or_follow(folder, hold):
         trained, network = load(folder)
         own, provenance = trained.split, read_provenance(folder)
@@ -92,6 +93,7 @@ def evaluate_wrapped(
     """
     read_config(run)
     refuse_training_keys(overrides)
+    refuse_replacing(cfg)
     trained, network = load(run)
     before = read_provenance(run)
     measure_as(trained, cfg, before, overrides)
@@ -139,6 +141,20 @@ def refuse_training_keys(overrides: Sequence[str]) -> None:
             )
 
 
+def refuse_replacing(cfg: DictConfig) -> None:
+    """Refuses to replace parts of a network of ours, which are chosen as they are.
+
+    Raises:
+      UserError: the config has `replace`.
+    """
+    if cfg.replace:
+        raise UserError(
+            "replace: swaps operators of PyTorch networks (predict=torch:…, timm:… or "
+            "hf:…); networks of this project are trained with downsample=OPTION "
+            "instead: leave replace out"
+        )
+
+
 def has_moved(before: Sequence[str], now: Sequence[str]) -> bool:
     """Whether the evaluation, not the training, says where the data are.
 
@@ -159,6 +175,7 @@ def evaluate_untrained(
     cfg: DictConfig, folder: Path, *, choices: Mapping[str, str | None], command: str
 ) -> None:
     """Evaluates the configured network as initialised, to compare costs."""
+    refuse_replacing(cfg)
     network = config.network(cfg, rngs=nnx.Rngs(cfg.seed))
     network.eval()
     say_undivided(network, cfg)
@@ -197,7 +214,8 @@ def evaluate_new(
         provenance = describe(cfg, folder, choices=choices, command=command)
         if isinstance(predict, Foreign):
             provenance = provenance | {
-                "model": asdict(replace(predict.description, classes=None))
+                "model": asdict(replace(predict.description, classes=None)),
+                "replaced": dict(predict.replaced),
             }
         found = [*measure_each(evaluators, predict, split, provenance, cfg)]
         write_text(folder / "config.yaml", OmegaConf.to_yaml(cfg, resolve=True))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import jax.numpy as jnp
@@ -17,6 +18,7 @@ from research.adapters.engine.loading import load_model
 from research.adapters.engine.options import Answers
 from research.errors import UserError
 from research.runs.wrapping import choose_wrapper
+from research.surgery.operation import count_replaced, operate
 from research.tasks.classification import Classification
 from research.wrappers.wrapper import wrap_function
 
@@ -35,6 +37,7 @@ class Foreign:
       classes: of the data, and so the columns of its logits; None: any answer will do.
       columns: the model's logit for each class of the data; None: as they are.
       description: of the model, as far as it is known.
+      replaced: how many of its operators of each kind were replaced.
     """
 
     function: Callable[..., Any]
@@ -42,6 +45,7 @@ class Foreign:
     classes: int | None
     columns: Sequence[int] | None = None
     description: Description = Description()
+    replaced: Mapping[str, int] = field(default_factory=dict)
 
     def __call__(self, images: Any) -> Any:
         """Returns the answer of the function; vectors as a float32 array of their own.
@@ -118,18 +122,23 @@ def load_foreign(cfg: DictConfig) -> Foreign:
     path, wrapper = str(cfg.predict), choose_wrapper(cfg)
     options: Any = OmegaConf.to_container(cfg.adapter, resolve=True)
     shape = tuple(cfg.data.shape)
-    model = load_model(path, options).fit(wrapper.shape(shape) if wrapper else shape)
+    model, replacement = load_model(path, options), config.replacement(cfg)
+    if replacement is not None:
+        model = operate(model, replacement)
+    model = model.fit(wrapper.shape(shape) if wrapper else shape)
+    replaced = {} if replacement is None else count_replaced(model, replacement)
     known = model.description
     call = wrap_function(model, wrapper) if wrapper else model
+    foreign = partial(Foreign, call, path, description=known, replaced=replaced)
     one_label = isinstance(config.task(cfg), Classification)
     if known.answers != "logits" or not one_label:
-        return Foreign(call, path, None, description=known)
+        return foreign(None)
     names, how = None, cfg.adapter.labels
     if known.classes is not None or how == "names":
         names = config.data(cfg).names
     columns = choose_columns(path, names, known.classes, how=how)
     require_classes(path, known, cfg.data.classes, named=columns is not None)
-    return Foreign(call, path, cfg.data.classes, columns, known)
+    return foreign(cfg.data.classes, columns)
 
 
 def require_classes(path: str, known: Description, classes: int, named: bool) -> None:

@@ -53,6 +53,7 @@ ABSENT: dict[str, Any] = {
     "adapter.texts": None,
     "adapter.weights": None,
     "wrap": {},
+    "replace": {},
 }
 FORMERLY = {  # objects of ours: new name → the first that it had
     "scale_by_adam": "optax:scale_by_adam",

@@ -36,6 +36,7 @@ TABLE = {
     "adapter.device": Kind.RESOURCE,
     "adapter.python": Kind.PLACE,
     "wrap": Kind.MEASUREMENT,  # see `MENDING`
+    "replace": Kind.MEASUREMENT,
     "eval": Kind.MEASUREMENT,
     "split": Kind.MEASUREMENT,
     "data.test_split": Kind.MEASUREMENT,
@@ -75,7 +76,7 @@ TABLE = {
     "tune": Kind.REQUEST,
 }
 # What is put around a network or into it when it is evaluated, which makes other rows.
-MENDING = ("wrap",)
+MENDING = ("wrap", "replace")
 # What a config says twice, by interpolation: copy → original.
 COPIES = {"task.minimise": "loss", "task.outputs": "data.mask_classes"}
 # What may follow another key, and is then no other arm for another value of that.
