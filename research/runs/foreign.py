@@ -45,7 +45,7 @@ class Foreign:
     classes: int | None
     columns: Sequence[int] | None = None
     description: Description = Description()
-    replaced: Mapping[str, int] = field(default_factory=dict)
+    replaced: Mapping[str, int] = field(default_factory=dict, hash=False)
 
     def __call__(self, images: Any) -> Any:
         """Returns the answer of the function; vectors as a float32 array of their own.
