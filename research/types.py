@@ -36,6 +36,7 @@ __all__ = [
     "Finite",
     "Fraction",
     "Images",
+    "Interpolation",
     "Labels",
     "Length",
     "LogitMaps",
@@ -59,6 +60,7 @@ __all__ = [
 
 Padding = Literal["valid", "zero", "reflect", "circular"]
 SamePadding = Literal["zero", "reflect", "circular"]  # keeps the size of a map
+Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos"]  # antialiased
 Stride = tuple[int, int]  # (height, width), each ≥ 1
 Shape = tuple[int, int, int]  # (height, width, channels) of an image or a map
 Edges = tuple[tuple[int, int], tuple[int, int]]  # ((above, below), (left, right))

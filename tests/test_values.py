@@ -24,13 +24,13 @@ WRONG = ["word", "", " ", None, True, -1, 2.5, [], [None], {"a": 1}, 10**30]
 WRONG += [math.inf, math.nan]
 # Which of these a key takes, by its last part. Text is a name or a place.
 TAKES = {
-    "word": "address claim class_names coordinator device dir distance manual_dir name "
-    "masks objective out partition predict python root run_dir runs scale split store "
-    "test_split url version weights only padding",
-    "None": "address clip compile coordinator decoder distance early_epochs examples "
-    "gain hidden image manual_dir mask_classes masks max_shift mean memory names norm "
-    "objective out outputs pad pool_padding predict run_dir seeds shape std store "
-    "stream subset train_examples units url version weights",
+    "word": "address claim class_names coordinator device dir distance figure "
+    "manual_dir name masks objective out partition predict python root run_dir runs "
+    "scale split store test_split url version weights only padding",
+    "None": "address classes clip compile coordinator decoder distance early_epochs "
+    "examples gain hidden image manual_dir mask_classes masks max_shift mean memory "
+    "names norm objective out outputs pad pool_padding predict run_dir seeds shape std "
+    "store stream subset train_examples units url version weights",
     "-1": "ignore lower scale upper",
     "2.5": "absent checkpoint_seconds clip early_epochs end epsilon factor gain "
     "layer_scale learning_rate lower memory_gb norm norm_factor p poll_seconds power "

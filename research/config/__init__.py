@@ -99,6 +99,13 @@ def network(cfg: DictConfig, *, rngs: Any) -> Any:
       UserError: a part does not fit; or data.mean or data.std is null, and the data
         set, with which they are recorded, is not prepared.
     """
+    classes = OmegaConf.select(cfg, "task.outputs") or cfg.data.classes
+    if classes is None:
+        raise UserError(
+            f"data.classes=null: {cfg.data.name} has no labels, and a network of ours "
+            "takes the number of its classes: evaluate a model, predict=…, or set "
+            "data.classes=N"
+        )
     factory = build_shared(cfg.model)
     parts = {"downsample": build(cfg.downsample)}
     if "upsample" in cfg:
@@ -110,7 +117,7 @@ def network(cfg: DictConfig, *, rngs: Any) -> Any:
         parts["upsample"] = build(cfg.upsample)
     return factory(
         tuple(cfg.data.shape),
-        OmegaConf.select(cfg, "task.outputs") or cfg.data.classes,
+        classes,
         **parts,
         **statistics(cfg),
         rngs=rngs,

@@ -54,6 +54,11 @@ def stay_inside(name: Any) -> str:
     return str(name)
 
 
+def name_photos(folder: Any) -> str:
+    """Returns the name of a data set of photographs: `photos`, and their folder's."""
+    return "photos" if folder is None else f"photos/{Path(str(folder)).absolute().name}"
+
+
 def is_option(name: str) -> bool:
     """Whether a file of a group is an option, not what options are made from."""
     return name != "base" and not name.startswith("base_")
@@ -67,6 +72,7 @@ def options_of(group: str) -> list[str]:
 
 OmegaConf.register_new_resolver("stay_inside", stay_inside, replace=True)
 OmegaConf.register_new_resolver("same_size", same_size, replace=True)
+OmegaConf.register_new_resolver("name_photos", name_photos, replace=True)
 OmegaConf.register_new_resolver("run_name", identity.run_name, replace=True)
 
 

@@ -62,6 +62,14 @@ class Eval(Train):
     replace: Built
 
 
+class Photos(Eval):
+    """`conf/photos.yaml`."""
+
+    figure: Builts
+    table: Builts
+    page: Builts
+
+
 class Report(TypedDict):
     """`conf/report.yaml`."""
 
@@ -122,5 +130,5 @@ class Benchmark(TypedDict):
 
 SCHEMAS = {
     one.__name__.lower(): one
-    for one in (Train, Eval, Report, Pack, Prepare, Gallery, Benchmark)
+    for one in (Train, Eval, Photos, Report, Pack, Prepare, Gallery, Benchmark)
 }

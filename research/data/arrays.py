@@ -32,7 +32,7 @@ Example = Mapping[str, Any]
 
 
 def write(
-    folder: Path, examples: Iterable[Example], *, count: int, classes: int
+    folder: Path, examples: Iterable[Example], *, count: int, classes: int | None
 ) -> None:
     """Writes a split, one example at a time: memory holds no more than a few.
 
@@ -44,7 +44,7 @@ def write(
       examples: `count` of them, alike in names, dtypes and shapes; each has an `image`,
         uint8 (height, width, channels).
       count: number of examples.
-      classes: number of classes, kept beside the arrays.
+      classes: number of classes, kept beside the arrays; None: no labels.
 
     Raises:
       UserError: there are not `count` examples.

@@ -26,23 +26,25 @@ class Dataset:
       name: of the data set.
       version: of the data set.
       shape: (height, width, channels) of an image.
-      classes: number of classes.
+      classes: number of classes; None: there are no labels.
       splits: `train`, `validation`, `test` → what reads it.
       mean: of the pixels in [0, 1], one value or one for each channel, as configured or
         else as recorded of the stored training images (of the test images, where the
         training images are streamed).
       std: likewise.
       names: of the classes in order, as those of their folders; None: not recorded.
+      photographs: names of the images of `test` in order; None: they have none.
     """
 
     name: str
     version: str
     shape: tuple[int, int, int]
-    classes: int
+    classes: int | None
     splits: Mapping[str, Callable[[], Any]] = field(repr=False)
     mean: Sequence[float | int] = (0.0,)
     std: Sequence[float | int] = (1.0,)
     names: Sequence[str] | None = None
+    photographs: Sequence[str] | None = None
 
     def split(self, name: str) -> Any:
         """Returns `train`, `validation` (empty unless asked for) or `test`.

@@ -27,6 +27,7 @@ class Accuracy(Evaluator):
     """
 
     name: ClassVar[str] = "accuracy"
+    labelled: ClassVar[tuple[str, ...]] = ("accuracy", "loss")
     batch: Count = 512
 
     def check(self, predict: Callable[..., Any], split: Split) -> None:

@@ -59,6 +59,13 @@ class Calibration(Evaluator):
     """
 
     name: ClassVar[str] = "calibration"
+    labelled: ClassVar[tuple[str, ...]] = (
+        "ece",
+        "ece_increase",
+        "nll",
+        "p_deviation",
+        "temperature",
+    )
     shifts: Mapping[str, Perturb]
     data: Dataset
     bins: Count = 15

@@ -55,6 +55,7 @@ class Changes(Evaluator):
     """
 
     name: ClassVar[str] = "changes"
+    labelled: ClassVar[tuple[str, ...]] = ("accuracy", "worst_accuracy")
     changes: Mapping[str, Change]
     examples: Count | None = None
     seed: Seed = 0

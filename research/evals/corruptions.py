@@ -46,6 +46,7 @@ class Corruptions(Evaluator):
     """
 
     name: ClassVar[str] = "corruptions"
+    labelled: ClassVar[tuple[str, ...]] = ("accuracy", "corruption_error", "mce")
     corruptions: Mapping[str, Corruption]
     examples: Count | None = 1000
     seed: Natural = 0

@@ -53,6 +53,7 @@ class Embed(Evaluator):
     """
 
     name: ClassVar[str] = "embed"
+    labelled: ClassVar[tuple[str, ...]] = ("accuracy",)
     size: Share = 0.5
     steps: Count = 6
     background: Fraction | Annotated[Sequence[Fraction], Length()] = 0.0

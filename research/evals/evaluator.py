@@ -24,10 +24,13 @@ class Evaluator:
 
     Attributes:
       name: in `conf/eval/`, for errors: `eval.NAME.batch=0`.
+      labelled: measures whose rows compare with labels: of data without these they are
+        left out, or, if nothing would be left, `check` refuses the data.
       takes_embeddings: whether it measures models that give embeddings, not logits.
     """
 
     name: ClassVar[str]
+    labelled: ClassVar[tuple[str, ...]] = ()
     takes_embeddings: ClassVar[bool] = False
 
     def __post_init__(self) -> None:

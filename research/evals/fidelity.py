@@ -34,7 +34,8 @@ class Fidelity(Evaluator):
     - `stability`, f(x) = f(T_a x) = f(T_b x), what the published code measures;
     - `accuracy`, f(T_a x) = y.
 
-    The offsets of both views are kept beside the fidelity.
+    Without labels there are `consistency` and `stability`. The offsets of both views
+    are kept beside the fidelity.
 
     Attributes:
       max_shift: m: offsets are uniform on [−m, m]², both ends inclusive. An axis of one
@@ -48,22 +49,22 @@ class Fidelity(Evaluator):
     """
 
     name: ClassVar[str] = "fidelity"
+    labelled: ClassVar[tuple[str, ...]] = ("accuracy", "fidelity")
     max_shift: Count = 3
     examples: Count | None = None
     seed: Natural = 0
     batch: Count = 512
 
     def check(self, predict: Callable[..., Any], split: Split) -> None:
-        """Refuses answers at every pixel, and examples without labels."""
+        """Refuses answers at every pixel."""
         require_one_answer(predict, split, self.name)
-        self.require_labels(split)
 
     def __call__(
         self, predict: Callable[..., Any], split: Split
     ) -> Iterator[Measurement]:
         """Yields the measurements of each border."""
         split = split.first(self.examples)
-        images, labels, m = split.images, split.labels, self.max_shift
+        images, m = split.images, self.max_shift
         predictor = Predictor.of(predict, batch=self.batch)
         still = metrics.predictions(predictor.logits(images))
         for border, shift in SHIFTS.items():
@@ -75,12 +76,17 @@ class Fidelity(Evaluator):
             )
             params = {"border": border, "max_shift": m}
             row = partial(Measurement.of_examples, "fidelity", params=params)
-            agree, right = first == second, first == labels
+            agree = first == second
             kept = {
                 "offsets": np.stack(offsets, 1),
                 "predictions": np.stack([first, second], 1),
             }
             yield row("consistency", agree.astype(np.float64))
+            stable = row("stability", (agree & (first == still)).astype(np.float64))
+            if "label" not in split.arrays:
+                yield stable
+                continue
+            right = first == split.labels
             yield row("fidelity", (agree & right).astype(np.float64), arrays=kept)
-            yield row("stability", (agree & (first == still)).astype(np.float64))
+            yield stable
             yield row("accuracy", right.astype(np.float64))

@@ -32,6 +32,7 @@ class Fit(Evaluator):
     """
 
     name: ClassVar[str] = "fit"
+    labelled: ClassVar[tuple[str, ...]] = ("accuracy", "gap", "loss")
     data: Dataset
     examples: Count | None = 2000
     batch: Count = 512

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
 from research.data.split import Split
 from research.evals.engine.dense import require_one_answer
-from research.evals.engine.embedding import Embedder, embedding_change
+from research.evals.engine.embedding import Embedder
 from research.evals.engine.predictor import Perturb
+from research.evals.engine.steps import compare_frames, summarize_steps
 from research.evals.evaluator import Evaluator
 from research.evals.measurement import Measurement
-from research.tasks.rankings import flips, top_distance
 from research.types import Count, Length, Step
-
-Steps = dict[str, np.ndarray]  # by measure, (steps, N)
 
 
 @dataclass(frozen=True)
@@ -74,45 +71,14 @@ class Flip(Evaluator):
         """Yields the measurements of each border, direction by direction."""
         split = split.first(self.examples)
         embedder = Embedder(predict, batch=self.batch)
+        path, count = range(self.reach[0], self.reach[1] + 1), len(split)
         for border, shift in self.shifts.items():
             for direction in self.directions:
-                steps = self.walk(embedder, split, shift, direction)
+                frames = (np.multiply(step, direction) for step in path)
+                steps = compare_frames(
+                    embedder(split.images, shift, np.tile(np.int32(one), (count, 1)))
+                    for one in frames
+                )
                 params = {"border": border, "direction": list(direction)}
                 params["reach"] = list(self.reach)
-                row = partial(Measurement.of_examples, "flip", params=params)
-                bounds = {"flip_rate": (0.0, 1.0), "embedding_change": (0.0, 2.0)}
-                for measure, each in steps.items():
-                    yield row(
-                        measure,
-                        each.mean(0),
-                        bounds=bounds.get(measure, (0.0, 15.0)),
-                        arrays={"steps": each.mean(1)},
-                    )
-
-    def walk(
-        self, embedder: Embedder, split: Split, shift: Perturb, step: Sequence[int]
-    ) -> Steps:
-        """Returns the measures of each step of the path, (frames − 1, N)."""
-        first, last = self.reach
-        found: dict[str, list[np.ndarray]] = {}
-        before = None
-        for frame in range(first, last + 1):
-            offset = frame * np.array(step, np.int32)
-            after = embedder(split.images, shift, np.tile(offset, (len(split), 1)))
-            if before is not None:
-                for measure, each in compare(before, after).items():
-                    found.setdefault(measure, []).append(each)
-            before = after
-        return {measure: np.stack(each) for measure, each in found.items()}
-
-
-def compare(before: Any, after: Any) -> dict[str, np.ndarray]:
-    """Returns the measures of two frames, given their logits and embeddings."""
-    (logits, vectors), (others, moved) = before, after
-    found = {
-        "flip_rate": flips(logits, others),
-        "top5_distance": top_distance(logits, others),
-    }
-    if vectors is not None:
-        found["embedding_change"] = embedding_change(vectors, moved)
-    return found
+                yield from summarize_steps("flip", steps, params=params)

@@ -47,6 +47,7 @@ class Fractional(Evaluator):
     """
 
     name: ClassVar[str] = "fractional"
+    labelled: ClassVar[tuple[str, ...]] = ("accuracy",)
     upsampling: Annotated[Sequence[Upsampling], Length()] = (2, 3, 4)
     max_shift: Count = 3
     seed: Seed = 0

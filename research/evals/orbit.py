@@ -74,6 +74,7 @@ class Orbit(Evaluator):
     """
 
     name: ClassVar[str] = "orbit"
+    labelled: ClassVar[tuple[str, ...]] = ("accuracy", "worst_accuracy")
     method: Annotated[str, OneOf(METHODS)] = "auto"
     examples: Count | None = 1000
     block: Count = 64

@@ -39,8 +39,8 @@ class Scramble(Evaluator):
     """Scrambles the images, and the maps of a network of ours, and compares.
 
     Every example has its own permutations; one may leave some places as they are.
-    Yields per scramble `accuracy` and `agreement` with the prediction on the whole
-    image.
+    Yields per scramble `accuracy`, where there are labels, and `agreement` with the
+    prediction on the whole image.
 
     Attributes:
       grids: of protocol `patch`: g×g patches are permuted; those that divide the image.
@@ -53,6 +53,7 @@ class Scramble(Evaluator):
     """
 
     name: ClassVar[str] = "scramble"
+    labelled: ClassVar[tuple[str, ...]] = ("accuracy",)
     grids: Sequence[Sides] = (2, 4, 7, 8, 14, 16)
     blocks: Sequence[Sides] = (2, 4, 7, 8, 14, 16)
     sizes: Sequence[Count] = (1, 2)
@@ -69,7 +70,6 @@ class Scramble(Evaluator):
     def check(self, predict: Callable[..., Any], split: Split) -> None:
         """Refuses answers at every pixel, and grids or blocks that divide no image."""
         require_one_answer(predict, split, self.name)
-        self.require_labels(split)
         for key in ("grids", "blocks"):
             sizes = getattr(self, key)
             if sizes and not keep_divisors(split, sizes):
@@ -111,7 +111,7 @@ def score_scramble(
     split: Split,
     method: str = "",
 ) -> Iterator[Measurement]:
-    """Yields accuracy, and agreement with the unscrambled, of one scramble.
+    """Yields accuracy, where there are labels, and agreement with the unscrambled.
 
     Args:
       protocol: of the rows.
@@ -121,12 +121,11 @@ def score_scramble(
       split: the examples.
       method: of the rows.
     """
-    tops = {"predictions": metrics.predictions(logits)}
-    right = metrics.correct(logits, split.labels)
-    same = metrics.agreement(logits, whole)
     row = partial(Measurement.of_examples, protocol, params=params, method=method)
-    yield row("accuracy", right, arrays=tops)
-    yield row("agreement", same)
+    if "label" in split.arrays:
+        tops = {"predictions": metrics.predictions(logits)}
+        yield row("accuracy", metrics.correct(logits, split.labels), arrays=tops)
+    yield row("agreement", metrics.agreement(logits, whole))
 
 
 def keep_divisors(

@@ -64,6 +64,7 @@ class Shift(Evaluator):
     """
 
     name: ClassVar[str] = "shift"
+    labelled: ClassVar[tuple[str, ...]] = ("accuracy",)
     max_shift: Count = 3
     pad: Count | None = None
     distances: Natural = 6

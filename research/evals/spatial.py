@@ -59,6 +59,7 @@ class Spatial(Evaluator):
     """
 
     name: ClassVar[str] = "spatial"
+    labelled: ClassVar[tuple[str, ...]] = ("accuracy", "worst_accuracy", "worst_loss")
     shifts: Annotated[Sequence[Finite], Length()] = (-3, -1.5, 0, 1.5, 3)
     rotation: NonNegative = 30
     step: Positive = 2

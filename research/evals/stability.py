@@ -19,7 +19,7 @@ from research.evals.evaluator import Evaluator
 from research.evals.measurement import Measurement
 from research.evals.shift import shortest
 from research.tasks import metrics
-from research.transforms.shifts import Crop, Draws, along, circular, draw_ring, zero
+from research.transforms.shifts import Draws, along, circular, draw_ring, zero
 from research.types import Bits, Count, Range, Seed
 
 BORDERS = {"circular": circular, "zero": zero}
@@ -54,6 +54,7 @@ class Stability(Evaluator):
     """
 
     name: ClassVar[str] = "stability"
+    labelled: ClassVar[tuple[str, ...]] = ("flip_rate_where_right",)
     max_shift: Count = 4
     draws: Annotated[int, Range(1, 255), Bits(31)] = 2
     examples: Count | None = None
@@ -98,7 +99,7 @@ class Stability(Evaluator):
         if "canvas" not in split.arrays:
             return found
         canvases = Canvases.of_scenes(split)
-        cut = partial(say, canvases.split.images, Crop(*canvases.size))
+        cut = partial(say, canvases.split.images, canvases.crop)
         # A window goes the other way than its content.
         return {"window": lambda offsets: cut(canvases.corners - offsets), **found}
 

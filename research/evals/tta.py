@@ -60,6 +60,7 @@ class Tta(Accuracy):
     """
 
     name: ClassVar[str] = "tta"
+    labelled: ClassVar[tuple[str, ...]] = ("accuracy",)
 
     def __call__(
         self, predict: Callable[..., Any], split: Split

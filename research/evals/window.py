@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
@@ -14,14 +14,27 @@ from research.data.split import Split
 from research.errors import UserError
 from research.evals.engine.dense import require_one_answer
 from research.evals.engine.embedding import Embedder, embedding_change
-from research.evals.engine.grids import Found, Grid, summarize_grid, whole
+from research.evals.engine.grids import summarize_grid, whole
+from research.evals.engine.slices import Slices
+from research.evals.engine.steps import compare_frames, summarize_steps
+from research.evals.engine.window_grid import (
+    Answer,
+    Ask,
+    around,
+    ask_moved,
+    ask_slices,
+    check_form,
+    name_method,
+)
 from research.evals.engine.windows import Canvases, format_size, takes
 from research.evals.evaluator import Evaluator
 from research.evals.measurement import Measurement
 from research.models.network import Network
-from research.tasks.metrics import agreement, correct
-from research.transforms.shifts import Crop
-from research.types import Count, Natural
+from research.tasks.metrics import agreement
+from research.types import Count, Natural, OneOf
+
+DIRECTIONS = ((0, 1), (1, 0))  # of paths: right, and down
+CHANGES = (0.0, 2.0)  # least and largest change of an embedding
 
 
 @dataclass(frozen=True)
@@ -40,10 +53,21 @@ class Window(Evaluator):
       (2m)² that the publication takes, `crop`. `map` and `offsets` as in `eval=worst`;
     - with `grid` = `neighbours`: `embedding_change`, the mean of the 8.
 
-    Data that keep the canvas of each image (`data=scenes`) say where the image lies on
-    it: o, and the centre of the grid, are there.
+    Data that keep the canvas of each image (`data=scenes`, `data=photos`) say where the
+    image lies on it: o, and the centre of the grid, are there. With `data.zoom` the
+    windows are scaled to the image after they are cut.
 
-    Costs 2 passes for each distance and (2m + 1)² for the grid.
+    - with `path` n and `direction`: `flip_rate`, `top5_distance` and `embedding_change`
+      from window to window along n steps of one pixel, right and down, through the
+      centre, as `eval=flip` has them; the means over examples at each step, `steps`
+      (n,), are kept beside.
+
+    Costs 2 passes for each distance (1 where o is the centre), 2 (n + 1) for the paths
+    and (2m + 1)² for the grid. Of a network of ours without padding the grid is in
+    closed form (`research.evals.engine.slices`): each stage runs once over the canvas,
+    whatever m is. It is checked against the network at one of the windows:
+    `closed_form_error` is the largest difference, as a fraction of the logits' standard
+    deviation.
 
     Attributes:
       canvas: a data set of larger images of the same kind, at their native resolution;
@@ -51,8 +75,10 @@ class Window(Evaluator):
         have, or the images themselves, and windows that are 2m smaller, for a network
         that takes any size.
       split: of the canvas.
-      max_shift: m, pixels.
-      distances: largest distance d, pixels, at most 2m.
+      max_shift: m, pixels; 0: no grid.
+      distances: largest distance d, pixels.
+      path: n, steps of a path; 0: none.
+      method: `auto`: the grid in closed form where there is one; `brute`: never.
       examples: how many of the canvas, from the first; None: all.
       seed: of the places.
       batch: examples a call.
@@ -64,19 +90,16 @@ class Window(Evaluator):
     """
 
     name: ClassVar[str] = "window"
+    labelled: ClassVar[tuple[str, ...]] = ("accuracy", "worst_accuracy")
     canvas: Dataset | None = None
     split: str = "test"
-    max_shift: Count = 3
+    max_shift: Natural = 3
     distances: Natural = 3
+    path: Natural = 0
+    method: Annotated[str, OneOf(("auto", "brute"))] = "auto"
     examples: Count | None = None
     seed: Natural = 0
     batch: Count = 512
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.distances > 2 * self.max_shift:
-            taken = f"at most 2·max_shift = {2 * self.max_shift}"
-            raise self.refusal("distances", self.distances, taken)
 
     def check(self, predict: Callable[..., Any], split: Split) -> None:
         """Refuses a canvas that is too small, and windows that the network refuses.
@@ -100,10 +123,21 @@ class Window(Evaluator):
                 f"{format_size(full)} have fewer: a smaller one, or a larger "
                 "eval.window.canvas",
             )
-        if views.fixed and self.distances > views.reach:
+        most = views.reach if views.fixed else int(views.room.min())
+        if self.distances > most:
             raise self.refusal(
-                "distances", self.distances, f"at most {views.reach} with these data"
+                "distances",
+                self.distances,
+                f"at most {most} with these data, which keep no more around an image",
             )
+        if (steps := self.path - self.path // 2) > views.reach:
+            raise self.refusal(
+                "path",
+                self.path,
+                f"at most {2 * views.reach}, since {steps} steps from the centre must "
+                f"lie on the canvas, and windows move by {views.reach} pixels at most",
+            )
+        size = views.seen or size
         if isinstance(predict, Network) and not takes(predict, size, channels):
             raise UserError(
                 f"eval=window cuts windows of {format_size(size)} out of images of "
@@ -128,28 +162,81 @@ class Window(Evaluator):
     def __call__(
         self, predict: Callable[..., Any], split: Split
     ) -> Iterator[Measurement]:
-        """Yields the measurements by distance, then those of the grid."""
+        """Yields the measurements by distance, along paths, then those of the grid."""
         views = self.views(split)
-        crop, method = Crop(*views.size), views.method
         embedder = Embedder(predict, batch=self.batch)
-        ask = partial(embedder, views.split.images, crop)
+        ask = partial(embedder, views.split.images, views.crop)
+        still = ask(views.corners)
+        yield from self.compare_pairs(ask, views, still)
+        if self.path:
+            for direction in DIRECTIONS:
+                yield from self.walk(ask, views, direction)
+        if not self.max_shift:
+            return
+        form = self.find_form(predict, views)
+        each: Ask = partial(ask_moved, ask, views)
+        if form is not None:
+            slices = ask_slices(form, views, self.max_shift)
+            place = self.max_shift, self.max_shift - 1  # no mirror image of itself
+            yield check_form(slices(place), each(place), form, views)
+            each = slices
+        yield from self.try_grid(each, views, still, name_method(views, form))
+
+    def compare_pairs(
+        self, ask: Ask, views: Canvases, still: Answer
+    ) -> Iterator[Measurement]:
+        """Yields how alike two windows are, by their distance."""
         for distance in range(1, self.distances + 1):
             first, second = views.draw_pairs(self.seed, distance)
-            (a, x), (b, y) = ask(first), ask(second)
+            (a, x), (b, y) = still if views.fixed else ask(first), ask(second)
             row = partial(
                 Measurement.of_examples,
                 "window",
                 params={"distance": distance},
-                method=method,
+                method=views.method,
             )
             arrays = {"offsets": np.stack([first, second], 1)}
             yield row("agreement", agreement(a, b), arrays=arrays)
             if x is not None and y is not None:
                 change = embedding_change(x, y)
-                yield row("embedding_change", change, bounds=(0.0, 2.0))
-        grid = whole(crop, "canvas", self.max_shift)
+                yield row("embedding_change", change, bounds=CHANGES)
+
+    def walk(
+        self, ask: Ask, views: Canvases, direction: tuple[int, int]
+    ) -> Iterator[Measurement]:
+        """Yields what changes along a path of one-pixel steps through the centre."""
+        first = -(self.path // 2)
+        steps = compare_frames(
+            ask(views.corners + np.multiply(step, direction, dtype=np.int32))
+            for step in range(first, first + self.path + 1)
+        )
+        yield from summarize_steps(
+            "window",
+            steps,
+            params={"path": self.path, "direction": list(direction)},
+            method=views.method,
+        )
+
+    def find_form(self, predict: Callable[..., Any], views: Canvases) -> Slices | None:
+        """Returns the closed form of the grid, None where there is none."""
+        if self.method == "brute" or views.seen or not isinstance(predict, Network):
+            return None
+        return Slices.of(predict, (*views.size, views.split.images.shape[3]))
+
+    def try_grid(
+        self, ask: Ask, views: Canvases, still: Answer, method: str
+    ) -> Iterator[Measurement]:
+        """Yields what happens at the worst of all windows around the centre.
+
+        Args:
+          ask: of the windows that content which moves by (dy, dx) is seen through.
+          views: the examples.
+          still: the answer to the windows in the centre.
+          method: by which it answers.
+        """
+        grid = whole(views.crop, "canvas", self.max_shift)
         grid = replace(grid, params={"max_shift": self.max_shift})
-        same, scores, changes = around(ask, views, grid)
+        same, scores, changes = around(ask, views, grid, still)
         yield from summarize_grid("window", same, scores, grid, method=method)
         if changes:
             near = changes["embedding_change"][grid.parts["neighbours"]].mean(0)
@@ -158,37 +245,6 @@ class Window(Evaluator):
                 "embedding_change",
                 near,
                 params={**grid.params, "grid": "neighbours"},
-                bounds=(0.0, 2.0),
+                bounds=CHANGES,
                 method=method,
             )
-
-
-def around(
-    ask: Callable[[np.ndarray], Any], views: Canvases, grid: Grid
-) -> tuple[Found, Found, Found]:
-    """Returns agreement, scores and change of embeddings at every shift of a grid.
-
-    Args:
-      ask: `ask(places) → (logits, embeddings)` of the windows at these corners.
-      views: the examples.
-      grid: of shifts of the content, to which a window goes the opposite way.
-    """
-    still, vectors = ask(views.corners)
-    shape = (*grid.offsets.shape[:-1], len(views.split))
-    labelled = "label" in views.split.arrays
-    same, scores, change = (
-        {name: np.empty(shape, np.float32)} if there else {}
-        for name, there in (
-            ("agreement", True),
-            ("accuracy", labelled),
-            ("embedding_change", vectors is not None),
-        )
-    )
-    for place, offset in grid:
-        logits, moved = ask(views.corners - offset)
-        same["agreement"][place] = agreement(logits, still)
-        if labelled:
-            scores["accuracy"][place] = correct(logits, views.split.labels)
-        if vectors is not None:
-            change["embedding_change"][place] = embedding_change(moved, vectors)
-    return same, scores, change

@@ -43,6 +43,7 @@ class Worst(Evaluator):
     """
 
     name: ClassVar[str] = "worst"
+    labelled: ClassVar[tuple[str, ...]] = ("accuracy", "worst_accuracy")
     shifts: Mapping[str, Perturb]
     max_shift: Natural = 3
     upsampling: Sequence[Annotated[int, Range(2), Bits(31)]] = (3, 4)

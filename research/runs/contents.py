@@ -38,6 +38,7 @@ PROVENANCE = {
     "overrides": (list, type(None)),
     "fingerprints": (dict, type(None)),
     "rules": (dict, type(None)),
+    "photographs": (list, type(None)),
     "commit": (str, type(None)),
     "dirty": (bool, type(None)),
 }

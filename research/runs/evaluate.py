@@ -194,6 +194,26 @@ def evaluate_foreign(
     evaluate_new(cfg, load_foreign(cfg), folder, choices=choices, command=command)
 
 
+def require_same_data(folder: Path, photographs: Sequence[str] | None) -> None:
+    """Refuses a folder with rows of other photographs, to which it would add.
+
+    Args:
+      folder: of the run.
+      photographs: their names; None: the data are no photographs.
+
+    Raises:
+      UserError: names the folder.
+    """
+    if photographs is None or not (folder / "provenance.json").exists():
+        return
+    before = read_provenance(folder).get("photographs")
+    if before != list(photographs):
+        raise UserError(
+            f"{folder} holds rows of other photographs ({len(before or ())}, and now "
+            f"there are {len(photographs)}): choose another name=…, or remove it"
+        )
+
+
 def evaluate_new(
     cfg: DictConfig,
     predict: Callable[..., Any],
@@ -208,10 +228,14 @@ def evaluate_new(
     """
     started = time.monotonic()
     with lead_or_follow(folder, hold):
-        evaluators, split = config.evals(cfg), config.data(cfg).split(cfg.split)
+        evaluators, data = config.evals(cfg), config.data(cfg)
+        split = data.split(cfg.split)
         check_all(evaluators, predict, split, cfg)
         require_room(folder, evaluators)
+        require_same_data(folder, data.photographs)
         provenance = describe(cfg, folder, choices=choices, command=command)
+        if data.photographs is not None:
+            provenance["photographs"] = list(data.photographs)
         if isinstance(predict, Foreign):
             provenance = provenance | {
                 "model": asdict(replace(predict.description, classes=None)),

@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from research import config
 from research.adapters.engine.description import Description
-from research.adapters.engine.labels import choose_columns
+from research.adapters.engine.labels import choose_columns, short_name
 from research.adapters.engine.loading import load_model
 from research.adapters.engine.options import Answers
 from research.errors import UserError
@@ -34,9 +34,10 @@ class Foreign:
     Attributes:
       function: images (batch, height, width, channels) in [0, 1] → logits, or vectors.
       path: `predict`, for errors.
-      classes: of the data, and so the columns of its logits; None: any answer will do.
+      classes: of the data, and so the columns of its logits; None: any number of them.
       columns: the model's logit for each class of the data; None: as they are.
       description: of the model, as far as it is known.
+      vectors: whether the answer to an image is a vector; others are not checked here.
       replaced: how many of its operators of each kind were replaced.
     """
 
@@ -45,6 +46,7 @@ class Foreign:
     classes: int | None
     columns: Sequence[int] | None = None
     description: Description = Description()
+    vectors: bool = True
     replaced: Mapping[str, int] = field(default_factory=dict, hash=False)
 
     def __call__(self, images: Any) -> Any:
@@ -60,7 +62,7 @@ class Foreign:
         answer, count = self.function(images), len(images)
         if answer is None:
             raise self.refusal("nothing", count)
-        if self.classes is None and self.answers == "logits":
+        if not self.vectors:
             return answer
         try:
             vectors = np.asarray(answer)
@@ -68,7 +70,8 @@ class Foreign:
             what = f"a {type(answer).__name__} that is no array ({error})"
             raise self.refusal(what, count) from None
         rows = vectors.ndim == 2 and vectors.size and len(vectors) == count
-        if not rows or self.width not in (None, vectors.shape[1]):
+        single = self.answers == "logits" and vectors.shape[-1:] == (1,)
+        if not rows or single or self.width not in (None, vectors.shape[1]):
             raise self.refusal(f"an array {vectors.shape}", count)
         if not is_real(vectors.dtype):
             raise self.refusal(f"an array of {vectors.dtype}", count)
@@ -84,6 +87,15 @@ class Foreign:
         return self.description.answers
 
     @property
+    def names(self) -> tuple[str, ...] | None:
+        """Short names of the classes of its logits; None: not known."""
+        known = self.description.classes
+        if known is None or self.answers != "logits":
+            return None
+        columns = range(len(known)) if self.columns is None else self.columns
+        return tuple(short_name(known[column]) for column in columns)
+
+    @property
     def width(self) -> int | None:
         """How many columns the model's vectors have; None: any number."""
         if self.answers != "logits":
@@ -96,8 +108,10 @@ class Foreign:
         """Returns the error for an answer that is none to `count` images."""
         if self.answers != "logits":
             wanted = f"finite embeddings ({count}, features) are wanted"
-        elif self.classes is None:
+        elif not self.vectors:
             wanted = "an answer to each is wanted"
+        elif self.classes is None:
+            wanted = f"finite logits ({count}, classes) of 2 classes or more are wanted"
         elif self.columns is not None:
             wanted = f"finite logits {(count, self.width)} are wanted, as it has names"
         else:
@@ -132,7 +146,7 @@ def load_foreign(cfg: DictConfig) -> Foreign:
     foreign = partial(Foreign, call, path, description=known, replaced=replaced)
     one_label = isinstance(config.task(cfg), Classification)
     if known.answers != "logits" or not one_label:
-        return foreign(None)
+        return foreign(None, vectors=known.answers != "logits")
     names, how = None, cfg.adapter.labels
     if known.classes is not None or how == "names":
         names = config.data(cfg).names
@@ -141,13 +155,17 @@ def load_foreign(cfg: DictConfig) -> Foreign:
     return foreign(cfg.data.classes, columns)
 
 
-def require_classes(path: str, known: Description, classes: int, named: bool) -> None:
+def require_classes(
+    path: str, known: Description, classes: int | None, named: bool
+) -> None:
     """Refuses logits of other classes than the data's, as far as their number is known.
+
+    Data without labels take those of any.
 
     Args:
       path: `predict`.
       known: of the model.
-      classes: of the data.
+      classes: of the data; None: they have no labels.
       named: whether they are found among the model's by name.
 
     Raises:
@@ -161,7 +179,7 @@ def require_classes(path: str, known: Description, classes: int, named: bool) ->
         )
     if outputs is None and names is not None:
         outputs = len(names)
-    if not named and outputs not in (None, classes):
+    if classes is not None and not named and outputs not in (None, classes):
         raise UserError(
             f"predict={path}: has {outputs} logits, and data.classes={classes}: choose "
             "data of its classes; or name the folders of the data's classes as the "

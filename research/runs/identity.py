@@ -33,6 +33,9 @@ LONGEST_NAME = 120  # characters of a folder's name; file systems take 255
 # What runs did before a key was there; of networks, `identity_parts`.
 ABSENT: dict[str, Any] = {
     "task": "Classification",
+    "eval.fragile.border": "circular",
+    "eval.window.method": "auto",
+    "eval.window.path": 0,
     "augment.ignore": 255,
     "averaging": {},
     "precision.train": "default",
@@ -99,7 +102,7 @@ def science(config: Any) -> dict[str, Any]:
         if named.get(key) is not None and named[key] == named.get(leader):
             named[key] = f"as {leader}"
     named = leave_out_own_parts(named)
-    return {k: v for k, v in named.items() if k not in ABSENT or ABSENT[k] != v}
+    return {k: v for k, v in named.items() if not _is_absent(k, v)}
 
 
 def mending(config: Any) -> dict[str, Any]:
@@ -142,6 +145,7 @@ def evaluator_digest(config: Any, name: str) -> str:
             own = {k: v for k, v in own.items() if not _is_below(k, part)}
     # An evaluator goes by its name, whatever class implements it.
     named = {k: v for k, v in _named(own) if k}
+    named = {k: v for k, v in named.items() if not _is_absent(f"{prefix}{k}", v)}
     around = {"split": flat.get("split"), "test": flat.get("data.test_split", "test")}
     if (precision := flat.get("precision.eval", "highest")) != "highest":
         around["precision.eval"] = precision
@@ -226,6 +230,10 @@ def _spelled(value: Any) -> Any:
     if isinstance(value, float) and value.is_integer():
         return int(value)
     return value
+
+
+def _is_absent(key: str, value: Any) -> bool:
+    return key in ABSENT and ABSENT[key] == value
 
 
 def _is_below(key: str, prefix: str) -> bool:

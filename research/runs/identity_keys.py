@@ -67,6 +67,9 @@ TABLE = {
     "data.manual_dir": Kind.PLACE,
     "data.masks": Kind.PLACE,
     "data.overrides": Kind.PLACE,  # of the first edition: what selects it
+    "figure": Kind.REQUEST,  # what is made of rows
+    "table": Kind.REQUEST,
+    "page": Kind.REQUEST,
     "retry": Kind.REQUEST,
     "objective": Kind.REQUEST,
     "claims": Kind.REQUEST,

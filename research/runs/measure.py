@@ -53,8 +53,8 @@ def check_all(
     pixels = OmegaConf.select(cfg, "task.outputs")
     key = "mask_classes" if pixels else "classes"
     classes = pixels or cfg.data.classes
-    # One class is what images without labels are put into.
-    if classes < 2 and not gives_embeddings(predict):
+    # One class is what images without labels are put into by `data=folder`.
+    if classes is not None and classes < 2 and not gives_embeddings(predict):
         raise UserError(
             f"data.{key}={classes}: of one class every answer is right, so "
             "nothing can be measured; takes data of at least 2 classes"
@@ -65,6 +65,8 @@ def check_all(
     for evaluator in evaluators.values():
         evaluator.require_answers(predict)
         evaluator.check(predict, examples)
+    if cfg.data.classes is None:
+        say_unlabelled(evaluators)
 
 
 def measure_all(
@@ -119,6 +121,17 @@ def measure_each(
             found = evaluator(predict, require_arrays(split))
             measured = take_measurements(files, found, provenance, cfg.split)
         yield measured
+
+
+def say_unlabelled(evaluators: Evaluators) -> None:
+    """Prints which rows there will not be of data without labels."""
+    left_out = [
+        f"{name} ({', '.join(evaluator.labelled)})"
+        for name, evaluator in evaluators.items()
+        if evaluator.labelled
+    ]
+    if left_out:
+        say(f"no labels, and so no rows of {'; '.join(left_out)}")
 
 
 def say_headline(folder: Path, rows: Iterable[Row], evaluators: Evaluators) -> None:

@@ -17,6 +17,7 @@ from research.runs.folders import FIELDS, Folder, find
 from research.runs.store import Columns, Run, Store, concatenate
 
 RUN = ["run", "path", "seed", "commit", "dirty", "overrides", "fingerprints", "rules"]
+RUN += ["photographs"]
 DONE = ["steps", "parameters", "seconds"]
 METRICS = ["path", "seed", "step", "epoch", "split", "loss", "accuracy"]
 
@@ -26,9 +27,10 @@ def read_runs(root: str | Path, done_only: bool = True) -> pd.DataFrame:
 
     Columns are `run`, `path`, `seed`, `commit`, `dirty`, `overrides` (a list),
     `fingerprints` (of the claims that it was made for: a dict), `rules` (in their
-    place, of the first edition: SHA-256 of the claims' files when it ran), `done`,
-    `steps`, `parameters`, `seconds` (missing in an unfinished run), `config` (its keys,
-    flat: a dict), and one for each config group with the option chosen.
+    place, of the first edition: SHA-256 of the claims' files when it ran),
+    `photographs` (their names in order, of data that are photographs), `done`, `steps`,
+    `parameters`, `seconds` (missing in an unfinished run), `config` (its keys, flat: a
+    dict), and one for each config group with the option chosen.
 
     Args:
       root: a run folder, a packed store, or any folder above some of either. Of a store

@@ -28,7 +28,8 @@ NAMES = sorted(path.stem for path in CONF.glob("*.yaml"))
 COUNTS = {int, int | None, float | int}
 FROM_ZERO = {"seed", "distances", "pictures"}
 FROM_ZERO |= {("worst", "max_shift"), ("spatial", "rotation")}
-FROM_ZERO |= {("embedding", "max_shift")}
+FROM_ZERO |= {("embedding", "max_shift"), ("window", "path")}
+FROM_ZERO |= {("window", "max_shift")}
 WRONG = {  # of what is not a number by itself
     ("changes", "changes"): {"rotation": Change(rotate, [])},
     ("corruptions", "corruptions"): {"fog": Corruption(add_fog, [])},
@@ -38,6 +39,7 @@ WRONG = {  # of what is not a number by itself
     ("flip", "directions"): [[0, 0]],
     ("flip", "reach"): [8, -7],
     ("fractional", "upsampling"): [5],
+    ("fragile", "border"): "zero",
     ("fractional_orbit", "method"): "fast",
     ("layers", "shifts"): [[1, 2, 3]],
     ("location", "objects"): [3],
@@ -50,7 +52,7 @@ WRONG = {  # of what is not a number by itself
     ("spatial", "rotation"): -2,
     ("spatial", "shifts"): [],
     ("spatial", "step"): 7,
-    ("window", "distances"): 7,
+    ("window", "method"): "fast",
     ("worst", "upsampling"): [1],
 }
 # Nothing to refuse here, or refused by what they are objects of.
@@ -172,8 +174,24 @@ def test_examples_without_labels_are_measured_or_refused(evaluator):
     bare = Split({"image": SPLIT.images})
     network = networks.of([networks.Keep()], (28, 28, 1), pool=networks.mean)
     error = refusal(evaluator, network, bare)
-    labelled = {"accuracy", "calibration", "explorer", "fidelity", "fit", "fragile"}
-    labelled |= {"part", "scramble", "spatial", "tta"}
+    labelled = {"accuracy", "calibration", "explorer", "fit", "part", "spatial", "tta"}
     labelled |= {"segmentation", "consistency"}  # of another task
     assert (error is not None) == (evaluator.name in labelled)
     assert error is None or f"eval={evaluator.name}" in error, error
+
+
+def test_without_labels_just_the_rows_are_missing_that_it_names(evaluator):
+    few = SPLIT.take(np.arange(6))
+    bare = Split({"image": few.images})
+    if refusal(evaluator, ink, bare) is not None or evaluator.name == "cost":
+        return  # it needs labels, or a network of ours
+    if evaluator.name == "sequences":
+        kinds = dict(list(evaluator.kinds.items())[:1])
+        evaluator = dataclasses.replace(evaluator, kinds=kinds, examples=2)
+    rows, without = (
+        {(one.key, one.measure) for one in evaluator(ink, split)}
+        for split in (few, bare)
+    )
+    assert without and without <= rows
+    assert {measure for _, measure in rows - without} == set(evaluator.labelled)
+    assert not {measure for _, measure in without} & set(evaluator.labelled)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from known import PLACE, ink, measure, pixel, split, sure, table
+from known import PLACE, ink, measure, pixel, scene_split, split, sure, table
 
 from research.data.split import Split
 from research.errors import UserError
@@ -68,3 +68,52 @@ def test_ink_is_not_fragile():
 def test_no_examples():
     with pytest.raises(UserError, match=r"eval\.fragile\.examples=0"):
         Fragile(examples=0)
+
+
+class Named:
+    """`pixel`, whose classes have names."""
+
+    names = ("dark", "light")
+
+    def __call__(self, images):
+        return pixel(images)
+
+
+def test_windows_show_real_content_and_need_no_label():
+    canvases = split(30, (10, 12, 1))
+    corners = np.full((30, 2), 2, np.int32)
+    scenes = scene_split(canvases, corners)
+    bare = Split({k: v for k, v in scenes.arrays.items() if k != "label"})
+    rows = table(measure(Fragile(border="window", keep=6, batch=8), Named(), bare))
+    seen = canvases.images[..., 0] > 127
+    place = np.array(PLACE) + 2
+
+    def at(offset):
+        y, x = place - offset
+        return seen[:, y, x]
+
+    same = np.stack([at(offset) == at((0, 0)) for offset in AROUND], 1)
+    row = rows["fragile,border=window/agreement"]
+    np.testing.assert_allclose(row.arrays["examples"], same.mean(1))
+    assert row.method == "real content: windows of 6×8 in 10×12"
+    kept = row.arrays
+    assert "labels" not in kept and len(kept["index"]) == 6
+    for number, offset, moved, image in zip(
+        *(kept[name] for name in ("index", "offsets", "moved", "images")), strict=True
+    ):
+        top, left = 2 - offset
+        np.testing.assert_array_equal(
+            moved, canvases.images[number, top : top + 6, left : left + 8]
+        )
+        np.testing.assert_array_equal(image, scenes.images[number])
+    names = np.array(Named.names)
+    np.testing.assert_array_equal(kept["shifted_name"], names[kept["shifted"]])
+    np.testing.assert_array_equal(kept["unshifted_name"], names[kept["unshifted"]])
+
+
+def test_windows_that_cannot_move_are_refused():
+    with pytest.raises(UserError, match=r"eval\.fragile\.border=window: takes data"):
+        Fragile(border="window").check(pixel, SPLIT)
+    scenes = scene_split(split(9, (8, 12, 1)), np.tile(np.int32([0, 2]), (9, 1)))
+    with pytest.raises(UserError, match=r"eval\.fragile\.border=window: takes data"):
+        Fragile(border="window").check(pixel, scenes)

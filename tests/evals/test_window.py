@@ -94,8 +94,11 @@ def test_a_canvas_that_is_too_small_or_of_other_channels_is_refused():
 
 
 def test_windows_farther_apart_than_the_canvas_allows_are_refused():
-    with pytest.raises(UserError, match=r"distances=7: takes at most 2·max_shift = 6"):
-        Window(distances=7)
+    with pytest.raises(UserError, match=r"distances=7: takes at most 6 with these"):
+        Window(distances=7).check(ink, SPLIT)
+    with pytest.raises(UserError, match=r"distances=3: takes at most 2 with these"):
+        views = Window(dataset(split(shape=(8, 14, 1))), max_shift=1)
+        views.check(ink, split(shape=(6, 12, 1)))
 
 
 def test_data_that_keep_their_canvases_move_their_own_windows():
@@ -127,3 +130,46 @@ def test_windows_stay_on_the_canvases_of_the_data():
         Window(max_shift=2, distances=1).check(pixel, scenes)
     with pytest.raises(UserError, match=r"distances=2: takes at most 1 with these"):
         Window(max_shift=1, distances=2).check(pixel, scenes)
+
+
+def test_paths_go_right_and_down_through_the_centre():
+    corners = np.full((30, 2), 2, np.int32)
+    scenes = scene_split(SPLIT, corners)
+    evaluator = Window(max_shift=0, distances=0, path=3, batch=8)
+    rows = table(measure(evaluator, pixel, scenes))
+    for direction in ((0, 1), (1, 0)):
+        frames = [seen(corners + step * np.array(direction)) for step in range(-1, 3)]
+        changed = np.array([a != b for a, b in zip(frames, frames[1:], strict=False)])
+        row = rows[f"window,direction={list(direction)},path=3/flip_rate"]
+        np.testing.assert_allclose(row.arrays["examples"], changed.mean(0))
+        np.testing.assert_allclose(row.arrays["steps"], changed.mean(1))
+    assert len(rows) == 4  # no grid, no distances: flips and top-5 distances
+    with pytest.raises(UserError, match=r"path=5: takes at most 4, since 3 steps"):
+        Window(max_shift=0, distances=0, path=5).check(pixel, scenes)
+
+
+def test_windows_may_be_scaled_after_they_are_cut():
+    canvases = split(30, (20, 24, 1))
+    corners = np.full((30, 2), 4, np.int32)
+    scenes = scene_split(canvases, corners, (12, 16))
+    size = np.tile(np.array([[12, 16]], np.int32), (30, 1))
+    small = np.zeros((30, 6, 8, 1), np.uint8)
+    scaled = Split({**scenes.arrays, "image": small, "window": size})
+    asked = []
+
+    def ask(images):
+        asked.append(np.array(images))
+        return pixel(images)
+
+    rows = table(measure(Window(max_shift=1, distances=2, batch=30), ask, scaled))
+    (still, *_) = asked
+    assert still.shape == (30, 6, 8, 1)
+    blocks = scenes.images.reshape(30, 6, 2, 8, 2, 1) / 255
+    inner = blocks.mean(
+        (2, 4)
+    )  # a bilinear window of half the size is wider than a box
+    assert np.corrcoef(still.ravel(), inner.ravel())[0, 1] > 0.8
+    method = "real content: windows of 12×16 in 20×24, scaled to 6×8"
+    assert rows["window,distance=2/agreement"].method == method
+    moves = [np.abs(one - still).max() for one in asked[1:]]
+    assert min(moves) > 0.1

@@ -12,6 +12,7 @@ import pytest
 
 from research import config
 from research.adapters.engine.description import Description
+from research.adapters.engine.labels import short_name
 from research.data.source import read_names
 from research.errors import UserError
 from research.files.lines import read_lines
@@ -91,6 +92,28 @@ def test_vectors_have_any_number_of_columns(monkeypatch):
         )
         with pytest.raises(UserError, match=r"embeddings \(4, features\) are wanted"):
             broken(IMAGES)
+
+
+def test_data_without_labels_take_any_number_of_logits(monkeypatch, animals):
+    with_names(monkeypatch)
+    bare = ("data=photos", "data.shape=[28,28,1]")
+    found = load_foreign(asked(*bare))
+    np.testing.assert_array_equal(found(IMAGES), five(IMAGES))
+    assert found.names is None
+    named = load_foreign(asked(animals, *bare))
+    np.testing.assert_array_equal(named(IMAGES), five(IMAGES))
+    assert named.names == ("ant", "bee", "cat", "dog", "eel")
+    for wrong in (np.zeros((4, 1)), np.zeros(4), np.full((4, 3), np.inf), None):
+        broken = Foreign(lambda x, wrong=wrong: wrong, "a:b", None)
+        with pytest.raises(UserError, match=r"\(4, classes\) of 2 classes or more"):
+            broken(IMAGES)
+    with pytest.raises(UserError, match="the data of predict=mine:five have no names"):
+        load_foreign(asked(animals, *bare, "adapter.labels=names"))
+
+
+def test_names_of_classes_are_short():
+    assert short_name("n02099601 golden retriever, goldie") == "golden retriever"
+    assert short_name("cat, house cat") == "cat" and short_name("3") == "3"
 
 
 def test_names_are_those_that_tfds_recorded(tmp_path):

@@ -66,6 +66,12 @@ def spellings(name: str) -> list[str]:
     return list(dict.fromkeys(filter(None, [number, whole, *parts])))
 
 
+def short_name(name: str) -> str:
+    """Returns what a class is called in a picture's title: the first synonym."""
+    found = NUMBER.fullmatch(name.strip())
+    return (found[2] if found else name).partition(",")[0].strip()
+
+
 def with_numbers(classes: Sequence[str]) -> Sequence[str]:
     """Returns ImageNet's own names, where classes are its 1,000 in order."""
     own = imagenet_classes()

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, TypedDict
 
-from research.types import Count, Finite, Length, Positive, Range
+from research.types import Count, Finite, Interpolation, Length, Positive, Range
 
 Answers = Literal["logits", "embeddings"]
-Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos"]
 Kept = Annotated[float | int, Range(0, 1, above=True)]  # of each side
 
 

@@ -62,7 +62,9 @@ def draw(
         style_arms(results.arms),
         {TITLES.get(protocol, protocol): found for protocol, found in numbered.items()},
         [str(distance) for distance in distances],
-        label="Distance of the shift (px, larger of both axes)",
+        label="Distance of the shift (px, larger of both axes)"
+        if len(panels) < 3
+        else "Distance (px)",
         width=width,
     )
     still = "of two views" if set(panels) == {"window"} else "with the unshifted"

@@ -1,4 +1,4 @@
-"""The most fragile images, with the 1-pixel shift that flips each."""
+"""The most fragile images, with the move by one pixel that flips each."""
 
 from __future__ import annotations
 
@@ -10,13 +10,10 @@ from matplotlib.figure import Figure
 
 from research.ranges import Count, Seed
 from research.report.figures.style import SMALL, Width, add_caption, create_axes, styled
+from research.report.fragile import ARROWS, describe_move, read_pairs, select_fragile
 from research.report.results import Results
 
-ARROWS = {
-    **{(-1, -1): "↖", (-1, 0): "↑", (-1, 1): "↗", (0, -1): "←"},
-    **{(0, 1): "→", (1, -1): "↙", (1, 0): "↓", (1, 1): "↘"},
-}
-PREFIX = "fragile/agreement/"  # of the arrays
+LONGEST = 10  # characters of a class above an image
 
 
 @styled
@@ -40,7 +37,7 @@ def draw(
     Raises:
       UserError: there are no rows of `fragile`.
     """
-    found = results.select("fragile", "agreement", split=split)
+    found = select_fragile(results, split)
     seed = found["seed"].min() if seed is None else seed
     found = found[found["seed"] == seed]
     shape = {"nrows": len(found), "ncols": 2 * images, "squeeze": False}
@@ -48,12 +45,11 @@ def draw(
     for axes in grid.flat:
         axes.set_axis_off()
     for line, (_, row) in zip(grid, found.iterrows(), strict=True):
-        arrays = results.arrays(row["path"], "fragile", split)
-        arrays = {name.removeprefix(PREFIX): one for name, one in arrays.items()}
+        arrays = read_pairs(results, row)
         for pair in range(min(images, len(arrays["images"]))):
             draw_pair(line[2 * pair], line[2 * pair + 1], arrays, pair)
         line[0].text(
-            -0.12,
+            -0.2,
             0.5,
             f"{row['arm']}\n{100 * row['value']:.1f} %",
             transform=line[0].transAxes,
@@ -63,10 +59,10 @@ def draw(
         )
     add_caption(
         figure,
-        "Pairs: an image, and the same circularly shifted by a pixel along the arrow, "
-        "each with the class predicted and its probability. Those that lose most "
-        f"probability, of {found['n'].iloc[0]:,} images, seed {seed}; left: agreement "
-        "over the eight shifts by one pixel.",
+        f"Pairs: an image, and the same {describe_move(found)} by a pixel along the "
+        "arrow, each with the class predicted and its probability. Those that lose "
+        f"most probability, of {found['n'].iloc[0]:,} images, seed {seed}; left: "
+        "agreement over the eight shifts by one pixel.",
     )
     return figure
 
@@ -86,11 +82,17 @@ def draw_pair(
 
     def predict(which: str) -> str:
         probability = arrays[f"p_{which}"][index].item()
-        return f"{arrays[which][index].item()}: {probability:.0%}"
+        name = shorten(str(arrays[f"{which}_name"][index]))
+        return f"{name}: {probability:.0%}"
 
     draw_image(before, image, predict("unshifted"))
     title = f"{ARROWS[offset]} {predict('shifted')}"
-    draw_image(after, np.roll(image, offset, (0, 1)), title)
+    draw_image(after, arrays["moved"][index], title)
+
+
+def shorten(name: str) -> str:
+    """Returns a name that fits above a small image."""
+    return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
 
 
 def draw_image(axes: Axes, image: np.ndarray, title: str) -> None:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import base64
+import io
 from collections.abc import Sequence
 from pathlib import Path
+
+import numpy as np
+from PIL import Image
 
 from research.claims.verdict import Verdict
 from research.report.page.render import ASSETS, read_asset
@@ -24,14 +28,27 @@ def embed_figures(verdicts: Sequence[Verdict], folder: Path) -> dict[str, str]:
 
     Of each the SVG, or the PNG where that is smaller.
     """
-    found = {}
-    for name in dict.fromkeys(name for verdict in verdicts for name in verdict.figures):
-        saved = [folder / f"{name}{suffix}" for suffix in KINDS]
-        contents = {one: one.read_bytes() for one in saved if one.is_file()}
-        if contents:
-            smallest = min(contents, key=lambda one: len(contents[one]))
-            found[name] = encode_url(KINDS[smallest.suffix], contents[smallest])
-    return found
+    names = dict.fromkeys(name for verdict in verdicts for name in verdict.figures)
+    urls = {name: find_figure(name, folder) for name in names}
+    return {name: url for name, url in urls.items() if url is not None}
+
+
+def find_figure(name: str, folder: Path) -> str | None:
+    """Returns the URL of a figure, the smaller of SVG and PNG; None: there is none."""
+    saved = [folder / f"{name}{suffix}" for suffix in KINDS]
+    contents = {one: one.read_bytes() for one in saved if one.is_file()}
+    if not contents:
+        return None
+    smallest = min(contents, key=lambda one: len(contents[one]))
+    return encode_url(KINDS[smallest.suffix], contents[smallest])
+
+
+def encode_image(image: np.ndarray) -> str:
+    """Returns an image, uint8 (H, W, 1) or (H, W, 3), as a URL."""
+    plane = image[..., 0] if image.shape[-1] == 1 else image
+    buffer = io.BytesIO()
+    Image.fromarray(plane).save(buffer, "PNG")
+    return encode_url("image/png", buffer.getvalue())
 
 
 def encode_url(kind: str, content: str | bytes) -> str:
