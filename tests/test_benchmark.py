@@ -228,6 +228,11 @@ def small():
             ],
             "images": 1,
         },
+        "windows": {
+            "overrides": ["model=chollet", "model.widths=[2,3,2]"],
+            "sizes": {31: 2},
+            "batch": 4,
+        },
         "plain": {"batch": 4, "cases": ["chollet"]},
         "startup": {"overrides": [*TINY, *ONE_STEP]},
     }
@@ -244,7 +249,7 @@ def small():
     "name, rows",
     [
         *[("step", 8), ("downsample", 4), ("orbit", 4), ("dense_orbit", 8)],
-        *[("plain", 2), ("startup", 3)],
+        *[("windows", 2), ("plain", 2), ("startup", 3)],
     ],
 )
 def test_each_benchmark_runs(small, name, rows):

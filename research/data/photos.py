@@ -108,12 +108,13 @@ def require_folder(manual_dir: str | Path | None) -> Path:
     Raises:
       UserError: none is given, or it is no folder.
     """
-    if manual_dir is None or not Path(manual_dir).is_dir():
+    root = None if manual_dir is None else Path(manual_dir).expanduser()
+    if root is None or not root.is_dir():
         raise UserError(
             f"data.manual_dir={'null' if manual_dir is None else manual_dir}: takes "
             "the folder of your photographs, data.manual_dir=DIR"
         )
-    return Path(manual_dir)
+    return root
 
 
 def find_pictures(root: Path) -> list[Path]:

@@ -18,6 +18,7 @@ from research.files.atomic import write_json, write_text
 from research.jobs.following import lead_or_follow
 from research.jobs.lock import hold
 from research.nn.layers import count_parameters
+from research.progress import say
 from research.runs import identity, identity_keys
 from research.runs.contents import read_provenance
 from research.runs.experiment import say_undivided
@@ -191,7 +192,22 @@ def evaluate_foreign(
     What it says of itself, but for the names of its classes, is `model` in the
     provenance.
     """
-    evaluate_new(cfg, load_foreign(cfg), folder, choices=choices, command=command)
+    model = load_foreign(cfg)
+    say_scaling(model, cfg.data)
+    evaluate_new(cfg, model, folder, choices=choices, command=command)
+
+
+def say_scaling(model: Foreign, data: DictConfig) -> None:
+    """Prints where photographs are scaled otherwise than the model says of itself."""
+    known = model.description
+    if known.size is None or "interpolation" not in data or not data.resize:
+        return
+    own: dict[str, Any] = {"interpolation": known.interpolation}
+    if known.crop < 1:
+        own["central"] = known.crop
+    words = [f"data.{key}={value}" for key, value in own.items() if data[key] != value]
+    if words:
+        say(f"predict={model.path}: its makers scaled images by {' '.join(words)}")
 
 
 def require_same_data(folder: Path, photographs: Sequence[str] | None) -> None:
