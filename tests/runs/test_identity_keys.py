@@ -9,7 +9,8 @@ from research.config.composing import compose, options_of
 from research.runs.identity import flatten
 from research.runs.identity_keys import Kind, Unclassified, classify
 
-GROUPS_OF_RUNS = [one for one in GROUPS if one not in (*REPORT, "experiment")]
+SWEPT = ("experiment", "study")  # which choose the options of other groups
+GROUPS_OF_RUNS = [one for one in GROUPS if one not in (*REPORT, *SWEPT)]
 COPIED = ("eval", "loss", "task")  # whose keys other options copy: each by itself
 TOGETHER = [one for one in GROUPS_OF_RUNS if "/" not in one and one not in COPIED]
 
