@@ -21,10 +21,11 @@ def main(cfg: DictConfig) -> None:
         evaluate_foreign,
         evaluate_run,
         evaluate_untrained,
+        evaluate_wrapped,
     )
 
     devices.prepare(cfg.root, cfg.distributed, deterministic=cfg.deterministic)
-    line = " ".join(sys.argv)
+    line, runtime = " ".join(sys.argv), HydraConfig.get().runtime
     if cfg.run_dir is not None:
         exact = Path(cfg.run_dir)  # its name may look like a pattern
         found = [exact] if exact.is_dir() else map(Path, glob.glob(cfg.run_dir))
@@ -40,14 +41,24 @@ def main(cfg: DictConfig) -> None:
                 "nor a pattern that fits one; give what scripts/train.py made, such "
                 "as run_dir='outputs/runs/*'"
             )
+        overrides = list(HydraConfig.get().overrides.task)
         for folder in folders:
-            overrides = HydraConfig.get().overrides.task
-            evaluate_run(cfg, folder, overrides=list(overrides))
+            if not cfg.wrap:
+                evaluate_run(cfg, folder, overrides=overrides)
+                continue
+            out = Path(runtime.output_dir, folder.name)
+            evaluate_wrapped(
+                cfg,
+                folder,
+                out,
+                overrides=overrides,
+                choices=runtime.choices,
+                command=line,
+            )
         return
-    folder = Path(HydraConfig.get().runtime.output_dir)
-    choices = HydraConfig.get().runtime.choices
     evaluate = evaluate_untrained if cfg.predict is None else evaluate_foreign
-    evaluate(cfg, folder, choices=choices, command=line)
+    out = Path(runtime.output_dir)
+    evaluate(cfg, out, choices=runtime.choices, command=line)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from research.config.composing import compose, options_of
 GIVEN = ["data.name=any", "data.shape=[8,8,1]", "data.classes=2"]
 SEVERAL = ("eval", "figure", "table")  # groups of which a config has several options
 REPORT = ("figure", "table", "page")
+EVALUATED = ("wrap", "replace", "study")  # what only evaluations choose
 GROUPS = sorted(
     str(path.relative_to(CONF))
     for path in CONF.rglob("*")
@@ -20,7 +21,8 @@ GROUPS = sorted(
 def compose_option(group, option):
     """Returns the name of a primary config, and that config with an option."""
     config = "report" if group in REPORT else "train"
-    given = GIVEN if config == "train" else []
+    config = "eval" if group in EVALUATED else config
+    given = [] if config == "report" else GIVEN
     word = f"{group}=[{option}]" if group in SEVERAL else f"{group}={option}"
     return config, compose(*owner_of(group), word, *given, config=config)
 

@@ -45,12 +45,14 @@ ROOMS = {
     "data": {"files", "errors", "progress", "types"},
     "training": {"data", "tasks", "jobs", "distributed", "files", "nn"}
     | {"errors", "types"},
+    "wrappers": {"nn", "errors", "types"},
     "evals": {"models", "downsample", "data", "tasks", "transforms", "distributed"}
-    | {"nn", "stats", "annotations", "errors", "types"},
+    | {"wrappers", "nn", "stats", "annotations", "errors", "types"},
     "adapters": {"errors", "types"},
+    "surgery": {"adapters", "downsample", "nn", "errors", "types"},
     "claims": {"runs.identity", "stats", "errors"},
     "runs": {"training", "evals", "models", "data", "tasks", "jobs", "distributed"}
-    | {"adapters"}
+    | {"adapters", "wrappers", "surgery"}
     | {"runs.identity", "files", "config", "nn", "errors", "progress"},
     "report": {"runs", "runs.identity", "claims", "files", "ranges", "stats", "errors"},
     "benchmarks": {"config", "training", "evals", "models", "distributed", "nn"}

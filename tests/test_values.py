@@ -149,6 +149,13 @@ def test_every_experiment_is_taken_with_its_sweep(name, launchers):
     check_config(with_hydra(f"experiment={name}"))
 
 
+@pytest.mark.parametrize("name", options_of("study"))
+def test_every_study_is_taken_with_its_sweep(name, launchers):
+    cfg = with_hydra(f"study={name}", config="eval")
+    check_config(cfg)
+    assert cfg.hydra.sweeper.params.predict
+
+
 def test_a_bug_in_a_file_of_the_user_keeps_its_traceback(tmp_path, monkeypatch):
     (tmp_path / "broken_file.py").write_text("import no_such_package\n")
     monkeypatch.syspath_prepend(tmp_path)

@@ -34,8 +34,10 @@ __all__ = [
     "explain_errors",
     "network",
     "optimizer",
+    "replacement",
     "statistics",
     "task",
+    "wrapper",
 ]
 
 
@@ -139,6 +141,24 @@ def data(cfg: DictConfig) -> Any:
 def task(cfg: DictConfig) -> Any:
     """Returns the configured task; equal nodes share one, see `build_shared`."""
     return build_shared(cfg.task)
+
+
+def wrapper(cfg: DictConfig) -> Any | None:
+    """Returns the configured wrapper of classifiers; None: they are taken as they are.
+
+    Args:
+      cfg: an `eval` config.
+    """
+    return build(cfg.wrap) if cfg.wrap else None
+
+
+def replacement(cfg: DictConfig) -> Any | None:
+    """Returns what replaces operators of a PyTorch network; None: nothing.
+
+    Args:
+      cfg: an `eval` config.
+    """
+    return build(cfg.replace) if cfg.replace else None
 
 
 def optimizer(cfg: DictConfig) -> Callable[..., Any]:

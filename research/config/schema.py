@@ -58,6 +58,8 @@ class Eval(Train):
     run_dir: str | None
     predict: str | None
     adapter: Annotated[dict[str, Any], Keys("research.adapters.engine.options.Options")]
+    wrap: Built
+    replace: Built
 
 
 class Photos(Eval):

@@ -16,6 +16,7 @@ from research.evals.engine.embedding import (
     ask_embeddings,
     embedding_change,
     gives_embeddings,
+    look_inside,
 )
 from research.evals.engine.grids import whole
 from research.evals.engine.neighbours import find_nearest, rank_former
@@ -23,7 +24,6 @@ from research.evals.engine.predictor import Perturb
 from research.evals.evaluator import Evaluator
 from research.evals.measurement import Measurement
 from research.evals.shift import shortest
-from research.models.network import Network
 from research.transforms.shifts import along, draw_ring
 from research.types import Count, Natural, Seed
 
@@ -70,7 +70,7 @@ class Embedding(Evaluator):
 
     def check(self, predict: Callable[..., Any], split: Split) -> None:
         """Refuses logits of others, and fewer images than have a choice of nearest."""
-        if not (gives_embeddings(predict) or isinstance(predict, Network)):
+        if not (gives_embeddings(predict) or look_inside(predict)):
             raise UserError(
                 "eval=embedding compares embeddings, and predict gives logits: leave "
                 "embedding out of eval, or set adapter.answers=embeddings if they are "

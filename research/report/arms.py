@@ -84,7 +84,9 @@ def keep_newest(rows: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
 
 def _labels(arms: pd.DataFrame) -> list[str]:
     """Returns a label for each line of a table with one run of each arm."""
-    science = [identity.science(config) for config in arms["config"]]
+    science = [
+        identity.science(config) | identity.mending(config) for config in arms["config"]
+    ]
     labels = [str(one.get("predict") or "") for one in science]
     shown: dict[str, list[str]] = {}
     for group in _varying_groups(arms):
@@ -191,8 +193,8 @@ def _concerned(arms: pd.DataFrame, group: str) -> list[bool]:
 
 
 def _is_choice(column: str) -> bool:
-    """Whether a column of runs is a config group that decides what is trained."""
-    if column in BUNDLES:
+    """Whether a column of runs is a config group that makes an arm another."""
+    if column in (*BUNDLES, *identity_keys.MENDING):
         return True
     try:
         kind = identity_keys.classify(column.replace("/", "."))

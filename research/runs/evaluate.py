@@ -32,6 +32,7 @@ from research.runs.measure import (
 from research.runs.outcome import forget, read_config, record, require_room
 from research.runs.provenance import describe, find_commit
 from research.runs.run import load
+from research.runs.wrapping import wrap_network
 
 
 def evaluate_run(
@@ -53,16 +54,11 @@ def evaluate_run(
     """
     read_config(folder)  # a folder that is none is left as it is
     refuse_training_keys(overrides)
+    refuse_replacing(cfg)
     with lead_or_follow(folder, hold):
         trained, network = load(folder)
-        own = trained.split
-        OmegaConf.set_struct(trained, False)
-        provenance = read_provenance(folder)
-        if has_moved(provenance.get("overrides") or (), overrides):
-            trained.data.dir = cfg.data.dir
-        # How it is measured the evaluation says, everything else the run.
-        trained.eval, trained.split = cfg.eval, cfg.split
-        OmegaConf.update(trained, "precision.eval", cfg.precision.eval)
+        own, provenance = trained.split, read_provenance(folder)
+        measure_as(trained, cfg, provenance, overrides)
         evaluators, split = config.evals(trained), config.data(trained).split(cfg.split)
         say_undivided(network, trained)
         check_all(evaluators, network, split, trained)
@@ -70,6 +66,63 @@ def evaluate_run(
         forget(folder, trained)
         measure_all(evaluators, network, split, folder, provenance, trained, own)
         record(folder, trained)
+
+
+def evaluate_wrapped(
+    cfg: DictConfig,
+    run: Path,
+    folder: Path,
+    *,
+    overrides: Sequence[str] = (),
+    choices: Mapping[str, str | None],
+    command: str,
+) -> None:
+    """Makes a folder with the rows of a trained network in a wrapper.
+
+    The run folder stays as it is: its rows are of the network itself.
+
+    Args:
+      cfg: an `eval` config; see `evaluate_run`.
+      run: a run folder whose training is finished.
+      folder: where the rows go.
+      overrides: of the config.
+      choices: of the config's groups; that of `wrap` joins the run's own.
+      command: that was given.
+
+    Raises:
+      UserError: as `evaluate_run`; or the wrapper does not fit.
+    """
+    read_config(run)
+    refuse_training_keys(overrides)
+    refuse_replacing(cfg)
+    trained, network = load(run)
+    before = read_provenance(run)
+    measure_as(trained, cfg, before, overrides)
+    trained.wrap = cfg.wrap
+    wrapped = wrap_network(trained, network)
+    known = {**before.get("choices", {}), "wrap": choices["wrap"]}
+    evaluate_new(trained, wrapped, folder, choices=known, command=command)
+
+
+def measure_as(
+    trained: DictConfig,
+    cfg: DictConfig,
+    provenance: Mapping[str, Any],
+    overrides: Sequence[str],
+) -> None:
+    """Lets the evaluation say how a run is measured; all else the run says.
+
+    Args:
+      trained: config of the run, which is changed.
+      cfg: of the evaluation.
+      provenance: of the run.
+      overrides: of the evaluation.
+    """
+    OmegaConf.set_struct(trained, False)
+    if has_moved(provenance.get("overrides") or (), overrides):
+        trained.data.dir = cfg.data.dir
+    trained.eval, trained.split = cfg.eval, cfg.split
+    OmegaConf.update(trained, "precision.eval", cfg.precision.eval)
 
 
 def refuse_training_keys(overrides: Sequence[str]) -> None:
@@ -87,6 +140,20 @@ def refuse_training_keys(overrides: Sequence[str]) -> None:
                 "trained, on their own data: leave it out, or train another run "
                 "(scripts/train.py) with it"
             )
+
+
+def refuse_replacing(cfg: DictConfig) -> None:
+    """Refuses to replace parts of a network of ours, which are chosen as they are.
+
+    Raises:
+      UserError: the config has `replace`.
+    """
+    if cfg.replace:
+        raise UserError(
+            "replace: swaps operators of PyTorch networks (predict=torch:…, timm:… or "
+            "hf:…); networks of this project are trained with downsample=OPTION "
+            "instead: leave replace out"
+        )
 
 
 def has_moved(before: Sequence[str], now: Sequence[str]) -> bool:
@@ -109,9 +176,11 @@ def evaluate_untrained(
     cfg: DictConfig, folder: Path, *, choices: Mapping[str, str | None], command: str
 ) -> None:
     """Evaluates the configured network as initialised, to compare costs."""
+    refuse_replacing(cfg)
     network = config.network(cfg, rngs=nnx.Rngs(cfg.seed))
     network.eval()
     say_undivided(network, cfg)
+    network = wrap_network(cfg, network)
     evaluate_new(cfg, network, folder, choices=choices, command=command)
 
 
@@ -185,7 +254,8 @@ def evaluate_new(
             provenance["photographs"] = list(data.photographs)
         if isinstance(predict, Foreign):
             provenance = provenance | {
-                "model": asdict(replace(predict.description, classes=None))
+                "model": asdict(replace(predict.description, classes=None)),
+                "replaced": dict(predict.replaced),
             }
         found = [*measure_each(evaluators, predict, split, provenance, cfg)]
         write_text(folder / "config.yaml", OmegaConf.to_yaml(cfg, resolve=True))

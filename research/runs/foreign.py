@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import jax.numpy as jnp
@@ -16,7 +17,10 @@ from research.adapters.engine.labels import choose_columns, short_name
 from research.adapters.engine.loading import load_model
 from research.adapters.engine.options import Answers
 from research.errors import UserError
+from research.runs.wrapping import choose_wrapper
+from research.surgery.operation import count_replaced, operate
 from research.tasks.classification import Classification
+from research.wrappers.wrapper import wrap_function
 
 LARGEST = np.finfo(np.float32).max / 2  # the difference of two is still finite
 
@@ -34,6 +38,7 @@ class Foreign:
       columns: the model's logit for each class of the data; None: as they are.
       description: of the model, as far as it is known.
       vectors: whether the answer to an image is a vector; others are not checked here.
+      replaced: how many of its operators of each kind were replaced.
     """
 
     function: Callable[..., Any]
@@ -42,6 +47,7 @@ class Foreign:
     columns: Sequence[int] | None = None
     description: Description = Description()
     vectors: bool = True
+    replaced: Mapping[str, int] = field(default_factory=dict, hash=False)
 
     def __call__(self, images: Any) -> Any:
         """Returns the answer of the function; vectors as a float32 array of their own.
@@ -121,23 +127,32 @@ class Foreign:
 def load_foreign(cfg: DictConfig) -> Foreign:
     """Loads the model of `predict`, which must take the data's images.
 
+    In a wrapper it must take what that shows of them.
+
     Raises:
-      UserError: there is none, it takes other images, or its classes are others.
+      UserError: there is none, it takes other images, or its classes are others; or the
+        wrapper does not fit.
     """
-    path = str(cfg.predict)
+    path, wrapper = str(cfg.predict), choose_wrapper(cfg)
     options: Any = OmegaConf.to_container(cfg.adapter, resolve=True)
-    model = load_model(path, options).fit(tuple(cfg.data.shape))
+    shape = tuple(cfg.data.shape)
+    model, replacement = load_model(path, options), config.replacement(cfg)
+    if replacement is not None:
+        model = operate(model, replacement)
+    model = model.fit(wrapper.shape(shape) if wrapper else shape)
+    replaced = {} if replacement is None else count_replaced(model, replacement)
     known = model.description
+    call = wrap_function(model, wrapper) if wrapper else model
+    foreign = partial(Foreign, call, path, description=known, replaced=replaced)
     one_label = isinstance(config.task(cfg), Classification)
     if known.answers != "logits" or not one_label:
-        vectors = known.answers != "logits"
-        return Foreign(model, path, None, description=known, vectors=vectors)
+        return foreign(None, vectors=known.answers != "logits")
     names, how = None, cfg.adapter.labels
     if known.classes is not None or how == "names":
         names = config.data(cfg).names
     columns = choose_columns(path, names, known.classes, how=how)
     require_classes(path, known, cfg.data.classes, named=columns is not None)
-    return Foreign(model, path, cfg.data.classes, columns, known)
+    return foreign(cfg.data.classes, columns)
 
 
 def require_classes(

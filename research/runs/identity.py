@@ -21,6 +21,7 @@ from research.runs.identity_keys import (
     EVALUATOR_RESOURCES,
     FOLLOWERS,
     decides,
+    mends,
 )
 from research.runs.identity_parts import add_own_parts, leave_out_own_parts
 from research.runs.identity_subject import concerns
@@ -54,6 +55,8 @@ ABSENT: dict[str, Any] = {
     "adapter.preprocess.std": None,
     "adapter.texts": None,
     "adapter.weights": None,
+    "wrap": {},
+    "replace": {},
 }
 FORMERLY = {  # objects of ours: new name → the first that it had
     "scale_by_adam": "optax:scale_by_adam",
@@ -102,14 +105,29 @@ def science(config: Any) -> dict[str, Any]:
     return {k: v for k, v in named.items() if not _is_absent(k, v)}
 
 
+def mending(config: Any) -> dict[str, Any]:
+    """Returns what is put around a network or into it, in the form of `science`.
+
+    Nothing, of a config of whatever age that takes networks as they are.
+    """
+    chosen = {k: v for k, v in flatten(config).items() if mends(k)}
+    named = dict(_named(chosen))
+    return {k: v for k, v in named.items() if k not in ABSENT or ABSENT[k] != v}
+
+
 def training_digest(config: Any) -> str:
     """Returns a hash of what decides the trained weights."""
     return digest(science(config))
 
 
 def arm(config: Any) -> str:
-    """Returns a hash of what runs have in common that differ in their seeds only."""
-    return digest({k: v for k, v in science(config).items() if k != "seed"})
+    """Returns a hash of what runs have in common that differ in their seeds only.
+
+    A network is another arm in each wrapper.
+    """
+    flat = flatten(config)
+    shared = {k: v for k, v in science(flat).items() if k != "seed"}
+    return digest(shared | mending(flat))
 
 
 def evaluator_digest(config: Any, name: str) -> str:
@@ -131,6 +149,7 @@ def evaluator_digest(config: Any, name: str) -> str:
     around = {"split": flat.get("split"), "test": flat.get("data.test_split", "test")}
     if (precision := flat.get("precision.eval", "highest")) != "highest":
         around["precision.eval"] = precision
+    around |= mending(flat)
     return digest({"name": name} | around | {f"own.{k}": v for k, v in named.items()})
 
 
@@ -160,9 +179,11 @@ def run_name(overrides: Sequence[str]) -> str:
     """Names a run folder after the overrides that decide its weights, in any order.
 
     They are those of the command line. What changes only rows, time or place is left
-    out of the name; bundles of values, such as `setting=`, stay.
+    out of the name; bundles of values, such as `setting=`, stay, and so does what mends
+    a network, whose rows have a folder of their own.
     """
-    chosen = sorted(one for one in overrides if decides(key_of(one)))
+    keys = {one: key_of(one) for one in overrides}
+    chosen = sorted(one for one, key in keys.items() if decides(key) or mends(key))
     name = ",".join(chosen).replace("/", ".") or "default"
     name = re.sub(r"[\[\]{}*?'\"\s]", "", name)  # patterns to globs, Orbax's among them
     if len(name) > LONGEST_NAME:

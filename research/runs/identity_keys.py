@@ -35,6 +35,8 @@ TABLE = {
     "adapter": Kind.SCIENCE,  # how it is loaded
     "adapter.device": Kind.RESOURCE,
     "adapter.python": Kind.PLACE,
+    "wrap": Kind.MEASUREMENT,  # see `MENDING`
+    "replace": Kind.MEASUREMENT,
     "eval": Kind.MEASUREMENT,
     "split": Kind.MEASUREMENT,
     "data.test_split": Kind.MEASUREMENT,
@@ -76,6 +78,8 @@ TABLE = {
     "scale": Kind.REQUEST,
     "tune": Kind.REQUEST,
 }
+# What is put around a network or into it when it is evaluated, which makes other rows.
+MENDING = ("wrap", "replace")
 # What a config says twice, by interpolation: copy → original.
 COPIES = {"task.minimise": "loss", "task.outputs": "data.mask_classes"}
 # What may follow another key, and is then no other arm for another value of that.
@@ -111,6 +115,11 @@ def classify(key: str) -> Kind:
         if (beginning := ".".join(parts[:length])) in TABLE:
             return TABLE[beginning]
     raise Unclassified(key)
+
+
+def mends(key: str) -> bool:
+    """Whether a dotted key says what is put around a network or into it."""
+    return key.partition(".")[0] in MENDING
 
 
 def decides(key: str) -> bool:

@@ -8,8 +8,9 @@ from typing import Any
 # What a network as initialised is, and a classifier that was not made here. Of their
 # data nothing counts that only training reads, of a foreign one's neither what
 # standardises them.
-UNTRAINED = ("predict", "seed", "model", "downsample", "upsample", "data")
-FOREIGN = ("predict", "adapter", "data")
+MENDING = ("wrap", "replace")  # what is put around it or into it
+UNTRAINED = ("predict", "seed", "model", "downsample", "upsample", "data", *MENDING)
+FOREIGN = ("predict", "adapter", "data", *MENDING)
 TRAINING = ("data.train_examples", "data.validation_examples")
 STANDARDISING = ("data.mean", "data.std")
 

@@ -9,7 +9,8 @@ from research.config.composing import compose, options_of
 from research.runs.identity import flatten
 from research.runs.identity_keys import Kind, Unclassified, classify
 
-GROUPS_OF_RUNS = [one for one in GROUPS if one not in (*REPORT, "experiment")]
+SWEPT = ("experiment", "study")  # which choose the options of other groups
+GROUPS_OF_RUNS = [one for one in GROUPS if one not in (*REPORT, *SWEPT)]
 COPIED = ("eval", "loss", "task")  # whose keys other options copy: each by itself
 TOGETHER = [one for one in GROUPS_OF_RUNS if "/" not in one and one not in COPIED]
 
@@ -22,7 +23,8 @@ def configs():
     yield from (compose(*GIVEN, config=one) for one in ("train", "eval", "photos"))
     for chosen in zip_longest(*map(options_of, TOGETHER)):
         words = zip(TOGETHER, chosen, strict=True)
-        yield compose(*(f"{group}={one}" for group, one in words if one), *GIVEN)
+        chosen = (f"{group}={one}" for group, one in words if one)
+        yield compose(*chosen, *GIVEN, config="eval")
     for group in GROUPS_OF_RUNS:
         if group not in TOGETHER:
             for option in options_of(group):

@@ -13,6 +13,7 @@ from jaxtyping import Array, Float
 from research.evals.engine.predictor import Perturb, Predictor, Stored, Unit
 from research.models.network import Network
 from research.types import Images
+from research.wrappers.wrapper import Wrapped
 
 Vectors = Float[np.ndarray, "examples features"]
 
@@ -39,19 +40,31 @@ class Embedding(nnx.Module):
         return {"logits": logits, "embedding": last.mean((1, 2))}
 
 
+def look_inside(predict: Callable[..., Any]) -> nnx.Module | None:
+    """Returns what gives logits and embeddings; None of what is no network of ours.
+
+    A network in a wrapper is looked into there: its embedding is the mean of those of
+    the views.
+    """
+    if isinstance(predict, Wrapped):
+        inner = look_inside(predict.network)
+        return inner if inner is None else predict.around(inner)
+    return Embedding(predict) if isinstance(predict, Network) else None
+
+
 class Embedder:
     """Answers and embeddings of arrays of any length, in one pass for both.
 
     Args:
-      predict: a network of ours, whose embedding is that of `Embedding`; or any other
-        `images → logits`, which has none.
+      predict: a network of ours, whose embedding is that of `Embedding`, in a wrapper
+        or not; or any other `images → logits`, which has none.
       batch: examples a call.
     """
 
     def __init__(self, predict: Callable[..., Any], *, batch: int):
-        self.looks_inside = isinstance(predict, Network)
-        wrapped = Embedding(predict) if isinstance(predict, Network) else predict
-        self.predictor = Predictor.of(wrapped, batch=batch)
+        inside = look_inside(predict)
+        self.looks_inside = inside is not None
+        self.predictor = Predictor.of(inside or predict, batch=batch)
 
     def __call__(
         self,
@@ -80,8 +93,8 @@ def ask_embeddings(
       predict: a network of ours, or a model whose vectors are embeddings.
       batch: examples a call.
     """
-    if isinstance(predict, Network):
-        outputs = Predictor(Embedding(predict), batch=batch).outputs
+    if (inside := look_inside(predict)) is not None:
+        outputs = Predictor(inside, batch=batch).outputs
         return lambda *arguments: outputs(*arguments)["embedding"]
     return Predictor.of(predict, batch=batch).logits  # arrays (N, features), too
 
