@@ -28,8 +28,8 @@ TAKES = {
     "manual_dir name masks objective out partition predict python root run_dir runs "
     "scale split store test_split url version weights only padding",
     "None": "address classes clip compile coordinator decoder distance early_epochs "
-    "examples gain hidden image index manual_dir mask_classes masks max_shift mean memory "
-    "names norm objective out outputs pad pool_padding predict run_dir seeds shape std "
+    "examples gain hidden image index manual_dir mask_classes masks max_shift mean "
+    "memory names norm objective out outputs pad pool_padding predict run_dir seeds shape std "
     "store stream subset train_examples units url version weights",
     "-1": "ignore lower scale upper",
     "2.5": "absent checkpoint_seconds clip early_epochs end epsilon factor gain "
