@@ -15,7 +15,11 @@ from research.evals.engine.embedding import Embedder, ask_embeddings
 from research.evals.engine.predictor import Predictor
 from research.report.arms import label_arms
 from research.runs import identity
-from research.runs.evaluate import evaluate_foreign, evaluate_untrained
+from research.runs.evaluate import (
+    evaluate_foreign,
+    evaluate_untrained,
+    evaluate_wrapped,
+)
 from research.runs.foreign import load_foreign
 from research.runs.tables import read_rows, read_runs
 from research.runs.wrapping import choose_wrapper, wrap_network
@@ -166,3 +170,32 @@ def test_rows_of_the_canvas_are_of_windows(tmp_path):
     measured = Window(distances=1, max_shift=3)(load_foreign(cfg), split)
     values = {one.key: one.value for one in measured}
     assert 0 <= values["window,distance=1/agreement"] <= 1
+
+
+def test_a_trained_network_is_wrapped_and_its_folder_stays(tmp_path):
+    from finished_run import copy_run
+
+    run = copy_run(tmp_path)
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    words = ["wrap=canonical", "eval=[accuracy,shift]"]
+    words += ["eval.shift.examples=20", "eval.shift.distances=0"]
+    cfg = config.compose(*words, config="eval")
+    folder = tmp_path / "evaluate/wrap=canonical/run"
+    facts = {"overrides": words, "choices": {"wrap": "canonical"}, "command": ""}
+    evaluate_wrapped(cfg, run, folder, **facts)
+    files = [path for path in run.rglob("*") if path.is_file()]
+    assert {path: path.read_bytes() for path in files} == before
+    arms = label_arms(read_runs(tmp_path))
+    assert len({*arms["arm"]}) == 2 and arms["arm"].str.contains("canonical").sum() == 1
+    rows = read_rows(folder).set_index(["protocol", "measure"])["value"]
+    assert rows["circular", "agreement"] == 1
+    wrong = [*words, "model=chollet"]
+    with pytest.raises(UserError, match="model=chollet: the networks of run_dir"):
+        evaluate_wrapped(cfg, run, folder, **facts | {"overrides": wrong})
+
+
+def test_parts_of_our_networks_are_not_replaced(tmp_path):
+    cfg = asked("replace=blur", "eval=accuracy")
+    with pytest.raises(UserError, match="replace: swaps operators of PyTorch networks"):
+        evaluate_untrained(cfg, tmp_path, choices={}, command="")
+    assert not [*tmp_path.iterdir()]
