@@ -29,8 +29,8 @@ TAKES = {
     "scale split store test_split url version weights only padding",
     "None": "address classes clip compile coordinator decoder distance early_epochs "
     "examples gain hidden image index manual_dir mask_classes masks max_shift mean "
-    "memory names norm objective out outputs pad pool_padding predict run_dir seeds shape std "
-    "store stream subset train_examples units url version weights",
+    "memory names norm objective out outputs pad pool_padding predict run_dir seeds "
+    "shape std store stream subset train_examples units url version weights",
     "-1": "ignore lower scale upper",
     "2.5": "absent checkpoint_seconds clip early_epochs end epsilon factor gain "
     "layer_scale learning_rate lower memory_gb norm norm_factor p poll_seconds power "
@@ -43,7 +43,8 @@ TAKES = {
     "inf": "norm",
     "{'a': 1}": "sbatch environment params init arguments",
 }
-FREE = ("init", "remote", "environment", "sbatch", "sampler")  # of other packages
+# Of other packages.
+FREE = ("init", "remote", "environment", "sbatch", "sampler", "arguments")
 SWEEPS = ("hydra/launcher", "hydra/sweeper")
 
 
@@ -67,6 +68,9 @@ def walked():
 
     def walk(config, cfg):
         OmegaConf.set_struct(cfg, False)
+        for evaluator in [*cfg.get("eval", ())]:
+            if "_target_" not in cfg.eval[evaluator]:
+                del cfg.eval[evaluator]  # another option's, and not chosen here
         for node, key in leaves(cfg):
             full = node._get_full_key(key)
             target = node.get("_target_")
