@@ -43,7 +43,7 @@ TAKES = {
     "inf": "norm",
     "{'a': 1}": "sbatch environment params init arguments",
 }
-FREE = ("init", "remote", "environment", "sbatch", "sampler")  # of other packages
+FREE = ("arguments", "init", "remote", "environment", "sbatch", "sampler")  # of other packages
 SWEEPS = ("hydra/launcher", "hydra/sweeper")
 
 
