@@ -43,7 +43,8 @@ TAKES = {
     "inf": "norm",
     "{'a': 1}": "sbatch environment params init arguments",
 }
-FREE = ("arguments", "init", "remote", "environment", "sbatch", "sampler")  # of other packages
+# Of other packages.
+FREE = ("arguments", "init", "remote", "environment", "sbatch", "sampler")
 SWEEPS = ("hydra/launcher", "hydra/sweeper")
 
 
