@@ -30,7 +30,7 @@ from research.evals.engine.windows import Canvases, format_size, takes
 from research.evals.evaluator import Evaluator
 from research.evals.measurement import Measurement
 from research.models.network import Network
-from research.tasks.metrics import agreement
+from research.tasks.metrics import agreement, mac
 from research.types import Count, Natural, OneOf
 
 DIRECTIONS = ((0, 1), (1, 0))  # of paths: right, and down
@@ -45,8 +45,9 @@ class Window(Evaluator):
     content comes in, as it does when a camera moves. Yields
 
     - with `distance` d: `agreement` of the windows at o and at o + d, max(|dy|, |dx|) =
-      d and o uniform where both lie inside; of networks of ours `embedding_change`, 1 −
-      cosine of the two embeddings (see `research.evals.engine.embedding`);
+      d and o uniform where both lie inside, and `mac`, by how much the probability of
+      the first's class changes; of networks of ours `embedding_change`, 1 − cosine of
+      the two embeddings (see `research.evals.engine.embedding`);
     - with `max_shift` m: of all windows within ±m of the centre against the one in the
       centre `worst_agreement`, and where there are labels `worst_accuracy` and
       `accuracy`, their mean; and with `grid` the worst of the 8 `neighbours` and of the
@@ -196,6 +197,7 @@ class Window(Evaluator):
             )
             arrays = {"offsets": np.stack([first, second], 1)}
             yield row("agreement", agreement(a, b), arrays=arrays)
+            yield row("mac", mac(b, a))
             if x is not None and y is not None:
                 change = embedding_change(x, y)
                 yield row("embedding_change", change, bounds=CHANGES)
