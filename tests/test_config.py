@@ -40,7 +40,9 @@ OWNERS |= {f"model/{part}": ["model=swin_tiny"] for part in SWIN}
 OWNERS |= {f"model/{part}": RESNET for part in ("activation", "norm")}
 OWNERS |= {"model/position": VIT, "model/head": []}
 GIVEN = ["data.name=any", "data.shape=[8,8,1]", "data.classes=2"]
-FREE = sorted(GROUPS - OWNERS.keys())  # one option of each at once: it takes .2 s
+EVALUATED = ("wrap", "replace", "study")  # what only evaluations choose
+# One option of each at once: it takes .2 s.
+FREE = sorted(GROUPS - OWNERS.keys() - set(EVALUATED))
 
 
 @pytest.mark.parametrize("nth", range(max(len(options(group)) for group in FREE)))
@@ -48,6 +50,12 @@ def test_every_option_composes(nth):
     chosen = [(group, options(group)) for group in FREE]
     overrides = [f"{group}={known[nth % len(known)]}" for group, known in chosen]
     assert flatten(config.compose(*overrides, *GIVEN))
+
+
+@pytest.mark.parametrize("group", EVALUATED)
+def test_every_option_of_an_evaluation_composes(group):
+    for option in options(group):
+        assert flatten(config.compose(f"{group}={option}", *GIVEN, config="eval"))
 
 
 @pytest.mark.parametrize("group", ["hydra/launcher", "hydra/sweeper"])

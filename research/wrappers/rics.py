@@ -79,7 +79,6 @@ class Rics(Wrapper):
             (1, 1),
             "VALID",
             dimension_numbers=("NHWC", "HWIO", "NHWC"),
-            precision=jax.lax.Precision.HIGHEST,
         )
         scores = jnp.abs(response[..., 0])
         top, left = (height - self.taps) // 2, (width - self.taps) // 2

@@ -14,7 +14,10 @@ from research.data.origin import describe_command
 from research.data.source import describe
 from research.errors import UserError
 
-OPTIONS = sorted({path.stem for path in (CONF / "data").glob("*.yaml")} - {"base"})
+OPTIONS = sorted(
+    {path.stem for path in (CONF / "data").glob("*.yaml")}
+    - {"base", "photos"}  # the latter has no builder: it reads a folder
+)
 ASKED = ["data.name=flowers", "data.classes=5", "data.shape=[8,8,3]"]
 
 
