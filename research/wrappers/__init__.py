@@ -1,4 +1,4 @@
-"""What mends a classifier without training: other views of the image, one mean answer.
+"""Around a classifier, without training: other views of the image, one mean answer.
 
 A wrapper says which views the classifier sees in the place of an image
 (`wrapper.Wrapper`); one kind a file, and `wrap=` chooses it. It takes networks of ours

@@ -56,6 +56,35 @@ def test_windows_show_what_is_there(larger):
     np.testing.assert_array_equal(crops, right[:-1, :-1].all((0, 1)))
 
 
+def test_confidence_is_of_the_class_that_the_first_window_has():
+    def three(images):
+        return np.asarray(images)[:, 0, :3, 0] * np.array([1.0, 2.0, 3.0])
+
+    one = table(measure(Window(max_shift=M, batch=8), three, SPLIT))
+    rows = np.arange(30)
+    for distance in (1, 2, 3):
+        offsets = one[f"window,distance={distance}/agreement"].arrays["offsets"]
+        first, second = (
+            three(
+                np.stack(
+                    [
+                        SPLIT.images[i, y : y + 6, x : x + 8]
+                        for i, (y, x) in enumerate(places)
+                    ]
+                )
+                / 255
+            )
+            for places in offsets.swapaxes(0, 1)
+        )
+        top = first.argmax(1)
+        before, after = (
+            np.exp(logits)[rows, top] / np.exp(logits).sum(1)
+            for logits in (first, second)
+        )
+        found = one[f"window,distance={distance}/mac"].arrays["examples"]
+        np.testing.assert_allclose(found, abs(after - before), atol=1e-6)
+
+
 @pytest.mark.parametrize("distance", [1, 3, 4])
 def test_both_windows_lie_within_the_canvas(distance):
     room = np.array([4, 7])
