@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from research.adapters.engine.extras import require
+from research.errors import UserError
+
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
@@ -37,6 +40,19 @@ def test_each_requirement_has_one_tested_version(file):
     ]
     names = {normalized(re.match(r"[\w.-]+", requirement)[0]) for requirement in asked}
     assert names <= read_pins(file).keys()
+
+
+def test_extras_are_spelt_as_pip_knows_them():
+    """One with an underscore is installed by no name at all."""
+    assert [extra for extra in EXTRAS if extra != normalized(extra)] == []
+
+
+@pytest.mark.parametrize("kind", ["torch", "timm", "hf", "onnx", "efficientnet_lite"])
+def test_a_kind_of_model_names_an_extra_that_exists(kind):
+    with pytest.raises(UserError) as error:
+        require("no_package_of_this_name", kind)
+    (extra,) = re.findall(r"'\.\[(.+)\]'", str(error.value))
+    assert extra in EXTRAS
 
 
 @pytest.mark.parametrize("file", FILES)

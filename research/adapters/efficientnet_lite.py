@@ -25,7 +25,7 @@ from research.adapters.engine.labels import imagenet_classes
 from research.adapters.engine.weights import load_weights
 from research.errors import UserError
 
-KIND = "efficientnet_lite"  # and the extra
+KIND = "efficientnet_lite"
 SIZES = {"0": 224, "1": 240, "2": 260}  # of the images that each was trained for
 MIDDLE, SCALE = 127 / 255, 128 / 255  # all channels alike
 

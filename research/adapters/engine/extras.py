@@ -13,12 +13,13 @@ def require(package: str, kind: str) -> Any:
 
     Args:
       package: its name.
-      kind: of model that needs it, and the extra that installs it.
+      kind: of model that needs it; the extra that installs it has its name.
 
     Raises:
       UserError: it is not installed, or does not fit what is installed beside it.
     """
-    remedy = f"pip install -e '.[{kind}]'"
+    extra = kind.replace("_", "-")  # pip knows no other spelling
+    remedy = f"pip install -e '.[{extra}]'"
     try:
         return importlib.import_module(package)
     except ModuleNotFoundError as error:
