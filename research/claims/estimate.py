@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from research.claims.claim import Claim
 from research.claims.measure import Contrast, Flips
 from research.claims.pool import Pool, Values
 from research.stats import (
@@ -58,7 +59,7 @@ class Estimate(NamedTuple):
 
 
 def estimate(
-    pool: Pool, claim: object, contrast: Contrast, ends: tuple[float, float]
+    pool: Pool, claim: Claim, contrast: Contrast, ends: tuple[float, float]
 ) -> Estimate:
     """Returns the effect of a contrast over the seeds that all its arms have.
 

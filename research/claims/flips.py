@@ -60,23 +60,30 @@ class FlipTable:
         Args:
           contrast: of arms, whose measure says which shifts.
           digests: arm → digest of its runs.
+
+        Returns:
+          Of the arms that have runs; ℓ is NaN of seeds that another arm lacks.
         """
         runs, seeds = self._shared(contrast, digests)
-        found: dict[str, dict[int, float]] = {
-            arm: {} for arm, own in runs.items() if own
-        }
-        for seed in seeds:
-            several = [own[seed] for own in runs.values()]
-            pairs = several[0]["draws"] * several[0]["flips"].shape[1]
-            counted = count_matched_flips(
-                np.stack([one["flips"].sum(1, dtype=np.int64) for one in several]),
-                np.stack([one["predictions"] for one in several]),
-                several[0]["labels"],
-                pairs,
+        found = {arm: dict.fromkeys(own, np.nan) for arm, own in runs.items() if own}
+        if not seeds:
+            return found
+        first = next(iter(runs.values()))[seeds[0]]
+        kept = {
+            name: np.stack(
+                [[own[seed][name] for seed in seeds] for own in runs.values()]
             )
-            logs = log_flip_rate(counted.flips, counted.pairs)
-            for arm, one in zip(runs, logs, strict=True):
-                found[arm][seed] = float(one)
+            for name in ("flips", "predictions")
+        }
+        counted = count_matched_flips(
+            kept["flips"].sum(-1, dtype=np.int64),
+            kept["predictions"],
+            first["labels"],
+            first["draws"] * first["flips"].shape[1],
+        )
+        logs = log_flip_rate(counted.flips, counted.pairs)
+        for arm, own in zip(runs, logs, strict=True):
+            found[arm] |= dict(zip(seeds, own.tolist(), strict=True))
         return found
 
     def resample(self, contrast: Contrast, digests: Mapping[str, str]) -> Interval:
@@ -112,8 +119,10 @@ class FlipTable:
 
     def _shared(
         self, contrast: Contrast, digests: Mapping[str, str]
-    ) -> tuple[dict[str, Mapping[int, Any]], list[int]]:
+    ) -> tuple[dict[str, dict[int, Any]], list[int]]:
         """Returns the runs of each arm by seed, and the seeds that all arms have."""
         shift = getattr(contrast.measure, "shift", "")
-        runs = {arm: self._kept.get((digests[arm], shift), {}) for arm in contrast.arms}
+        runs: dict[str, dict[int, Any]] = {
+            arm: {**self._kept.get((digests[arm], shift), {})} for arm in contrast.arms
+        }
         return runs, sorted(set.intersection(*map(set, runs.values())))

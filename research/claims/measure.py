@@ -99,7 +99,7 @@ class Contrast:
     minus: Measure | None = None
 
 
-def less(a: str, b: str, measure: Measure | Flips) -> Contrast:
+def less(a: str, b: str, measure: Measure | Flips | Timed | Crossing) -> Contrast:
     """Returns the contrast of arm a less arm b."""
     return Contrast({a: 1.0, b: -1.0}, measure)
 

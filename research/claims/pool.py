@@ -12,7 +12,14 @@ import pandas as pd
 from research.claims.claim import Claim
 from research.claims.crossing import find_crossing
 from research.claims.flips import FlipTable
-from research.claims.measure import Contrast, Crossing, Flips, Measure, Timed
+from research.claims.measure import (
+    Contrast,
+    Crossing,
+    Flips,
+    Measure,
+    Timed,
+    trained_arms,
+)
 from research.claims.setting import Compose, describe_settings
 from research.claims.timing import read_times
 from research.claims.tuning import choose_rates, drop_rate, rate_of
@@ -114,6 +121,14 @@ class Pool:
             return NO_INTERVAL
         digests = {arm: self.digest(claim, arm) for arm in contrast.arms}
         return self._flips.resample(contrast, digests)
+
+    def find_runs(self, claim: Claim, contrast: Contrast) -> dict[str, dict[int, str]]:
+        """Returns arm → seed → name of the run, of all arms that a contrast needs."""
+        found = {}
+        for arm in trained_arms(contrast):
+            own = self.runs[self.runs["arm"] == self.digest(claim, arm)]
+            found[arm] = dict(zip(map(int, own["seed"]), own["run"], strict=True))
+        return found
 
     def runs_of(self, claim: Claim) -> pd.DataFrame:
         """Returns the runs of a claim's arms."""
