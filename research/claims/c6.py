@@ -9,7 +9,7 @@ below or beside the other: what no unit sees at once, a local readout cannot tel
 registered as such.)
 (a) Is the growth exponential? Exact: what a fourth layer multiplies the field by.
 (b) "Nothing beyond" is refuted if nine plain convolutions reach 95 %.
-(c) It is the stride: bare strides as accurate as max pooling, within 5 points, a tenth
+(c) It is the stride: bare strides as accurate as max pooling, margin 5 points, a tenth
 of the way from chance to perfect; (d) the same with marks 10 pixels apart, since the
 pilot (seeds 1000 and 1001) gave bare strides 93–94 % at 14 pixels, where max pooling
 has 100: the 18 pixels just hold both marks.

@@ -128,7 +128,7 @@ class Made:
     def on_disk(self, root):
         """Writes what was added as run folders."""
         for number, (path, one) in enumerate(self.runs.items()):
-            folder = root / f"run{number}"
+            folder = root / f"{root.name}-{number}"
             provenance = {
                 "run": folder.name,
                 "seed": one["seed"],
