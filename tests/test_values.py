@@ -26,16 +26,18 @@ WRONG += [math.inf, math.nan]
 TAKES = {
     "word": "address claim class_names coordinator device dir distance figure "
     "manual_dir name masks objective out partition predict python root run_dir runs "
-    "scale split store test_split url version weights only padding",
+    "scale split store test_split url version weights only padding "
+    "experiment project uri",
     "None": "address classes clip compile coordinator decoder distance early_epochs "
     "examples gain hidden image index manual_dir mask_classes masks max_shift mean "
     "memory names norm objective out outputs pad pool_padding predict run_dir seeds "
-    "shape std store stream subset train_examples units url version weights",
+    "shape std store stream subset train_examples units url version weights "
+    "experiment uri",
     "-1": "ignore lower scale upper",
     "2.5": "absent checkpoint_seconds clip early_epochs end epsilon factor gain "
     "layer_scale learning_rate lower memory_gb norm norm_factor p poll_seconds power "
     "reconstruction rotation scale smooth smoothness start step temperature upper "
-    "upsampling warmup weight_decay",
+    "upsampling warmup weight_decay flush_seconds",
     "[]": "amounts arithmetic at arrays blocks cases claims cifar10 decoder gpus grids "
     "max_aps max_aps_polyphase max_bilinear overrides protocols setup shifts sizes "
     "splits units upsampling which "

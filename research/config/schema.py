@@ -35,6 +35,7 @@ class Train(GoingUp):
     optim: Built
     augment: Built
     averaging: Built
+    logger: Built
     model: Built
     eval: Builts
     seed: Seed

@@ -53,6 +53,7 @@ TABLE = {
     "train.shard_state": Kind.RESOURCE,
     "train.steps_per_dispatch": Kind.RESOURCE,
     "distributed": Kind.RESOURCE,
+    "logger": Kind.RESOURCE,
     "hydra": Kind.RESOURCE,
     "hydra.mode": Kind.REQUEST,
     "hydra.launcher": Kind.REQUEST,

@@ -123,8 +123,9 @@ def complete(
         write_text(folder / "config.yaml", OmegaConf.to_yaml(made_with, resolve=True))
         known = {"statistics": config.statistics(cfg)}
         write_json(folder / "provenance.json", {**provenance, **known})
-    network = experiment.train(folder, job)
-    experiment.measure(network, folder, provenance)
+    with experiment.draw_curves(folder) as curves:
+        network = experiment.train(folder, job, curves)
+        experiment.measure(network, folder, provenance, curves)
     facts: dict[str, Any] = {"steps": experiment.steps}
     facts |= {"parameters": experiment.parameters}
     facts |= {"seconds": round(time.monotonic() - started, 2)}

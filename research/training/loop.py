@@ -92,6 +92,7 @@ def fit(
         mesh=mesh,
         shard_state=training.shard_state,
         averaging=averaging and averaging(steps=len(plan)),
+        gradients=observer.gradients,
     )
     first, state, notes = resume(trainer, checkpoints)
     observer.resume(first, notes)
@@ -121,7 +122,8 @@ def fit(
             if seen and not trainer.is_finite(state):
                 what = f"the norm of the parameters is not finite by step {step}"
                 raise diverged(what, checkpoints)
-            observer.advance(step, place | means)
+            now = {"idle": batches.idle, **measured_last(known)}
+            observer.advance(step, place | means | now)
             if ends:
                 speed = clock.speed(step, batches.idle)
                 observer.record(place | {"split": "train"} | speed | means)
@@ -240,6 +242,12 @@ def summarize(sums: Sums, checkpoints: Checkpoints) -> dict[str, float | int]:
     examples = int(sums["examples"])
     means = {name: float(total) / examples for name, total in sums["scores"].items()}
     return {"examples": examples, "loss": float(sums["loss"]) / examples} | means
+
+
+def measured_last(sums: Sums | None) -> dict[str, float]:
+    """Returns what sums say of their last step alone."""
+    name = "gradient_norm"
+    return {} if sums is None or name not in sums else {name: float(sums[name])}
 
 
 def diverged(what: str, checkpoints: Checkpoints) -> UserError:

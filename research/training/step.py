@@ -47,6 +47,8 @@ class Trainer:
       shard_state: whether each device holds a share of the parameters and of the
         optimiser's state (`devices.layout`), rather than all of them.
       averaging: of the weights over the steps; None for none.
+      gradients: whether the sums that a step returns have `gradient_norm`, that of its
+        own gradient before any clipping.
 
     Raises:
       UserError: there is no such dtype.
@@ -64,6 +66,7 @@ class Trainer:
         mesh: jax.sharding.Mesh,
         shard_state: bool = False,
         averaging: Averaging | None = None,
+        gradients: bool = False,
     ):
         network.train()
         self.graph, *states = nnx.split(network, nnx.Param, ...)
@@ -92,6 +95,7 @@ class Trainer:
             augment=augment,
             dtype=parse_dtype(dtype),
             averaging=averaging,
+            gradients=gradients,
         )
 
     def step(self, state: State, batch: Batch) -> tuple[State, Sums]:
@@ -163,7 +167,7 @@ def compile_step(
     that differ in their seeds compile one step between them. As for all of `jax.jit`'s
     static arguments, 1 and True are equal, and the first one stays.
     """
-    step: Callable[..., State] = partial(train_step, **static)
+    step: Callable[..., tuple[State, Sums]] = partial(train_step, **static)
     compile = partial(
         jax.jit,
         donate_argnums=0,
@@ -171,20 +175,20 @@ def compile_step(
     )
 
     def once(state: State, batch: Batch, key: Array) -> tuple[State, Sums]:
-        state = step(state, batch, key)
-        return state, state.sums
+        state, measured = step(state, batch, key)
+        return state, state.sums | measured
 
     # A loop on a CPU runs other, slower kernels, which round in another way.
     unroll = places[0].mesh.devices.flat[0].platform == "cpu"
 
     def several(state: State, batches: Batch, key: Array) -> tuple[State, Sums]:
-        def one(state: State, batch: Batch) -> tuple[State, None]:
+        def one(state: State, batch: Batch) -> tuple[State, Sums]:
             # Fused across steps, a sum may take another order.
             apart = jax.lax.optimization_barrier((state, batch))
-            return step(*apart, key), None
+            return step(*apart, key)
 
-        state, _ = jax.lax.scan(one, state, batches, unroll=unroll)
-        return state, state.sums
+        state, measured = jax.lax.scan(one, state, batches, unroll=unroll)
+        return state, state.sums | {name: each[-1] for name, each in measured.items()}
 
     return compile(once), compile(several)
 
@@ -200,7 +204,8 @@ def train_step(
     augment: Augment,
     dtype: jnp.dtype,
     averaging: Averaging | None = None,
-) -> State:
+    gradients: bool = False,
+) -> tuple[State, Sums]:
     """One step of gradient descent; pure.
 
     Args:
@@ -213,9 +218,10 @@ def train_step(
       augment: `augment(batch, key) → batch`.
       dtype: of the computation.
       averaging: of the weights; None for none.
+      gradients: whether the norm of the gradient is measured.
 
     Returns:
-      The state after it.
+      The state after it, and what was measured of the step: `gradient_norm` or nothing.
     """
     run_key = jax.random.wrap_key_data(key_data)
     examples = len(batch["image"])
@@ -250,7 +256,8 @@ def train_step(
         average, (params, rest) = averaging.update(
             average, (params, rest), state.step + 1
         )
-    return State(
+    measured = {"gradient_norm": optax.tree.norm(found.grads)} if gradients else {}
+    changed_state = State(
         params=params,
         rest=rest,
         opt=opt,
@@ -264,6 +271,7 @@ def train_step(
             "bad_step": jnp.minimum(sums["bad_step"], bad),
         },
     )
+    return changed_state, measured
 
 
 def draw_for_run(key: Array, index: Array) -> Array:
