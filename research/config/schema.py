@@ -44,6 +44,7 @@ class Train(GoingUp):
     deterministic: bool
     distributed: Annotated[dict[str, Any], Keys("research.distributed.hosts.join")]
     split: Split
+    profile: str | None
     objective: str | None
     seeds: Count | None
     claims: Mapping[str, str]
@@ -57,6 +58,7 @@ class Eval(Train):
     """`conf/eval.yaml`."""
 
     run_dir: str | None
+    checkpoint: Literal["last", "best"]
     predict: str | None
     adapter: Annotated[dict[str, Any], Keys("research.adapters.engine.options.Options")]
     wrap: Built

@@ -36,11 +36,13 @@ from research.tasks import task as tasks
 from research.tasks.task import Task
 from research.training.averaging import Averaging
 from research.training.checkpoint import Checkpoints
+from research.training.compiling import compile_alone
 from research.training.loop import fit
 from research.training.observer import Observer, Several
 from research.training.optim import read_rates
 from research.training.settings import Training
 from research.training.step import Augment
+from research.training.tracing import Tracing, parse_steps
 
 SHOWN = 5000  # training images that a network may begin with
 
@@ -63,6 +65,7 @@ class Experiment:
       parameters: how many the network has.
       evaluators: by name.
       logger: factory of what shows its curves; None for nothing.
+      traced: the first and the last step of a trace; None for none.
     """
 
     cfg: DictConfig
@@ -78,6 +81,7 @@ class Experiment:
     parameters: int
     evaluators: Evaluators
     logger: Opened | None = None
+    traced: tuple[int, int] | None = None
 
     @property
     def measured(self) -> Split | Stream:
@@ -148,6 +152,7 @@ class Experiment:
         say_undivided(self.network, self.cfg)
         self.initialize()
         more: list[Observer] = [] if curves is None else [curves]
+        traced = self.traced and Tracing(*self.traced, folder / "profile")
         with (
             bar(folder.name, self.steps) as show,
             Journal(
@@ -171,6 +176,22 @@ class Experiment:
                 checkpoints=Checkpoints(folder / "checkpoints"),
                 validation=self.data.split("validation"),
                 observer=Several(journal, *more),
+                tracing=traced,
+            )
+
+    def compile(self) -> dict[str, float]:
+        """Compiles the training step; returns what it takes, see `compile_alone`."""
+        self.initialize()
+        with computing(self.precision.train):
+            return compile_alone(
+                self.network,
+                self.data.split("train"),
+                task=self.task,
+                optimizer=self.optimizer,
+                augment=self.augment,
+                averaging=self.averaging,
+                training=self.training,
+                seed=self.cfg.seed,
             )
 
     def initialize(self) -> None:
@@ -241,6 +262,7 @@ def build(cfg: DictConfig) -> Experiment:
     data, task = config.data(cfg), config.task(cfg)
     validated = bool(len(data.split("validation") or ()))
     check_objective(cfg.get("objective"), task.scores, validated=validated)
+    training.check_best(task.scores, validated=validated)
     plan = training.plan(len(data.split("train")), seed=seed)
     network = config.network(cfg, rngs=nnx.Rngs(seed))
     return Experiment(
@@ -259,4 +281,5 @@ def build(cfg: DictConfig) -> Experiment:
         parameters=count_parameters(network),
         evaluators=config.evals(cfg),
         logger=config.build(cfg.logger) if cfg.logger else None,
+        traced=None if cfg.profile is None else parse_steps(cfg.profile, len(plan)),
     )

@@ -57,6 +57,8 @@ ABSENT: dict[str, Any] = {
     "adapter.weights": None,
     "wrap": {},
     "replace": {},
+    "checkpoint": "last",
+    "train.accumulate": 1,
 }
 FORMERLY = {  # objects of ours: new name → the first that it had
     "scale_by_adam": "optax:scale_by_adam",
