@@ -45,7 +45,7 @@ ROOMS = {
     "data": {"files", "errors", "progress", "types"},
     "training": {"data", "tasks", "jobs", "distributed", "files", "nn"}
     | {"errors", "types"},
-    "loggers": {"files", "errors", "ranges"},
+    "loggers": {"files", "errors"},
     "wrappers": {"nn", "errors", "types"},
     "evals": {"models", "downsample", "data", "tasks", "transforms", "distributed"}
     | {"wrappers", "nn", "stats", "annotations", "errors", "types"},

@@ -37,7 +37,7 @@ TAKES = {
     "2.5": "absent checkpoint_seconds clip early_epochs end epsilon factor gain "
     "layer_scale learning_rate lower memory_gb norm norm_factor p poll_seconds power "
     "reconstruction rotation scale smooth smoothness start step temperature upper "
-    "upsampling warmup weight_decay flush_seconds",
+    "upsampling warmup weight_decay",
     "[]": "amounts arithmetic at arrays blocks cases claims cifar10 decoder gpus grids "
     "max_aps max_aps_polyphase max_bilinear overrides protocols setup shifts sizes "
     "splits units upsampling which "

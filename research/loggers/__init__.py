@@ -2,5 +2,5 @@
 
 Each file is one logger: a class that keeps numbers and pictures by step, opened for a
 run folder. They know no training; `research.runs.curves` says what is logged and when.
-Imports `research.files`, `research.ranges`, `research.errors`.
+Imports `research.files`, `research.errors`.
 """

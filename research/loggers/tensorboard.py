@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 
 from research.loggers.logger import Values
 from research.loggers.memory import split_pictures
-from research.ranges import Positive
 
 
 class Tensorboard:
@@ -21,26 +20,16 @@ class Tensorboard:
       folder: the run folder.
       step: after which the training goes on.
       config: of the run.
-      flush_seconds: what a kill can cost of the curves.
     """
 
     package: ClassVar[str] = "tensorboardX"
     extra: ClassVar[str] = "tensorboard"
 
-    def __init__(
-        self,
-        folder: Path,
-        step: int,
-        config: Mapping[str, Any],
-        *,
-        flush_seconds: Positive = 10,
-    ):
+    def __init__(self, folder: Path, step: int, config: Mapping[str, Any]):
         del config  # lies beside it
         from tensorboardX import SummaryWriter
 
-        self._writer = SummaryWriter(
-            str(folder / "tensorboard"), purge_step=step + 1, flush_secs=flush_seconds
-        )
+        self._writer = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1)
 
     def log(self, step: int, values: Values) -> None:
         """Adds values; see `Logger.log`."""
@@ -49,6 +38,7 @@ class Tensorboard:
             self._writer.add_scalar(name, number, step)
         for name, picture in pictures.items():
             self._writer.add_image(name, picture, step, dataformats="HWC")
+        self._writer.flush()  # a kill −9 loses none of it
 
     def close(self) -> None:
         """Writes out what is left."""

@@ -38,6 +38,7 @@ ABSENT: dict[str, Any] = {
     "eval.window.path": 0,
     "augment.ignore": 255,
     "averaging": {},
+    "averaging.warmup": False,
     "precision.train": "default",
     "precision.eval": "highest",
     "deterministic": False,

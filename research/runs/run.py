@@ -104,7 +104,10 @@ def say_compilation(cfg: DictConfig, folder: Path) -> None:
     experiment = build(cfg)
     experiment.check()
     found = {"parameters": experiment.parameters} | experiment.compile()
-    shown = (f"{name} {value:,.4g}" for name, value in found.items())
+    shown = (
+        f"{name} {value:,}" if isinstance(value, int) else f"{name} {value:,.4g}"
+        for name, value in found.items()
+    )
     say(f"{folder}: compiled, not trained: {'; '.join(shown)}")
 
 

@@ -23,7 +23,6 @@ from research.training.step import Augment, Trainer
 MEMORY = {  # what the compiler says, of each device → its name here
     "argument_size_in_bytes": "state and batch, MiB",
     "temp_size_in_bytes": "while it runs, MiB more",
-    "generated_code_size_in_bytes": "program, MiB",
 }
 
 
@@ -66,7 +65,7 @@ def compile_alone(
         batch = next(batches)
     started = time.monotonic()
     compiled = trainer.compile(batch, several=len(steps) > 1)
-    found = {"steps of a program": float(len(steps))}
+    found: dict[str, float] = {"steps of a program": len(steps)}
     found["seconds to compile"] = time.monotonic() - started
     return found | describe_memory(compiled) | describe_work(compiled, mesh)
 
