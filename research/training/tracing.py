@@ -11,7 +11,6 @@ import jax
 
 from research.distributed import hosts
 from research.errors import UserError
-from research.progress import say
 
 
 class Tracing:
@@ -53,7 +52,6 @@ class Tracing:
         if self._running:
             self._running = False
             jax.profiler.stop_trace()
-            say(f"trace of steps {self.first} to {self.last}: {self.folder}")
 
     def __enter__(self) -> Tracing:
         return self
