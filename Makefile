@@ -9,14 +9,14 @@ OURS := research scripts tests # what lint reads: not what users write beside it
 export CONSTRAINTS
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test test-laws test-fuzz test-peers test-adapters test-chaos test-slurm test-ray test-browser test-latest lint install clean
+.PHONY: demo test test-laws test-fuzz test-peers test-adapters test-chaos test-slurm test-ray test-browser test-loggers test-latest lint install clean
 
 demo: $(READY)
 	$(BIN)/python scripts/train.py -m experiment=demo
 	$(BIN)/python scripts/report.py runs=outputs/demo
 
 test: $(READY)
-	$(BIN)/python -m pytest -n auto --dist worksteal -m "not peers and not adapters and not slurm and not ray and not browser"
+	$(BIN)/python -m pytest -n auto --dist worksteal -m "not peers and not adapters and not slurm and not ray and not browser and not loggers"
 	$(MAKE) --no-print-directory lint
 
 test-laws: $(READY)
@@ -50,6 +50,12 @@ test-browser: $(READY)
 	$(BIN)/python scripts/install.py browser
 	command -v chromium >/dev/null && command -v chromedriver >/dev/null || { apt-get update -q && apt-get install -qy --no-install-recommends chromium chromium-driver; }
 	$(BIN)/python -m pytest -m browser tests/report/page
+
+# Each logger with its package. Trackio takes Pillow below 13, and so not the versions of all others.
+test-loggers: $(READY)
+	$(BIN)/python scripts/install.py tensorboard,wandb,mlflow
+	$(BIN)/pip install -q -e '.[trackio]'
+	$(BIN)/python -m pytest -m loggers tests/loggers
 
 # The newest Python and JAX, in a Debian of their own where this machine's Python is older.
 test-latest:

@@ -99,7 +99,7 @@ tests() {
   step accelerator 20 600 "${pytest[@]}" -m accelerator --junitxml="$work/tests/accelerator.xml" "${chosen[@]}"
   [ "$backend" = cpu ] && return
   JAX_DEFAULT_MATMUL_PRECISION=highest step suite 60 600 "${pytest[@]}" --junitxml="$work/tests/suite.xml" \
-    -m 'not accelerator and not peers and not adapters and not slurm and not ray and not browser' \
+    -m 'not accelerator and not peers and not adapters and not slurm and not ray and not browser and not loggers' \
     tests/nn tests/downsample tests/evals tests/models tests/training
 }
 

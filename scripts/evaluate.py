@@ -43,7 +43,7 @@ def main(cfg: DictConfig) -> None:
             )
         overrides = list(HydraConfig.get().overrides.task)
         for folder in folders:
-            if not cfg.wrap:
+            if not cfg.wrap and cfg.checkpoint == "last":
                 evaluate_run(cfg, folder, overrides=overrides)
                 continue
             out = Path(runtime.output_dir, folder.name)

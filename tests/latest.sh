@@ -7,7 +7,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 python=${PYTHON:-python3}
-[ $# -gt 0 ] || set -- -n auto --dist worksteal -m "not peers and not adapters and not slurm and not ray and not browser"
+[ $# -gt 0 ] || set -- -n auto --dist worksteal -m "not peers and not adapters and not slurm and not ray and not browser and not loggers"
 
 # run VENV PYTHON ARGUMENTS…: installs what is missing, and tests.
 steps='set -e; venv=$1 python=$2; shift 2

@@ -45,6 +45,7 @@ ROOMS = {
     "data": {"files", "errors", "progress", "types"},
     "training": {"data", "tasks", "jobs", "distributed", "files", "nn"}
     | {"errors", "types"},
+    "loggers": {"files", "errors"},
     "wrappers": {"nn", "errors", "types"},
     "evals": {"models", "downsample", "data", "tasks", "transforms", "distributed"}
     | {"wrappers", "nn", "stats", "annotations", "errors", "types"},
@@ -52,7 +53,7 @@ ROOMS = {
     "surgery": {"adapters", "downsample", "nn", "errors", "types"},
     "claims": {"runs.identity", "stats", "ranges", "errors"},
     "runs": {"training", "evals", "models", "data", "tasks", "jobs", "distributed"}
-    | {"adapters", "wrappers", "surgery"}
+    | {"adapters", "wrappers", "surgery", "loggers"}
     | {"runs.identity", "files", "config", "nn", "errors", "progress"},
     "report": {"runs", "runs.identity", "claims", "files", "ranges", "stats", "errors"},
     "benchmarks": {"config", "training", "evals", "models", "distributed", "nn"}

@@ -26,11 +26,13 @@ WRONG += [math.inf, math.nan]
 TAKES = {
     "word": "address claim class_names coordinator device dir distance figure "
     "manual_dir name masks objective out partition predict python root run_dir runs "
-    "scale split store test_split tune url version weights only padding",
+    "scale split store test_split tune url version weights only padding "
+    "experiment keep_best profile project uri",
     "None": "address classes clip compile coordinator decoder distance early_epochs "
     "examples gain hidden image index manual_dir mask_classes masks max_shift mean "
     "memory names norm objective out outputs pad pool_padding predict run_dir seeds "
-    "shape std store stream subset train_examples units url version weights",
+    "shape std store stream subset train_examples units url version weights "
+    "experiment keep_best profile uri",
     "-1": "ignore lower scale upper",
     "2.5": "absent checkpoint_seconds clip early_epochs end epsilon factor gain "
     "layer_scale learning_rate lower memory_gb norm norm_factor p poll_seconds power "

@@ -35,6 +35,7 @@ class Train(GoingUp):
     optim: Built
     augment: Built
     averaging: Built
+    logger: Built
     model: Built
     eval: Builts
     seed: Seed
@@ -43,6 +44,7 @@ class Train(GoingUp):
     deterministic: bool
     distributed: Annotated[dict[str, Any], Keys("research.distributed.hosts.join")]
     split: Split
+    profile: str | None
     objective: str | None
     seeds: Count | None
     tuning: Annotated[dict[str, Any], Keys("research.claims.tuning.Tuning")]
@@ -57,6 +59,7 @@ class Eval(Train):
     """`conf/eval.yaml`."""
 
     run_dir: str | None
+    checkpoint: Literal["last", "best"]
     predict: str | None
     adapter: Annotated[dict[str, Any], Keys("research.adapters.engine.options.Options")]
     wrap: Built

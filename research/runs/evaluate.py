@@ -77,7 +77,7 @@ def evaluate_wrapped(
     choices: Mapping[str, str | None],
     command: str,
 ) -> None:
-    """Makes a folder with the rows of a trained network in a wrapper.
+    """Makes a folder with the rows of a trained network in a wrapper, or of its best.
 
     The run folder stays as it is: its rows are of the network itself.
 
@@ -95,10 +95,10 @@ def evaluate_wrapped(
     read_config(run)
     refuse_training_keys(overrides)
     refuse_replacing(cfg)
-    trained, network = load(run)
+    trained, network = load(run, cfg.checkpoint)
     before = read_provenance(run)
     measure_as(trained, cfg, before, overrides)
-    trained.wrap = cfg.wrap
+    trained.wrap, trained.checkpoint = cfg.wrap, cfg.checkpoint
     wrapped = wrap_network(trained, network)
     known = {**before.get("choices", {}), "wrap": choices["wrap"]}
     evaluate_new(trained, wrapped, folder, choices=known, command=command)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,12 +19,16 @@ from research import config
 from research.data.source import Dataset
 from research.data.split import Split
 from research.data.stream import Stream
+from research.distributed import hosts
 from research.evals.engine.phases import describe_undivided
 from research.jobs.objective import check_objective
+from research.loggers.logger import Logger, Opened, Silent, require_package
 from research.models.network import Network, find_initialized
 from research.nn.layers import count_parameters
 from research.nn.precision import Precision, computing
 from research.progress import bar, say
+from research.runs.curves import Curves
+from research.runs.identity import flatten
 from research.runs.journal import Journal, Progress
 from research.runs.measure import Evaluators, check_all, measure_all, require_arrays
 from research.runs.outcome import own_split
@@ -31,9 +36,13 @@ from research.tasks import task as tasks
 from research.tasks.task import Task
 from research.training.averaging import Averaging
 from research.training.checkpoint import Checkpoints
+from research.training.compiling import compile_alone
 from research.training.loop import fit
+from research.training.observer import Observer, Several
+from research.training.optim import read_rates
 from research.training.settings import Training
 from research.training.step import Augment
+from research.training.tracing import Tracing, parse_steps
 
 SHOWN = 5000  # training images that a network may begin with
 
@@ -55,6 +64,8 @@ class Experiment:
       steps: of the whole training.
       parameters: how many the network has.
       evaluators: by name.
+      logger: factory of what shows its curves; None for nothing.
+      traced: the first and the last step of a trace; None for none.
     """
 
     cfg: DictConfig
@@ -69,6 +80,8 @@ class Experiment:
     steps: int
     parameters: int
     evaluators: Evaluators
+    logger: Opened | None = None
+    traced: tuple[int, int] | None = None
 
     @property
     def measured(self) -> Split | Stream:
@@ -84,8 +97,11 @@ class Experiment:
         """Refuses what would go wrong later, computing nothing.
 
         Raises:
-          UserError: an evaluator cannot measure, or the loss cannot train the network.
+          UserError: an evaluator cannot measure, the loss cannot train the network, or
+            the logger's package is missing.
         """
+        if self.logger is not None:
+            require_package(self.logger)
         measured = self.measured
         check_all(self.evaluators, self.network, measured, self.cfg)
         split = measured if isinstance(measured, Split) else self.data.split("test")
@@ -95,12 +111,39 @@ class Experiment:
             with computing(self.precision.train):
                 check_augment(self.augment, train)
 
-    def train(self, folder: Path, job: Progress) -> nnx.Module:
+    @contextmanager
+    def draw_curves(self, folder: Path) -> Iterator[Curves | None]:
+        """Yields what feeds the logger; None without one. The first process alone logs.
+
+        Args:
+          folder: the run folder.
+        """
+        if self.logger is None:
+            yield None
+            return
+        factory, config = self.logger, flatten(self.cfg)
+
+        def open_logger(step: int) -> Logger:
+            return factory(folder, step, config) if hosts.leads() else Silent()
+
+        curves = Curves(
+            open_logger,
+            batch_size=self.training.batch_size,
+            per_epoch=self.steps // self.training.epochs,
+            rates=read_rates(self.optimizer, self.steps),
+        )
+        with closing(curves):
+            yield curves
+
+    def train(
+        self, folder: Path, job: Progress, curves: Curves | None = None
+    ) -> nnx.Module:
         """Returns the trained network, from the folder's last checkpoint if any.
 
         Args:
           folder: the run folder.
           job: hears of the progress.
+          curves: hear of the values; None: nothing does.
 
         Raises:
           UserError: the loss is not finite, or the disk is full.
@@ -108,6 +151,8 @@ class Experiment:
         """
         say_undivided(self.network, self.cfg)
         self.initialize()
+        more: list[Observer] = [] if curves is None else [curves]
+        traced = self.traced and Tracing(*self.traced, folder / "profile")
         with (
             bar(folder.name, self.steps) as show,
             Journal(
@@ -130,7 +175,23 @@ class Experiment:
                 seed=self.cfg.seed,
                 checkpoints=Checkpoints(folder / "checkpoints"),
                 validation=self.data.split("validation"),
-                observer=journal,
+                observer=Several(journal, *more),
+                tracing=traced,
+            )
+
+    def compile(self) -> dict[str, float]:
+        """Compiles the training step; returns what it takes, see `compile_alone`."""
+        self.initialize()
+        with computing(self.precision.train):
+            return compile_alone(
+                self.network,
+                self.data.split("train"),
+                task=self.task,
+                optimizer=self.optimizer,
+                augment=self.augment,
+                averaging=self.averaging,
+                training=self.training,
+                seed=self.cfg.seed,
             )
 
     def initialize(self) -> None:
@@ -144,13 +205,20 @@ class Experiment:
             self.network.initialize_from(jnp.asarray(first / np.float32(255)))
 
     def measure(
-        self, network: nnx.Module, folder: Path, provenance: Mapping[str, Any]
+        self,
+        network: nnx.Module,
+        folder: Path,
+        provenance: Mapping[str, Any],
+        curves: Curves | None = None,
     ) -> None:
         """Runs the evaluators on the trained network; each leaves its rows."""
-        own = own_split(folder, self.cfg.split)
-        measure_all(
-            self.evaluators, network, self.measured, folder, provenance, self.cfg, own
+        own, split = own_split(folder, self.cfg.split), self.measured
+        found = measure_all(
+            self.evaluators, network, split, folder, provenance, self.cfg, own
         )
+        if curves is not None and isinstance(split, Split):
+            for one in found:
+                curves.measured(self.steps, one, split)
 
 
 def check_augment(augment: Augment, split: Split) -> None:
@@ -194,6 +262,7 @@ def build(cfg: DictConfig) -> Experiment:
     data, task = config.data(cfg), config.task(cfg)
     validated = bool(len(data.split("validation") or ()))
     check_objective(cfg.get("objective"), task.scores, validated=validated)
+    training.check_best(task.scores, validated=validated)
     plan = training.plan(len(data.split("train")), seed=seed)
     network = config.network(cfg, rngs=nnx.Rngs(seed))
     return Experiment(
@@ -211,4 +280,6 @@ def build(cfg: DictConfig) -> Experiment:
         steps=len(plan),
         parameters=count_parameters(network),
         evaluators=config.evals(cfg),
+        logger=config.build(cfg.logger) if cfg.logger else None,
+        traced=None if cfg.profile is None else parse_steps(cfg.profile, len(plan)),
     )

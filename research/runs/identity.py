@@ -38,6 +38,7 @@ ABSENT: dict[str, Any] = {
     "eval.window.path": 0,
     "augment.ignore": 255,
     "averaging": {},
+    "averaging.warmup": False,
     "precision.train": "default",
     "precision.eval": "highest",
     "deterministic": False,
@@ -57,6 +58,8 @@ ABSENT: dict[str, Any] = {
     "adapter.weights": None,
     "wrap": {},
     "replace": {},
+    "checkpoint": "last",
+    "train.accumulate": 1,
 }
 FORMERLY = {  # objects of ours: new name → the first that it had
     "scale_by_adam": "optax:scale_by_adam",

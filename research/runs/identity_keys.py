@@ -37,6 +37,7 @@ TABLE = {
     "adapter.python": Kind.PLACE,
     "wrap": Kind.MEASUREMENT,  # see `MENDING`
     "replace": Kind.MEASUREMENT,
+    "checkpoint": Kind.MEASUREMENT,
     "eval": Kind.MEASUREMENT,
     "split": Kind.MEASUREMENT,
     "data.test_split": Kind.MEASUREMENT,
@@ -52,7 +53,11 @@ TABLE = {
     "train.device_bytes": Kind.RESOURCE,
     "train.shard_state": Kind.RESOURCE,
     "train.steps_per_dispatch": Kind.RESOURCE,
+    "train.keep_best": Kind.RESOURCE,  # another checkpoint, not other weights
+    "train.compile_only": Kind.REQUEST,
+    "profile": Kind.RESOURCE,
     "distributed": Kind.RESOURCE,
+    "logger": Kind.RESOURCE,
     "hydra": Kind.RESOURCE,
     "hydra.mode": Kind.REQUEST,
     "hydra.launcher": Kind.REQUEST,
@@ -79,8 +84,9 @@ TABLE = {
     "tune": Kind.REQUEST,
     "tuning": Kind.REQUEST,
 }
-# What is put around a network or into it when it is evaluated, which makes other rows.
-MENDING = ("wrap", "replace")
+# What is put around a network or into it when it is evaluated, or which of its steps it
+# is of: it makes other rows.
+MENDING = ("wrap", "replace", "checkpoint")
 # What a config says twice, by interpolation: copy → original.
 COPIES = {"task.minimise": "loss", "task.outputs": "data.mask_classes"}
 # What may follow another key, and is then no other arm for another value of that.

@@ -77,7 +77,7 @@ def measure_all(
     provenance: Mapping[str, Any],
     cfg: DictConfig,
     own: str | None = None,
-) -> None:
+) -> list[Measured]:
     """Runs evaluators on a split; each leaves its rows in `eval/` when it is through.
 
     Args:
@@ -88,12 +88,16 @@ def measure_all(
       provenance: of the rows.
       cfg: whose `split` names the examples, and whose `precision.eval` holds.
       own: the split whose rows have the plain names; None: this one.
+
+    Returns:
+      What was written.
     """
-    rows: list[Row] = []
+    found: list[Measured] = []
     for measured in measure_each(evaluators, predict, split, provenance, cfg, own):
         measured.write(folder)
-        rows += measured.rows
-    say_headline(folder, rows, evaluators)
+        found.append(measured)
+    say_headline(folder, (row for one in found for row in one.rows), evaluators)
+    return found
 
 
 def measure_each(

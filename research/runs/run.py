@@ -3,7 +3,7 @@
 config.yaml       what was run, resolved
 provenance.json   commit, versions, devices, seed, command
 metrics.jsonl     a row for each epoch
-checkpoints/      the newest two, the last of which is the trained network
+checkpoints/      the newest two, the last of which is the trained network; and best/
 eval/             rows and per-example predictions of each evaluator, of each split
 status.json       how it stands: queued, running, done, failed or preempted
 lock/             who runs it now
@@ -15,7 +15,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from flax import nnx
 from omegaconf import DictConfig, OmegaConf
@@ -46,6 +46,7 @@ from research.runs.outcome import (
     unmeasured,
 )
 from research.runs.provenance import describe, find_commit
+from research.training.best import FOLDER
 from research.training.checkpoint import Checkpoints
 from research.training.loop import restore_network
 
@@ -68,7 +69,8 @@ def run(
       overrides: of the config, which name the run.
 
     Returns:
-      The content of `done.json`; nothing where a store holds the run.
+      The content of `done.json`; nothing where a store holds the run, or where the
+      training is to be compiled only.
 
     Raises:
       UserError: the folder holds a run of another config, or a part of this one is
@@ -76,6 +78,9 @@ def run(
       Held: another process runs it.
       Interrupted: a signal came; the run is saved and the same command goes on with it.
     """
+    if cfg.train.compile_only:
+        say_compilation(cfg, folder)
+        return {}
     if hosts.agree_on((stored := find_stored(cfg)) is not None):
         say(f"{folder}: done already, in {stored}")
         return {}
@@ -88,6 +93,22 @@ def run(
                 return complete(cfg, folder, job, provenance=facts)
     say(f"{folder}: done already")
     return status.done(folder) or {}
+
+
+def say_compilation(cfg: DictConfig, folder: Path) -> None:
+    """Compiles the training of a config and prints what it takes; writes nothing.
+
+    Raises:
+      UserError: a part of the config is wrong.
+    """
+    experiment = build(cfg)
+    experiment.check()
+    found = {"parameters": experiment.parameters} | experiment.compile()
+    shown = (
+        f"{name} {value:,}" if isinstance(value, int) else f"{name} {value:,.4g}"
+        for name, value in found.items()
+    )
+    say(f"{folder}: compiled, not trained: {'; '.join(shown)}")
 
 
 def complete(
@@ -123,8 +144,9 @@ def complete(
         write_text(folder / "config.yaml", OmegaConf.to_yaml(made_with, resolve=True))
         known = {"statistics": config.statistics(cfg)}
         write_json(folder / "provenance.json", {**provenance, **known})
-    network = experiment.train(folder, job)
-    experiment.measure(network, folder, provenance)
+    with experiment.draw_curves(folder) as curves:
+        network = experiment.train(folder, job, curves)
+        experiment.measure(network, folder, provenance, curves)
     facts: dict[str, Any] = {"steps": experiment.steps}
     facts |= {"parameters": experiment.parameters}
     facts |= {"seconds": round(time.monotonic() - started, 2)}
@@ -155,21 +177,38 @@ def recompose(folder: Path) -> DictConfig:
     return cfg
 
 
-def load(folder: Path) -> tuple[DictConfig, nnx.Module]:
+def load(
+    folder: Path, checkpoint: Literal["last", "best"] = "last"
+) -> tuple[DictConfig, nnx.Module]:
     """Returns the config and the trained network of a run folder.
 
     The images are standardised as in training, whatever is recorded of the data by now.
 
+    Args:
+      folder: of a run.
+      checkpoint: of which steps the network is: all of them, or those after which it
+        validated best, if the run has `train.keep_best`.
+
     Raises:
-      UserError: there is no finished training there, or its config was changed.
+      UserError: there is no finished training there, or its config was changed; or it
+        has kept no such checkpoint.
     """
     read_unchanged(folder)
+    place = folder / "checkpoints"
+    if checkpoint == "best":
+        place = place / FOLDER
+        if not Checkpoints(place).steps():
+            raise UserError(
+                f"checkpoint=best: {folder} has kept none; train with train.keep_best="
+                "loss and data.validation_examples=N in another name=…, or take "
+                "checkpoint=last"
+            )
     cfg = recompose(folder)
     known = read_provenance(folder).get("statistics", {})
     for name, values in known.items():
         cfg.data[name] = values
     network = config.network(cfg, rngs=nnx.Rngs(cfg.seed))
-    network, notes = restore_network(network, Checkpoints(folder / "checkpoints"))
+    network, notes = restore_network(network, Checkpoints(place))
     for note in notes:
         say(note)
     return cfg, network

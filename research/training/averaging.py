@@ -78,16 +78,22 @@ class Exponential:
     Attributes:
       steps: of the training.
       decay: what is kept of the average at each step.
+      warmup: whether at step t no more is kept than (1 + t) / (10 + t), so that a
+        training of not many times 1 / (1 − `decay`) steps forgets where it began.
     """
 
     steps: int
     decay: Fraction = 0.999
+    warmup: bool = False
 
     def update(
         self, average: Weights, weights: Weights, step: Int[Array, ""]
     ) -> tuple[Weights, Weights]:
         """Returns the new average and the new weights; see `Averaging.update`."""
-        average = mix(average, weights, 1 - self.decay)
+        kept: Array | float = self.decay
+        if self.warmup:
+            kept = jnp.minimum(self.decay, (1 + step) / (10 + step))
+        average = mix(average, weights, 1 - kept)
         return average, choose(step == self.steps, average, weights)
 
 

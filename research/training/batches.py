@@ -130,6 +130,12 @@ def take(arrays: Batch, indices: Array, epoch: Array, *, mesh: Mesh) -> Batch:
     return jax.lax.with_sharding_constraint(batch, NamedSharding(mesh, place))
 
 
+def draw_for_run(key: Array, index: Array) -> Array:
+    """Draws a number, uint32, for each example: the same in every epoch of a run."""
+    keys = jax.vmap(partial(jax.random.fold_in, key))(index)
+    return jax.vmap(jax.random.bits)(keys)
+
+
 class Host:
     """A split held in the host's memory; batches are copied to the devices."""
 

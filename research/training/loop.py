@@ -11,7 +11,7 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -27,12 +27,14 @@ from research.jobs.signals import caught_signals
 from research.tasks.task import Task
 from research.training.averaging import Averaging
 from research.training.batches import Resident, feed
+from research.training.best import Best
 from research.training.checkpoint import Checkpoints
 from research.training.observer import Observer
 from research.training.queue import Queue
 from research.training.settings import Training
 from research.training.state import NEVER, State, Sums
 from research.training.step import Augment, Trainer
+from research.training.tracing import Tracing
 from research.training.validation import validate
 
 ASK = 10  # dispatches between two moments at which several processes agree
@@ -51,6 +53,7 @@ def fit(
     averaging: Callable[..., Averaging] | None = None,
     validation: Split | None = None,
     observer: Observer | None = None,
+    tracing: Tracing | None = None,
 ) -> nnx.Module:
     """Trains a network to its last epoch, from its newest good checkpoint if any.
 
@@ -71,6 +74,7 @@ def fit(
       averaging: factory `averaging(steps=…)` of an average of the weights.
       validation: examples that are scored after each epoch, if there are any.
       observer: hears of steps, epochs and damaged checkpoints.
+      tracing: traces some steps; None: none.
 
     Returns:
       The trained network, in inference mode, on the first device of this process.
@@ -81,7 +85,7 @@ def fit(
     """
     observer = observer or Observer()
     plan = training.plan(len(split), seed=seed)
-    mesh = devices.world(training.batch_size)
+    mesh = devices.world(training.part)
     trainer = Trainer(
         network,
         task=task,
@@ -92,8 +96,14 @@ def fit(
         mesh=mesh,
         shard_state=training.shard_state,
         averaging=averaging and averaging(steps=len(plan)),
+        accumulate=training.accumulate,
+        gradients=observer.gradients,
     )
     first, state, notes = resume(trainer, checkpoints)
+    best = None
+    if training.keep_best is not None:
+        best = Best(checkpoints.folder, training.keep_best)
+        notes = [*notes, *best.resume(first)]
     observer.resume(first, notes)
     source = feed(split, mesh, device_bytes=training.device_bytes)
     resident = isinstance(source, Resident)
@@ -101,11 +111,16 @@ def fit(
     dispatches = plan.dispatches(first, most)
     batches = source.batches(plan, first, lambda: not state.step.is_ready(), most)
     queue, clock = Queue(), Clock(first, plan.batch_size)
-    with closing(batches), checkpoints, caught_signals() as caught:
+    kept, traced = best or nullcontext(), tracing or nullcontext()
+    with closing(batches), traced, checkpoints, kept, caught_signals() as caught:
         for number, (steps, batch) in enumerate(zip(dispatches, batches, strict=True)):
+            if tracing is not None:
+                tracing.begin(steps)
             advance = trainer.step if len(steps) == 1 else trainer.scan
             state, sums = advance(state, batch)
             step = steps.stop
+            if tracing is not None:
+                tracing.end(step, state)
             place = {"step": step, "epoch": -(-step // plan.per_epoch)}
             ends = step % plan.per_epoch == 0
             waits = ends or number % ASK == 0
@@ -121,7 +136,8 @@ def fit(
             if seen and not trainer.is_finite(state):
                 what = f"the norm of the parameters is not finite by step {step}"
                 raise diverged(what, checkpoints)
-            observer.advance(step, place | means)
+            now = {"idle": batches.idle, **measured_last(known)}
+            observer.advance(step, place | means | now)
             if ends:
                 speed = clock.speed(step, batches.idle)
                 observer.record(place | {"split": "train"} | speed | means)
@@ -133,12 +149,16 @@ def fit(
                         batch_size=plan.batch_size,
                     )
                     observer.record(place | {"split": "validation"} | means)
+                    if best is not None:
+                        best.consider(step, trainer, state, means)
                 state = trainer.begin_epoch(state)
             if due:
                 checkpoints.save(step, state)
                 clock.saved()
             if stop:
                 checkpoints.wait()
+                if best is not None:
+                    best.checkpoints.wait()
                 raise Interrupted(signal.Signals(stop), step)
     return trainer.network(state)
 
@@ -240,6 +260,12 @@ def summarize(sums: Sums, checkpoints: Checkpoints) -> dict[str, float | int]:
     examples = int(sums["examples"])
     means = {name: float(total) / examples for name, total in sums["scores"].items()}
     return {"examples": examples, "loss": float(sums["loss"]) / examples} | means
+
+
+def measured_last(sums: Sums | None) -> dict[str, float]:
+    """Returns what sums say of their last step alone."""
+    name = "gradient_norm"
+    return {} if sums is None or name not in sums else {name: float(sums[name])}
 
 
 def diverged(what: str, checkpoints: Checkpoints) -> UserError:

@@ -10,14 +10,27 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 import optax
 from flax import nnx
+from jaxtyping import Float
 
 from research.errors import UserError
 from research.nn.layers import Undecayed
 from research.types import Fraction, NonNegative, Positive, Probability
 
 Schedule = Callable[..., optax.Schedule]  # schedule(peak, steps_per_epoch, epochs)
+
+
+class Scheduled(optax.GradientTransformationExtraArgs):
+    """An Optax transformation that knows its learning rate.
+
+    Attributes:
+      rate: the learning rate after so many steps.
+    """
+
+    rate: optax.Schedule
 
 
 def build(
@@ -30,7 +43,7 @@ def build(
     clip: Positive | None = None,
     steps_per_epoch: int,
     epochs: int,
-) -> optax.GradientTransformation:
+) -> Scheduled:
     """Returns the chain.
 
     Args:
@@ -50,7 +63,21 @@ def build(
     if clip is not None:
         parts.insert(0, optax.clip_by_global_norm(clip))
     rate = schedule(learning_rate, steps_per_epoch=steps_per_epoch, epochs=epochs)
-    return optax.chain(*parts, optax.scale_by_learning_rate(rate))
+    chain = Scheduled(*optax.chain(*parts, optax.scale_by_learning_rate(rate)))
+    chain.rate = rate
+    return chain
+
+
+def read_rates(
+    optimizer: optax.GradientTransformation, steps: int
+) -> Float[np.ndarray, " steps"] | None:
+    """Returns the learning rate of each step; None of an optimiser not of ours."""
+    rate = getattr(optimizer, "rate", None)
+    if rate is None:
+        return None
+    # In one program: a rate by itself would wait for the steps that are under way.
+    every = jax.jit(jax.vmap(lambda step: jnp.asarray(rate(step), jnp.float32)))
+    return np.asarray(every(jnp.arange(steps)))
 
 
 def scale_by_adam(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, get_args
 
@@ -30,6 +31,11 @@ class Training:
         devices, rather than whole on each.
       steps_per_dispatch: steps of one epoch that are one program, at most; `auto` and
         `epoch`: see `steps_of_a_dispatch`.
+      accumulate: parts in which a batch goes through the network, one after the other,
+        before the optimiser's step.
+      keep_best: what of the validation decides which epoch's network is kept beside the
+        last: `loss` or a score of the task; None: none is.
+      compile_only: whether the step is compiled, and nothing trained.
     """
 
     epochs: Count
@@ -39,6 +45,36 @@ class Training:
     device_bytes: Annotated[int, Range(0)] = 2**31
     shard_state: bool = False
     steps_per_dispatch: Count | Literal["auto", "epoch"] = "auto"
+    accumulate: Count = 1
+    keep_best: str | None = None
+    compile_only: bool = False
+
+    @property
+    def part(self) -> int:
+        """Examples that are in the network at once, over all devices."""
+        return self.batch_size // self.accumulate
+
+    def check_best(self, scores: Sequence[str], *, validated: bool) -> None:
+        """Refuses a measure by which no checkpoint can be chosen.
+
+        Args:
+          scores: of the task.
+          validated: whether there are validation examples.
+
+        Raises:
+          UserError: names what there is.
+        """
+        if self.keep_best is None:
+            return
+        if self.keep_best not in (known := ("loss", *scores)):
+            raise UserError(
+                f"train.keep_best={self.keep_best}: takes {', '.join(known)} or null"
+            )
+        if not validated:
+            raise UserError(
+                f"train.keep_best={self.keep_best}: there are no validation examples; "
+                "set data.validation_examples"
+            )
 
     def steps_of_a_dispatch(self, plan: Plan, *, resident: bool) -> int:
         """Returns how many steps are dispatched as one program, at most.
@@ -66,13 +102,18 @@ class Training:
           seed: of the orders.
 
         Raises:
-          UserError: they do not fill a batch.
+          UserError: they do not fill a batch, or it has no such parts.
         """
         if self.batch_size > examples:
             raise UserError(
                 f"train.batch_size={self.batch_size} for {examples} training examples: "
                 f"takes 1 to {examples}; choose another, or a larger "
                 "data.train_examples"
+            )
+        if self.batch_size % self.accumulate:
+            raise UserError(
+                f"train.accumulate={self.accumulate} for train.batch_size="
+                f"{self.batch_size}: takes a divisor of it; choose another of either"
             )
         return Plan(examples, self.batch_size, self.epochs, seed)
 

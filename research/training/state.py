@@ -9,6 +9,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array
 
 Sums = dict[str, Any]  # what `initialize_sums` begins
 NEVER = np.iinfo(np.int32).max  # the step of a loss that stayed finite
@@ -54,3 +55,18 @@ def initialize_sums(scores: Sequence[str]) -> Sums:
         "examples": jnp.int32(0),
         "bad_step": jnp.int32(NEVER),
     }
+
+
+@jax.jit
+def are_finite(tree: Any) -> Array:
+    """Returns whether the norm of all floating-point numbers of a tree is finite.
+
+    Where the sum of squares overflows, so do the products in the layers.
+    """
+    leaves = [
+        leaf
+        for leaf in jax.tree.leaves(tree)
+        if jnp.issubdtype(leaf.dtype, jnp.floating)
+    ]
+    squares = [jnp.sum(jnp.square(leaf.astype(jnp.float32))) for leaf in leaves]
+    return jnp.all(jnp.isfinite(jnp.stack(squares)))

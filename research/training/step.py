@@ -22,10 +22,23 @@ from jaxtyping import Array
 from research.distributed import devices
 from research.nn.regularization import regularize
 from research.tasks.task import Batch, Task
+from research.training import accumulation
 from research.training.averaging import Averaging
-from research.training.scaling import differentiate, initialize_scale, keep_if
+from research.training.batches import draw_for_run
+from research.training.scaling import (
+    Differentiated,
+    differentiate,
+    initialize_scale,
+    keep_if,
+)
 from research.training.settings import parse_dtype
-from research.training.state import NEVER, State, Sums, initialize_sums
+from research.training.state import (
+    NEVER,
+    State,
+    Sums,
+    are_finite,
+    initialize_sums,
+)
 
 # augment(batch, key), the images float32 in [0, 1]. `index` and `epoch` say which
 # examples these are, and `draw`, uint32, is a random number that each keeps for a run.
@@ -47,6 +60,9 @@ class Trainer:
       shard_state: whether each device holds a share of the parameters and of the
         optimiser's state (`devices.layout`), rather than all of them.
       averaging: of the weights over the steps; None for none.
+      accumulate: parts in which a batch goes through the network.
+      gradients: whether the sums that a step returns have `gradient_norm`, that of its
+        own gradient before any clipping.
 
     Raises:
       UserError: there is no such dtype.
@@ -64,6 +80,8 @@ class Trainer:
         mesh: jax.sharding.Mesh,
         shard_state: bool = False,
         averaging: Averaging | None = None,
+        accumulate: int = 1,
+        gradients: bool = False,
     ):
         network.train()
         self.graph, *states = nnx.split(network, nnx.Param, ...)
@@ -92,7 +110,20 @@ class Trainer:
             augment=augment,
             dtype=parse_dtype(dtype),
             averaging=averaging,
+            accumulate=accumulate,
+            gradients=gradients,
         )
+
+    def compile(self, batch: Batch, *, several: bool = False) -> jax.stages.Compiled:
+        """Returns the program of a step, or of several, and runs nothing.
+
+        Args:
+          batch: as for `step`, or for `scan`.
+          several: which of them.
+        """
+        program: Any = self._scan if several else self._step
+        with jax.set_mesh(self.mesh):
+            return program.lower(self.initial, dict(batch), self._key).compile()
 
     def step(self, state: State, batch: Batch) -> tuple[State, Sums]:
         """Dispatches one more step.
@@ -138,21 +169,6 @@ class Trainer:
         return network
 
 
-@jax.jit
-def are_finite(tree: Any) -> Array:
-    """Returns whether the norm of all floating-point numbers of a tree is finite.
-
-    Where the sum of squares overflows, so do the products in the layers.
-    """
-    leaves = [
-        leaf
-        for leaf in jax.tree.leaves(tree)
-        if jnp.issubdtype(leaf.dtype, jnp.floating)
-    ]
-    squares = [jnp.sum(jnp.square(leaf.astype(jnp.float32))) for leaf in leaves]
-    return jnp.all(jnp.isfinite(jnp.stack(squares)))
-
-
 @lru_cache(maxsize=64)
 def compile_step(
     places: Sequence[Any], structure: Any, **static: Any
@@ -163,7 +179,11 @@ def compile_step(
     that differ in their seeds compile one step between them. As for all of `jax.jit`'s
     static arguments, 1 and True are equal, and the first one stays.
     """
-    step: Callable[..., State] = partial(train_step, **static)
+    # A loop on a CPU runs other, slower kernels, which round in another way.
+    unroll = places[0].mesh.devices.flat[0].platform == "cpu"
+    step: Callable[..., tuple[State, Sums]] = partial(
+        train_step, unroll=unroll, **static
+    )
     compile = partial(
         jax.jit,
         donate_argnums=0,
@@ -171,20 +191,17 @@ def compile_step(
     )
 
     def once(state: State, batch: Batch, key: Array) -> tuple[State, Sums]:
-        state = step(state, batch, key)
-        return state, state.sums
-
-    # A loop on a CPU runs other, slower kernels, which round in another way.
-    unroll = places[0].mesh.devices.flat[0].platform == "cpu"
+        state, measured = step(state, batch, key)
+        return state, state.sums | measured
 
     def several(state: State, batches: Batch, key: Array) -> tuple[State, Sums]:
-        def one(state: State, batch: Batch) -> tuple[State, None]:
+        def one(state: State, batch: Batch) -> tuple[State, Sums]:
             # Fused across steps, a sum may take another order.
             apart = jax.lax.optimization_barrier((state, batch))
-            return step(*apart, key), None
+            return step(*apart, key)
 
-        state, _ = jax.lax.scan(one, state, batches, unroll=unroll)
-        return state, state.sums
+        state, measured = jax.lax.scan(one, state, batches, unroll=unroll)
+        return state, state.sums | {name: each[-1] for name, each in measured.items()}
 
     return compile(once), compile(several)
 
@@ -200,7 +217,10 @@ def train_step(
     augment: Augment,
     dtype: jnp.dtype,
     averaging: Averaging | None = None,
-) -> State:
+    accumulate: int = 1,
+    unroll: bool = True,
+    gradients: bool = False,
+) -> tuple[State, Sums]:
     """One step of gradient descent; pure.
 
     Args:
@@ -213,9 +233,12 @@ def train_step(
       augment: `augment(batch, key) → batch`.
       dtype: of the computation.
       averaging: of the weights; None for none.
+      accumulate: parts in which the batch goes through the network.
+      unroll: whether these are written out; see `accumulation.accumulate`.
+      gradients: whether the norm of the gradient is measured.
 
     Returns:
-      The state after it.
+      The state after it, and what was measured of the step: `gradient_norm` or nothing.
     """
     run_key = jax.random.wrap_key_data(key_data)
     examples = len(batch["image"])
@@ -225,32 +248,40 @@ def train_step(
     augmented = augment(scaled, jax.random.fold_in(run_key, state.step))
     batch = {**augmented, "image": augmented["image"].astype(dtype)}
 
-    def objective(params: Any) -> tuple[Array, tuple[Any, Any]]:
-        cast = jax.tree.map(lambda p: p.astype(dtype), nnx.as_pure(params))
-        # A state that is split over the devices is gathered here and nowhere else.
-        cast = jax.lax.with_sharding_constraint(cast, PartitionSpec())
-        network = nnx.merge(graph, cast, state.rest)
-        value, outputs = task.loss(network, batch)
-        value = regularize(network, value, batch)
-        rest = nnx.as_pure(nnx.state(network, nnx.Not(nnx.Param)))
-        return value.astype(jnp.float32), (outputs, rest)
+    def differentiate_part(part: Batch, rest: Any) -> Differentiated:
+        def objective(params: Any) -> tuple[Array, tuple[Any, Any]]:
+            cast = jax.tree.map(lambda p: p.astype(dtype), nnx.as_pure(params))
+            # A state that is split over the devices is gathered here and nowhere else.
+            cast = jax.lax.with_sharding_constraint(cast, PartitionSpec())
+            network = nnx.merge(graph, cast, rest)
+            value, outputs = task.loss(network, part)
+            value = regularize(network, value, part)
+            after = nnx.as_pure(nnx.state(network, nnx.Not(nnx.Param)))
+            return value.astype(jnp.float32), (outputs, after)
 
-    found = differentiate(objective, state.params, state.scale)
-    value, (outputs, rest) = found.value, found.aux
+        found = differentiate(objective, state.params, state.scale)
+        outputs, after = found.aux
+        scores = {name: each.sum() for name, each in task.score(outputs, part).items()}
+        return found._replace(aux=(scores, after))
+
+    found = accumulation.accumulate(
+        differentiate_part, state.rest, batch, accumulate, unroll=unroll
+    )
+    value, (scores, rest) = found.value, found.aux
     updates, opt = optimizer.update(found.grads, state.opt, state.params)
     changed = (optax.apply_updates(state.params, updates), rest, opt)
     if state.scale is not None:
         kept = (state.params, state.rest, state.opt)
         changed = keep_if(found.usable, changed, kept)
     params, rest, opt = changed
-    scores = {name: each.sum() for name, each in task.score(outputs, batch).items()}
     bad = jnp.where(found.failed, state.step + 1, NEVER)
     sums, average = state.sums, state.average
     if averaging is not None:
         average, (params, rest) = averaging.update(
             average, (params, rest), state.step + 1
         )
-    return State(
+    measured = {"gradient_norm": optax.tree.norm(found.grads)} if gradients else {}
+    changed_state = State(
         params=params,
         rest=rest,
         opt=opt,
@@ -264,9 +295,4 @@ def train_step(
             "bad_step": jnp.minimum(sums["bad_step"], bad),
         },
     )
-
-
-def draw_for_run(key: Array, index: Array) -> Array:
-    """Draws a number, uint32, for each example: the same in every epoch of a run."""
-    keys = jax.vmap(partial(jax.random.fold_in, key))(index)
-    return jax.vmap(jax.random.bits)(keys)
+    return changed_state, measured

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from small import EXAMPLES, identical, make_split, train
 
+from research import config
 from research.errors import Interrupted
+from research.runs.identity import training_digest
 from research.training.averaging import Exponential, Lookahead
 
 
@@ -48,6 +50,28 @@ def test_an_exponential_average_leaves_the_training_alone():
     for weights in plain:
         average = 0.9 * average + 0.1 * weights
     np.testing.assert_allclose(found[-1], average, rtol=1e-5, atol=1e-6)
+
+
+def test_an_average_that_warms_up_forgets_where_it_began():
+    moves = [np.full(3, 5.0, np.float32), *np.zeros((20, 3), np.float32)]
+    plain = run(Exponential(steps=21, decay=0.999), moves)[-1]
+    warm = run(Exponential(steps=21, decay=0.999, warmup=True), moves)[-1]
+    average = 0.0
+    for step in range(1, 22):
+        kept = min(0.999, (1 + step) / (10 + step))
+        average = kept * average + (1 - kept) * 5
+    np.testing.assert_allclose(warm, average, rtol=1e-5)
+    assert (plain < 0.2).all() and (warm > 4.9).all()
+    short = run(Exponential(steps=21, decay=0.1, warmup=True), moves)[-1]
+    np.testing.assert_allclose(short, run(Exponential(21, 0.1), moves)[-1], rtol=1e-5)
+
+
+def test_older_averages_did_not_warm_up():
+    older, now = (config.compose(f"averaging={one}") for one in ("exponential",) * 2)
+    del older.averaging.warmup
+    assert training_digest(older) == training_digest(now)
+    warm = config.compose("averaging=exponential", "averaging.warmup=true")
+    assert training_digest(warm) != training_digest(now)
 
 
 @pytest.mark.parametrize("kind", [Lookahead, Exponential])

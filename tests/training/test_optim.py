@@ -92,3 +92,36 @@ def test_decoupled_decay_bypasses_the_direction(decoupled):
     zeros = jax.tree.map(jnp.zeros_like, params)
     updates, _ = chain.update(zeros, chain.init(params), params)
     np.testing.assert_allclose(updates["w"], -0.1 if decoupled else -1.0, rtol=1e-6)
+
+
+def make_chain(**more):
+    return optim.build(
+        direction=optax.identity,
+        learning_rate=1.0,
+        schedule=partial(optim.cosine, warmup=1),
+        steps_per_epoch=10,
+        epochs=4,
+        **more,
+    )
+
+
+def test_a_gradient_is_clipped_by_the_norm_of_all_of_it():
+    params = {"a": jnp.ones(2), "b": jnp.ones(1)}
+    grads = {"a": jnp.array([3.0, 0.0]), "b": jnp.array([4.0])}  # of norm 5
+    for clip, factor in ((None, 1.0), (10.0, 1.0), (1.0, 0.2)):
+        chain = make_chain(clip=clip)
+        state = chain.init(params)
+        for _ in range(11):  # at the tenth step the rate is at its peak
+            updates, state = chain.update(grads, state, params)
+        np.testing.assert_allclose(updates["a"], [-3 * factor, 0], rtol=1e-5)
+        np.testing.assert_allclose(updates["b"], [-4 * factor], rtol=1e-5)
+
+
+def test_the_rates_of_a_chain_are_those_of_its_steps():
+    chain, params = make_chain(), {"a": jnp.ones(1)}
+    state, moved = chain.init(params), []
+    for _ in range(40):
+        updates, state = chain.update(params, state, params)
+        moved.append(-float(updates["a"][0]))
+    np.testing.assert_allclose(optim.read_rates(chain, 40), moved, atol=1e-6)
+    assert optim.read_rates(optax.sgd(0.1), 40) is None

@@ -7,6 +7,7 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from omegaconf import DictConfig
@@ -97,6 +98,8 @@ def record_end(folder: Path, how: str) -> None:
         status.write(folder, failed)
     elif known.state == status.QUEUED:  # a script that keeps no status
         (folder / "status.json").unlink()
+        with suppress(OSError):  # it holds something
+            folder.rmdir()
 
 
 def describe_exit(job: Plan, code: int) -> str:
