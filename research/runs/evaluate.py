@@ -257,7 +257,8 @@ def evaluate_new(
                 "model": asdict(replace(predict.description, classes=None)),
                 "replaced": dict(predict.replaced),
             }
-        found = [*measure_each(evaluators, predict, split, provenance, cfg)]
+        measuring = measure_each(evaluators, predict, split, folder, provenance, cfg)
+        found = list(measuring)
         write_text(folder / "config.yaml", OmegaConf.to_yaml(cfg, resolve=True))
         write_json(folder / "provenance.json", provenance)
         for measured in found:

@@ -19,6 +19,7 @@ from research.data.source import Dataset
 from research.data.split import Split
 from research.data.stream import Stream
 from research.evals.engine.phases import describe_undivided
+from research.jobs.naming import name_briefly
 from research.jobs.objective import check_objective
 from research.models.network import Network, find_initialized
 from research.nn.layers import count_parameters
@@ -109,7 +110,7 @@ class Experiment:
         say_undivided(self.network, self.cfg)
         self.initialize()
         with (
-            bar(folder.name, self.steps) as show,
+            bar(name_briefly(folder), self.steps) as show,
             Journal(
                 folder,
                 job,

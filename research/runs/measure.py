@@ -15,8 +15,9 @@ from research.errors import UserError
 from research.evals.engine.embedding import gives_embeddings
 from research.evals.engine.modules import in_inference
 from research.evals.evaluator import Evaluator
+from research.jobs.naming import name_briefly
 from research.nn.precision import Precision, computing
-from research.progress import say
+from research.progress import counting, say
 from research.runs.outcome import file_name
 from research.runs.rows import Measured, Row, take_measurements
 
@@ -90,7 +91,9 @@ def measure_all(
       own: the split whose rows have the plain names; None: this one.
     """
     rows: list[Row] = []
-    for measured in measure_each(evaluators, predict, split, provenance, cfg, own):
+    for measured in measure_each(
+        evaluators, predict, split, folder, provenance, cfg, own
+    ):
         measured.write(folder)
         rows += measured.rows
     say_headline(folder, rows, evaluators)
@@ -100,6 +103,7 @@ def measure_each(
     evaluators: Evaluators,
     predict: Callable[..., Any],
     split: Split | Stream,
+    folder: Path,
     provenance: Mapping[str, Any],
     cfg: DictConfig,
     own: str | None = None,
@@ -110,6 +114,7 @@ def measure_each(
       evaluators: see `measure_all`.
       predict: likewise.
       split: likewise.
+      folder: likewise; nothing is written there.
       provenance: likewise.
       cfg: likewise.
       own: likewise.
@@ -117,7 +122,8 @@ def measure_each(
     precision = Precision.of(cfg).eval
     for name, evaluator in evaluators.items():
         files = file_name(name, cfg.split, own or cfg.split)
-        with computing(precision):
+        title = f"{name_briefly(folder)}: eval={name}"
+        with computing(precision), counting(title, "images"):
             found = evaluator(predict, require_arrays(split))
             measured = take_measurements(files, found, provenance, cfg.split)
         yield measured
@@ -138,7 +144,7 @@ def say_headline(folder: Path, rows: Iterable[Row], evaluators: Evaluators) -> N
     """Prints the values of some rows that matter most, or what was evaluated."""
     shown = headline(rows)
     values = "  ".join(f"{name} {value:.2%}" for name, value in shown.items())
-    say(f"{folder}: {values or ', '.join(evaluators)}")
+    say(f"{name_briefly(folder)}: {values or ', '.join(evaluators)}")
 
 
 def require_arrays(split: Split | Stream) -> Split:
