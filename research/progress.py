@@ -69,22 +69,26 @@ class Meter:
 
     def reach(self, done: int, text: str = "") -> None:
         """Notes how many are done by now; an empty text leaves the last one."""
+        began = self.done > 0
         self.done, self.text = done, text or self.text
         now = time.monotonic()
         if not self._bar.disable:
             pace = self._bar.tasks[0].speed
-            rate = f"{pace:,.0f} {self.unit}/s" if pace else ""
-            fields = {"text": self.text, "rate": rate, "total": self.total}
-            self._bar.update(self._task, completed=done, **fields)
+            rate = f"{format_pace(pace)} {self.unit}/s" if pace else ""
+            bar, task = self._bar, self._task
+            bar.update(task, completed=done, total=self.total)
+            bar.update(task, text=self.text, rate=rate)
         if self._remark:
             self._forecast(now)
-        if now - self._told[0] >= EVERY:
+        if not began:  # the first takes long, or was done before: it tells no pace
+            self._told = now, done
+        elif now - self._told[0] >= EVERY:
             self._tell(now)
 
     def _forecast(self, now: float) -> None:
         """Tells how long it will take, by what came after the first that was done."""
         before, done = self._first
-        if not done:  # the first takes long: it is compiled
+        if not done:
             self._first = now, self.done
         elif self.total is not None:
             left = (self.total - self.done) * (now - before) / (self.done - done)
@@ -100,11 +104,10 @@ class Meter:
         if not self._bar.disable or pace <= 0:
             return
         count = f"{self.done:,}" + ("" if self.total is None else f" of {self.total:,}")
-        parts = [f"{count} {self.unit}", self.text, f"{pace:,.3g} a second"]
+        parts = [f"{count} {self.unit}", self.text, f"{format_pace(pace)} a second"]
         if self.total is not None:
-            parts.append(
-                f"about {format_duration((self.total - self.done) / pace)} left"
-            )
+            left = max(0, self.total - self.done) / pace
+            parts.append(f"about {format_duration(left)} left")
         say(f"{self.title}: {', '.join(filter(None, parts))}")
 
 
@@ -157,6 +160,11 @@ def format_duration(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def format_pace(pace: float) -> str:
+    """Returns how many a second: 1,234, 12.3, 0.123."""
+    return f"{pace:,.0f}" if pace >= 100 else f"{pace:.3g}"
 
 
 def print_any_letter() -> None:

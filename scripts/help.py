@@ -31,7 +31,8 @@ def show_help(config: str, folders: Sequence[Path] = (CONF,)) -> str:
       folders: of configs, whose options are listed.
     """
     script = f"python scripts/{SCRIPTS.get(config, config)}.py"
-    about = OmegaConf.to_container(OmegaConf.load(TEXTS))[config]
+    texts: Any = OmegaConf.to_container(OmegaConf.load(TEXTS))
+    about = texts[config]
     lines = [*textwrap.wrap(about["does"], WIDTH), f"  {script} {about['words']}", ""]
     for task, groups in about.get("tasks", {}).items():
         lines += [f"{task} (group=option)"]

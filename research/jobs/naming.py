@@ -1,4 +1,4 @@
-"""What the jobs of a sweep are called in its lines, and how long the rest of it takes."""
+"""What the jobs of a sweep are called in its lines, and how long the rest takes."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ def measure_all(
     provenance: Mapping[str, Any],
     cfg: DictConfig,
     own: str | None = None,
-) -> None:
+) -> list[Row]:
     """Runs evaluators on a split; each leaves its rows in `eval/` when it is through.
 
     Args:
@@ -89,6 +89,9 @@ def measure_all(
       provenance: of the rows.
       cfg: whose `split` names the examples, and whose `precision.eval` holds.
       own: the split whose rows have the plain names; None: this one.
+
+    Returns:
+      The rows of all.
     """
     rows: list[Row] = []
     for measured in measure_each(
@@ -97,6 +100,7 @@ def measure_all(
         measured.write(folder)
         rows += measured.rows
     say_headline(folder, rows, evaluators)
+    return rows
 
 
 def measure_each(

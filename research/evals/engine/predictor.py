@@ -12,7 +12,6 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float, UInt8
 
-from research import progress
 from research.distributed import devices
 from research.errors import UserError
 from research.evals.engine.batches import Kept, map_rows
@@ -110,6 +109,7 @@ class Predictor:
             fetch=partial(self._fetch, views),
             under_way=2,
             place=self._kept,
+            counts=views or 1,
         )
 
     def logits(
@@ -146,7 +146,6 @@ class Predictor:
 
     def _fetch(self, views: int | None, result: Any, count: int) -> Outputs:
         size = count * (views or 1)
-        progress.count(size)
         outputs = jax.tree.map(narrow, result)
         for leaf in jax.tree.leaves(outputs) or [np.empty(())]:
             rows = leaf.ndim > 0 and len(leaf) == size
