@@ -89,11 +89,12 @@ class Meter:
         """Tells how long it will take, by what came after the first that was done."""
         before, done = self._first
         if not done:
-            self._first = now, self.done
+            self._first = self._told = now, self.done
         elif self.total is not None:
             left = (self.total - self.done) * (now - before) / (self.done - done)
             if left >= WORTH:
                 say(f"{self.title}: {self._remark}: about {format_duration(left)}")
+                self._told = now, self.done
             self._remark = ""
 
     def _tell(self, now: float) -> None:
