@@ -14,6 +14,11 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 demo: $(READY)
 	$(BIN)/python scripts/train.py -m experiment=demo
 	$(BIN)/python scripts/report.py runs=outputs/demo
+	@printf '\n%s\n' 'Look at outputs/demo/page.html. Then:'
+	@printf '  %s\n' \
+	  "$(BIN)/python scripts/train.py -m downsample=max,blur,aps 'seed=range(3)' train.epochs=8 name=mine" \
+	  "$(BIN)/python scripts/evaluate.py run_dir='outputs/mine/*' eval=fragile" \
+	  "$(BIN)/python scripts/report.py runs=outputs/mine"
 
 test: $(READY)
 	$(BIN)/python -m pytest -n auto --dist worksteal -m "not peers and not adapters and not slurm and not ray and not browser and not loggers"

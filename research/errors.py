@@ -19,6 +19,10 @@ class Unwritable(UserError):
     """A file or folder cannot be written, nor what else is to go there."""
 
 
+class NoRows(UserError):
+    """Nothing was measured of what is to be shown."""
+
+
 def join_options(options: Sequence[object]) -> str:
     """Returns `a, b or c`."""
     *most, last = map(str, options)

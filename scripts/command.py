@@ -18,7 +18,8 @@ from typing import Any, NoReturn
 from unittest.mock import patch
 
 import hydra
-from command_line import prepare_words
+from command_line import HELP, list_folders, prepare_words
+from help import show_help
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
@@ -76,6 +77,9 @@ def command(
                 version_base="1.3", config_path=str(CONF), config_name=config
             )
             try:
+                if any(word in HELP for word in sys.argv[1:]):
+                    print(show_help(config, list_folders(sys.argv[1:])))
+                    return
                 with note_mistakes(mistakes), explain_errors(config):
                     sys.argv[1:] = prepare_words(sys.argv[1:], config)
                     with plain_arguments():

@@ -47,6 +47,7 @@ VALUED = {  # options of Hydra that a value follows
     *("--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn"),
     *("--config-dir", "-cd", "--experimental-rerun", "--info", "-i"),
 }
+HELP = ("--help", "-h")
 SHOWING = ("--cfg", "-c", "--info", "-i", "--help", "-h", "--hydra-help", "--resolve")
 
 
@@ -83,7 +84,7 @@ def prepare_words(words: Sequence[str], config: str = "train") -> list[str]:
     for word in rest:
         with suppress(HydraException):  # it says better what is wrong, or is an option
             check_groups([word])
-    folders = [CONF, *map(Path, config_folders(words))]
+    folders = list_folders(words)
     return [*first[:1], *(expand_glob(word, folders) for word in rest), *options]
 
 
@@ -100,6 +101,11 @@ def part_options(words: Sequence[str]) -> tuple[list[str], list[str]]:
         (options if option else overrides).append(word)
         valued = word in VALUED
     return overrides, options
+
+
+def list_folders(words: Sequence[str]) -> list[Path]:
+    """Returns all folders of configs: ours, and those that a command line adds."""
+    return [CONF, *map(Path, config_folders(words))]
 
 
 def config_folders(words: Sequence[str]) -> Iterator[str]:

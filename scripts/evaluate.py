@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import glob
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from command import command
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
+
+if TYPE_CHECKING:
+    from research.runs.rows import Row
 
 
 @command("eval")
@@ -44,10 +49,10 @@ def main(cfg: DictConfig) -> None:
         overrides = list(HydraConfig.get().overrides.task)
         for folder in folders:
             if not cfg.wrap and cfg.checkpoint == "last":
-                evaluate_run(cfg, folder, overrides=overrides)
+                show(evaluate_run(cfg, folder, overrides=overrides), cfg)
                 continue
             out = Path(runtime.output_dir, folder.name)
-            evaluate_wrapped(
+            rows = evaluate_wrapped(
                 cfg,
                 folder,
                 out,
@@ -55,10 +60,20 @@ def main(cfg: DictConfig) -> None:
                 choices=runtime.choices,
                 command=line,
             )
+            show(rows, cfg)
         return
     evaluate = evaluate_untrained if cfg.predict is None else evaluate_foreign
     out = Path(runtime.output_dir)
-    evaluate(cfg, out, choices=runtime.choices, command=line)
+    show(evaluate(cfg, out, choices=runtime.choices, command=line), cfg)
+
+
+def show(rows: Sequence[Row], cfg: DictConfig) -> None:
+    """Prints the values that were measured, under the run and the split."""
+    from research.distributed import hosts
+    from research.runs.showing import show_rows
+
+    if rows and hosts.leads():
+        print(f"{rows[0].run}, split={cfg.split}:", *show_rows(rows), sep="\n")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Makes figures, tables and a page from rows: `scripts/report.py runs=outputs/runs`.
 
-Needs no JAX and no accelerator. Nothing is measured here: what has no rows is left out,
-and a line says so.
+Needs no JAX and no accelerator. Nothing is measured here: every figure that has rows is
+drawn, and a line says which of the usual ones have none.
 """
 
 from __future__ import annotations
@@ -31,7 +31,10 @@ def main(cfg: DictConfig) -> None:
     elif results.of_maps and not overridden() & GROUPS:
         cfg = compose(*OF_MAPS, config="report")
     chosen = {group: list(choose_makers(cfg, group)) for group in SAVERS}
-    written = write_all(results, chosen, out)
+    further = [] if results.of_claims or overridden() & GROUPS else find_further(cfg)
+    chosen["figure"] += further
+    optional = [name for name, _ in further]
+    written = write_all(results, chosen, out, optional)
     lines = [*written.reasons, *results.omitted]
     if not written.files:
         nothing = "nothing is chosen; give figure=…, table=… or page=…"
@@ -43,12 +46,23 @@ def main(cfg: DictConfig) -> None:
 
 GROUPS = {"table", "figure", "page"}
 OF_CLAIMS = ("table=[verdicts,cases]", "figure=[verdicts,claims]", "page=page")
+APART = {"claims", "verdicts", "moves"}  # of claims; and what repeats others
 OF_MAPS = ("figure=[segmentation,maps_tradeoff,consistency,curves]", "page=[]")
 
 
 def overridden() -> set[str]:
     """Returns the keys that the command line sets."""
     return {line.partition("=")[0] for line in HydraConfig.get().overrides.task}
+
+
+def find_further(cfg: DictConfig) -> list[tuple[str, Any]]:
+    """Returns the makers of all figures that the config leaves out."""
+    from research.config import build, compose
+    from research.config.composing import options_of
+
+    names = [one for one in options_of("figure") if one not in {*cfg.figure, *APART}]
+    whole = compose(f"figure=[{','.join(names)}]", config="report")
+    return [(name, build(node)) for name, node in whole.figure.items()]
 
 
 def choose_makers(cfg: DictConfig, group: str) -> Iterator[tuple[str, Any]]:

@@ -13,11 +13,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from command import command
-from command_line import config_folders, is_showing
+from command_line import is_showing, list_folders
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
-
-from research.config import CONF
 
 
 @command("train")
@@ -51,7 +49,7 @@ def with_sweeper(words: Sequence[str]) -> list[str]:
     """
     given = dict(word.split("=", 1) for word in words if "=" in word)
     names = given.get("experiment", "").split(",")
-    folders = [CONF, *map(Path, config_folders(words))]
+    folders = list_folders(words)
     files = [[one / "experiment" / f"{name}.yaml" for one in folders] for name in names]
     if names in ([""], ["null"]) or all(any(map(Path.is_file, each)) for each in files):
         return list(words)

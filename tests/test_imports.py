@@ -48,7 +48,7 @@ ROOMS = {
     "loggers": {"files", "errors"},
     "wrappers": {"nn", "errors", "types"},
     "evals": {"models", "downsample", "data", "tasks", "transforms", "distributed"}
-    | {"wrappers", "nn", "stats", "annotations", "errors", "types"},
+    | {"wrappers", "nn", "stats", "annotations", "errors", "progress", "types"},
     "adapters": {"errors", "types"},
     "surgery": {"adapters", "downsample", "nn", "errors", "types"},
     "claims": {"runs.identity", "stats", "ranges", "errors"},

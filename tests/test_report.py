@@ -121,6 +121,21 @@ def test_runs_of_label_maps_get_figures_of_these(report, tmp_path):
     assert files(tmp_path / "o") == drawn | {"table.md", "table.csv", "table.tex"}
 
 
+def test_every_figure_that_has_rows_is_drawn(report, tmp_path):
+    folder = fake_run(tmp_path / "runs", "downsample=max,seed=0")
+    shifts = {"map": np.ones((4, 4))}
+    row = Measurement.of_examples("orbit", "agreement", np.ones(9), arrays=shifts)
+    facts = {"run": folder.name, "seed": 0, "commit": "0"}
+    write_measurements(folder, "orbit", [row], facts, "test")
+    status, out, _ = report("runs=runs")
+    assert status == 0 and "orbit.png" in out
+    assert {f"{name}.png" for name in {*FIGURES, "orbit"}} == {
+        name for name in files(tmp_path / "runs") if name.endswith(".png")
+    }
+    left_out = [line for line in out.splitlines() if line.startswith("left out")]
+    assert [line.partition(":")[2][:5] for line in left_out] == [" page"]
+
+
 @pytest.mark.parametrize(
     ("words", "reason"),
     [

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -130,6 +131,43 @@ def test_a_foreign_classifier_is_evaluated(tmp_path, digits):
         if row["protocol"] == "circular" and row["measure"] == "agreement"
     ]
     assert agreement and all(value == 1 for value in agreement)  # ink does not move
+
+
+def test_an_evaluation_prints_its_values_and_those_of_a_new_protocol(tmp_path, digits):
+    (tmp_path / "mine.py").write_text(
+        "import numpy as np\n"
+        "from dataclasses import dataclass\n"
+        "from research.evals.evaluator import Evaluator\n"
+        "from research.evals.measurement import Measurement\n"
+        "def ink(images):\n"
+        "    total = np.asarray(images).sum((1, 2, 3))\n"
+        "    return np.stack([total, *[0 * total] * 9], 1)\n"
+        "@dataclass(frozen=True)\n"
+        "class Doubled(Evaluator):\n"
+        "    name = 'doubled'\n"
+        "    def __call__(self, predict, split):\n"
+        "        same = predict(split.images[:7] / 255.0).argmax(1) == 0\n"
+        "        yield Measurement.of_examples('twice', 'stays', same)\n"
+        "        yield Measurement('twice', 'factor', 2, 7)\n"
+    )
+    (tmp_path / "conf/eval").mkdir(parents=True)
+    option = "doubled:\n  _target_: mine.Doubled\n"
+    (tmp_path / "conf/eval/doubled.yaml").write_text(option)
+    words = ["predict=mine:ink", f"root={tmp_path}", f"data.dir={digits}"]
+    words += ["eval=[accuracy,doubled]", "--config-dir", str(tmp_path / "conf")]
+    done = subprocess.run(
+        command("evaluate", *words),
+        env=os.environ | {"PYTHONPATH": f"{tmp_path}:{ROOT}"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    heading, *lines = done.stdout.splitlines()
+    assert heading == "predict=mine:ink, split=test:"
+    interval = r"0\.\d+ \[0\.\d+, 0\.\d+\]"
+    assert re.fullmatch(rf"  accuracy/accuracy +{interval}  n=360", lines[0])
+    assert re.fullmatch(r"  twice/stays   1 \[0\.\d+, 1\]  n=7", lines[-2])
+    assert lines[-1] == "  twice/factor  2  n=7"
 
 
 def test_a_report_is_drawn(runs, tmp_path):

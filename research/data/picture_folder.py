@@ -120,7 +120,7 @@ def read_all(paths: Sequence[Path], frame: Frame) -> Iterator[arrays.Example]:
       Broken: at the end, if some cannot.
     """
     faults: dict[Path, str] = {}
-    with bar("pictures", len(paths)) as show:
+    with bar("pictures", len(paths), "pictures") as show:
         for number, path in enumerate(paths, 1):
             try:
                 yield read(path, frame)

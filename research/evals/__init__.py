@@ -6,5 +6,5 @@ chain of stages, and no model. Each has a file in `conf/eval/`; what several nee
 trained: in `__post_init__` and in `check` (`research.evals.evaluator.Evaluator`).
 Imports `research.models.network`, `research.downsample`, `research.data`,
 `research.tasks`, `research.transforms`, `research.distributed`, `research.nn`,
-`research.stats`.
+`research.stats`, `research.progress`.
 """

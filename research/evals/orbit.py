@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar
 import jax
 import numpy as np
 
+from research import progress
 from research.data.split import Split
 from research.evals.engine.batches import batches
 from research.evals.engine.closed_form import ClosedForm, Orbits
@@ -118,6 +119,12 @@ class Orbit(Evaluator):
             jax.random.key(self.seed), len(split), 0, (height - 1, width - 1)
         )
         size = answer_bytes(predictor, split.images)
+        if method.name == BRUTE:
+            progress.expect(
+                len(split) * height * width,
+                f"all {height * width:,} shifts of {len(split):,} images one by one, "
+                f"since no closed form holds (eval.{self.name}.examples=N takes fewer)",
+            )
         found = self.summarize(method, split, at, size)
         margin = margins(predictor.predict, split.images, batch=self.batch)
         checks = []

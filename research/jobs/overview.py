@@ -15,7 +15,9 @@ from rich.text import Text
 
 from research.errors import UserError
 from research.files.leftovers import walk
+from research.jobs.naming import shorten_names
 from research.jobs.status import DONE, QUEUED, RUNNING, STATES, Status, observe
+from research.progress import format_duration
 
 NUMBERS = [
     Column(name, justify="right") for name in ("steps", "examples/s", "left", "tries")
@@ -149,18 +151,3 @@ def stack(jobs: Sequence[tuple[Line, str]]) -> Iterator[RenderableType]:
         yield Text(facts, COLORS.get(state, ""))
         for text in filter(None, (name, line.remark)):
             yield Padding(Text(text, overflow="fold"), (0, 0, 0, 2))
-
-
-def shorten_names(names: Sequence[str]) -> tuple[list[str], str]:
-    """Returns jobs' names without the overrides that all have, and those."""
-    parts = [name.split(",") for name in names]
-    same = set.intersection(*map(set, parts)) if len(parts) > 1 else set()
-    short = [",".join(p for p in part if p not in same) or "…" for part in parts]
-    return short, ",".join(p for p in parts[0] if p in same)
-
-
-def format_duration(seconds: float) -> str:
-    """Returns a duration for people: 45 s, 12 min, 3.5 h."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

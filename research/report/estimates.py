@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from research.errors import UserError
+from research.errors import NoRows
 from research.ranges import Count
 from research.stats import t_interval
 
@@ -30,14 +30,14 @@ def select_rows(
       split: of the examples measured.
 
     Raises:
-      UserError: there are none.
+      NoRows: there are none.
     """
     of_kind = rows[(rows["protocol"] == protocol) & (rows["measure"] == measure)]
     fits = [set(given) == set(params) for given in of_kind["params"]]
     found = of_kind[pd.Series(fits, of_kind.index, bool) & (of_kind["split"] == split)]
     if found.empty:
         what = f"{protocol} {measure}" + (f" at a {params[0]}" if params else "")
-        raise UserError(
+        raise NoRows(
             f"no rows of {what} on split={split}; measure them with "
             "scripts/evaluate.py run_dir=… eval=…, or choose another split"
         )
@@ -58,13 +58,13 @@ def select_available(
       split: of the examples measured.
 
     Raises:
-      UserError: there are no rows of any; it names the last.
+      NoRows: there are no rows of any; it names the last.
     """
     found = {}
     for title, measurement in wanted.items():
         try:
             found[title] = select_rows(rows, *measurement, split=split)
-        except UserError as missing:
+        except NoRows as missing:
             reason = missing
     if not found:
         raise reason

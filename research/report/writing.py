@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from research.errors import Unwritable, UserError
+from research.errors import NoRows, Unwritable, UserError
 from research.report.results import Results
 
 Maker = Callable[..., Any]  # of a figure, a table or a page, from results
@@ -59,7 +59,10 @@ class Written:
 
 
 def write_all(
-    results: Results, chosen: Mapping[str, Iterable[tuple[str, Maker]]], out: Path
+    results: Results,
+    chosen: Mapping[str, Iterable[tuple[str, Maker]]],
+    out: Path,
+    optional: Collection[str] = (),
 ) -> Written:
     """Writes what has rows.
 
@@ -67,6 +70,7 @@ def write_all(
       results: of the runs.
       chosen: by group of `SAVERS`, the makers with their names.
       out: the folder.
+      optional: names of those that nobody misses where they have no rows.
 
     Raises:
       Unwritable: a file cannot be written.
@@ -79,5 +83,7 @@ def write_all(
             except Unwritable:
                 raise
             except UserError as error:
+                if name in optional and isinstance(error, NoRows):
+                    continue
                 written.missing.setdefault(str(error), []).append(name)
     return written

@@ -31,13 +31,14 @@ from research.runs.measure import (
 )
 from research.runs.outcome import forget, read_config, record, require_room
 from research.runs.provenance import describe, find_commit
+from research.runs.rows import Row
 from research.runs.run import load
 from research.runs.wrapping import wrap_network
 
 
 def evaluate_run(
     cfg: DictConfig, folder: Path, *, overrides: Sequence[str] = ()
-) -> None:
+) -> list[Row]:
     """Adds the rows of the configured evaluators to a run folder, on its own data.
 
     Rows of another split than the run's own get files of their own. All carry the
@@ -47,6 +48,9 @@ def evaluate_run(
       cfg: an `eval` config: its `eval`, `split` and `precision.eval` count.
       folder: a run folder whose training is finished.
       overrides: of the config: a `data.dir` among them replaces the run's.
+
+    Returns:
+      The rows.
 
     Raises:
       UserError: there is no finished training, or a part of the config is wrong.
@@ -64,8 +68,11 @@ def evaluate_run(
         check_all(evaluators, network, split, trained)
         provenance["commit"] = find_commit()
         forget(folder, trained)
-        measure_all(evaluators, network, split, folder, provenance, trained, own)
+        found = measure_all(
+            evaluators, network, split, folder, provenance, trained, own
+        )
         record(folder, trained)
+    return [row for one in found for row in one.rows]
 
 
 def evaluate_wrapped(
@@ -76,7 +83,7 @@ def evaluate_wrapped(
     overrides: Sequence[str] = (),
     choices: Mapping[str, str | None],
     command: str,
-) -> None:
+) -> list[Row]:
     """Makes a folder with the rows of a trained network in a wrapper, or of its best.
 
     The run folder stays as it is: its rows are of the network itself.
@@ -101,7 +108,7 @@ def evaluate_wrapped(
     trained.wrap, trained.checkpoint = cfg.wrap, cfg.checkpoint
     wrapped = wrap_network(trained, network)
     known = {**before.get("choices", {}), "wrap": choices["wrap"]}
-    evaluate_new(trained, wrapped, folder, choices=known, command=command)
+    return evaluate_new(trained, wrapped, folder, choices=known, command=command)
 
 
 def measure_as(
@@ -174,19 +181,19 @@ def has_moved(before: Sequence[str], now: Sequence[str]) -> bool:
 
 def evaluate_untrained(
     cfg: DictConfig, folder: Path, *, choices: Mapping[str, str | None], command: str
-) -> None:
+) -> list[Row]:
     """Evaluates the configured network as initialised, to compare costs."""
     refuse_replacing(cfg)
     network = config.network(cfg, rngs=nnx.Rngs(cfg.seed))
     network.eval()
     say_undivided(network, cfg)
     network = wrap_network(cfg, network)
-    evaluate_new(cfg, network, folder, choices=choices, command=command)
+    return evaluate_new(cfg, network, folder, choices=choices, command=command)
 
 
 def evaluate_foreign(
     cfg: DictConfig, folder: Path, *, choices: Mapping[str, str | None], command: str
-) -> None:
+) -> list[Row]:
     """Evaluates the model of `predict`, from images to logits or vectors, on the data.
 
     What it says of itself, but for the names of its classes, is `model` in the
@@ -194,7 +201,7 @@ def evaluate_foreign(
     """
     model = load_foreign(cfg)
     say_scaling(model, cfg.data)
-    evaluate_new(cfg, model, folder, choices=choices, command=command)
+    return evaluate_new(cfg, model, folder, choices=choices, command=command)
 
 
 def say_scaling(model: Foreign, data: DictConfig) -> None:
@@ -237,7 +244,7 @@ def evaluate_new(
     *,
     choices: Mapping[str, str | None],
     command: str,
-) -> None:
+) -> list[Row]:
     """Makes a folder with the rows of something that was not trained here.
 
     It is written when all is measured: what fails leaves the folder as it was.
@@ -257,7 +264,8 @@ def evaluate_new(
                 "model": asdict(replace(predict.description, classes=None)),
                 "replaced": dict(predict.replaced),
             }
-        found = [*measure_each(evaluators, predict, split, provenance, cfg)]
+        measuring = measure_each(evaluators, predict, split, folder, provenance, cfg)
+        found = list(measuring)
         write_text(folder / "config.yaml", OmegaConf.to_yaml(cfg, resolve=True))
         write_json(folder / "provenance.json", provenance)
         for measured in found:
@@ -269,3 +277,4 @@ def evaluate_new(
             done["parameters"] = count_parameters(predict)
         done["seconds"] = round(time.monotonic() - started, 2)
         write_json(folder / "done.json", done)
+    return rows

@@ -21,6 +21,7 @@ from research.data.split import Split
 from research.data.stream import Stream
 from research.distributed import hosts
 from research.evals.engine.phases import describe_undivided
+from research.jobs.naming import name_briefly
 from research.jobs.objective import check_objective
 from research.loggers.logger import Logger, Opened, Silent, require_package
 from research.models.network import Network, find_initialized
@@ -154,7 +155,7 @@ class Experiment:
         more: list[Observer] = [] if curves is None else [curves]
         traced = self.traced and Tracing(*self.traced, folder / "profile")
         with (
-            bar(folder.name, self.steps) as show,
+            bar(name_briefly(folder), self.steps) as show,
             Journal(
                 folder,
                 job,

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from research.runs.identity_keys import (
@@ -27,7 +27,9 @@ from research.runs.identity_parts import add_own_parts, leave_out_own_parts
 from research.runs.identity_subject import concerns
 
 EVALUATOR = re.compile(r"eval\.[^.]+\._target_")  # the key of one that is chosen
-LONGEST_NAME = 120  # characters of a folder's name; file systems take 255
+LONG_NAME = 120  # characters of a folder's name, from which keys are shortened
+LONGEST_NAME = 200  # bytes; file systems take 255
+SECTIONS = ("augment", "data", "model", "optim", "train")  # left out of long names
 
 
 # What runs did before a key was there; of networks, `identity_parts`.
@@ -183,15 +185,47 @@ def run_name(overrides: Sequence[str]) -> str:
 
     They are those of the command line. What changes only rows, time or place is left
     out of the name; bundles of values, such as `setting=`, stay, and so does what mends
-    a network, whose rows have a folder of their own.
+    a network, whose rows have a folder of their own. Keys of a long name lose their
+    sections (`epochs=5` of `train.epochs=5`); what is still too long is cut, and ends
+    with a digest of all of it.
     """
     keys = {one: key_of(one) for one in overrides}
     chosen = sorted(one for one, key in keys.items() if decides(key) or mends(key))
-    name = ",".join(chosen).replace("/", ".") or "default"
-    name = re.sub(r"[\[\]{}*?'\"\s]", "", name)  # patterns to globs, Orbax's among them
-    if len(name) > LONGEST_NAME:
-        name = hashlib.sha256(name.encode()).hexdigest()[:16]
+    name = _join(chosen)
+    if len(name) > LONG_NAME:
+        name = _join(_shorten(chosen))
+    if len(name.encode()) > LONGEST_NAME:
+        digest = hashlib.sha256(_join(chosen).encode()).hexdigest()[:8]
+        cut = name.encode()[: LONGEST_NAME - 9].decode(errors="ignore")
+        name = f"{cut},{digest}"
     return name
+
+
+def _join(overrides: Iterable[str]) -> str:
+    """Returns the name that overrides make, without what is a pattern to globs."""
+    name = ",".join(overrides).replace("/", ".") or "default"
+    return re.sub(r"[\[\]{}*?'\"\s]", "", name)  # Orbax's globs among them
+
+
+def _shorten(overrides: Sequence[str]) -> list[str]:
+    """Returns `epochs=5` of `train.epochs=5`, `head=gap` of `model/head=gap`.
+
+    Keys that would then be the same stay as they are.
+    """
+    pairs = [one.lstrip("+").partition("=") for one in overrides]
+    keys = [key.replace("/", ".") for key, _, _ in pairs]
+    short = [key.partition(".")[2] if _has_section(key) else key for key in keys]
+    return [
+        f"{new}={value}" if _has_section(key) and short.count(new) == 1 else one
+        for one, key, new, (_, _, value) in zip(
+            overrides, keys, short, pairs, strict=True
+        )
+    ]
+
+
+def _has_section(key: str) -> bool:
+    """Whether a long name does without the first word of a key."""
+    return key.partition(".")[0] in SECTIONS and "." in key
 
 
 def key_of(override: str) -> str:

@@ -15,8 +15,9 @@ from research.errors import UserError
 from research.evals.engine.embedding import gives_embeddings
 from research.evals.engine.modules import in_inference
 from research.evals.evaluator import Evaluator
+from research.jobs.naming import name_briefly
 from research.nn.precision import Precision, computing
-from research.progress import say
+from research.progress import counting, say
 from research.runs.outcome import file_name
 from research.runs.rows import Measured, Row, take_measurements
 
@@ -93,7 +94,9 @@ def measure_all(
       What was written.
     """
     found: list[Measured] = []
-    for measured in measure_each(evaluators, predict, split, provenance, cfg, own):
+    for measured in measure_each(
+        evaluators, predict, split, folder, provenance, cfg, own
+    ):
         measured.write(folder)
         found.append(measured)
     say_headline(folder, (row for one in found for row in one.rows), evaluators)
@@ -104,6 +107,7 @@ def measure_each(
     evaluators: Evaluators,
     predict: Callable[..., Any],
     split: Split | Stream,
+    folder: Path,
     provenance: Mapping[str, Any],
     cfg: DictConfig,
     own: str | None = None,
@@ -114,6 +118,7 @@ def measure_each(
       evaluators: see `measure_all`.
       predict: likewise.
       split: likewise.
+      folder: likewise; nothing is written there.
       provenance: likewise.
       cfg: likewise.
       own: likewise.
@@ -121,7 +126,8 @@ def measure_each(
     precision = Precision.of(cfg).eval
     for name, evaluator in evaluators.items():
         files = file_name(name, cfg.split, own or cfg.split)
-        with computing(precision):
+        title = f"{name_briefly(folder)}: eval={name}"
+        with computing(precision), counting(title, "images"):
             found = evaluator(predict, require_arrays(split))
             measured = take_measurements(files, found, provenance, cfg.split)
         yield measured
@@ -142,7 +148,7 @@ def say_headline(folder: Path, rows: Iterable[Row], evaluators: Evaluators) -> N
     """Prints the values of some rows that matter most, or what was evaluated."""
     shown = headline(rows)
     values = "  ".join(f"{name} {value:.2%}" for name, value in shown.items())
-    say(f"{folder}: {values or ', '.join(evaluators)}")
+    say(f"{name_briefly(folder)}: {values or ', '.join(evaluators)}")
 
 
 def require_arrays(split: Split | Stream) -> Split:

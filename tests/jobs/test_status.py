@@ -190,6 +190,25 @@ def test_a_folder_without_jobs_gets_one_line(tmp_path):
     assert str(tmp_path) in done.stderr
 
 
+def test_a_sweep_is_followed_line_by_line_until_it_has_ended(tmp_path):
+    planned(tmp_path / "one", state="done", **FIELDS | {"step": 100})
+    planned(tmp_path / "two", state="queued", **FIELDS | {"step": 0})
+    code = "import sys, status; status.FOLLOWED = 0.05; sys.exit(status.main())"
+    watching = subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path), "--watch"],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": f"scripts:{os.environ.get('PYTHONPATH', '')}"},
+    )
+    with watching as job:
+        first = job.stdout.readline()
+        planned(tmp_path / "two", state="failed", **FIELDS)
+        rest = job.stdout.read().splitlines()
+        assert job.wait() == 0
+    assert first.endswith("2 jobs: 1 done, 1 queued; 100 of 200 steps\n")
+    assert rest[-1].endswith("2 jobs: 1 done, 1 failed; 110 of 200 steps")
+
+
 @pytest.mark.parametrize("words", [[], ["outputs", "--all"], ["a", "b"]])
 def test_wrong_words_are_one_line(words):
     line = [sys.executable, "scripts/status.py", *words]

@@ -213,9 +213,33 @@ def test_names_of_folders():
     )
     assert run_name([]) == "default"
     assert run_name(["model.widths=[8, 8]"]) == "model.widths=8,8"
-    long = [f"key{i}=value" for i in range(20)]
-    assert len(run_name(long)) == 16
-    assert run_name(long) == run_name(long[::-1])
+
+
+def test_long_names_stay_readable():
+    """As of five overrides that a new user typed."""
+    words = ["data=digits", "downsample=max", "model=chollet", "model/head=gap"]
+    words += ["+model.padding=circular", "optim.learning_rate=0.003"]
+    before = run_name([*words, "train.epochs=5"])
+    assert before == (
+        "+model.padding=circular,data=digits,downsample=max,model.head=gap,"
+        "model=chollet,optim.learning_rate=0.003,train.epochs=5"
+    )
+    longer = run_name([*words, "train.epochs=10", "train.batch_size=64"])
+    assert longer == (
+        "padding=circular,data=digits,downsample=max,head=gap,model=chollet,"
+        "learning_rate=0.003,batch_size=64,epochs=10"
+    )
+    clash = run_name([*words, "train.epochs=10", "augment.shift=1", "data.shift=2"])
+    assert "augment.shift=1,data.shift=2" in clash and ",epochs=10" in clash
+
+
+def test_the_longest_names_are_cut_and_stay_apart():
+    long = [f"model.größe{i:02}=value" for i in range(20)]
+    name = run_name(long)
+    assert name == run_name(long[::-1])
+    assert 190 < len(name.encode()) <= 200 and name.startswith("größe00=value,")
+    other = run_name([*long[:-1], "model.größe19=other"])
+    assert other != name and other[:100] == name[:100]
 
 
 @pytest.mark.parametrize(

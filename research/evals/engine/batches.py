@@ -11,6 +11,7 @@ import jax
 import numpy as np
 from jax.sharding import Mesh
 
+from research import progress
 from research.distributed import devices, hosts
 from research.distributed.memory import share
 
@@ -71,6 +72,7 @@ def map_rows(
     fetch: Fetch = fetch,
     under_way: int = 1,
     place: Kept | None = None,
+    counts: int = 0,
 ) -> Any:
     """Returns `function(*arrays)`, computed a batch at a time over the devices.
 
@@ -89,6 +91,7 @@ def map_rows(
         keep the devices busy; but of functions that dispatch many programs only one: a
         CPU device admits 32 programs at a time.
       place: puts the rows of the first array on the mesh; None: and keeps none.
+      counts: images that a row is in what is told of the progress.
 
     Returns:
       The tree, of NumPy arrays with N rows.
@@ -101,6 +104,7 @@ def map_rows(
         fetch=fetch,
         under_way=under_way,
         place=place or Kept(mesh),
+        counts=counts,
     )
     return hosts.shared(mapped, *arrays)
 
@@ -113,6 +117,7 @@ def _map_rows(
     fetch: Fetch,
     under_way: int,
     place: Kept,
+    counts: int,
 ) -> Any:
     count = len(arrays[0])
     size = min(batch, -(-count // mesh.size) * mesh.size)
@@ -125,5 +130,8 @@ def _map_rows(
         waiting.append(function(*placed))
         if len(waiting) == under_way:
             results.append(fetch(waiting.popleft(), size))
-    results += [fetch(one, size) for one in waiting]
+            progress.count(size * counts)
+    for one in waiting:
+        results.append(fetch(one, size))
+    progress.count((count - size * (len(results) - len(waiting))) * counts)
     return jax.tree.map(lambda *parts: np.concatenate(parts)[:count], *results)

@@ -109,6 +109,7 @@ class Predictor:
             fetch=partial(self._fetch, views),
             under_way=2,
             place=self._kept,
+            counts=views or 1,
         )
 
     def logits(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 from matplotlib.figure import Figure
 
-from research.errors import UserError
+from research.errors import NoRows
 from research.report.estimates import format_range, format_seeds
 from research.report.figures.style import (
     Width,
@@ -38,12 +38,12 @@ def draw(
       width: `one` or `two` columns.
 
     Raises:
-      UserError: there are no training rows.
+      NoRows: there are no training rows.
     """
     metrics = results.labelled_metrics
     present = [split for split in splits if (metrics["split"] == split).any()]
     if not present:
-        raise UserError(
+        raise NoRows(
             f"no rows of {', '.join(splits)} in any metrics.jsonl; choose runs=… that "
             "scripts/train.py made"
         )

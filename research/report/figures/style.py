@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import io
 import math
+from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -96,6 +97,11 @@ RC: dict[RcKeyType, Any] = {
     "svg.hashsalt": "research",
     "text.parse_math": False,  # a name may have a dollar sign
     "pdf.fonttype": 42,
+}
+METADATA: dict[str, dict[str, Any]] = {  # without dates and versions
+    "png": {"Software": None},
+    "svg": {"Date": None},
+    "pdf": {"CreationDate": None},
 }
 styled = matplotlib.rc_context(RC)  # decorates a function that draws
 
@@ -195,7 +201,6 @@ def set_log_scale(axes: Axes) -> None:
     axes.yaxis.set_minor_locator(NullLocator())
 
 
-@styled
 def save(figure: Figure, path: str | Path) -> list[Path]:
     """Writes a figure as PNG, SVG and PDF; the same figure gives the same bytes.
 
@@ -209,20 +214,26 @@ def save(figure: Figure, path: str | Path) -> list[Path]:
     Raises:
       UserError: the disk is full or the folder cannot be written.
     """
-    metadata = {
-        "png": {"Software": None},
-        "svg": {"Date": None},
-        "pdf": {"CreationDate": None},
-    }
+    written = []
+    for kind, content in render(figure).items():
+        written.append(Path(f"{path}.{kind}"))
+        write_bytes(written[-1], content)
+    return written
+
+
+@styled
+def render(
+    figure: Figure, kinds: Sequence[str] = ("png", "svg", "pdf")
+) -> dict[str, bytes]:
+    """Returns a figure in some formats, each the content of a file."""
     figure.draw_without_rendering()
     figure.set_layout_engine("none")  # laid out now: not again for each format
     # The solver's last digits vary, and SVG names clips by them.
     for axes in figure.axes:
         axes.set_position(np.round(axes.get_position(original=True).bounds, 6).tolist())
-    written = []
-    for kind, facts in metadata.items():
+    rendered = {}
+    for kind in kinds:
         content = io.BytesIO()
-        figure.savefig(content, format=kind, dpi=200, metadata=facts)
-        written.append(Path(f"{path}.{kind}"))
-        write_bytes(written[-1], content.getvalue())
-    return written
+        figure.savefig(content, format=kind, dpi=200, metadata=METADATA[kind])
+        rendered[kind] = content.getvalue()
+    return rendered

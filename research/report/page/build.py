@@ -16,6 +16,7 @@ from research.report.estimates import format_seeds
 from research.report.page.answer import answer_question
 from research.report.page.embed import embed_figures, map_imports
 from research.report.page.explorers import collect_sets
+from research.report.page.opening import draw_opening
 from research.report.page.plane import find_planes
 from research.report.page.render import ENVIRONMENT, read_asset
 from research.report.page.verdicts import count_kinds, describe_verdict, find_common
@@ -76,6 +77,7 @@ def write(
         data={"sets": sets, "planes": planes, "figures": figures},
         answer=answer_question(results) if verdicts else None,
         scale=describe_scale(results.runs),
+        opening=draw_opening(results, split),
         common=common,
         kinds=count_kinds(verdicts),
         verdicts=[describe_verdict(verdict, own) for verdict in verdicts],

@@ -34,6 +34,7 @@ from research.files.atomic import make_folder
 from research.jobs import status
 from research.jobs.job import Job
 from research.jobs.lock import holder
+from research.jobs.naming import name_all
 from research.jobs.objective import objective
 from research.progress import say
 from research.runs.identity import key_of
@@ -91,6 +92,8 @@ class SweepLauncher(Launcher):
         counts = Counter(decision for decision, _ in decisions.values())
         parts = ", ".join(f"{n} {decision}" for decision, n in sorted(counts.items()))
         say(f"{self.sweep}: {len(jobs)} jobs: {parts}")
+        if common := name_all(list(decisions)):
+            say(f"all: {common}")
         todo = [
             job
             for decision, job in decisions.values()

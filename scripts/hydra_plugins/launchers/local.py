@@ -16,6 +16,7 @@ from hydra_plugins.launchers._sweep import SweepLauncher
 
 from research.errors import UserError
 from research.jobs.lock import holder
+from research.jobs.naming import Pace, name_briefly
 from research.jobs.shares import Request, Share
 from research.progress import say
 from research.ranges import Count, Natural
@@ -79,6 +80,7 @@ class Local(SweepLauncher):
         waiting, free = deque(jobs), list(range(len(self.slots)))
         running: dict[int, tuple[Plan, subprocess.Popen[bytes]]] = {}
         ends: dict[Path, str] = {}
+        pace = Pace(len(jobs))
         if devices := "; ".join(dict.fromkeys(share.name for share in self.slots)):
             say(f"{self.sweep}: {len(self.slots)} at a time, on {devices}")
         try:
@@ -96,9 +98,15 @@ class Local(SweepLauncher):
                     del running[slot]
                     free.append(slot)
                     ends[job.folder] = describe_exit(job, process.returncode)
-                    left = len(waiting) + len(running)
                     end = describe_end(job, ends[job.folder])
-                    say(f"{job.folder}: {end}; {left} to go")
+                    say(
+                        "; ".join(
+                            filter(
+                                None,
+                                [f"{name_briefly(job.folder)}: {end}", pace.step()],
+                            )
+                        )
+                    )
         finally:
             for _, process in running.values():
                 process.terminate()

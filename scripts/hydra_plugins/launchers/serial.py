@@ -5,12 +5,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from hydra._internal.core_plugins.basic_launcher import BasicLauncher
 from hydra.core.utils import JobReturn
 from hydra_plugins.launchers._plan import Plan
 from hydra_plugins.launchers._sweep import SweepLauncher
+from omegaconf import DictConfig
 
+from research.jobs.naming import Pace
+from research.progress import say
 from research.runs.identity import arm
 
 ARMS = 64  # whose compiled programs are kept: seeds come outermost, so each recurs
@@ -22,8 +26,17 @@ class Serial(SweepLauncher):
     def execute(self, jobs: Sequence[Plan]) -> Mapping[Path, str]:
         """Runs jobs; what is a bug is raised when all have run."""
         launcher = BasicLauncher()
+        pace = Pace(len(jobs))
+
+        def task(cfg: DictConfig) -> Any:
+            try:
+                return self.task(cfg)
+            finally:
+                if line := pace.step():
+                    say(f"{self.sweep}: {line}")
+
         launcher.setup(
-            hydra_context=self.context, task_function=self.task, config=self.config
+            hydra_context=self.context, task_function=task, config=self.config
         )
         made: list[JobReturn] = []
         for part in by_arms(jobs):

@@ -145,6 +145,17 @@ def of_segmentation(rng):
     yield examples(rng, "segmentation", "boundary_iou", 0.6, params=params)
 
 
+def of_shifts(rng):
+    answers = np.tile(np.arange(3, dtype=np.uint16)[:, None, None], (1, 2, 4))
+    answers[0, 1, 3], answers[1, 1] = 7, 5
+    kept = {
+        "images": np.arange(3 * 6 * 8, dtype=np.uint8).reshape(3, 6, 8, 1),
+        "labels": np.arange(3),
+        "predictions": answers,
+    }
+    yield examples(rng, "explorer", "agreement", 0.8, arrays=kept)
+
+
 def of_lie(rng):
     for name in ("fourier", "bicubic"):
         for index, part in enumerate((*PARTS, "Head")):
@@ -155,6 +166,7 @@ def of_lie(rng):
 
 KINDS = {
     "lie": of_lie,
+    "shifts": of_shifts,
     "window": of_window,
     "consistency": of_consistency,
     "segmentation": of_segmentation,

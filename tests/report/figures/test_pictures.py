@@ -23,6 +23,7 @@ from research.report.figures import (
     receptive,
     scramble,
     segmentation,
+    shifts,
     spatial,
     style,
     tradeoff,
@@ -42,6 +43,7 @@ DRAW = {
     "fractional_orbit": partial(orbit.draw, protocol="fractional_orbit"),
     "receptive": receptive.draw,
     "scramble": scramble.draw,
+    "shifts": shifts.draw,
     "spatial": spatial.draw,
     "window": partial(distance.draw, protocols=["window"]),
     "consistency": partial(
@@ -123,6 +125,28 @@ def test_the_map_has_no_shift_in_the_middle(results):
         left, right, bottom, top = image.get_extent()
         assert left + 4 == top + 3 == -0.5  # the pixel [3, 4] stands around (0, 0)
         assert (right - left, bottom - top) == (8, 6)
+
+
+def test_a_map_of_answers_is_pale_where_an_image_keeps_its_own(results):
+    figure = shifts.draw(results, image=1)
+    image, moves, *maps = [axes for axes in figure.axes if axes.get_images()]
+    shown = np.arange(48, 96).reshape(6, 8)
+    np.testing.assert_array_equal(image.get_images()[0].get_array(), shown)
+    tiles = np.asarray(moves.get_images()[0].get_array())
+    assert tiles.shape == (5 * 7 - 1, 5 * 9 - 1)
+    np.testing.assert_array_equal(tiles[:6, :8], np.roll(shown, (-2, -2), (0, 1)))
+    np.testing.assert_array_equal(tiles[-6:, -8:], np.roll(shown, (2, 2), (0, 1)))
+    assert [axes.get_title() for axes in maps] == [f"{arm}\nkeeps 50 %" for arm in ARMS]
+    for axes in maps:
+        codes = np.asarray(axes.get_images()[0].get_array())
+        # Row 3 is no shift; an odd shift down has another answer.
+        assert (codes[1::2] == 0).all() and (codes[::2] == 1).all()
+    # Of both images that change an answer, the one with more of them.
+    assert shifts.draw(results).axes[0].get_title() == "an image: 1"
+    with pytest.raises(UserError, match=r"figure.shifts.image=3: takes 0 to 2"):
+        shifts.draw(results, image=3)
+    with pytest.raises(UserError, match=r"figure.shifts.arms=max: there are"):
+        shifts.draw(results, arms=["max"])
 
 
 def test_of_fractions_the_finest_grid_is_drawn_in_pixels(results):
