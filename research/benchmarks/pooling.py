@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 
 from research import config
 from research.benchmarks.downsample import both_ways, race_ways
@@ -47,8 +48,8 @@ def pooling(
                 cfg = config.compose(*overrides, f"downsample={name}", reduce)
                 racers[f"{name}, ours"] = both_ways(cfg, shape)
                 if peers:
-                    ways = peer(channels, window)
-                    found = race_ways(lambda _, ways=ways: ways, shape, "float32", None)
+                    written = partial(peer, window=window)
+                    found = race_ways(written, shape, "float32", None)
                     racers |= {f"{name}, {who}": one for who, one in found.items()}
             yield from race(
                 f"{window}×{window} on {size}×{size}",
