@@ -50,14 +50,14 @@ suppress_warnings = ["ref.python"]
 
 myst_enable_extensions = ["amsmath", "attrs_inline", "deflist", "dollarmath"]
 myst_heading_anchors = 3
-nb_execution_mode = os.environ.get("NOTEBOOKS", "force")  # or cache, or off
+nb_execution_mode = os.environ.get("NOTEBOOKS") or "force"  # or cache, off
 nb_execution_cache_path = str(ROOT / "outputs/docs/.notebooks")
 nb_execution_timeout = 300
 nb_execution_raise_on_error = True
 nb_execution_show_tb = True
 nb_merge_streams = True
 if find_spec("torch") is None:
-    tags.add("without_torch")  # noqa: F821: of Sphinx; the page says so
+    tags.add("without_torch")  # of Sphinx; the page says so
     nb_execution_excludepatterns = ["notebooks/your_network.md"]
     print("notebooks/your_network.md is not run: PyTorch is not installed")
 

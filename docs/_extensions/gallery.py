@@ -20,6 +20,7 @@ FOLDER = Path(__file__).parents[1] / "_generated/gallery"
 CHANNELS, SIDE = 32, 32  # of the map whose operations are counted
 CORNER, WINDOW = (165, 205), 64  # of the photograph: a roof
 DTYPE = "float32"
+PARTS = ("reduce", "lowpass", "sample")
 
 
 @cache
