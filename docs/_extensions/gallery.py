@@ -88,7 +88,7 @@ def count(name: str) -> tuple[int, float]:
     program = jax.jit(downsample).lower(shape).compile().cost_analysis()
     parameters = nnx.state(downsample, nnx.Param)
     sizes = [leaf.size for leaf in jax.tree.leaves(parameters)]
-    return sum(sizes), float(program["flops"]) / (SIDE * SIDE * CHANNELS)
+    return sum(sizes), float(program.get("flops", 0)) / (SIDE * SIDE * CHANNELS)
 
 
 def describe(name: str) -> Iterator[str]:
