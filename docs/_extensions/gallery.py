@@ -100,7 +100,7 @@ def describe(name: str) -> Iterator[str]:
     sources = []
     for word, part in parts.items():
         text = inspect.getdoc(type(part)) or ""
-        if type(part).__name__ != "Identity":
+        if type(part).__name__ != "Identity" and downsample.stride != (1, 1):
             line = text.split("\n\n")[0].replace("\n", " ")
             line = re.sub(r"\*(?!\*)", r"\\*", line).replace("|", r"\|")
             kind = f"{type(part).__module__}.{type(part).__qualname__}"

@@ -65,17 +65,34 @@ def test_files_of_five_kinds_are_shown():
     assert len(shown) == 2 * len(folders)
 
 
+BUILD = """
+import sys
+
+import jax.numpy as jnp
+from flax import nnx
+
+from research import config
+
+cfg = config.compose(*sys.argv[1:])
+network = config.network(cfg, rngs=nnx.Rngs(0))
+network.eval()
+answer = network(jnp.zeros((1, *cfg.data.shape)))
+assert answer.shape[:3] == (1, *cfg.data.shape[:2]), answer.shape
+"""
+
+
 @pytest.mark.parametrize(
     "words",
     [one for one in commands(OWN) if "experiment=c3" not in one],
     ids=lambda words: " ".join(words[1:])[:60],
 )
 def test_what_is_added_is_trained_and_measured(checkout, words):
-    script = words[1]
-    small = TINY if script == "scripts/train.py" and "--help" not in words else []
-    if not any(word.startswith("eval=") for word in words) and small:
-        small = [
-            *small,
-            "eval=segmentation" if "upsample=zeros" in words else "eval=accuracy",
-        ]
-    run(checkout, [*words[1:], *small])
+    script, *rest = words[1:]
+    if "data=scenes" in rest:  # which take a minute to draw
+        run(checkout, ["-c", BUILD, *rest])
+    elif script == "scripts/train.py" and "--help" not in rest:
+        measured = [word for word in rest if word.startswith("eval=")]
+        run(checkout, [script, *rest, *TINY, *(measured or ["eval=accuracy"])])
+        assert list(checkout.glob("outputs/runs/*/done.json"))
+    else:
+        run(checkout, [script, *rest])
