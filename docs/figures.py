@@ -19,13 +19,17 @@ TRAINED = [
     *("model/head=gap", "optim.learning_rate=0.003", "train.batch_size=64"),
     *("train.epochs=6", "data.validation_examples=200", "name=figures"),
     "eval=[shift,orbit,fragile,layers,scramble,receptive,flip,calibration,aliasing"
-    ",lie,location,window,spatial,fractional_orbit]",
-    *("eval.spatial.examples=40", "eval.fractional_orbit.examples=20"),
-    *("eval.lie.examples=64", "eval.location.examples=400", "eval.flip.examples=120"),
+    ",lie,location,window,spatial]",
+    *(
+        "eval.spatial.examples=40",
+        "eval.lie.examples=64",
+        "eval.location.examples=400",
+        "eval.flip.examples=120",
+    ),
 ]
 FIGURES = (
-    *("aliasing", "calibration", "curves", "distance", "flip", "fractional_orbit"),
-    *("fragile", "layers", "lie", "location", "orbit", "receptive", "scramble"),
+    *("aliasing", "calibration", "curves", "distance", "flip", "fragile"),
+    *("layers", "lie", "location", "orbit", "receptive", "scramble"),
     *("spatial", "tradeoff", "window"),
 )
 
