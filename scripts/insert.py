@@ -6,9 +6,10 @@ A place that takes one is marked by comments, which code hosts and Sphinx do not
     <!-- insert table outputs/reference/first/verdicts.md columns=1,3 -->…<!-- end -->
     <!-- insert cell outputs/reference/first/verdicts.csv C3 verdict -->…<!-- end -->
 
-`count` is how many `runs`, `rows`, `metrics` or `predictions` a store holds; `table` the
-table of a file that a report wrote from it, or some of its columns, counted from 1; and
-`cell` one value of its CSV: of the line that starts with a word, by the column's name.
+`count` is how many `runs`, `rows`, `metrics` or `predictions` a store holds; `table` is
+the table of a file that a report wrote from it, or some of its columns, counted from 1;
+and `cell` one value of its CSV: of the line that starts with a word, by the column's
+name.
 `--check` writes nothing and names the documents that differ.
 """
 
@@ -130,7 +131,7 @@ def main() -> None:
     if words and stale:
         print(f"error: {', '.join(stale)}: run scripts/insert.py", file=sys.stderr)
         sys.exit(2)
-    print(f"wrote {', '.join(stale)}" if stale else "all values are those of the stores")
+    print(f"wrote {', '.join(stale)}" if stale else "all values are of the stores")
 
 
 if __name__ == "__main__":
