@@ -28,7 +28,6 @@ project_copyright = author
 extensions = [
     "myst_nb",
     "sphinx.ext.autodoc",
-    "sphinx.ext.mathjax",
     "sphinx.ext.napoleon",
     "docstrings",
     "api_pages",
@@ -48,7 +47,7 @@ exclude_patterns = [
 # Types are written without their module, and some names are of several classes.
 suppress_warnings = ["ref.python"]
 
-myst_enable_extensions = ["amsmath", "attrs_inline", "deflist", "dollarmath"]
+myst_enable_extensions = []  # no mathematics, whose fonts would come from the network
 myst_heading_anchors = 3
 nb_execution_mode = os.environ.get("NOTEBOOKS") or "force"  # or cache, off
 nb_execution_cache_path = str(ROOT / "outputs/docs/.notebooks")
