@@ -42,7 +42,7 @@ def main(cfg: DictConfig) -> None:
 
 
 GROUPS = {"table", "figure", "page"}
-OF_CLAIMS = ("table=verdicts", "figure=[verdicts,claims]", "page=page")
+OF_CLAIMS = ("table=[verdicts,cases]", "figure=[verdicts,claims]", "page=page")
 OF_MAPS = ("figure=[segmentation,maps_tradeoff,consistency,curves]", "page=[]")
 
 

@@ -3,7 +3,7 @@
 A run folder is named by its overrides; the same command finds what is done, goes on
 with what is not, and starts what is missing. `experiment=c3,c5 scale=smoke|cpu|full`
 trains each point that these claims name once; `only=primary` limits it to those that
-decide.
+decide, `tune=never` leaves learning rates as they are.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def with_sweeper(words: Sequence[str]) -> list[str]:
     files = [[one / "experiment" / f"{name}.yaml" for one in folders] for name in names]
     if names in ([""], ["null"]) or all(any(map(Path.is_file, each)) for each in files):
         return list(words)
-    moved = {key: given[key] for key in ("scale", "only") if key in given}
+    moved = {key: given[key] for key in ("scale", "only", "tune") if key in given}
     rest = [
         word
         for word in words

@@ -50,7 +50,7 @@ ROOMS = {
     | {"wrappers", "nn", "stats", "annotations", "errors", "types"},
     "adapters": {"errors", "types"},
     "surgery": {"adapters", "downsample", "nn", "errors", "types"},
-    "claims": {"runs.identity", "stats", "errors"},
+    "claims": {"runs.identity", "stats", "ranges", "errors"},
     "runs": {"training", "evals", "models", "data", "tasks", "jobs", "distributed"}
     | {"adapters", "wrappers", "surgery"}
     | {"runs.identity", "files", "config", "nn", "errors", "progress"},

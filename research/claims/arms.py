@@ -1,8 +1,8 @@
 """Networks that several claims share, as overrides; equal ones are trained once.
 
 Overrides are relative to a setting, an option of `conf/setting/SCALE/`, which has the
-data, the epochs, the evaluators and the number of seeds. An arm whose first override is
-`setting=NAME` has that setting in place of its claim's.
+data, the epochs, the tuning, the evaluators and the number of seeds. An arm whose first
+override is `setting=NAME` has that setting in place of its claim's.
 """
 
 from __future__ import annotations
@@ -11,23 +11,28 @@ from collections.abc import Callable, Sequence
 
 Overrides = tuple[str, ...]
 
-HEADS = {"flatten": "flatten", "global pooling": "gap"}  # level → option of model/head
+HEADS = {"flattened": "flatten", "global pooling": "gap"}  # level → option
+POOL = {"flatten": "scenes", "gap": "scenes_gap"}  # option of model/head → setting
+CLOTHES = {"flatten": "fashion", "gap": "fashion_gap"}
 WORDS = {  # option → what it is called in the name of an arm
     "none": "no downsampling",
-    "decimate": "decimation",
+    "decimate": "bare stride",
     "strided": "strided convolution",
     "ideal": "ideal low pass",
     "flc": "frequency low cut",
     "haar": "Haar",
     "lp": "L2",
     "adaptive_blur": "adaptive blur",
-    "max_blur": "max-blur",
-    "max_aps": "max-aps",
-    "blur_aps": "blur-aps",
+    "max_blur": "max and blur",
+    "max_aps": "max and adaptive phase",
+    "aps": "adaptive phase",
+    "blur_aps": "blur and adaptive phase",
     "flatten": "flattened",
     "gap": "global pooling",
-    "grid": "3×3 grid",
 }
+WIDE = "model.dilation=[1,3,5]"  # without downsampling: sees 19 pixels, with two 18
+TRAINED = "trained on shifts"
+SHIFTS = ("augment=window", "augment.shift=4")
 
 
 def name(*options: str) -> str:
@@ -35,17 +40,27 @@ def name(*options: str) -> str:
     return ", ".join(WORDS.get(option, option) for option in options)
 
 
-def core(
-    downsample: str, head: str, *more: str, padding: str = "circular"
-) -> Overrides:
-    """A network of the common pool on MNIST: setting `mnist`."""
-    network = (f"model.padding={padding}", f"model/head={head}")
-    return (*network, f"downsample={downsample}", *more)
+def in_setting(setting: str, overrides: Overrides) -> Overrides:
+    """Returns an arm whose setting differs from its claim's."""
+    return (f"setting={setting}", *overrides)
 
 
-def small(downsample: str, head: str, *more: str) -> Overrides:
-    """The book's network, trained on few images of MNIST: setting `small`."""
-    return (f"downsample={downsample}", f"model/head={head}", *more)
+def pool(downsample: str, head: str, *more: str) -> Overrides:
+    """A network of the common pool: scenes under a window that moves."""
+    dilated = (WIDE,) if downsample == "none" else ()
+    return in_setting(POOL[head], (f"downsample={downsample}", *dilated, *more))
+
+
+def clothes(downsample: str, head: str, *more: str) -> Overrides:
+    """The same on clothes: the registered replication."""
+    setting, *others = pool(downsample, head, *more)
+    del setting
+    return in_setting(CLOTHES[head], tuple(others))
+
+
+def few(downsample: str, *more: str, setting: str = "few") -> Overrides:
+    """The book's network, a dense layer on the flattened map, on few images."""
+    return in_setting(setting, (f"downsample={downsample}", *more))
 
 
 NETS = {  # option → what its paper calls it
@@ -71,11 +86,6 @@ def cifar(downsample: str, *more: str) -> Overrides:
 ROUND = "model.padding=circular"  # of a network whose default is another
 
 
-def in_setting(setting: str, overrides: Overrides) -> Overrides:
-    """Returns an arm whose setting differs from its claim's."""
-    return (f"setting={setting}", *overrides)
-
-
 def cross(
     network: Callable[..., Overrides],
     downsamples: Sequence[str],
@@ -86,7 +96,7 @@ def cross(
     """Returns every downsampler under every head, as arms by name.
 
     Args:
-      network: such as `core`.
+      network: such as `pool`.
       downsamples: options of `downsample`.
       heads: options of `model/head`.
       *more: further overrides of all.

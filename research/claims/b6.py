@@ -1,56 +1,49 @@
-"""B6: which published orderings hold at this scale?
+"""B6: which published orderings show at this scale? Descriptive.
 
-Zhang 2019, Chaman 2021, Springenberg 2015.
-`python scripts/train.py experiment=b6 scale=cpu`: on 2 cores an estimated 100 min a
-seed, CIFAR-10.
-Supported: all of them hold by at least .1 point; if some do and others turn around, it
-depends on the ordering.
+`python scripts/train.py experiment=b6 scale=cpu`: on 2 cores an estimated 10 h for six
+seeds, CIFAR-10.
+Zhang 2019, Chaman & Dokmanić 2021 and Springenberg et al. 2015 on a fifth of the images
+and a few per cent of the epochs: the differences are told, nothing is decided. What was
+published stands beside ours in the table of orderings.
 """
 
 from research.claims.arms import NETS, ROUND, cifar, each, name, net
-from research.claims.claim import NO_OTHER_REASON, Claim
-from research.claims.measure import ACCURACY, CROPPED, SHIFTED, less
+from research.claims.claim import Claim
+from research.claims.measure import ACCURACY, FILLED, WRAPPED, less
 
 CIRCULAR = "circular padding"
-BLUR, BARE = name("blur"), name("decimate")
+BLUR, BARE = name("blur", "ResNet-20"), name("decimate", "ResNet-20")
 APS, FILTERED = name("aps", CIRCULAR), name("blur", CIRCULAR)
 ALL, POOLED, MODEL, STRIDED = (
     NETS[one] for one in ("all", "convpool", "model", "strided")
 )
-REST = ["max", "max_blur", "average", "strided", "aps", "lps"]  # of eight presets
 
 CLAIM = Claim(
-    sentence="The published orderings hold at this scale.",
+    sentence="The published orderings show at this scale.",
+    design="ResNet-20 and the All-CNN family on a fifth of CIFAR-10's images; the "
+    "differences that publications report, with intervals.",
     setting="cifar",
-    arms=each(cifar, ["decimate", "blur"])
+    arms=each(cifar, ["decimate", "blur"], words=["ResNet-20"])
     | each(cifar, ["aps", "blur"], ROUND, words=[CIRCULAR])
-    | {words: net(option, "optim=adam") for option, words in NETS.items()}
-    | each(cifar, REST),
-    comparison="the difference of each published ordering on CIFAR-10, all of which "
-    "must lie above the margin",
-    contrasts={
-        "consistency: blur over decimation (Zhang 2019)": (less(BLUR, BARE, CROPPED),),
-        "accuracy: blur over decimation (Zhang 2019)": (less(BLUR, BARE, ACCURACY),),
-        "consistency: aps over blur (Chaman 2021)": (less(APS, FILTERED, SHIFTED),),
-        "accuracy: aps over blur (Chaman 2021)": (less(APS, FILTERED, ACCURACY),),
-        "accuracy: All-CNN over Model-C (Springenberg 2015)": (
-            less(ALL, MODEL, ACCURACY),
-        ),
-        "accuracy: ConvPool-CNN over Model-C (Springenberg 2015)": (
-            less(POOLED, MODEL, ACCURACY),
-        ),
-        "accuracy: Model-C over Strided-CNN (Springenberg 2015)": (
-            less(MODEL, STRIDED, ACCURACY),
-        ),
-    },
-    margin=0.1,
-    reason_for_margin=NO_OTHER_REASON,
-    factor="ordering",
-    seeds=3,
+    | {words: net(option, "optim=adam") for option, words in NETS.items()},
+    questions={},
     details={
-        "accuracy: All-CNN over ConvPool-CNN (Springenberg 2015)": less(
+        "log flips, blur over decimation (Zhang 2019)": less(BLUR, BARE, FILLED),
+        "accuracy, blur less decimation (Zhang 2019)": less(BLUR, BARE, ACCURACY),
+        "log flips, aps over blur (Chaman 2021)": less(APS, FILTERED, WRAPPED),
+        "accuracy, aps less blur (Chaman 2021)": less(APS, FILTERED, ACCURACY),
+        "accuracy, All-CNN less Model-C (Springenberg 2015)": less(
+            ALL, MODEL, ACCURACY
+        ),
+        "accuracy, ConvPool-CNN less Model-C (Springenberg 2015)": less(
+            POOLED, MODEL, ACCURACY
+        ),
+        "accuracy, Model-C less Strided-CNN (Springenberg 2015)": less(
+            MODEL, STRIDED, ACCURACY
+        ),
+        "accuracy, All-CNN less ConvPool-CNN (Springenberg 2015)": less(
             ALL, POOLED, ACCURACY
         ),
     },
-    note="A fifth of the images and a few per cent of the epochs of the publications.",
+    limits="Few images and epochs: an ordering that is missing may only be late.",
 )

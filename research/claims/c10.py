@@ -1,15 +1,18 @@
-"""C10: capsules, without notable success? Against a network of equal size and time.
+"""C10: capsules, without notable success? Against a network of equal weights.
 
-`python scripts/train.py experiment=c10 scale=cpu`: on 2 cores an estimated 10 min a
-seed.
-Supported: a convolutional network of equal size and training time is no more than half
-a point less accurate: on test images, at unseen shifts, and, both trained on shifts, at
-an unseen rotation; if not at all of them, it depends on the test.
+`python scripts/train.py experiment=c10 scale=cpu`: on 2 cores an estimated 5 h for ten
+seeds. Not piloted when it was registered: its epochs may be registered anew before its
+first run, and where the capsules are not trained to a plateau within the budget it is
+undetermined.
+Margins: half a point on test images, a quarter of the errors from 2,000 images; 2
+points where the change was not trained on.
 """
 
 from research.claims.arms import Overrides
-from research.claims.claim import NO_OTHER_REASON, Claim
-from research.claims.measure import ACCURACY, PARAMETERS, less, proportion
+from research.claims.claim import Claim
+from research.claims.measure import ACCURACY, PARAMETERS, SPEED, less, proportion
+from research.claims.question import Question
+from research.claims.rule import NO_WORSE
 
 STILL, MOVED = "augment.shift=0", "augment.shift=6"
 CROP = "augment=crop"  # of the image on an empty ground: a shift
@@ -26,47 +29,53 @@ def network(*more: str) -> Overrides:
     return (CROP, *wide, *more)
 
 
-LONG = "train.epochs=30"  # about the seconds that the capsules take
 SHIFTED = proportion(
     "accuracy at zero-filled shifts up to 6 px", "zero", "accuracy", max_shift=6
 )
 TURNED = proportion("accuracy, turned by 15°", "rotation", "accuracy", amount=15)
 CAPSULES, CAPSULES_MOVED = "capsules", "capsules, trained on shifts"
-CNN, CNN_MOVED = "CNN of equal time", "CNN of equal time, trained on shifts"
-SHORT = "CNN of equal epochs"
+CNN, CNN_MOVED = "convolutions", "convolutions, trained on shifts"
 
 CLAIM = Claim(
     sentence="Capsules were proposed instead, without notable success over "
     "convolutional networks.",
+    design="A capsule network against convolutions of equal weights, each tuned, 2,000 "
+    "images of MNIST a seed; test images, unseen shifts, unseen rotation.",
     setting="capsules",
     arms={
         CAPSULES: capsules(STILL),
         CAPSULES_MOVED: capsules(MOVED),
-        CNN: network(LONG, STILL),
-        CNN_MOVED: network(LONG, MOVED),
-        SHORT: network(STILL),
+        CNN: network(STILL),
+        CNN_MOVED: network(MOVED),
     },
-    comparison="accuracy of a convolutional network with as many weights and seconds "
-    "of training, less that of a capsule network: no worse by the margin",
-    contrasts={
-        "test images": (less(CNN, CAPSULES, ACCURACY),),
-        "unseen shifts, trained centred": (less(CNN, CAPSULES, SHIFTED),),
-        "unseen rotation, trained on shifts": (
-            less(CNN_MOVED, CAPSULES_MOVED, TURNED),
+    questions={
+        "test images": Question(
+            asks="accuracy of convolutions less that of capsules",
+            cases={"": less(CNN, CAPSULES, ACCURACY)},
+            margin=0.5,
+            reason="A quarter of the errors that are made of 2,000 images.",
+            rule=NO_WORSE,
+        ),
+        "unseen changes": Question(
+            asks="accuracy of convolutions less that of capsules under changes that "
+            "were not trained on",
+            cases={
+                "shifts, trained centred": less(CNN, CAPSULES, SHIFTED),
+                "rotation, trained centred": less(CNN, CAPSULES, TURNED),
+                "rotation, trained on shifts": less(CNN_MOVED, CAPSULES_MOVED, TURNED),
+            },
+            margin=2.0,
+            reason="What the publications call an advantage is several points.",
+            rule=NO_WORSE,
+            factor="change",
         ),
     },
-    margin=0.5,
-    reason_for_margin=NO_OTHER_REASON,
-    factor="test",
-    no_worse=True,
     details={
-        "accuracy, CNN of equal epochs less capsules": less(SHORT, CAPSULES, ACCURACY),
-        "accuracy at shifts up to 6 px, CNN of equal epochs less capsules": less(
-            SHORT, CAPSULES, SHIFTED
-        ),
         "accuracy at shifts up to 6 px, both trained on them": less(
             CNN_MOVED, CAPSULES_MOVED, SHIFTED
         ),
-        "parameters, CNN less capsules": less(CNN, CAPSULES, PARAMETERS),
+        "parameters, convolutions less capsules": less(CNN, CAPSULES, PARAMETERS),
+        "training speed, convolutions less capsules": less(CNN, CAPSULES, SPEED),
     },
+    limits="A quarter of the published width, MNIST alone.",
 )

@@ -1,64 +1,84 @@
-"""C2: less overfitting? The gap between training and test accuracy, at one head.
+"""C2: less overfitting? Test accuracy after few images are known by heart.
 
-`python scripts/train.py experiment=c2 scale=cpu`: on 2 cores an estimated 15 min a
-seed.
-Supported: without pooling the gap between training and test accuracy is at least half a
-point larger, at one and the same head, after 1,000 images are known by heart.
+`python scripts/train.py experiment=c2 scale=cpu`: on 2 cores 1 h for ten seeds.
+The gap between training and test accuracy, which the first edition took, is mostly a
+training accuracy: an arm that has not learnt its images has no gap. Here all arms know
+their images (training loss ≤ .01, a condition), so that test accuracy is what differs.
+All have as many weights: behind pooling the dense layer has 3,317 units in place of 64.
+Margin: half a point, a twentieth of the errors that are made of 300 images.
+Piloted on seeds 1000 and 1001: at 300 images max 91.3, bare stride 89.2, none 88.4 %,
+all with a training loss of 0.
 """
 
-from research.claims.arms import cross, name, small
-from research.claims.claim import NO_OTHER_REASON, Claim
-from research.claims.measure import ACCURACY, GAP, LOSS, less
+from research.claims.arms import few, name
+from research.claims.claim import Claim
+from research.claims.measure import ACCURACY, TEST_LOSS, TRAINING_LOSS, less, only
+from research.claims.question import Question
 
-NONE, MAX, BARE = (name(one, "grid") for one in ("none", "max", "decimate"))
-BOTH = ["max", "none"]
-FEW = ("data.train_examples=300", "train.epochs=60")
-MORE = ("data.train_examples=3000", "train.epochs=8")
-WIDE = f"{name('max', 'flatten')}, Dense(3420)"
-DENSE = f"{name('none', 'flatten')}, Dense(512)"
+SIZES = {"300 images": "few_300", "1,000 images": "few"}
+UNITS = {"none": 64, "max": 3317, "average": 3317, "decimate": 3317}
+MARGIN = 0.5
+REASON = "A twentieth of the errors that are made with 300 images."
+
+
+def arm(downsample: str, size: str) -> str:
+    """Names an arm: `max, 300 images`."""
+    return name(downsample, size)
+
 
 CLAIM = Claim(
     sentence="Pooling reduces overfitting.",
-    setting="small",
-    arms=cross(small, BOTH, ["grid"])
-    | cross(small, ["decimate"], ["grid"])
-    | cross(small, BOTH, ["flatten", "gap"])
-    | {
-        WIDE: small("max", "flatten", "model.head.units=3420"),  # weights as unpooled
-        DENSE: small("none", "flatten", "model.head.units=512"),  # 15.9 M weights
-    }
-    | cross(small, BOTH, ["grid"], *FEW, words=["300 images"])
-    | cross(small, BOTH, ["grid"], *MORE, words=["3,000 images"]),
-    comparison="training less test accuracy without pooling, less that with two max "
-    "poolings: 1,000 images of MNIST known by heart; both maps are averaged to 3×3 "
-    "before one and the same dense head, so that weights and head are equal",
-    contrasts={"equal heads": (less(NONE, MAX, GAP),)},
-    margin=0.5,
-    reason_for_margin=NO_OTHER_REASON,
-    details={
-        "gap, none less decimation": less(NONE, BARE, GAP),
-        "gap, decimation less max": less(BARE, MAX, GAP),
-        "gap, none less max, flattened (2.0 M and 93 k weights)": less(
-            name("none", "flatten"), name("max", "flatten"), GAP
-        ),
-        "gap, Dense(512) on the unpooled map (15.9 M) less max": less(
-            DENSE, name("max", "flatten"), GAP
-        ),
-        "gap, none less max with as many weights (2.0 M)": less(
-            name("none", "flatten"), WIDE, GAP
-        ),
-        "gap, none less max, global pooling": less(
-            name("none", "gap"), name("max", "gap"), GAP
-        ),
-        "gap at 300 images, none less max": less(
-            f"{NONE}, 300 images", f"{MAX}, 300 images", GAP
-        ),
-        "gap at 3,000 images, none less max": less(
-            f"{NONE}, 3,000 images", f"{MAX}, 3,000 images", GAP
-        ),
-        "test accuracy, max less none": less(MAX, NONE, ACCURACY),
-        "training loss, none less max (equal if near 0)": less(NONE, MAX, LOSS),
+    design="300 and 1,000 images of MNIST, others for each seed, learnt by heart with "
+    "and without pooling at equal numbers of weights; test accuracy.",
+    setting="few",
+    arms={
+        arm(downsample, size): few(
+            downsample, f"model.head.units={units}", setting=setting
+        )
+        for size, setting in SIZES.items()
+        for downsample, units in UNITS.items()
     },
-    note="Same epochs for all; the gap is at equal training loss as far as the last "
-    "line of the details is near 0.",
+    questions={
+        "": Question(
+            asks="test accuracy with two max poolings, less without downsampling",
+            cases={
+                size: less(arm("max", size), arm("none", size), ACCURACY)
+                for size in SIZES
+            },
+            margin=MARGIN,
+            reason=REASON,
+            confirmatory=True,
+            conditions=tuple(
+                only(arm(one, size), TRAINING_LOSS)
+                for size in SIZES
+                for one in ("max", "none")
+            ),
+            limit=0.01,
+        ),
+        "the maximum": Question(
+            asks="test accuracy with two max poolings, less with bare strides: is it "
+            "the pooling, or the smaller map?",
+            cases={
+                size: less(arm("max", size), arm("decimate", size), ACCURACY)
+                for size in SIZES
+            },
+            margin=MARGIN,
+            reason=REASON,
+            conditions=tuple(
+                only(arm(one, size), TRAINING_LOSS)
+                for size in SIZES
+                for one in ("max", "decimate")
+            ),
+            limit=0.01,
+        ),
+    },
+    details={
+        f"{measure.name}, max less {other}, {size}": less(
+            arm("max", size), arm(other, size), measure
+        )
+        for size in SIZES
+        for other in ("none", "decimate", "average")
+        for measure in (ACCURACY, TEST_LOSS)
+    },
+    limits="MNIST, whose test set was looked at in the first edition; one network.",
 )

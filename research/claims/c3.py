@@ -1,65 +1,66 @@
-"""C3: robust to small changes? Against no downsampling and against bare decimation.
+"""C3: robust to small changes? Against bare strides, and against none at all.
 
-`python scripts/train.py experiment=c3 scale=cpu`: on 2 cores an estimated 14 min a
-seed.
-Supported: max pooling agrees with itself under shifts at least a point more often than
-no downsampling and than bare decimation, under a flattening head and under global
-pooling; if under one of them only, it depends on the head.
+`python scripts/train.py experiment=c3 scale=cpu`: on 2 cores 3 h for ten seeds, shared
+with B1 to B4.
+A moved camera is the small change: the window moves by up to 4 pixels, real content
+comes in, nothing wraps around. Without downsampling the convolutions are dilated, so
+that they see as far (19 pixels, with two poolings 18), and padding is zero, so that no
+arm is invariant by construction.
+Margin: a tenth more or fewer flips; a difference below that is not worth an operator.
+Piloted on seeds 1000 and 1001: flattened 32 epochs reach 80.6 %; global pooling 87.9 %
+in 64 epochs, and doubling them moves validation by .3 points for its slowest arm, .1
+above what the protocol allows: told here, since a run of 128 costs twice the budget.
 """
 
-from research.claims.arms import HEADS, core, cross, name
-from research.claims.claim import NO_OTHER_REASON, Claim
-from research.claims.measure import ACCURACY, SHIFTED, Measure, less, proportion
+import math
 
-WORST = proportion(
-    "images with one prediction over all 784 circular shifts",
-    "orbit",
-    "worst_agreement",
-)
-CHANGES = {
-    "rotated by 15°": ("rotation", 15),
-    "scaled by 0.9": ("scale", 0.9),
-    "with noise of 0.1": ("noise", 0.1),
-    "warped by 1 px": ("elastic", 1.0),
-}
+from research.claims.arms import HEADS, cross, name, pool
+from research.claims.claim import Claim
+from research.claims.measure import ACCURACY, MOVED, STEADY, WRAPPED, less
+from research.claims.question import Question
 
-
-def changed(protocol: str, amount: float | int) -> Measure:
-    """Returns agreement under a small change that is no shift."""
-    name = f"agreement, {protocol} {amount}"
-    return proportion(name, protocol, "agreement", amount=amount)
-
+MARGIN = math.log(1.1)
+REASON = "A tenth more flips: less is not worth the choice of an operator."
+OTHERS = ("decimate", "none")
 
 CLAIM = Claim(
     sentence="Pooling makes the network robust to small changes of the input.",
-    setting="mnist",
-    arms=cross(core, ["max", "decimate", "none"], ["flatten", "gap"]),
-    comparison="agreement of two circular shifts up to 3 px: max less no downsampling, "
-    "or less bare decimation, whichever is less; circular padding, never trained on "
-    "shifts, on MNIST",
-    contrasts={
-        level: tuple(
-            less(name("max", head), name(other, head), SHIFTED)
-            for other in ("none", "decimate")
-        )
-        for level, head in HEADS.items()
+    design="Digits over photographs under a window that moves by up to 4 px; flips on "
+    "images that both arms have right, never trained on shifts, zero padding.",
+    setting="scenes",
+    arms=cross(pool, ["max", *OTHERS], ["flatten", "gap"]),
+    questions={
+        "a": Question(
+            asks="log of the flips with bare strides over those with max pooling",
+            cases={
+                level: less(name("decimate", head), name("max", head), MOVED)
+                for level, head in HEADS.items()
+            },
+            margin=MARGIN,
+            reason=REASON,
+            factor="head",
+            confirmatory=True,
+        ),
+        "b": Question(
+            asks="log of the flips without downsampling, with as large a field, over "
+            "those with max pooling",
+            cases={
+                level: less(name("none", head), name("max", head), MOVED)
+                for level, head in HEADS.items()
+            },
+            margin=MARGIN,
+            reason=REASON,
+            factor="head",
+        ),
     },
-    margin=1.0,
-    reason_for_margin=NO_OTHER_REASON,
-    factor="head",
     details={
         f"{measure.name}, max less {other}, {level}": less(
             name("max", head), name(other, head), measure
         )
         for level, head in HEADS.items()
-        for other in ("none", "decimate")
-        for measure in (
-            SHIFTED,
-            WORST,
-            ACCURACY,
-            *(changed(*change) for change in CHANGES.values()),
-        )
+        for other in OTHERS
+        for measure in (ACCURACY, STEADY, WRAPPED)
     },
-    note="With circular padding and global pooling a network without downsampling "
-    "answers alike at all shifts, by construction.",
+    limits="One small network on made scenes; the images that both arms have right are "
+    "the easier ones.",
 )

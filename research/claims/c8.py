@@ -1,60 +1,104 @@
-"""C8: is it forgotten where things are? Probes for an object's place.
+"""C8: is it forgotten where things are? Three readings.
 
-`python scripts/train.py experiment=c8 scale=cpu`: on 2 cores an estimated 25 min a
-seed, 14 of them in C3's.
-Supported: a probe for an object's place on the last map has an R² at least .05 lower
-with max pooling than without downsampling and than with bare decimation, under both
-heads.
+`python scripts/train.py experiment=c8 scale=cpu`: on 2 cores an estimated 4 h for ten
+seeds.
+(a) A small convolutional probe reads an object's place modulo 4 pixels, the network's
+stride, from the last map; pixels are its control, chance is 1/16. Margin: 10 points.
+(b) `switches`: what the places of the maxima add to a reconstruction of the map before
+the last pooling. Margin: a tenth of the map's norm.
+(c) Which pixels are the object's? Boundary IoU of one decoder behind max pooling, bare
+strides and adaptive phases. Margin: 2 points.
+Piloted on seeds 1000 to 1011 for (a): pixels are read at 97.9–99.6 %; after 5 epochs
+max, bare stride and dilated none 91, 97 and 98 %, untrained 93, 97 and 99: the
+differences are expected below the margin, and the margin stays. (b) and (c) were not.
 """
 
-from research.claims.arms import HEADS, core, cross, name
-from research.claims.claim import NO_OTHER_REASON, Claim
-from research.claims.measure import Measure, less, proportion
+from research.claims.arms import WIDE, in_setting, name
+from research.claims.claim import Claim
+from research.claims.measure import Measure, between, less, proportion
+from research.claims.question import Question
 
-LAST = 4  # of the five stages: convolution, downsampler, twice, and a convolution
-PLACE = Measure(
-    "R² of an object's place, read from the last map",
-    "R²",
-    "location",
-    "r2",
-    {"index": LAST, "weights": "trained", "objects": 1},
+PLACE = proportion(
+    "place of an object modulo 4 px, read from the last map",
+    "offset",
+    "accuracy",
+    of="map",
+    weights="trained",
 )
-STAGE = proportion(
-    "agreement, the second downsampler's map scrambled in blocks of 4 px",
-    "stage",
-    "agreement",
-    index=3,
-    pixels=[4, 4],
+UNTRAINED = proportion(
+    "the same before training", "offset", "accuracy", of="map", weights="untrained"
 )
-BOTH = ["flatten", "gap"]
+PIXELS = proportion("the same from the pixels", "offset", "accuracy", of="pixels")
+LAST_POOLING = 3  # of the stages: convolution, pooling, convolution, pooling, …
+ERROR = {
+    known: Measure(
+        f"error of reconstruction {'with' if known else 'without'} the places",
+        "points of the norm",
+        "switches",
+        "error",
+        {"index": LAST_POOLING, "switches": known, "elsewhere": "spread"},
+        scale=100.0,
+    )
+    for known in (False, True)
+}
+BOUNDARY = proportion("boundary IoU", "segmentation", "boundary_iou")
+POOLED = name("max", "flatten")
+OTHERS = {"no downsampling": name("none", "flatten")} | {
+    "bare stride": name("decimate", "flatten")
+}
+MAPS = {one: name(one, "label maps") for one in ("max", "decimate", "max_aps")}
 
 CLAIM = Claim(
     sentence="Repeated pooling jumbles where the information comes from; we do not "
     "care where the maximum came from.",
-    setting="mnist",
-    arms=cross(core, ["max", "decimate", "none"], BOTH)
-    | cross(core, ["average", "strided", "max_blur", "aps"], BOTH),
-    comparison="R² of a ridge probe for an object's place on the last map: without "
-    "downsampling, or with bare decimation, whichever is less, less with two max "
-    "poolings; 256 random features of each map",
-    contrasts={
-        level: tuple(
-            less(name(other, head), name("max", head), PLACE)
-            for other in ("none", "decimate")
-        )
-        for level, head in HEADS.items()
+    design="A probe for an object's place modulo the stride on the last map; what the "
+    "places of the maxima restore; boundaries of objects behind one decoder.",
+    setting="places",
+    arms={
+        POOLED: ("downsample=max",),
+        OTHERS["bare stride"]: ("downsample=decimate",),
+        OTHERS["no downsampling"]: ("downsample=none", WIDE),
+    }
+    | {
+        arm: in_setting("maps", (f"downsample={one}", "upsample=bilinear"))
+        for one, arm in MAPS.items()
     },
-    margin=0.05,
-    reason_for_margin=NO_OTHER_REASON,
-    factor="head",
+    questions={
+        "probe": Question(
+            asks="accuracy of the probe: without downsampling and with bare strides, "
+            "less with max pooling",
+            cases={
+                level: less(other, POOLED, PLACE) for level, other in OTHERS.items()
+            },
+            margin=10.0,
+            reason="Pixels are read at 98 %, chance is 6 %: a tenth of the way.",
+            confirmatory=True,
+        ),
+        "places of the maxima": Question(
+            asks="error of reconstruction of the map before the last max pooling: "
+            "without the places of the maxima, less with them",
+            cases={"": between(POOLED, ERROR[False], ERROR[True])},
+            margin=10.0,
+            reason="A tenth of the map's norm.",
+        ),
+        "boundaries": Question(
+            asks="boundary IoU of label maps: with bare strides and adaptive phases, "
+            "less with max pooling",
+            cases={
+                level: less(MAPS[one], MAPS["max"], BOUNDARY)
+                for level, one in (
+                    ("bare stride", "decimate"),
+                    ("adaptive phase", "max_aps"),
+                )
+            },
+            margin=2.0,
+            reason="What networks of neighbouring sizes differ by in segmentation.",
+        ),
+    },
     details={
-        f"{measure.name}, {other} less max, {level}": less(
-            name(other, head), name("max", head), measure
-        )
-        for measure in (PLACE, STAGE)
-        for level, head in HEADS.items()
-        for other in ("none", "decimate", "average", "strided", "max_blur", "aps")
-        if (measure, other, head) != (STAGE, "none", "gap")
+        f"{measure.name}, {level} less max": less(other, POOLED, measure)
+        for measure in (UNTRAINED, PIXELS)
+        for level, other in OTHERS.items()
     },
-    note="A probe reads what is there; it does not say that the network uses it.",
+    limits="A probe reads what is there; it does not say that the network uses it.",
 )

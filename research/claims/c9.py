@@ -1,110 +1,100 @@
 """C9: a person or a Picasso? Faces whose parts stand in other places.
 
-`python scripts/train.py experiment=c9 scale=cpu`: on 2 cores an estimated 18 min a
-seed.
-Supported: a network with three max poolings errs in at least 40 % of faces, intact or
-jumbled, where chance is 50 %, under both heads.
+`python scripts/train.py experiment=c9 scale=cpu`: on 2 cores an estimated 2 h for ten
+seeds.
+Two readings, reported apart. (a) Trained on *who* it is, on intact faces alone: is it
+as often right, and as sure, where the parts are jumbled? Equivalence within 10 points
+of accuracy and 10 of confidence: an eighth of the way from right to chance among eight
+persons; a network that loses less does not tell. (b) Trained on *is it jumbled*: is it
+hardly better than chance? Supported below 60 %, a fifth of the way from chance.
+Piloted on seed 1001: (a) 99.9 % intact and 86.2 % jumbled, confidence .97 and .89, near
+the margins; (b) 100 % flattened, 92 % with global pooling after 4 epochs: expected to
+be refuted.
 """
 
-from research.claims.arms import HEADS, Overrides, core, cross, in_setting, name
+from research.claims.arms import HEADS, in_setting, name
 from research.claims.claim import Claim
-from research.claims.measure import POINTS, Contrast, Measure, less, proportion
+from research.claims.measure import ACCURACY, Contrast, between, less, only, proportion
+from research.claims.question import Question
+from research.claims.rule import LESS_THAN, SAME
 
-ERROR = Measure(
-    "errors on intact or jumbled",
-    POINTS,
-    "accuracy",
-    "accuracy",
-    scale=-100.0,
-    offset=100.0,
-)
-JUMBLED = proportion(
-    "accuracy on who it is, parts jumbled", "part", "accuracy", jumbled=True
-)
-PATCHES = proportion(
-    "accuracy on MNIST cut into 4×4 patches (7×7 px) and permuted",
-    "patch",
-    "accuracy",
-    grid=[4, 4],
-)
+KINDS = ("accuracy", "confidence")
+INTACT = {
+    one: proportion(f"{one}, intact", "part", one, jumbled=False) for one in KINDS
+}
+JUMBLED = {
+    one: proportion(f"{one}, parts jumbled", "part", one, jumbled=True) for one in KINDS
+}
+WHO, TELL = "who it is", "is it jumbled"
+FEWER = "is it jumbled, 1,000 faces"
+PRIMARY = name("max", "gap", WHO)
 
 
-def faces(downsample: str, head: str, *more: str) -> Overrides:
-    """A network with three downsamplers and a field of 38 pixels."""
-    return (f"downsample={downsample}", f"model/head={head}", *more)
+def lost(arm: str, kind: str) -> Contrast:
+    """Returns what an arm loses where the parts are jumbled."""
+    return between(arm, JUMBLED[kind], INTACT[kind])
 
-
-def who(downsample: str, head: str, *more: str) -> Overrides:
-    """The same, trained on who it is."""
-    return in_setting("who", faces(downsample, head, *more))
-
-
-def digits(downsample: str, head: str, *more: str) -> Overrides:
-    """A network of the common pool."""
-    return in_setting("mnist", core(downsample, head, *more))
-
-
-BAG = "bag of 7×7 patches"
-BOTH = ["max", "decimate"]
 
 CLAIM = Claim(
     sentence="A network with pooling cannot tell a person from a Picasso.",
-    setting="jumbled",
-    arms=cross(faces, BOTH, ["gap", "flatten"])
-    | {BAG: faces("max", "gap", "model.widths=[16,16,16]", "model.poolings=0")}
-    | cross(
-        faces,
-        ["max"],
-        ["gap", "flatten"],
-        "data.train_examples=1000",
-        words=["1,000 faces"],
-    )
-    | cross(who, BOTH, ["gap", "flatten"], words=["who it is"])
-    | cross(digits, BOTH, ["flatten", "gap"], words=["MNIST"]),
-    comparison="errors on faces, intact or with their parts in other places, of a "
-    "network with three max poolings trained on 8,000 of them; chance is 50, and the "
-    "margin what is still called chance",
-    contrasts={
-        level: (Contrast({name("max", head): 1.0}, ERROR),)
-        for level, head in HEADS.items()
+    design="Drawn faces of eight persons, intact or with their parts in other places; "
+    "three max poolings, trained on who it is, or on whether it is jumbled.",
+    setting="who",
+    arms={
+        name(one, head, WHO): (f"downsample={one}", f"model/head={head}")
+        for head in HEADS.values()
+        for one in ("max", "decimate")
+    }
+    | {
+        name("max", head, words): in_setting(
+            setting, ("downsample=max", f"model/head={head}")
+        )
+        for words, setting in ((TELL, "jumbled"), (FEWER, "jumbled_1000"))
+        for head in HEADS.values()
     },
-    margin=40.0,
-    reason_for_margin="Chance is 50 %, and 40 % of errors are still called chance; no "
-    "other reason was registered.",
-    factor="head",
+    questions={
+        "who it is": Question(
+            asks="accuracy and confidence with parts jumbled, less intact; max pooling "
+            "and global pooling, trained on who it is",
+            cases={kind: lost(PRIMARY, kind) for kind in KINDS},
+            margin=10.0,
+            reason="An eighth of the way from always right to chance.",
+            rule=SAME,
+            confirmatory=True,
+        ),
+        "is it jumbled": Question(
+            asks="accuracy on whether a face is jumbled, less chance; trained on that",
+            cases={
+                level: only(name("max", head, TELL), ACCURACY, above=50.0)
+                for level, head in HEADS.items()
+            },
+            margin=10.0,
+            reason="A fifth of the way from chance to perfect is still near chance.",
+            rule=LESS_THAN,
+            factor="head",
+        ),
+    },
     details={
-        "errors of a bag of 7×7 patches (control, at chance)": Contrast(
-            {BAG: 1.0}, ERROR
+        f"{kind}, jumbled less intact, {arm}": lost(arm, kind)
+        for kind in KINDS
+        for arm in (
+            name("max", "flatten", WHO),
+            name("decimate", "gap", WHO),
+            name("decimate", "flatten", WHO),
         )
     }
     | {
-        f"errors from 1,000 faces, {level}": Contrast(
-            {name("max", head, "1,000 faces"): 1.0}, ERROR
-        )
-        for level, head in HEADS.items()
-    }
-    | {
-        f"errors, max less decimation, {level}": less(
-            name("max", head), name("decimate", head), ERROR
+        f"accuracy with parts jumbled, max less bare stride, {level}": less(
+            name("max", head, WHO), name("decimate", head, WHO), JUMBLED["accuracy"]
         )
         for level, head in HEADS.items()
     }
     | {
-        f"{JUMBLED.name}, max less decimation, {level}": less(
-            name("max", head, "who it is"), name("decimate", head, "who it is"), JUMBLED
-        )
-        for level, head in HEADS.items()
-    }
-    | {
-        f"{JUMBLED.name}, max, {level}": Contrast(
-            {name("max", head, "who it is"): 1.0}, JUMBLED
-        )
-        for level, head in HEADS.items()
-    }
-    | {
-        f"{PATCHES.name}, max less decimation, {level}": less(
-            name("max", head, "MNIST"), name("decimate", head, "MNIST"), PATCHES
+        f"accuracy on whether it is jumbled, from 1,000 faces, {level}": only(
+            name("max", head, FEWER), ACCURACY
         )
         for level, head in HEADS.items()
     },
+    limits="Drawn faces whose parts differ from person to person, so that a bag of "
+    "parts would do; photographs of faces are another matter.",
 )

@@ -1,21 +1,18 @@
-"""What a claim declares: arms, whose difference, in what, against which margin."""
+"""What a claim declares: arms, and questions about them with margins and rules."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from research.claims import rule, versions
 from research.claims.arms import Overrides
-from research.claims.measure import Contrast
+from research.claims.measure import Contrast, trained_arms
+from research.claims.question import Question
 from research.stats import LEVEL
-
-NO_OTHER_REASON = (
-    "The smallest effect thought to be of interest; no other reason was registered."
-)
 
 
 @dataclass(frozen=True)
@@ -26,41 +23,33 @@ class Claim:
 
     Attributes:
       sentence: in the words of the answer.
+      design: how it is asked, in two lines.
       setting: the option of `conf/setting/SCALE/` that its arms are relative to.
       arms: name in words → overrides (see `research.claims.arms`).
-      comparison: the primary contrast, in words.
-      contrasts: level of the factor → primary contrasts, of which the least counts; one
-        level where there is no factor.
-      margin: the smallest effect of interest, in the measure's unit.
-      reason_for_margin: why not another.
-      factor: what the levels are of.
-      no_worse: the sentence says "no worse than", by the margin.
-      details: further contrasts, by what they are.
+      questions: by key, the primary one first; what they compare is trained first. None
+        of a claim that is descriptive.
+      details: secondary contrasts, by what they are.
+      limits: what the design cannot say, whatever comes out.
       figures: names of the figures that show it.
-      seeds: how many are wanted.
-      note: what a reader of the verdict must know.
+      command: what makes its rows, where that is no experiment of arms.
 
     Raises:
       ValueError: a contrast names an arm that is not there.
     """
 
     sentence: str
+    design: str
     setting: str
     arms: Mapping[str, Overrides]
-    comparison: str
-    contrasts: Mapping[str, tuple[Contrast, ...]]
-    margin: float
-    reason_for_margin: str
-    factor: str = ""
-    no_worse: bool = False
+    questions: Mapping[str, Question]
     details: Mapping[str, Contrast] = field(default_factory=dict)
+    limits: str = ""
     figures: tuple[str, ...] = ()
-    seeds: int = 5
-    note: str = ""
+    command: str = ""
 
     def __post_init__(self) -> None:
-        compared = [*self._primary_contrasts(), *self.details.values()]
-        named = {arm for contrast in compared for arm in contrast.arms}
+        compared = [*self._deciding(), *self.details.values()]
+        named = {arm for contrast in compared for arm in trained_arms(contrast)}
         if unknown := named - self.arms.keys():
             raise ValueError(
                 f"{self.sentence}: contrasts of {sorted(unknown)}, which are none of "
@@ -68,14 +57,9 @@ class Claim:
             )
 
     @property
-    def threshold(self) -> float:
-        """What the interval must lie above."""
-        return -self.margin if self.no_worse else self.margin
-
-    @property
     def primary(self) -> tuple[str, ...]:
         """Names of the arms that decide, in the order of `arms`."""
-        deciding = {arm for one in self._primary_contrasts() for arm in one.arms}
+        deciding = {arm for one in self._deciding() for arm in trained_arms(one)}
         return tuple(arm for arm in self.arms if arm in deciding)
 
     @property
@@ -105,7 +89,7 @@ class Claim:
     def fingerprint(self, settings: Mapping[str, Mapping[str, Any]]) -> str:
         """Returns the SHA-256 of all that the verdict depends on before any run.
 
-        Reasons, notes and other texts do not count, but for the sentence; neither do
+        Reasons, limits and other texts do not count, but for the sentence; neither do
         modules, nor the order of arms and overrides.
 
         Args:
@@ -119,24 +103,18 @@ class Claim:
             "sentence": self.sentence,
             "arms": arms,
             "settings": {name: settings[name] for name in self.settings},
-            "contrasts": {
-                level: [asdict(one) for one in several]
-                for level, several in self.contrasts.items()
-            },
+            "questions": {key: one.register() for key, one in self.questions.items()},
             "details": {name: asdict(one) for name, one in self.details.items()},
-            "margin": self.margin,
-            "factor": self.factor,
-            "no worse": self.no_worse,
-            "seeds": self.seeds,
             "level": rule.LEVEL,
+            "family": rule.FAMILY,
             "coverage": LEVEL,
             "estimator": versions.ESTIMATOR,
             "judgement": versions.JUDGEMENT,
             "rule": versions.RULE,
+            "tuning": versions.TUNING,
         }
         text = json.dumps(registered, sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()
 
-    def _primary_contrasts(self) -> Iterator[Contrast]:
-        for several in self.contrasts.values():
-            yield from several
+    def _deciding(self) -> list[Contrast]:
+        return [one for each in self.questions.values() for one in each.contrasts]

@@ -1,4 +1,4 @@
-"""From the values of arms to the effect of a contrast and its interval.
+"""From the values of arms to the effect of a contrast, its interval and its outcome.
 
 Raise `versions.ESTIMATOR` whenever the same values would give other results.
 """
@@ -10,79 +10,149 @@ from typing import NamedTuple
 
 import numpy as np
 
-from research.claims.measure import Contrast
-from research.claims.pool import Value
-from research.stats import NO_INTERVAL, Interval, paired_difference
+from research.claims.claim import Claim
+from research.claims.measure import Contrast, Flips
+from research.claims.pool import Pool, Values
+from research.stats import (
+    NO_INTERVAL,
+    Interval,
+    LeaveOneOut,
+    ThreeWay,
+    correlate_pairs,
+    decide_by_interval,
+    leave_one_out,
+    three_way,
+)
 
 EXACT = "exact count"
+OVER_EXAMPLES = "over examples, seeds being equal"
 DIGITS = 9  # after the point: rounding is no spread
 WIDE = 1.959964  # standard deviations from the mean to an end of a 95 % interval
-
-Values = Mapping[str, Mapping[int, Value]]  # arm → seed → value
+FEWEST = 3  # seeds from which on leaving one out says something
 
 
 class Estimate(NamedTuple):
     """What the data say of a contrast.
 
     Attributes:
-      effect: mean over seeds; NaN where there are none.
-      interval: 95 %, `NO_INTERVAL` where the data cannot say.
-      p: two-sided, of an effect of `null`; None without an interval.
-      seeds: that all arms have.
+      differences: seed → effect, of the seeds that all arms have.
+      test: of these against the margin.
       missing: arms that have no row at all.
+      turning: seeds without each of which the outcome is another.
+      correlation: of two arms over seeds; NaN for more or fewer.
+      crossed: of the bootstrap over seeds × examples, `NO_INTERVAL` where that says
+        nothing.
     """
 
-    effect: float
-    interval: Interval
-    p: float | None
-    seeds: int
+    differences: Mapping[int, float]
+    test: ThreeWay
     missing: tuple[str, ...]
+    turning: tuple[int, ...] = ()
+    correlation: float = np.nan
+    crossed: Interval = NO_INTERVAL
+
+    @property
+    def how(self) -> str:
+        """Names the interval: `paired t over 10 seeds`; empty where there is none."""
+        how = self.test.interval.how
+        return how.replace("seeds", f"{self.test.n} seeds", 1)
 
 
-def estimate(contrast: Contrast, values: Values, null: float = 0.0) -> Estimate:
+def estimate(
+    pool: Pool, claim: Claim, contrast: Contrast, ends: tuple[float, float]
+) -> Estimate:
     """Returns the effect of a contrast over the seeds that all its arms have.
 
-    The interval is Student's over seeds. Where the seeds agree to the last digit,
-    as a network that is always right does, it is made from the arms' intervals over
+    The interval is Student's over seeds. Where the seeds agree to the last digit, as a
+    network that is always right does, it is made from the arms' intervals over
     examples, added up as if these were independent.
 
     Args:
+      pool: of the runs.
+      claim: whose arms they are.
       contrast: of arms.
-      values: of its measure; see `Pool.values`.
-      null: the effect that p is of.
+      ends: of the margin, in the unit of the measure.
     """
+    values = pool.values(claim, contrast)
     found = {arm: values.get(arm, {}) for arm in contrast.arms}
     missing = tuple(arm for arm, seeds in found.items() if not seeds)
-    seeds = sorted(set.intersection(*map(set, found.values())))
-    effects = {
+    differences = subtract(contrast, found)
+    if contrast.measure.exact:
+        test = three_way([*differences.values()], ends, exact=True)
+        if differences:
+            test = test._replace(interval=test.interval._replace(how=EXACT))
+        return Estimate(differences, test, missing)
+    whole = test_seeds(contrast, found, differences, ends)
+    left: LeaveOneOut[ThreeWay] = leave_one_out(
+        differences, lambda some: test_seeds(contrast, found, some, ends)
+    )
+    turning = left.find_turning(lambda one: one.outcome) if whole.n >= FEWEST else []
+    pairs = [{seed: one.value for seed, one in arm.items()} for arm in found.values()]
+    return Estimate(
+        differences,
+        whole,
+        missing,
+        tuple(turning),
+        correlate_pairs(*pairs) if len(pairs) == 2 else np.nan,
+        pool.resample(claim, contrast) if differences else NO_INTERVAL,
+    )
+
+
+def subtract(contrast: Contrast, values: Values) -> dict[int, float]:
+    """Returns seed → weighted sum over arms, of the seeds that all of them have."""
+    shared = sorted(set.intersection(*map(set, values.values())))
+    return {
         seed: round(
-            sum(w * found[arm][seed].value for arm, w in contrast.arms.items()),
+            contrast.base
+            + sum(w * values[arm][seed].value for arm, w in contrast.arms.items()),
             DIGITS,
         )
-        for seed in seeds
+        for seed in shared
     }
-    if not seeds:
-        return Estimate(np.nan, NO_INTERVAL, None, 0, missing)
-    if contrast.measure.exact:
-        mean = float(np.mean(list(effects.values())))
-        interval = Interval(mean, mean, EXACT)
-        return Estimate(mean, interval, float(mean == null), len(seeds), missing)
-    tested = paired_difference(effects, dict.fromkeys(seeds, null))
-    effect, (low, high, how) = tested.mean + null, tested.interval
-    kind = "paired " if len(contrast.arms) > 1 else ""
-    if how:
-        interval = Interval(low + null, high + null, kind + how)
-        return Estimate(effect, interval, tested.p, tested.n, missing)
-    interval, p = estimate_over_examples(contrast, found, seeds, effect, null)
-    return Estimate(effect, interval, p, tested.n, missing)
 
 
-def estimate_over_examples(
-    contrast: Contrast, values: Values, seeds: list[int], effect: float, null: float
-) -> tuple[Interval, float | None]:
-    """Returns the interval over examples, and p, of an effect that seeds share."""
-    if len(seeds) < 2:
-        return NO_INTERVAL, None
+def test_seeds(
+    contrast: Contrast,
+    values: Values,
+    differences: Mapping[int, float],
+    ends: tuple[float, float],
+) -> ThreeWay:
+    """Tests differences over seeds, or over examples where the seeds agree."""
+    test = three_way([*differences.values()], ends)
+    if test.interval.how:
+        kind = "paired " if len(contrast.arms) > 1 else ""
+        how = kind + test.interval.how
+        return test._replace(interval=test.interval._replace(how=how))
+    if len(differences) < 2 or isinstance(contrast.measure, Flips):
+        return test
+    down, up = spread_over_examples(contrast, values, [*differences])
+    if not 0 < down + up < np.inf:
+        return test
+    from scipy.special import ndtr
+
+    interval = Interval(test.mean - down, test.mean + up, OVER_EXAMPLES)
+    low, high = ends
+
+    def above(end: float) -> float:
+        reach = down if test.mean > end else up
+        return float(ndtr((end - test.mean) / (reach / WIDE))) if reach else 0.0
+
+    plus, minus = above(high), 1 - above(low)
+    equal = max(above(low), 1 - above(high))
+    return test._replace(
+        interval=interval,
+        p_plus=plus,
+        p_minus=minus,
+        p_equal=equal,
+        p=min(1.0, 2 * min(plus, minus, equal)),
+        outcome=decide_by_interval(interval, ends),
+    )
+
+
+def spread_over_examples(
+    contrast: Contrast, values: Values, seeds: list[int]
+) -> tuple[float, float]:
+    """Returns how far the interval over examples reaches below and above the effect."""
     down = up = 0.0
     for arm, weight in contrast.arms.items():
         known = [values[arm][seed] for seed in seeds]
@@ -91,13 +161,4 @@ def estimate_over_examples(
         if weight < 0:
             below, above = above, below
         down, up = down + (weight * below) ** 2, up + (weight * above) ** 2
-    if not np.isfinite(down + up):
-        return NO_INTERVAL, None
-    interval = Interval(
-        effect - down**0.5, effect + up**0.5, "over examples, seeds being equal"
-    )
-    from scipy.special import ndtr
-
-    reach = (down if effect > null else up) ** 0.5 / WIDE
-    z = abs(effect - null) / reach if reach else np.inf
-    return interval, float(2 * ndtr(-z)) if effect != null else 1.0
+    return down**0.5, up**0.5

@@ -9,25 +9,52 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from research import claims
 from research.claims.claim import Claim
 from research.claims.estimate import EXACT, Estimate, estimate
 from research.claims.measure import Contrast
 from research.claims.pool import Pool
+from research.claims.question import Question
 from research.claims.remarks import remarks
-from research.claims.rule import combine, correct, decide
-from research.claims.verdict import PRIMARY, Verdict
-from research.stats import holm
+from research.claims.rule import FAMILY, LEVEL
+from research.claims.verdict import (
+    DEPENDS,
+    NOT_RUN,
+    UNDETERMINED,
+    Answer,
+    Case,
+    Verdict,
+)
+from research.stats import (
+    Interaction,
+    combine_cases,
+    compare_levels,
+    count_seeds,
+    first_step_level,
+    holm,
+)
+
+NO_MARGIN = (0.0, 0.0)  # of secondary contrasts, which nothing is decided by
 
 
 def verdicts(pool: Pool) -> list[Verdict]:
-    """Returns a verdict for every claim; one without rows is inconclusive."""
+    """Returns a verdict for every claim, with Holm's rule over the family applied."""
     single = [judge(name, pool) for name in claims.ids()]
-    adjusted = holm([1.0 if one.p is None else one.p for one in single])
-    return [
-        adjust(one, None if one.p is None else float(p))
-        for one, p in zip(single, adjusted, strict=True)
+    family = [
+        (number, place)
+        for number, one in enumerate(single)
+        for place, answer in enumerate(one.answers)
+        if answer.confirmatory and answer.p is not None
     ]
+    known = [single[number].answers[place].p or 0.0 for number, place in family]
+    for (number, place), p in zip(family, holm(known, family=FAMILY), strict=True):
+        one = single[number]
+        answers = list(one.answers)
+        answers[place] = adjust(answers[place], float(p))
+        single[number] = replace(one, answers=tuple(answers))
+    return single
 
 
 def judge(name: str, pool: Pool) -> Verdict:
@@ -41,108 +68,154 @@ def judge(name: str, pool: Pool) -> Verdict:
 
 
 def judge_claim(name: str, claim: Claim, pool: Pool) -> Verdict:
-    """Returns the verdict on a claim that need not be one of the files here.
-
-    Effect and interval are those of the first level, the others stand in the details.
-    """
-    command = f"python scripts/train.py experiment={name} scale={pool.scale}"
-    levels = {
-        level: estimate_weakest(pool, claim, contrasts)
-        for level, contrasts in claim.contrasts.items()
+    """Returns the verdict on a claim that need not be one of the files here."""
+    command = claim.command or (
+        f"python scripts/train.py experiment={name} scale={pool.scale}"
+    )
+    estimates = {
+        key: {
+            case: estimate(pool, claim, contrast, question.ends)
+            for case, contrast in question.cases.items()
+        }
+        for key, question in claim.questions.items()
     }
-    decisions = {
-        level: decide(one.interval, claim.threshold) for level, one in levels.items()
-    }
-    first = next(iter(levels.values()))
-    known = [one.p for one in levels.values() if one.p is not None]
-    unit = next(iter(claim.contrasts.values()))[0].measure.unit
-    ends = first.interval if first.interval.how else None
+    answers = [
+        answer(key, claim.questions[key], cases, pool, claim)
+        for key, cases in estimates.items()
+    ]
     return Verdict(
         id=name.upper(),
         sentence=claim.sentence,
-        contrast=claim.comparison,
-        verdict=combine(decisions, claim.factor),
-        effect=first.effect if first.seeds else None,
-        low=ends.low if ends else None,
-        high=ends.high if ends else None,
-        margin=claim.threshold,
-        unit=unit,
-        interval=describe_interval(first),
-        n=first.seeds,
-        p=max(known) if len(known) == len(levels) else None,
-        remarks=tuple(remarks(name, claim, levels, decisions, pool, command)),
-        details=tuple(details(claim, levels, decisions, pool)),
+        design=claim.design,
+        answers=tuple(answers),
+        remarks=tuple(remarks(name, claim, estimates, pool, command)),
+        limits=claim.limits,
+        details=tuple(describe_details(claim, pool)),
         figures=("verdicts", name, *claim.figures),
         command=command,
         fingerprint=pool.fingerprint(claim),
     )
 
 
-def adjust(verdict: Verdict, adjusted: float | None) -> Verdict:
-    """Returns a verdict with its p corrected for the number of claims."""
-    final = correct(verdict.verdict, adjusted)
-    remark = (
-        ("Its interval supports it, but not after Holm's rule over all claims.",)
-        if final != verdict.verdict
-        else ()
-    )
-    return replace(
-        verdict, verdict=final, adjusted=adjusted, remarks=remark + verdict.remarks
-    )
-
-
-def estimate_weakest(
-    pool: Pool, claim: Claim, contrasts: tuple[Contrast, ...]
-) -> Estimate:
-    """Estimates a claim's least favourable contrast; one without rows if any."""
-    found = [
-        estimate(one, pool.values(claim, one.measure), null_effect(claim, one))
-        for one in contrasts
-    ]
-    return min(found, key=lambda one: (bool(one.interval.how), one.interval.low))
-
-
-def null_effect(claim: Claim, contrast: Contrast) -> float:
-    """Returns the effect that p is of: 0, or the threshold where 0 means nothing.
-
-    That is so for "no worse than", and for the value of an arm by itself.
-    """
-    alone = abs(sum(contrast.arms.values())) > 1e-9
-    return claim.threshold if claim.no_worse or alone else 0.0
-
-
-def details(
-    claim: Claim,
-    levels: Mapping[str, Estimate],
-    decisions: Mapping[str, str],
+def answer(
+    key: str,
+    question: Question,
+    cases: Mapping[str, Estimate],
     pool: Pool,
-) -> Iterator[dict[str, Any]]:
-    """Yields the levels of the primary contrast, then the further contrasts."""
-    for level, one in levels.items():
-        unit = claim.contrasts[level][0].measure.unit
-        yield describe(PRIMARY + level, one, unit, decisions[level])
+    claim: Claim,
+) -> Answer:
+    """Returns the answer to one question, before Holm's rule."""
+    known = [one for one in cases.values() if one.differences]
+    interaction = compare_first_levels(question, cases)
+    found = Answer(
+        key=key,
+        asks=question.asks,
+        verdict=NOT_RUN,
+        cases=tuple(describe_case(name, one, question) for name, one in cases.items()),
+        margin=question.margin,
+        rule=question.rule.text,
+        unit=next(iter(question.cases.values())).measure.unit,
+        confirmatory=question.confirmatory,
+        interaction=describe_interaction(question, cases, interaction),
+    )
+    if len(known) < len(cases):
+        return found
+    together = combine_cases([one.test for one in known])
+    words = {question.rule.word(one.test.outcome) for one in known}
+    verdict = question.rule.word(together.outcome)
+    if len(words) > 1 and question.factor:
+        exact = all(one.how == EXACT for one in known)
+        if exact or (interaction is not None and interaction.depends):
+            verdict = f"{DEPENDS}: {question.factor}"
+    means = [
+        estimate(pool, claim, one, NO_MARGIN).test.mean for one in question.conditions
+    ]
+    if not all(one <= question.limit for one in means):
+        verdict = UNDETERMINED
+    exact = all(one.how == EXACT for one in known)
+    return replace(found, verdict=verdict, p=None if exact else together.p)
+
+
+def adjust(one: Answer, adjusted: float) -> Answer:
+    """Returns an answer with its p corrected for the number of claims.
+
+    What depends stands by the interval of the difference between its levels, which is
+    not of the family.
+    """
+    decided = one.verdict not in (UNDETERMINED, NOT_RUN)
+    depends = one.verdict.startswith(DEPENDS)
+    lucky = decided and not depends and not adjusted <= LEVEL
+    return replace(
+        one, adjusted=adjusted, verdict=UNDETERMINED if lucky else one.verdict
+    )
+
+
+def compare_first_levels(
+    question: Question, cases: Mapping[str, Estimate]
+) -> Interaction | None:
+    """Returns how the first two levels of a factor differ; None without a factor."""
+    first = [one.differences for one in cases.values()][:2]
+    if not question.factor or len(first) < 2 or not all(first):
+        return None
+    return compare_levels(*first)
+
+
+def describe_interaction(
+    question: Question, cases: Mapping[str, Estimate], found: Interaction | None
+) -> str:
+    """Returns `flattened less global pooling: .12 [.05, .19]`, empty without any."""
+    if found is None or not found.difference.interval.how:
+        return ""
+    first, second = [*cases][:2]
+    low, high, how = found.difference.interval
+    unit = next(iter(question.cases.values())).measure.unit
+    return (
+        f"{first} less {second}: {found.difference.mean:.3g} [{low:.3g}, {high:.3g}] "
+        f"{unit}, {how}"
+    )
+
+
+def describe_case(name: str, one: Estimate, question: Question) -> Case:
+    """Returns the numbers of one contrast of a question; what is unknown is None."""
+    test, known = one.test, bool(one.how)
+    needed = None
+    if known and test.outcome == UNDETERMINED:
+        level = first_step_level(FAMILY) if question.confirmatory else 0.95
+        needed = count_seeds(test.mean, test.sd, question.ends, level=level)
+    return Case(
+        name=name,
+        effect=test.mean if test.n else None,
+        low=test.interval.low if known else None,
+        high=test.interval.high if known else None,
+        sd=test.sd if np.isfinite(test.sd) else None,
+        n=test.n,
+        interval=one.how or "none",
+        outcome=test.outcome,
+        correlation=one.correlation if np.isfinite(one.correlation) else None,
+        crossed=one.crossed[:2] if one.crossed.how else None,
+        turning=one.turning,
+        needed=needed,
+    )
+
+
+def describe_details(claim: Claim, pool: Pool) -> Iterator[dict[str, Any]]:
+    """Yields the secondary contrasts, whose intervals are not adjusted."""
     for name, contrast in claim.details.items():
-        one = estimate(contrast, pool.values(claim, contrast.measure))
-        yield describe(name, one, contrast.measure.unit, "")
+        yield describe_detail(name, contrast, pool, claim)
 
 
-def describe(name: str, one: Estimate, unit: str, verdict: str) -> dict[str, Any]:
+def describe_detail(
+    name: str, contrast: Contrast, pool: Pool, claim: Claim
+) -> dict[str, Any]:
     """Returns one line of the details; what is unknown is None."""
-    known = bool(one.interval.how)
+    one = estimate(pool, claim, contrast, NO_MARGIN)
+    known = bool(one.how)
     return {
         "contrast": name,
-        "effect": one.effect if one.seeds else None,
-        "low": one.interval.low if known else None,
-        "high": one.interval.high if known else None,
-        "unit": unit,
-        "interval": describe_interval(one),
-        "n": one.seeds,
-        "verdict": verdict,
+        "effect": one.test.mean if one.differences else None,
+        "low": one.test.interval.low if known else None,
+        "high": one.test.interval.high if known else None,
+        "unit": contrast.measure.unit,
+        "interval": one.how or "none",
+        "n": one.test.n,
     }
-
-
-def describe_interval(one: Estimate) -> str:
-    """Names an interval: `paired t over 5 seeds`."""
-    if one.interval.how in ("", EXACT):
-        return one.interval.how or "none"
-    return one.interval.how.replace("seeds", f"{one.seeds} seeds", 1)

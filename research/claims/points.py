@@ -1,7 +1,8 @@
 """The points of an experiment, derived from the arms that claims declare.
 
 A point is an arm and a seed: one run. An arm that several claims name, in whatever
-spelling, is one point for each seed.
+spelling, is one point for each seed. Where a setting tunes the learning rate, each of
+its arms is tried at some rates first.
 """
 
 from __future__ import annotations
@@ -14,11 +15,14 @@ from typing import Any, NamedTuple
 from research import claims
 from research.claims.arms import Overrides
 from research.claims.setting import Compose, describe_settings
+from research.claims.tuning import RATE, Tuning, choose, digest_trial
 from research.errors import UserError
 from research.runs import identity, identity_keys
 
 SCALES = ("smoke", "cpu", "full")
 LISTS = ("primary", "details")  # what decides, and the rest
+TUNE = ("first", "only", "never")  # when the rates are tried
+Tried = Mapping[str, Mapping[float, float]]  # digest → rate → validation accuracy
 
 
 class Arm(NamedTuple):
@@ -40,17 +44,20 @@ class Point(NamedTuple):
       arm: of any seed.
       seed: of it.
       fingerprints: claim → what it registers, of every claim that names the arm.
+      rate: override of the learning rate that tuning chose; empty without tuning.
     """
 
     arm: Arm
     seed: str
     fingerprints: Mapping[str, str]
+    rate: Overrides = ()
 
     @property
     def words(self) -> list[str]:
         """What makes the job, as on the command line."""
         made_for = [f"+claims.{name}={one}" for name, one in self.fingerprints.items()]
-        return [*self.arm.overrides, *self.arm.further, f"seed={self.seed}", *made_for]
+        seed = f"seed={self.seed}"
+        return [*self.arm.overrides, *self.rate, *self.arm.further, seed, *made_for]
 
 
 class Experiment:
@@ -82,7 +89,10 @@ class Experiment:
         self._fingerprints: dict[tuple[str, Overrides], str] = {}
 
     def points(
-        self, lists: Sequence[str] = LISTS, seeds: Sequence[str] | None = None
+        self,
+        lists: Sequence[str] = LISTS,
+        seeds: Sequence[str] | None = None,
+        tried: Tried | None = None,
     ) -> Iterator[Point]:
         """Yields each point once: a list after the other, seeds outermost.
 
@@ -92,6 +102,11 @@ class Experiment:
         Args:
           lists: which, in this order.
           seeds: of every arm; None: as many as its setting has.
+          tried: what came of the rates; None: none was tried, and every arm keeps the
+            rate of its setting.
+
+        Raises:
+          UserError: the rates of an arm were not tried.
         """
         before: set[str] = set()
         for which in lists:
@@ -99,11 +114,39 @@ class Experiment:
                 key: arm for key, arm in self.arms(which).items() if key not in before
             }
             before |= arms.keys()
-            wanted = [(arm, self._seeds(arm, seeds)) for arm in arms.values()]
-            for seed in dict.fromkeys(one for _, known in wanted for one in known):
-                for arm, known in wanted:
+            wanted = [
+                (arm, self._seeds(arm, seeds), self._rate(arm, tried))
+                for arm in arms.values()
+            ]
+            for seed in dict.fromkeys(one for _, known, _ in wanted for one in known):
+                for arm, known, rate in wanted:
                     if seed in known:
-                        yield Point(arm, seed, self.fingerprints(arm))
+                        yield Point(arm, seed, self.fingerprints(arm), rate)
+
+    def trials(
+        self, lists: Sequence[str] = LISTS, tried: Tried | None = None
+    ) -> list[list[str]]:
+        """Returns the jobs that try learning rates, as on the command line.
+
+        Args:
+          lists: whose arms.
+          tried: what came of those that were; None: the first of each arm. Else those
+            beyond the edge of the grid, where the best lies there.
+        """
+        jobs: dict[tuple[str, float], list[str]] = {}
+        for which in lists:
+            for arm in self.arms(which).values():
+                config = self._config(arm)
+                if (tuning := Tuning.of(config)) is None:
+                    continue
+                digest = digest_trial(config, tuning)
+                known = (tried or {}).get(digest, {})
+                beyond = [tuning.next_rate(known)] if tried is not None else []
+                for rate in tuning.rates if tried is None else beyond:
+                    if rate is not None:
+                        words = [*arm.overrides, *arm.further, *tuning.overrides(rate)]
+                        jobs.setdefault((digest, rate), words)
+        return [*jobs.values()]
 
     def arms(self, which: str) -> dict[str, Arm]:
         """Returns the arms of a list by digest, those of the claims in order.
@@ -153,6 +196,19 @@ class Experiment:
         if not isinstance(count, int) or count < 1:
             raise UserError(f"seeds={count}: takes how many there are of each arm: 5")
         return [str(one) for one in range(count)]
+
+    def _rate(self, arm: Arm, tried: Tried | None) -> Overrides:
+        config = self._config(arm)
+        tuning = Tuning.of(config)
+        if tuning is None or tried is None:
+            return ()
+        best = choose(tried.get(digest_trial(config, tuning), {}))
+        if best is None:
+            raise UserError(
+                f"no learning rate was tried for {' '.join(arm.overrides)}; "
+                "tune=only tries them, tune=never takes the rate of the setting"
+            )
+        return (f"{RATE}={best:g}",)
 
     def _config(self, arm: Arm) -> Mapping[str, Any]:
         return identity.flatten(self._compose(*arm.overrides, *arm.further))

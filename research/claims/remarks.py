@@ -7,48 +7,48 @@ from collections.abc import Iterator, Mapping
 import pandas as pd
 
 from research.claims.claim import Claim
-from research.claims.estimate import EXACT, Estimate
+from research.claims.estimate import EXACT, OVER_EXAMPLES, Estimate
 from research.claims.pool import Pool
 
 TRAINED_ON = ("data.name", "data.train_examples", "train.epochs")
+Estimates = Mapping[str, Mapping[str, Estimate]]  # question → case → estimate
 
 
 def remarks(
-    name: str,
-    claim: Claim,
-    levels: Mapping[str, Estimate],
-    decisions: Mapping[str, str],
-    pool: Pool,
-    command: str,
+    name: str, claim: Claim, estimates: Estimates, pool: Pool, command: str
 ) -> Iterator[str]:
     """Yields sentences about one verdict.
 
     Args:
       name: of the claim.
       claim: that was judged.
-      levels: level → its estimate.
-      decisions: level → what its interval says.
+      estimates: of its questions.
       pool: the runs.
       command: what makes those of the claim.
     """
-    if len(levels) > 1:
-        yield "; ".join(f"{level}: {one}" for level, one in decisions.items()) + "."
-    missing = {arm for one in levels.values() for arm in one.missing}
-    if missing:
+    cases = [one for several in estimates.values() for one in several.values()]
+    if missing := {arm for one in cases for arm in one.missing}:
         yield (
-            f"No rows of {len(missing)} arms of the primary contrast, such as "
+            f"No rows of {len(missing)} arms that are compared, such as "
             f"“{min(missing)}”; run `{command}`."
         )
-    seeds = min(one.seeds for one in levels.values())
-    exact = all(one.interval.how == EXACT for one in levels.values())
-    if seeds < claim.seeds and not exact:
-        yield f"{seeds} of {claim.seeds} seeds that were wanted."
+    if counted := [one for one in cases if one.how != EXACT and one.differences]:
+        seeds = min(one.test.n for one in counted)
+        wanted = pool.count_seeds(claim)
+        if seeds < wanted:
+            yield f"{seeds} of {wanted} seeds that were registered."
+    if any(one.how == OVER_EXAMPLES for one in cases):
+        yield (
+            "Where all seeds gave the same number, the interval is over test examples."
+        )
+    turning = sorted({seed for one in cases for seed in one.turning})
+    if turning:
+        text = ", ".join(map(str, turning))
+        yield f"Without seed {text} an outcome would be another."
     used = pool.runs_of(claim)
     if len(used):
         yield describe_training(used)
         yield describe_registration(name, used, pool.fingerprint(claim))
-    if claim.note:
-        yield claim.note
 
 
 def describe_training(used: pd.DataFrame) -> str:
@@ -74,39 +74,23 @@ def describe_registration(name: str, used: pd.DataFrame, fingerprint: str) -> st
       used: its runs.
       fingerprint: of it now.
     """
-    kinds = [
-        classify_registration(name, run, fingerprint)
-        for run in used[["fingerprints", "rules"]].to_dict("records")
-    ]
-    same, first = kinds.count("same"), kinds.count("first edition")
+    same = sum(
+        isinstance(known, Mapping) and known.get(name) == fingerprint
+        for known in used["fingerprints"]
+    )
     parts = []
     if same:
         parts.append(
             f"{count_runs(same, used)} carry the fingerprint of this claim: it was "
             "registered before them"
         )
-    if first:
-        parts.append(
-            f"{count_runs(first, used)} are of the first edition: registered by the "
-            "hash of the rule's text"
-        )
-    if other := len(used) - same - first:
+    if other := len(used) - same:
         parts.append(
             f"{count_runs(other, used)} carry another fingerprint of it, or none"
         )
     if dirty := int(used["dirty"].ne(False).sum()):  # unknown counts as dirty
         parts.append(f"{dirty} were made from a modified checkout")
     return "; ".join(parts) + "."
-
-
-def classify_registration(
-    name: str, run: Mapping[str, object], fingerprint: str
-) -> str:
-    """Returns `same`, `first edition` or `other`: what a run knew of a claim."""
-    known, rules = run["fingerprints"], run["rules"]
-    if isinstance(known, Mapping) and known:
-        return "same" if known.get(name) == fingerprint else "other"
-    return "first edition" if isinstance(rules, Mapping) and name in rules else "other"
 
 
 def count_runs(some: int, used: pd.DataFrame) -> str:

@@ -1,48 +1,77 @@
-"""How an interval becomes a verdict; fixed before the runs (`versions.RULE`).
+"""How an outcome becomes a word; fixed before the runs (`versions.RULE`).
 
-With t = margin, or −margin where the sentence says "no worse than":
-
-- an interval above t supports the sentence, one below t refutes it: there the effect is
-  smaller than what is of interest, or points the other way;
-- where a factor is named, each level is decided by itself: if all agree, that is the
-  verdict; if one supports and another refutes the sentence, it depends on the factor;
-- everything else is inconclusive, as is support that does not survive Holm's correction
-  over all claims at 5 %.
+`research.stats.three_way` compares an interval with the ends of a margin; a rule says
+where these ends are and what each outcome says of the sentence. An outcome of the
+confirmatory family stands only if its p, after Holm's rule over the family, is at most
+5 %.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
-from research.claims.verdict import INCONCLUSIVE, REFUTED, SUPPORTED
-from research.stats import Interval
+from research.claims.verdict import NO_DIFFERENCE, REFUTED, SUPPORTED, UNDETERMINED
 
-LEVEL = 0.05  # of a false support among all claims
-
-
-def decide(interval: Interval, threshold: float) -> str:
-    """Returns what one interval says; `NO_INTERVAL` is inconclusive."""
-    if interval.low > threshold:
-        return SUPPORTED
-    if interval.high < threshold:
-        return REFUTED
-    return INCONCLUSIVE
+LEVEL = 0.05  # of a false decision among all claims of the family
+FAMILY = 9  # confirmatory questions, registered together
 
 
-def combine(levels: Mapping[str, str], factor: str) -> str:
-    """Returns the verdict over the levels of a factor.
+@dataclass(frozen=True)
+class Rule:
+    """What decides.
 
-    Args:
-      levels: level → what its interval says.
-      factor: named if they disagree.
+    Attributes:
+      name: of the rule.
+      ends: margin → (low, high), what the interval is compared with.
+      words: outcome → what it says of the sentence; others leave it undetermined.
+      text: in words, with `{margin}` in its place.
     """
-    found = set(levels.values())
-    if {SUPPORTED, REFUTED} <= found:
-        return f"depends: {factor}"
-    return found.pop() if len(found) == 1 else INCONCLUSIVE
+
+    name: str
+    ends: Callable[[float], tuple[float, float]]
+    words: Mapping[str, str]
+    text: str
+
+    def word(self, outcome: str) -> str:
+        """Returns what an outcome says of the sentence."""
+        return self.words.get(outcome, UNDETERMINED)
 
 
-def correct(verdict: str, adjusted: float | None) -> str:
-    """Withdraws support that may be due to the number of claims alone."""
-    lucky = adjusted is None or not adjusted <= LEVEL
-    return INCONCLUSIVE if verdict == SUPPORTED and lucky else verdict
+BOTH_SIDES = {
+    "superior": SUPPORTED,
+    "inferior": REFUTED,
+    "equivalent": NO_DIFFERENCE,
+}
+DIFFERENCE = Rule(
+    "difference",
+    lambda margin: (-margin, margin),
+    BOTH_SIDES,
+    "supported if the interval lies above {margin}, refuted if it lies below "
+    "−{margin}, no difference if it lies between",
+)
+SAME = Rule(
+    "no difference",
+    lambda margin: (-margin, margin),
+    {"equivalent": SUPPORTED, "superior": REFUTED, "inferior": REFUTED},
+    "supported if the interval lies between −{margin} and {margin}, refuted if it lies "
+    "beyond either",
+)
+NO_WORSE = Rule(
+    "no worse",
+    lambda margin: (-margin, -margin),
+    {"superior": SUPPORTED, "inferior": REFUTED},
+    "supported if the interval lies above −{margin}, refuted if it lies below",
+)
+MORE_THAN = Rule(
+    "more than",
+    lambda margin: (margin, margin),
+    {"superior": SUPPORTED, "inferior": REFUTED},
+    "supported if the interval lies above {margin}, refuted if it lies below",
+)
+LESS_THAN = Rule(
+    "less than",
+    lambda margin: (margin, margin),
+    {"inferior": SUPPORTED, "superior": REFUTED},
+    "supported if the interval lies below {margin}, refuted if it lies above",
+)

@@ -1,4 +1,4 @@
-"""The outcome of a claim: its sentence, an effect, an interval, a verdict."""
+"""The outcome of a claim: what its questions came to, each with its interval."""
 
 from __future__ import annotations
 
@@ -6,18 +6,80 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-SUPPORTED, REFUTED, INCONCLUSIVE = "supported", "refuted", "inconclusive"
-PRIMARY = "primary, "  # begins the name of each level in the details
+SUPPORTED, REFUTED = "supported", "refuted"
+NO_DIFFERENCE, UNDETERMINED = "no difference", "undetermined"
+NOT_RUN, DESCRIPTIVE = "not run", "descriptive"
+DEPENDS = "depends"  # followed by `: on what`
 
 
 class Case(NamedTuple):
-    """The primary contrast at one level of its factor; None is unknown."""
+    """One contrast of a question; None is unknown.
+
+    Attributes:
+      name: of the case; empty where there is one.
+      effect: mean over seeds.
+      low: lower end of its 95 % interval.
+      high: upper end.
+      sd: standard deviation of the differences over seeds.
+      n: how many seeds.
+      interval: how it was made: `paired t over 10 seeds`.
+      outcome: superior, inferior, equivalent or undetermined.
+      correlation: of two arms over seeds.
+      crossed: the interval of the bootstrap over seeds × examples, as a check.
+      turning: seeds without each of which the outcome is another.
+      needed: seeds that decide an effect and spread like these at 80 % power; None
+        where it is decided, and where 10,000 do not suffice.
+    """
 
     name: str
     effect: float | None
     low: float | None
     high: float | None
+    sd: float | None
+    n: int
     interval: str
+    outcome: str
+    correlation: float | None = None
+    crossed: tuple[float, float] | None = None
+    turning: tuple[int, ...] = ()
+    needed: int | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one question of a claim came to.
+
+    Attributes:
+      key: of the question in its claim: empty for the first, else `a`, `b`, ….
+      asks: the contrast, in words: what minus what, measured how.
+      verdict: `supported`, `refuted`, `no difference`, `depends: on what`,
+        `undetermined`, `not run` or `descriptive`.
+      cases: each contrast; the first one's numbers stand for the answer.
+      margin: in the effect's unit.
+      rule: what decides, in words.
+      unit: of effect and margin.
+      confirmatory: whether it is of the family that Holm's rule is over.
+      p: of the outcome at the margin, two-sided; the largest over the cases; or None.
+      adjusted: p after Holm's rule, of confirmatory ones; or None.
+      interaction: how the first two cases differ, in words; empty where there is one.
+    """
+
+    key: str
+    asks: str
+    verdict: str
+    cases: tuple[Case, ...]
+    margin: float
+    rule: str
+    unit: str
+    confirmatory: bool = False
+    p: float | None = None
+    adjusted: float | None = None
+    interaction: str = ""
+
+    @property
+    def first(self) -> Case:
+        """The case whose numbers stand for the answer."""
+        return self.cases[0]
 
 
 @dataclass(frozen=True)
@@ -25,23 +87,14 @@ class Verdict:
     """The outcome of one claim, made from rows alone.
 
     Attributes:
-      id: `C1` … `C10`, `B1` … `B6`.
+      id: `C1` … `C10`, `B1` … `B8`.
       sentence: what is claimed, in the words of the answer.
-      contrast: the primary contrast, in words: what minus what, measured how.
-      verdict: `supported`, `refuted`, `depends: on what`, or `inconclusive`.
-      effect: value of the primary contrast, of its first level if it has several, or
-        None where rows are missing.
-      low: lower end of its 95 % interval, or None.
-      high: upper end, or None.
-      margin: smallest effect of interest, in the effect's unit.
-      unit: of effect and margin: `percentage points`, `pixels`, `ratio`, ….
-      interval: how the interval was made: `paired t over 5 seeds`.
-      n: how many seeds, or examples, the interval is over.
-      p: two-sided p value of no effect, or of an effect at the margin where that is
-        negative ("no worse"); the largest over the levels; or None.
-      adjusted: p after Holm over all claims, or None.
+      design: how it is asked, in two lines.
+      answers: to each of its questions, the primary one first; none for a descriptive
+        claim.
       remarks: what the reader must know: scale, missing seeds, checks that were made.
-      details: further numbers, one mapping for each, with the same keys throughout.
+      limits: of the design, whatever came out.
+      details: secondary contrasts, one mapping for each, with the same keys throughout.
       figures: names of the figures that show it, without suffix.
       command: what makes its runs.
       fingerprint: of the claim, with the settings of its scale (`Claim.fingerprint`).
@@ -49,40 +102,21 @@ class Verdict:
 
     id: str
     sentence: str
-    contrast: str
-    verdict: str
-    effect: float | None
-    low: float | None
-    high: float | None
-    margin: float
-    unit: str
-    interval: str
-    n: int
-    p: float | None = None
-    adjusted: float | None = None
+    design: str
+    answers: tuple[Answer, ...]
     remarks: tuple[str, ...] = ()
+    limits: str = ""
     details: tuple[Mapping[str, Any], ...] = field(default_factory=tuple)
     figures: tuple[str, ...] = ()
     command: str = ""
     fingerprint: str = ""
 
     @property
-    def cases(self) -> list[Case]:
-        """What decides: the primary contrast at each level, unnamed if it has one."""
-        levels = [
-            line
-            for line in self.details
-            if str(line.get("contrast", "")).startswith(PRIMARY)
-        ]
-        if len(levels) < 2:
-            return [Case("", self.effect, self.low, self.high, self.interval)]
-        return [
-            Case(
-                line["contrast"].removeprefix(PRIMARY),
-                line.get("effect"),
-                line.get("low"),
-                line.get("high"),
-                line.get("interval", ""),
-            )
-            for line in levels
-        ]
+    def verdict(self) -> str:
+        """That of the primary question."""
+        return self.answers[0].verdict if self.answers else DESCRIPTIVE
+
+    @property
+    def kind(self) -> str:
+        """The verdict without what it depends on."""
+        return self.verdict.partition(":")[0]

@@ -45,6 +45,7 @@ class Train(GoingUp):
     split: Split
     objective: str | None
     seeds: Count | None
+    tuning: Annotated[dict[str, Any], Keys("research.claims.tuning.Tuning")]
     claims: Mapping[str, str]
     retry: Literal["all", "failed", "none"]
     store: str | None

@@ -42,9 +42,10 @@ class Stability(Evaluator):
     Yields `flip_rate`, the share of all m·draws views that change the top-1 class, and
     that of each `distance`; and where there are labels `flip_rate_where_right`, of the
     images that are classified correctly. Kept beside the first are `predictions`, the
-    top-1 of each image, and `flips` (N, m), how many of the draws at each distance
-    changed it: from these of two networks the ratio of their flip rates on the images
-    that both classify correctly is computed (`research.stats.count_matched_flips`).
+    top-1 of each image, `labels` where there are any, and `flips` (N, m), how many of
+    the draws at each distance changed the prediction: from these of two networks the
+    ratio of their flip rates on the images that both classify correctly is computed
+    (`research.stats.count_matched_flips`).
 
     Attributes:
       max_shift: m, pixels; windows must lie on the canvas.
@@ -128,6 +129,8 @@ class Stability(Evaluator):
         row = partial(Measurement.of_examples, "stability")
         rates = flips / self.draws
         kept = {"predictions": shrink(still), "flips": flips}
+        if "label" in split.arrays:
+            kept["labels"] = shrink(split.labels)
         every = row("flip_rate", rates.mean(1), params=params)
         yield replace(every, arrays=kept)
         if "label" in split.arrays:

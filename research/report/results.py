@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from research.claims.flips import KEPT
 from research.claims.judge import verdicts
-from research.claims.pool import Pool, gather
+from research.claims.pool import Pool, Tables, gather
 from research.claims.setting import Compose
 from research.claims.verdict import Verdict
 from research.errors import UserError
@@ -19,8 +22,11 @@ from research.report.arms import keep_newest, label_arms
 from research.report.estimates import select_available, select_rows
 from research.report.twins import drop_twins
 from research.runs.folders import find_unfinished
+from research.runs.predictions import read_predictions
 from research.runs.rows import name_array, read_arrays
 from research.runs.tables import read_metrics, read_rows, read_runs
+
+TIMES = "pooling.json"  # of the operators by themselves
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +40,8 @@ class Results:
       compose: `research.config.compose_flat`, by which runs are matched to the arms
         that claims declare; only verdicts need it.
       omitted: a line for each kind of run that `read` left out.
+      predictions: returns the arrays that flips are counted in, as `read_predictions`.
+      times: of `scripts/benchmark.py pooling`; None where there are none.
     """
 
     runs: pd.DataFrame
@@ -41,6 +49,8 @@ class Results:
     metrics: pd.DataFrame
     compose: Compose | None = None
     omitted: tuple[str, ...] = ()
+    predictions: Callable[[], pd.DataFrame] = pd.DataFrame
+    times: Mapping[str, Any] | None = None
 
     @classmethod
     def read(
@@ -82,7 +92,11 @@ class Results:
         rows, metrics = (
             table[table["path"].isin(chosen["path"])] for table in (rows, metrics)
         )
-        return cls(chosen, rows, metrics, compose, omitted)
+        flips = partial(
+            read_predictions, root, done_only, evaluators=["stability"], names=KEPT
+        )
+        times = read_times(root)
+        return cls(chosen, rows, metrics, compose, omitted, flips, times)
 
     @cached_property
     def arms(self) -> pd.DataFrame:
@@ -147,12 +161,21 @@ class Results:
                 "verdicts need the configs of the claims' arms: give compose="
                 "research.config.compose_flat to Results"
             )
-        return gather(self.runs, self.rows, self.metrics, compose=self.compose)
+        tables = Tables(
+            self.runs, self.rows, self.metrics, self.predictions, self.times
+        )
+        return gather(tables, compose=self.compose)
 
-    @property
+    @cached_property
     def verdicts(self) -> list[Verdict]:
         """The verdict on every claim; raises as `gather`."""
         return verdicts(self.pool)
+
+
+def read_times(root: str | Path) -> Mapping[str, Any] | None:
+    """Returns what `scripts/benchmark.py pooling` left beside runs, None if nothing."""
+    path = Path(root) / TIMES
+    return json.loads(path.read_text()) if path.is_file() else None
 
 
 def _describe(paths: Sequence[str], why: str) -> Iterator[str]:

@@ -77,6 +77,7 @@ TABLE = {
     "only": Kind.REQUEST,
     "scale": Kind.REQUEST,
     "tune": Kind.REQUEST,
+    "tuning": Kind.REQUEST,
 }
 # What is put around a network or into it when it is evaluated, which makes other rows.
 MENDING = ("wrap", "replace")

@@ -1,78 +1,106 @@
 """Figures and tables of verdicts, on rows whose verdict is known."""
 
+import math
+
 import pandas as pd
 import pytest
-from pools import above, below, compose, levels, on_disk, pool, tables
+from pools import Made, compose
 
 from research import claims
-from research.claims.measure import Contrast
+from research.claims.measure import Flips, Measure
 from research.errors import UserError
+from research.report.effects import format_rule
 from research.report.figures import claim as claim_figure
 from research.report.figures import style
 from research.report.figures import verdicts as verdict_figure
 from research.report.results import Results
-from research.report.tables import forms
+from research.report.tables import cases, forms
 from research.report.tables.verdicts import tabulate
 
 CLAIMS = claims.load()
 
 
-def test_the_picture_has_a_bar_for_each_case_that_differs():
-    claim = CLAIMS["c3"]
-    effects = levels(claim, above(claim), below(claim))
-    made = tables(claim, effects, spread=claim.margin / 1e3)
-    (axes,) = verdict_figure.draw(Results(*made, compose)).axes
-    bars = [line for line in axes.lines if line.get_color() == verdict_figure.PURPLE]
+def made(name, **how):
+    """Runs of a claim: its first arm at 99 or few flips, the others below."""
+    found = Made(CLAIMS[name])
+    for question in CLAIMS[name].questions.values():
+        for contrast in question.cases.values():
+            for place, arm in enumerate(contrast.arms):
+                if isinstance(contrast.measure, Flips):
+                    found.flips(arm, contrast.measure.shift, 0.3 - 0.1 * place, **how)
+                elif isinstance(contrast.measure, Measure):
+                    found.values(arm, contrast.measure, 9.0 - place, 0.05, **how)
+    return found
+
+
+def results(found):
+    tables = found.tables()
+    return Results(
+        *tables[:3], compose=compose, predictions=tables.predictions, times=tables.times
+    )
+
+
+def test_the_picture_has_a_bar_for_each_case_in_units_of_its_margin():
+    found = results(made("c3"))
+    verdict = {one.id: one for one in found.verdicts}["C3"]
+    assert [one.verdict for one in verdict.answers] == ["supported", "supported"]
+    (axes,) = verdict_figure.draw(found).axes
+    bars = [line for line in axes.lines if line.get_color() == verdict_figure.BLUE]
     middles = [line.get_xdata()[0] for line in bars if len(line.get_xdata()) == 1]
-    expected = [above(claim) / claim.margin, below(claim) / claim.margin]
-    assert middles == pytest.approx(expected, abs=0.05)
+    expected = [
+        case.effect / math.log(1.1) for one in verdict.answers for case in one.cases
+    ]
+    assert middles == pytest.approx(expected) and len(middles) == 4
 
 
-def test_a_figure_shows_the_arms_that_are_compared_and_how_often_they_were_run():
-    claim = CLAIMS["b6"]
-    (first,), *_, (accuracy,) = claim.contrasts.values()
-    another = Contrast(accuracy.arms, first.measure)  # measured, and not asked for
-    wanted = [*levels(claim, 1.0), (another, 1.0)]
-    runs, rows, metrics = tables(claim, wanted, seeds=range(3))
-    rows = rows[rows["path"] != "decimation/2"]
-    marks = claim_figure.measure_arms(claim, pool(runs, rows, metrics), 3)
-    assert [mark.name for mark in marks] == ["decimation (2 seeds)", "blur"]
+def test_ratios_are_shown_not_their_logarithms():
+    verdict = {one.id: one for one in results(made("c3")).verdicts}["C3"]
+    rule = format_rule(verdict.answers[0])
+    assert "above 1.10 times as many flips" in rule and "below 0.91" in rule
+    line = cases.format_line(verdict, verdict.answers[0], verdict.answers[0].first)
+    assert line["unit"] == "times as many flips"
+    assert float(line["effect [95 %]"].split()[0]) == pytest.approx(1.5, abs=0.1)
 
 
-def test_differences_are_drawn_about_zero():
-    claim = CLAIMS["c10"]
-    as_many = claim.details["parameters, CNN less capsules"]
-    wanted = [*levels(claim, 1.0), (as_many, 2e-4)]
-    made = tables(claim, wanted, seeds=range(2))
-    *_, axes = claim_figure.draw(Results(*made, compose), claim="c10").axes
+def test_a_figure_shows_the_arms_that_are_compared():
+    found = results(made("c4", seeds=range(3)))
+    (measure,) = claim_figure.find_measures(CLAIMS["c4"])
+    marks = claim_figure.measure_arms(CLAIMS["c4"], found.pool, measure)
+    assert [mark.name for mark in marks] == ["All-CNN", "ConvPool-CNN"]
+    *_, axes = claim_figure.draw(found, claim="c4").axes
     low, high = axes.get_xlim()
     assert low <= -claim_figure.SMALL and high >= claim_figure.SMALL
     assert [0, 0] in [list(line.get_xdata()) for line in axes.lines]
 
 
 def test_the_report_of_the_same_rows_is_the_same_bytes(tmp_path):
-    made = [
-        tables(CLAIMS[name], levels(CLAIMS[name], 50.0), seeds=range(2))
-        for name in ("c3", "c6")
-    ]
-    made = [pd.concat(each, ignore_index=True) for each in zip(*made, strict=True)]
-    root = on_disk(tmp_path / "runs", made)
+    one, other = made("c3"), made("c4")
+    for path, run in other.runs.items():
+        one.runs[f"c4/{path}"] = run | {"path": f"c4/{path}"}
+    for row in other.rows:
+        one.rows.append(row | {"path": f"c4/{row['path']}"})
+    root = one.on_disk(tmp_path / "runs")
     written = []
     for out in ("one", "two"):
-        results = Results.read(root, compose=compose)
-        found = tabulate(results)
-        files = forms.save(found, tmp_path / out / "verdicts")
+        found = Results.read(root, compose=compose)
+        table, every = tabulate(found), cases.tabulate(found)
+        files = forms.save(table, tmp_path / out / "verdicts")
+        files += forms.save(every, tmp_path / out / "cases")
         for name, figure in {
-            "forest": verdict_figure.draw(results),
-            "c3": claim_figure.draw(results, claim="c3"),
+            "forest": verdict_figure.draw(found),
+            "c3": claim_figure.draw(found, claim="c3"),
         }.items():
             files += style.save(figure, tmp_path / out / name)
         written.append({path.name: path.read_bytes() for path in files})
-    assert written[0] == written[1]
-    assert len(written[0]) == 9
-    assert found.set_index("id")["verdict"]["C6"] != "refuted"
+    assert written[0] == written[1] and len(written[0]) == 12
+    assert dict(zip(table["id"], table["verdict"], strict=True))["C4"] == "supported"
+    assert len(table) == 18 and table["answers"][2] == "a: supported; b: supported"
+    assert {*every["id"]} == {*table["id"]} - {"B6", "B8"}
+    decided = every[every["confirmatory"] & every["p"].notna()]
+    assert (decided["adjusted"] >= decided["p"]).all() and len(decided) == 3
     markdown = written[0]["verdicts.md"].decode()
-    assert "| C6 |" in markdown and "50.0" in markdown
-    assert r"\begin{tabularx}" in written[0]["verdicts.tex"].decode()
+    assert "| C4 |" in markdown and "nan" not in markdown
+    assert r"\begin{tabularx}" in written[0]["cases.tex"].decode()
+    assert pd.isna(every.set_index("id").loc["C9", "effect"]).all()
     with pytest.raises(UserError, match="experiment=c9"):
-        claim_figure.draw(results, claim="c9")
+        claim_figure.draw(found, claim="c9")

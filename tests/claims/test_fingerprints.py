@@ -10,7 +10,9 @@ import pytest
 from research import claims, config
 from research.claims import rule, versions
 from research.claims.claim import Claim
-from research.claims.measure import ACCURACY, Contrast, less
+from research.claims.measure import ACCURACY, Contrast
+from research.claims.question import Question
+from research.claims.rule import SAME
 from research.claims.setting import describe_setting
 
 CLAIMS = claims.load()
@@ -19,8 +21,12 @@ C2 = CLAIMS["c2"]
 
 def settings(*overrides, scale="smoke"):
     """Returns the contents of C2's settings."""
-    composed = config.compose_flat(f"setting={scale}/small", *overrides)
-    return {"small": describe_setting(composed)}
+    return {
+        name: describe_setting(
+            config.compose_flat(f"setting={scale}/{name}", *overrides)
+        )
+        for name in C2.settings
+    }
 
 
 def test_claims_have_fingerprints_of_their_own():
@@ -34,20 +40,34 @@ def test_claims_have_fingerprints_of_their_own():
     assert C2.fingerprint(every) == C2.fingerprint(settings())
 
 
+FIRST = C2.questions[""]
+PAIR = next(iter(FIRST.cases.values()))
+
+
+def asking(**change):
+    """Returns questions of which the first is another."""
+    return {"questions": {**C2.questions, "": replace(FIRST, **change)}}
+
+
 @pytest.mark.parametrize(
     "change",
     [
-        {"margin": 0.6},
         {"sentence": "Pooling reduces fitting."},
-        {"no_worse": True},
-        {"factor": "head"},
-        {"seeds": 10},
         {"arms": {**C2.arms, "another": ("downsample=blur",)}},
         {"arms": {**C2.arms, C2.primary[0]: ("downsample=blur",)}},
-        {"contrasts": {"equal heads": (less(*C2.primary, ACCURACY),)}},
+        {"questions": {"": FIRST}},
         {"details": {}},
+        asking(margin=0.6),
+        asking(rule=SAME),
+        asking(factor="head"),
+        asking(confirmatory=False),
+        asking(conditions=()),
+        asking(limit=0.02),
+        asking(cases={"300 images": PAIR}),
+        asking(cases={**FIRST.cases, "300 images": replace(PAIR, base=1.0)}),
+        asking(cases={**FIRST.cases, "300 images": replace(PAIR, minus=ACCURACY)}),
     ],
-    ids=lambda change: next(iter(change)),
+    ids=str,
 )
 def test_what_decides_changes_it(change):
     assert replace(C2, **change).fingerprint(settings()) != C2.fingerprint(settings())
@@ -56,26 +76,31 @@ def test_what_decides_changes_it(change):
 @pytest.mark.parametrize(
     "change",
     [
-        {"note": "Another remark."},
-        {"comparison": "The same, in other words."},
-        {"reason_for_margin": "A better reason."},
+        {"limits": "Another remark."},
+        {"design": "The same, in other words."},
         {"figures": ("another",)},
+        {"command": "another"},
         {"arms": dict(reversed(C2.arms.items()))},
-        {"arms": {arm: tuple(reversed(words)) for arm, words in C2.arms.items()}},
-        {"arms": {arm: ("setting=small", *words) for arm, words in C2.arms.items()}},
+        {"arms": {arm: (w[0], *reversed(w[1:])) for arm, w in C2.arms.items()}},
+        asking(asks="The same, in other words."),
+        asking(reason="A better reason."),
     ],
-    ids=lambda change: next(iter(change)),
+    ids=str,
 )
 def test_texts_and_order_do_not(change):
     assert replace(C2, **change).fingerprint(settings()) == C2.fingerprint(settings())
 
 
 def test_every_field_is_registered_or_a_text():
-    """Whoever adds a field must decide, here and in `fingerprint`."""
+    """Whoever adds a field must decide, here and in `fingerprint` or `register`."""
     text = inspect.getsource(Claim.fingerprint)
     names = {one.name for one in fields(Claim)}
     texts = {name for name in names if not re.search(rf"self\.{name}\b", text)}
-    assert texts == {"setting", "comparison", "reason_for_margin", "figures", "note"}
+    assert texts == {"setting", "design", "limits", "figures", "command"}
+    text = inspect.getsource(Question.register)
+    names = {one.name for one in fields(Question)}
+    texts = {name for name in names if not re.search(rf"self\.{name}\b", text)}
+    assert texts == {"asks", "reason"}
 
 
 @pytest.mark.parametrize(
@@ -83,7 +108,9 @@ def test_every_field_is_registered_or_a_text():
     [
         ("train.epochs=2", False),
         ("optim.learning_rate=0.5", False),
-        ("eval.shift.max_shift=1", False),
+        ("eval.fit.examples=1", False),
+        ("tuning.rates=[0.1]", False),
+        ("tuning.epochs=9", False),
         ("~eval.fit", False),
         ("seeds=9", False),
         ("seed=1", True),
@@ -99,7 +126,7 @@ def test_a_setting_counts_by_what_it_computes(override, same):
 
 
 def test_a_setting_may_move_and_its_modules_too():
-    flat = dict(config.compose_flat("setting=smoke/small"))
+    flat = dict(config.compose_flat("setting=smoke/few"))
     moved = {
         key: value.replace("research.", "research.elsewhere.")
         if isinstance(value, str)
@@ -109,10 +136,10 @@ def test_a_setting_may_move_and_its_modules_too():
     assert moved != flat and describe_setting(moved) == describe_setting(flat)
 
 
-@pytest.mark.parametrize("constant", ["ESTIMATOR", "JUDGEMENT", "RULE"])
+@pytest.mark.parametrize("constant", ["ESTIMATOR", "JUDGEMENT", "RULE", "TUNING"])
 def test_versions_and_levels_count(monkeypatch, constant):
     before = C2.fingerprint(settings())
-    monkeypatch.setattr(versions, constant, "2")
+    monkeypatch.setattr(versions, constant, "another")
     after = C2.fingerprint(settings())
     monkeypatch.setattr(rule, "LEVEL", 0.01)
     assert len({before, after, C2.fingerprint(settings())}) == 3
@@ -121,7 +148,7 @@ def test_versions_and_levels_count(monkeypatch, constant):
 def test_comments_and_docstrings_do_not_count(tmp_path, monkeypatch):
     source = inspect.getsource(importlib.import_module("research.claims.c2"))
     text = source.replace('"""C2', '# A remark.\n"""Once more, C2').replace(
-        "margin=0.5,", "margin=0.5,  # half a point"
+        "MARGIN = 0.5", "MARGIN = 0.5  # half a point"
     )
     (tmp_path / "moved.py").write_text(text)
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -132,3 +159,11 @@ def test_comments_and_docstrings_do_not_count(tmp_path, monkeypatch):
 def test_a_contrast_of_an_unknown_arm_is_refused():
     with pytest.raises(ValueError, match="elsewhere"):
         replace(C2, details={"x": Contrast({"elsewhere": 1.0}, ACCURACY)})
+
+
+def test_a_rate_that_is_tuned_is_no_part_of_a_setting():
+    one, other = (
+        config.compose_flat("setting=cpu/few", f"optim.learning_rate={rate}")
+        for rate in (0.1, 0.2)
+    )
+    assert describe_setting(one) == describe_setting(other)

@@ -3,11 +3,11 @@
 from itertools import cycle
 
 import pytest
-from pools import above, levels, on_disk, tables
+from pools import Made
 
 from research.claims.c4 import CLAIM
 from research.claims.judge import judge
-from research.claims.pool import gather
+from research.claims.pool import Tables, gather
 from research.config import compose_flat
 from research.runs import read_metrics, read_rows, read_runs
 
@@ -24,41 +24,30 @@ RECOVERED = [  # what people add to the command of a sweep to get its last runs
 ]
 
 
-@pytest.fixture(scope="module")
-def made():
-    """Runs that support the claim, composed as its experiment does."""
-    wanted = levels(CLAIM, above(CLAIM))
-    return tables(CLAIM, wanted, spread=CLAIM.margin / 1e3)
-
-
-def compose_as(runs, *endings):
-    """Returns the runs as their overrides compose, with these endings in turn."""
-    spelled = [
-        [word.replace("seed=", "++seed=") for word in words] + list(more)
-        for words, more in zip(runs["overrides"], cycle(endings), strict=False)
-    ]
-    configs = [dict(compose_flat(*words)) for words in spelled]
-    return runs.assign(config=configs, overrides=spelled)
+def made(*endings):
+    """Returns runs that support the claim, composed with these endings in turn."""
+    found = Made(CLAIM)
+    (contrast,) = CLAIM.questions[""].cases.values()
+    for arm in contrast.arms:
+        found.values(arm, contrast.measure, 99.0, 0.05)
+    for run, more in zip(found.runs.values(), cycle(endings), strict=False):
+        words = [word.replace("seed=", "++seed=") for word in run["overrides"]]
+        run["overrides"] = [*words, *more]
+        run["config"] = dict(compose_flat(*run["overrides"]))
+    return found
 
 
 def judge_runs(root):
-    pool = gather(
-        *(read(root) for read in (read_runs, read_rows, read_metrics)),
-        compose=compose_flat,
-    )
-    return judge("c4", pool)
+    tables = Tables(*(read(root) for read in (read_runs, read_rows, read_metrics)))
+    return judge("c4", gather(tables, compose=compose_flat))
 
 
-def test_the_verdict_is_of_all_of_them(made, tmp_path):
-    runs, rows, metrics = made
-    assert len(runs) >= len(RECOVERED)
-    recovered = compose_as(runs, *RECOVERED)
-    found = judge_runs(on_disk(tmp_path, (recovered, rows, metrics)))
-    assert (found.verdict, found.n) == ("supported", 5)
+def test_the_verdict_is_of_all_of_them(tmp_path):
+    found = judge_runs(made(*RECOVERED).on_disk(tmp_path))
+    assert (found.verdict, found.answers[0].first.n) == ("supported", 10)
 
 
-def test_what_decides_the_weights_leaves_the_claim(made, tmp_path):
-    runs, rows, metrics = made
-    other = compose_as(runs, ["optim.learning_rate=0.5"])
-    found = judge_runs(on_disk(tmp_path, (other, rows, metrics)))
-    assert found.verdict == "inconclusive" and not found.n
+@pytest.mark.parametrize("words", [["train.epochs=3"], ["model.dropout=0.5"]])
+def test_what_decides_the_weights_leaves_the_claim(tmp_path, words):
+    found = judge_runs(made(words).on_disk(tmp_path))
+    assert found.verdict == "not run" and not found.answers[0].first.n

@@ -1,233 +1,275 @@
-"""Every claim's rule on rows whose verdict is known."""
+"""Every rule on rows whose outcome is known, and what a verdict must say."""
+
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
-from pools import COLUMNS, above, below, levels, pool, row, run, tables
+from pools import Made, claim, compose
 from scipy.stats import ttest_rel
 
 from research import claims
-from research.claims.claim import NO_OTHER_REASON, Claim
 from research.claims.estimate import estimate
-from research.claims.judge import judge, judge_claim, verdicts
-from research.claims.measure import Measure, less
-from research.claims.rule import combine, correct, decide
-from research.errors import UserError
-from research.stats import NO_INTERVAL, Interval
+from research.claims.judge import adjust, judge_claim, verdicts
+from research.claims.measure import Measure, between, less, only
+from research.claims.pool import gather
+from research.claims.question import Question
+from research.claims.rule import (
+    DIFFERENCE,
+    FAMILY,
+    LESS_THAN,
+    MORE_THAN,
+    NO_WORSE,
+    SAME,
+)
 
-CLAIMS = claims.load()
-SEVERAL = [name for name, one in CLAIMS.items() if len(one.contrasts) > 1]
-
-
-def judged(name, wanted, **how):
-    return judge(name, pool(*tables(CLAIMS[name], wanted, **how)))
-
-
-@pytest.mark.parametrize("name", CLAIMS)
-def test_an_effect_above_the_margin_supports(name):
-    claim = CLAIMS[name]
-    verdict = judged(name, levels(claim, above(claim)), spread=claim.margin / 1e3)
-    assert verdict.verdict == "supported"
-    assert verdict.low > verdict.margin and verdict.n == 5
-    assert verdict.effect == pytest.approx(above(claim), rel=0.01, abs=1e-3)
-    assert verdict.p < 0.05 / len(CLAIMS)
-    assert len(verdict.fingerprint) == 64 and name in verdict.command
+POINTS = Measure("x", "points", "some", "thing", {"at": 3}, scale=100.0)
+OTHER = replace(POINTS, params={"at": 4})
+COUNT = Measure("n", "doublings", "cost", "parameters", log2=True, exact=True)
 
 
-@pytest.mark.parametrize("name", CLAIMS)
-def test_an_effect_below_the_margin_refutes(name):
-    claim = CLAIMS[name]
-    for effect in (claim.threshold - 0.1 * claim.margin, below(claim)):
-        verdict = judged(name, levels(claim, effect), spread=claim.margin / 1e3)
-        assert verdict.verdict == "refuted"
+def question(cases=None, rule=DIFFERENCE, margin=1.0, **given):
+    cases = {"": less("a", "b", POINTS)} if cases is None else cases
+    return Question("a less b", cases, margin, "A reason.", rule, **given)
 
 
-@pytest.mark.parametrize("name", SEVERAL)
-def test_levels_that_disagree_depend_on_the_factor(name):
-    claim = CLAIMS[name]
-    effects = [below(claim), *[above(claim)] * (len(claim.contrasts) - 1)]
-    verdict = judged(name, levels(claim, *effects), spread=claim.margin / 1e3)
-    assert verdict.verdict == f"depends: {claim.factor}"
-    assert "refuted" in verdict.remarks[0] and "supported" in verdict.remarks[0]
-    assert [case.name for case in verdict.cases] == list(claim.contrasts)
+def judged(effect, *, spread=0.1, **given):
+    """The answer where arm a has so much more than arm b."""
+    asked = claim({"": question(**given)})
+    made = Made(asked)
+    made.values("a", POINTS, 50 + effect, spread)
+    made.values("b", POINTS, 50.0, spread)
+    return judge_claim("c2", asked, made.pool()).answers[0]
 
 
-@pytest.mark.parametrize("name", sorted(CLAIMS.keys() - {"c1", "c7"}))
-def test_a_wide_interval_is_inconclusive(name):
-    claim = CLAIMS[name]
-    wide = levels(claim, claim.threshold)
-    assert judged(name, wide, spread=claim.margin).verdict == "inconclusive"
+@pytest.mark.parametrize(
+    "rule, above, within, below",
+    [
+        (DIFFERENCE, "supported", "no difference", "refuted"),
+        (SAME, "refuted", "supported", "refuted"),
+        (NO_WORSE, "supported", "supported", "refuted"),
+        (MORE_THAN, "supported", "refuted", "refuted"),
+        (LESS_THAN, "refuted", "supported", "supported"),
+    ],
+    ids=lambda one: getattr(one, "name", one),
+)
+def test_each_rule(rule, above, within, below):
+    found = [judged(effect, rule=rule).verdict for effect in (2, 0, -2)]
+    assert found == [above, within, below]
+    edge = -1 if rule is NO_WORSE else 1
+    assert judged(edge, rule=rule, spread=1.0).verdict == "undetermined"
+    assert judged(0, rule=rule, spread=9.0).verdict == "undetermined"
 
 
-@pytest.mark.parametrize("name", CLAIMS)
-def test_a_missing_arm_is_named(name):
-    claim = CLAIMS[name]
-    gone = min(next(iter(claim.contrasts.values()))[0].arms)
-    made = tables(claim, levels(claim, above(claim)), without=(gone,))
-    another = run("another", ["model=another"], 0)  # where nothing else was run
-    runs = pd.concat([made[0], pd.DataFrame([another])], ignore_index=True)
-    verdict = judge(name, pool(runs, *made[1:]))
-    assert verdict.verdict == "inconclusive" and verdict.effect is None
-    text = " ".join(verdict.remarks)
-    assert f"“{gone}”" in text and verdict.command in text
+def test_the_numbers_are_those_of_a_paired_t_test():
+    asked = claim({"": question()})
+    made, rng = Made(asked), np.random.default_rng(1)
+    values = {arm: rng.random(10) for arm in "ab"}
+    for arm, several in values.items():
+        for seed, value in enumerate(several):
+            made.row(arm, seed, POINTS, 100 * value)
+            made.row(arm, seed, OTHER, 9.0)
+    pool = made.pool()
+    one = judge_claim("c2", asked, pool).answers[0]
+    theirs = ttest_rel(100 * values["a"], 100 * values["b"])
+    interval = theirs.confidence_interval()
+    np.testing.assert_allclose([one.first.low, one.first.high], interval, rtol=1e-6)
+    assert one.first.effect == pytest.approx(100 * (values["a"] - values["b"]).mean())
+    assert one.first.interval == "paired t over 10 seeds"
+    assert one.first.correlation == pytest.approx(np.corrcoef(*values.values())[0, 1])
+    shifted = [
+        ttest_rel(100 * values["a"], 100 * values["b"] + side, alternative=way).pvalue
+        for side, way in ((1, "greater"), (-1, "less"))
+    ]
+    inside = max(
+        ttest_rel(100 * values["a"], 100 * values["b"] + side, alternative=way).pvalue
+        for side, way in ((1, "less"), (-1, "greater"))
+    )
+    assert one.p == pytest.approx(min(1, 2 * min(*shifted, inside)))
 
 
-def test_the_control_that_is_nearest_counts():
-    claim = CLAIMS["c3"]
-    wanted = levels(claim, above(claim))
-    (first, _), (second, _), *rest = wanted
-    verdict = judged("c3", [(first, 5.0), (second, -5.0), *rest])
-    assert verdict.effect == pytest.approx(-5, abs=0.01)
-    assert verdict.verdict == "depends: head"
+def test_a_question_of_several_cases_needs_all_of_them():
+    cases = {"one": less("a", "b", POINTS), "two": less("c", "b", POINTS)}
+    asked = claim({"": question(cases)}, "abc")
+    for third, verdict in ((55, "supported"), (50, "undetermined")):
+        made = Made(asked)
+        for arm, mean in zip("abc", (55, 50, third), strict=True):
+            made.values(arm, POINTS, mean)
+        one = judge_claim("c2", asked, made.pool()).answers[0]
+        assert one.verdict == verdict and len(one.cases) == 2
+        assert one.p is not None and (one.p < 1e-6) == (verdict == "supported")
 
 
-def test_fewer_seeds_than_wanted_are_stated():
-    claim = CLAIMS["c2"]
-    verdict = judged("c2", levels(claim, above(claim)), seeds=range(3))
-    assert verdict.n == 3 and "3 of 5 seeds" in " ".join(verdict.remarks)
+def test_it_depends_only_where_the_levels_differ_beyond_doubt():
+    cases = {"flat": less("a", "b", POINTS), "global": less("c", "b", POINTS)}
+    asked = claim({"": question(cases, factor="head")}, "abc")
+    for means, spread, verdict in (
+        ((55, 50, 50), 0.1, "depends: head"),
+        ((55, 50, 45), 0.1, "depends: head"),
+        ((51.8, 50, 51.2), 1.0, "undetermined"),
+        ((55, 50, 54), 0.1, "supported"),
+    ):
+        made = Made(asked)
+        for arm, mean in zip("abc", means, strict=True):
+            made.values(arm, POINTS, mean, spread)
+        one = judge_claim("c2", asked, made.pool()).answers[0]
+        assert one.verdict == verdict
+        assert one.interaction.startswith("flat less global: ")
 
 
-def test_one_seed_decides_nothing_but_counts():
-    claim = CLAIMS["c2"]
-    assert judged("c2", levels(claim, 50.0), seeds=[0]).verdict == "inconclusive"
-    exact = CLAIMS["c1"]
-    assert judged("c1", levels(exact, 3.0), seeds=[0]).verdict == "supported"
+def test_counts_are_exact_and_depend_without_a_test():
+    cases = {"flat": less("a", "b", COUNT), "global": less("c", "b", COUNT)}
+    asked = claim({"": question(cases, MORE_THAN, factor="head")}, "abc")
+    made = Made(asked)
+    for arm, log2 in zip("abc", (6, 4, 4), strict=True):
+        made.row(arm, 0, COUNT, log2)
+    one = judge_claim("c2", asked, made.pool()).answers[0]
+    assert one.verdict == "depends: head" and one.p is None
+    assert one.first.interval == "exact count" and one.first.effect == 2
 
 
 def test_seeds_that_agree_to_the_last_digit_have_an_interval_over_examples():
     """As where one network is always right and the other guesses."""
-    claim = CLAIMS["c6"]
-    verdict = judged("c6", levels(claim, 50.0), spread=0.0)
-    assert verdict.verdict == "supported" and "over examples" in verdict.interval
-    # .4 points below the one and .2 above the other, as if independent.
-    reach = np.hypot(0.4, 0.2)
-    assert verdict.low == pytest.approx(50 - reach)
-    assert verdict.high == pytest.approx(50 + reach)
+    asked = claim({"": question(rule=MORE_THAN, margin=5.0)})
+    for reach, verdict in ((2.0, "supported"), (5.0, "undetermined")):
+        made = Made(asked)
+        for seed in range(10):
+            made.row("a", seed, POINTS, 58.0, 58 - reach, 58.0)
+            made.row("b", seed, POINTS, 50.0, 50.0, 51.5)
+        one = judge_claim("c2", asked, made.pool()).answers[0]
+        assert one.verdict == verdict and "over examples" in one.first.interval
+        assert one.first.low == pytest.approx(8 - np.hypot(reach, 1.5))
+        assert one.first.high == pytest.approx(8.0)
+
+
+def test_a_contrast_may_be_of_two_measures_and_a_base():
+    asked = claim(
+        {
+            "": question({"": between("a", POINTS, OTHER)}),
+            "level": question({"": only("a", POINTS, above=95.0)}, LESS_THAN, 0.0),
+        },
+        "a",
+    )
+    made = Made(asked)
+    made.values("a", POINTS, 97.0)
+    made.values("a", OTHER, 90.0)
+    first, second = judge_claim("c2", asked, made.pool()).answers
+    assert first.first.effect == pytest.approx(7) and first.verdict == "supported"
+    assert second.first.effect == pytest.approx(2) and second.verdict == "refuted"
+
+
+def test_a_condition_that_fails_leaves_it_undetermined():
+    loss = replace(POINTS, measure="loss")
+    asked = claim({"": question(conditions=(only("a", loss),), limit=0.01)})
+    for value, verdict in ((0.005, "supported"), (0.5, "undetermined")):
+        made = Made(asked)
+        made.values("a", POINTS, 55.0)
+        made.values("b", POINTS, 50.0)
+        made.values("a", loss, value, 0.001)
+        assert judge_claim("c2", asked, made.pool()).verdict == verdict
+
+
+def test_what_is_missing_is_said_and_decides_nothing():
+    asked = claim({"": question()})
+    made = Made(asked)
+    made.values("a", POINTS, 55.0)
+    found = judge_claim("c2", asked, made.pool())
+    assert found.verdict == "not run" and found.answers[0].first.effect is None
+    assert "No rows of 1 arms that are compared, such as “b”" in found.remarks[0]
+    assert "experiment=c2 scale=cpu" in found.remarks[0]
+    made.values("b", POINTS, 50.0, seeds=range(4))
+    found = judge_claim("c2", asked, made.pool())
+    assert found.verdict == "supported" and found.answers[0].first.n == 4
+    assert "4 of 10 seeds that were registered." in found.remarks
+
+
+def test_the_seed_that_turns_an_outcome_is_named():
+    asked = claim({"": question()})
+    made = Made(asked)
+    for seed in range(10):
+        made.row("a", seed, POINTS, 51.5 if seed != 3 else 49.0)
+        made.row("b", seed, POINTS, 50.0 + 0.01 * seed)
+    found = judge_claim("c2", asked, made.pool())
+    one = found.answers[0].first
+    assert one.outcome == "undetermined" and one.turning == (3,)
+    assert "Without seed 3 an outcome would be another." in found.remarks
+    assert one.needed is not None and one.needed > 10
+
+
+def test_holm_is_over_the_registered_family():
+    """A p of about .01 alone is ten times as much among nine."""
+    found = judged(1.45, spread=0.45, confirmatory=True)
+    assert found.verdict == "supported" and 0.05 / FAMILY < found.p < 0.05
+    assert adjust(found, found.p).verdict == "supported"
+    corrected = adjust(found, FAMILY * found.p)
+    assert corrected.verdict == "undetermined" and corrected.adjusted > 0.05
+    for kept in ("not run", "depends: head"):
+        assert adjust(replace(found, verdict=kept), 1.0).verdict == kept
+
+
+def test_all_claims_are_judged_and_nine_questions_are_confirmatory():
+    known = claims.load()
+    confirmatory = [
+        f"{name}{key}"
+        for name, one in known.items()
+        for key, each in one.questions.items()
+        if each.confirmatory
+    ]
+    assert len(confirmatory) == FAMILY == 9
+    made = Made(known["c4"])
+    (contrast,) = known["c4"].questions[""].cases.values()
+    for arm in contrast.arms:
+        made.values(arm, contrast.measure, 99.0, 0.05)
+    found = {one.id: one for one in verdicts(made.pool())}
+    assert list(found) == [name.upper() for name in known] and len(found) == 18
+    assert found["C4"].verdict == "supported"
+    p, adjusted = found["C4"].answers[0].p, found["C4"].answers[0].adjusted
+    assert adjusted == pytest.approx(9 * p)
+    assert found["B6"].verdict == found["B8"].verdict == "descriptive"
+    assert {found[one].verdict for one in ("C1", "C3", "B1")} == {"not run"}
 
 
 def test_what_the_runs_knew_of_the_claim_is_stated():
-    wanted = levels(CLAIMS["c2"], 50.0)
-    now = judged("c2", wanted).fingerprint
+    asked = claim({"": question()})
+    now = judge_claim("c2", asked, made_of(asked).pool()).fingerprint
     for known, remark in [
-        ({"fingerprints": {"c2": now}}, "All 10 runs carry the fingerprint"),
-        ({"fingerprints": {"c2": "0" * 64}}, "All 10 runs carry another"),
-        ({"fingerprints": {"c3": now}}, "All 10 runs carry another"),
-        ({}, "All 10 runs carry another fingerprint of it, or none"),
-        ({"rules": {"c2": "0" * 64}}, "All 10 runs are of the first edition"),
+        ({"c2": now}, "All 20 runs carry the fingerprint"),
+        ({"c2": "0" * 64}, "All 20 runs carry another"),
+        ({"c3": now}, "All 20 runs carry another"),
+        (None, "All 20 runs carry another fingerprint of it, or none"),
     ]:
-        columns = {key: [value] * 10 for key, value in known.items()}
-        runs, rows, metrics = tables(CLAIMS["c2"], wanted)
-        verdict = judge("c2", pool(runs.assign(**columns), rows, metrics))
-        assert remark in " ".join(verdict.remarks)
+        text = " ".join(
+            judge_claim("c2", asked, made_of(asked, fingerprints=known).pool()).remarks
+        )
+        assert remark in text and "modified checkout" not in text
+    dirty = judge_claim("c2", asked, made_of(asked, dirty=True).pool())
+    assert "20 were made from a modified checkout" in " ".join(dirty.remarks)
 
 
-def test_a_modified_checkout_is_stated():
-    wanted = levels(CLAIMS["c2"], 50.0)
-    assert "modified checkout" not in " ".join(judged("c2", wanted).remarks)
-    dirty = judged("c2", wanted, dirty=True)
-    assert "10 were made from a modified checkout" in " ".join(dirty.remarks)
-
-
-def test_a_run_belongs_to_an_arm_however_its_overrides_are_written():
-    claim = CLAIMS["c2"]
-    runs, rows, metrics = tables(claim, levels(claim, 50.0))
-    renamed = runs.assign(overrides=[["of=another", "time=1"]] * len(runs))
-    found = pool(renamed, rows, metrics)
-    assert judge("c2", found) == judge("c2", pool(runs, rows, metrics))
-    configs = [one | {"train.epochs": 2} for one in runs["config"]]
-    assert judge("c2", pool(runs.assign(config=configs), rows, metrics)).n == 0
-
-
-def test_an_estimate_is_the_paired_t_test_of_scipy():
-    measure = Measure("x", "points", "some", "thing", {"at": 3}, scale=100.0)
-    rng = np.random.default_rng(1)
-    values = {arm: rng.random(5) for arm in "ab"}
-    claim = Claim(
-        sentence="a is more than b",
-        setting="mnist",
-        arms={arm: (f"model={arm}",) for arm in "ab"},
-        comparison="a less b",
-        contrasts={"": (less("a", "b", measure),)},
-        margin=1.0,
-        reason_for_margin=NO_OTHER_REASON,
-    )
-    runs = [
-        run(f"{a}{s}", claim.overrides(a, "cpu"), s) for a in "ab" for s in range(5)
-    ]
-    rows = [row(f"{a}{s}", measure, values[a][s]) for a in "ab" for s in range(5)]
-    rows += [one | {"params": {"at": 4}, "value": 9.0} for one in rows]
-    made = pool(
-        pd.DataFrame(runs),
-        pd.DataFrame(rows),
-        pd.DataFrame(columns=COLUMNS["metrics"]),
-    )
-    found = estimate(less("a", "b", measure), made.values(claim, measure))
-    theirs = ttest_rel(values["a"], values["b"])
-    interval = theirs.confidence_interval()
-    assert found.p == pytest.approx(theirs.pvalue)
-    np.testing.assert_allclose(found.interval[:2], 100 * np.array(interval), rtol=1e-6)
-    assert found.effect == pytest.approx(100 * (values["a"] - values["b"]).mean())
-    verdict = judge_claim("x", claim, made)
-    assert (verdict.effect, verdict.n) == (found.effect, 5)
-
-
-@pytest.mark.parametrize(
-    "low, high, verdict",
-    [
-        (1.1, 2, "supported"),
-        (0.9, 2, "inconclusive"),
-        (-0.9, 0.9, "refuted"),
-        (-3, -2, "refuted"),
-        (-3, 2, "inconclusive"),
-    ],
-)
-def test_an_interval_decides(low, high, verdict):
-    assert decide(Interval(low, high, "t"), 1.0) == verdict
-    assert decide(NO_INTERVAL, 1.0) == "inconclusive"
-
-
-def test_levels_combine():
-    s, r, i = "supported", "refuted", "inconclusive"
-    assert combine({"a": s, "b": s}, "head") == s
-    assert combine({"a": s, "b": r}, "head") == "depends: head"
-    assert combine({"a": s, "b": r, "c": i}, "head") == "depends: head"
-    assert combine({"a": s, "b": i}, "head") == i
-    assert combine({"a": r, "b": i}, "head") == i
-
-
-def test_a_support_must_survive_the_number_of_claims():
-    assert correct("supported", 0.04) == "supported"
-    assert correct("supported", 0.06) == "inconclusive"
-    assert correct("supported", None) == "inconclusive"
-    assert correct("refuted", None) == "refuted"
-    claim = CLAIMS["c2"]
-    # p of about .01 by itself; sixteen claims make a tenth of it.
-    found = verdicts(pool(*tables(claim, levels(claim, 2.2), spread=1.3)))
-    one = next(each for each in found if each.id == "C2")
-    assert one.low > one.margin and one.p < 0.05 < one.adjusted
-    assert one.verdict == "inconclusive" and "Holm" in one.remarks[0]
-    assert [each.id for each in found] == [name.upper() for name in CLAIMS]
-
-
-def test_a_verdict_is_reached_once_for_a_pool():
-    made = tables(CLAIMS["c2"], levels(CLAIMS["c2"], 1.0))
-    found = pool(*made)
-    assert judge("c2", found) is judge("c2", found)
-    assert judge("c2", found) == judge("c2", pool(*made))
+def made_of(asked, **known):
+    made = Made(asked)
+    for arm in "ab":
+        for seed in range(10):
+            made.run(arm, seed, **known)
+        made.values(arm, POINTS, 50.0)
+    return made
 
 
 def test_rows_of_another_split_decide_nothing():
-    claim = CLAIMS["c3"]
-    runs, rows, metrics = tables(claim, levels(claim, above(claim)))
-    others = rows.assign(split="validation", value=rows["value"].to_numpy()[::-1])
-    mixed = pool(runs, pd.concat([rows, others]), metrics)
-    assert judge("c3", mixed) == judge("c3", pool(runs, rows, metrics))
+    asked = claim({"": question()})
+    tables = made_of(asked).tables()
+    rows = tables.rows.assign(split="validation", value=0.0)
+    both = pd.concat([tables.rows, rows], ignore_index=True)
+    mixed = tables._replace(rows=both)
+    one, two = (gather(each, compose=compose) for each in (tables, mixed))
+    assert judge_claim("c2", asked, one) == judge_claim("c2", asked, two)
 
 
-def test_runs_of_two_scales_are_refused():
-    runs, rows, metrics = tables(CLAIMS["c2"], levels(CLAIMS["c2"], 1.0))
-    runs.loc[0, "setting"] = "full/mnist"
-    with pytest.raises(UserError, match="cpu, full"):
-        pool(runs, rows, metrics)
-    with pytest.raises(UserError, match="found none"):
-        pool(runs.assign(setting=None), rows, metrics)
+def test_an_estimate_keeps_its_differences():
+    asked = claim({"": question()})
+    made = Made(asked)
+    for seed, (a, b) in enumerate([(51.0, 50.0), (53.0, 50.5)]):
+        made.row("a", seed, POINTS, a)
+        made.row("b", seed, POINTS, b)
+    one = estimate(made.pool(), asked, less("a", "b", POINTS), (-1.0, 1.0))
+    assert one.differences == {0: 1.0, 1: 2.5} and one.missing == ()

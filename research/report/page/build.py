@@ -13,6 +13,7 @@ from research.errors import UserError
 from research.files.atomic import write_text
 from research.ranges import Count
 from research.report.estimates import format_seeds
+from research.report.page.answer import answer_question
 from research.report.page.embed import embed_figures, map_imports
 from research.report.page.explorers import collect_sets
 from research.report.page.plane import find_planes
@@ -20,7 +21,14 @@ from research.report.page.render import ENVIRONMENT, read_asset
 from research.report.page.verdicts import count_kinds, describe_verdict, find_common
 from research.report.results import Results
 
-STYLES = ["base.css", "choices.css", "verdicts.css", "explorers.css", "plane.css"]
+STYLES = [
+    "base.css",
+    "choices.css",
+    "answer.css",
+    "verdicts.css",
+    "explorers.css",
+    "plane.css",
+]
 
 
 def write(
@@ -66,6 +74,7 @@ def write(
         style=Markup("".join(map(read_asset, STYLES))),
         imports=map_imports(),
         data={"sets": sets, "planes": planes, "figures": figures},
+        answer=answer_question(results) if verdicts else None,
         scale=describe_scale(results.runs),
         common=common,
         kinds=count_kinds(verdicts),

@@ -1,4 +1,4 @@
-"""Effects and intervals against zero and the margin: where each line of a picture lies.
+"""Effects and intervals against the margin: where each line of a picture lies.
 
 `assets/verdicts.html` draws it as SVG.
 """
@@ -8,32 +8,12 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from research.claims.verdict import Verdict
-from research.report.formats import format_interval
+from research.claims.verdict import Answer
+from research.report.effects import format_case, format_rule, scale_of
 
 WIDTH, EDGE = 220, 10  # in units of its own
 STEP, ROOM = 14, 20  # for each interval, and above and below
-
-
-class Known(NamedTuple):
-    """A case of a verdict that has rows."""
-
-    name: str
-    effect: float
-    low: float | None
-    high: float | None
-
-    @property
-    def ends(self) -> tuple[float, float]:
-        """The ends of its interval, or the effect twice where there is none."""
-        if self.low is None or self.high is None:
-            return self.effect, self.effect
-        return self.low, self.high
-
-    @property
-    def text(self) -> str:
-        """The effect with its interval, as people read it."""
-        return format_interval(self.effect, self.low, self.high)
+MOST = 4  # intervals that are drawn apart; more lie closer
 
 
 class Bar(NamedTuple):
@@ -52,7 +32,8 @@ class Picture(NamedTuple):
       width: of the picture.
       height: of the picture.
       zero: no effect, from the left.
-      margin: what supports the sentence begins here.
+      low: where the margin begins.
+      high: where it ends.
       bars: one for each case that has rows.
       label: description for screen readers.
       caption: below it.
@@ -61,50 +42,55 @@ class Picture(NamedTuple):
     width: int
     height: int
     zero: str
-    margin: str
+    low: str
+    high: str
     bars: list[Bar]
     label: str
     caption: str
 
 
-def draw_intervals(verdict: Verdict) -> Picture | None:
-    """Returns the picture of a verdict's effects; None where no case has rows."""
-    cases = [
-        Known(case.name, case.effect, case.low, case.high)
-        for case in verdict.cases
+def draw_intervals(answer: Answer) -> Picture | None:
+    """Returns the picture of an answer's effects; None where no case has rows."""
+    known = [
+        (case, case.effect, case.effect if case.low is None else case.low)
+        + (case.effect if case.high is None else case.high,)
+        for case in answer.cases
         if case.effect is not None and math.isfinite(case.effect)
     ]
-    if not cases:
+    if not known:
         return None
-    margin = float(verdict.margin)
-    values = [margin, 0.0, *(end for case in cases for end in case.ends)]
+    margin = abs(answer.margin)
+    values = [-margin, margin, 0.0, *(end for one in known for end in one[2:])]
     least, most = min(values), max(values)
     scale = (WIDTH - 2 * EDGE) / ((most - least) or 1)
+    step = STEP * min(1.0, MOST / len(known))
 
     def place(value: float) -> str:
         return f"{EDGE + (value - least) * scale:.1f}"
 
     bars = [
-        Bar(place(low), place(high), place(effect), ROOM / 2 + STEP * (i + 0.5))
-        for i, (effect, (low, high)) in enumerate((c.effect, c.ends) for c in cases)
+        Bar(
+            place(low),
+            place(high),
+            place(effect),
+            round(ROOM / 2 + step * (i + 0.5), 1),
+        )
+        for i, (_, effect, low, high) in enumerate(known)
     ]
-    effects = "; ".join(f"{case.name} {case.text}".lstrip() for case in cases)
-    beyond = f"supported above {format_interval(verdict.margin)} {verdict.unit}"
+    texts = [format_case(case, answer.unit) for case, *_ in known]
+    shown = scale_of(answer.unit)
     return Picture(
         width=WIDTH,
-        height=ROOM + STEP * len(cases),
+        height=ROOM + math.ceil(step * len(known)),
         zero=place(0.0),
-        margin=place(margin),
+        low=place(-margin),
+        high=place(margin),
         bars=bars,
-        label=f"effect {effects}, {beyond}",
-        caption=f"{summarise_effects(cases)} {verdict.unit}",
+        label=f"effect {'; '.join(texts)} {shown.unit}, {format_rule(answer)}",
+        caption=f"{summarise(texts)} {shown.unit}",
     )
 
 
-def summarise_effects(cases: list[Known]) -> str:
-    """Returns the effect with its interval, or the range of several effects."""
-    if len(cases) == 1:
-        return cases[0].text
-    effects = [case.effect for case in cases]
-    ends = [format_interval(end) for end in (min(effects), max(effects))]
-    return f"{' to '.join(ends)}, {len(cases)} cases,"
+def summarise(texts: list[str]) -> str:
+    """Returns the effect of one case or of two, or how many cases there are."""
+    return f"{len(texts)} cases, in" if len(texts) > 2 else "; ".join(texts)

@@ -6,20 +6,35 @@ import re
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-from research.claims.verdict import INCONCLUSIVE, REFUTED, SUPPORTED, Case, Verdict
-from research.report.formats import (
-    format_cell,
-    format_interval,
-    format_p,
+from research.claims.verdict import (
+    DEPENDS,
+    DESCRIPTIVE,
+    NO_DIFFERENCE,
+    NOT_RUN,
+    REFUTED,
+    SUPPORTED,
+    UNDETERMINED,
+    Answer,
+    Case,
+    Verdict,
 )
+from research.report.effects import format_rule, scale_of
+from research.report.formats import format_cell, format_p
 from research.report.page.picture import Picture, draw_intervals
 
-DEPENDS = "depends"
-MARKS = {SUPPORTED: "✓", REFUTED: "✗", DEPENDS: "±", INCONCLUSIVE: "?"}
+MARKS = {
+    SUPPORTED: "✓",
+    REFUTED: "✗",
+    NO_DIFFERENCE: "=",
+    DEPENDS: "±",
+    UNDETERMINED: "?",
+    NOT_RUN: "…",
+    DESCRIPTIVE: "·",
+}
 
 
 class Effect(NamedTuple):
-    """One effect: its case, value, interval with unit, and how the interval was made.
+    """One effect: its case, value, interval with unit, and what is known beside.
 
     Without rows the value is empty.
     """
@@ -29,18 +44,42 @@ class Effect(NamedTuple):
     interval: str
 
 
+class ShownAnswer(NamedTuple):
+    """An answer as text.
+
+    Attributes:
+      key: of the question; empty where a claim has one.
+      asks: what is compared.
+      verdict: as it was judged.
+      kind: class of its colour.
+      picture: of its intervals; None without rows.
+      effects: in each case.
+      rule: what decides.
+      p: before and after Holm's rule; empty where there is none.
+      interaction: how the first two cases differ; empty where they are none.
+    """
+
+    key: str
+    asks: str
+    verdict: str
+    kind: str
+    picture: Picture | None
+    effects: list[Effect]
+    rule: str
+    p: str
+    interaction: str
+
+
 class Shown(NamedTuple):
     """A verdict as text.
 
     Attributes:
       verdict: as it was judged.
-      kind: `supported`, `refuted`, `depends` or `inconclusive`.
+      kind: class of its colour: `supported`, `no-difference`, ….
+      word: the verdict without what it depends on.
       mark: a sign for it.
-      depends: what the verdict depends on; empty if nothing.
-      picture: of its intervals; None without rows.
-      effects: in each case.
-      rule: what decides.
-      p: term and value of the p values; None where there are none.
+      beside: what it depends on, and the answers to further questions.
+      answers: to each question.
       remarks: each in pieces, of which every second is code.
       head: the names of further numbers.
       body: these numbers, a line each.
@@ -49,12 +88,10 @@ class Shown(NamedTuple):
 
     verdict: Verdict
     kind: str
+    word: str
     mark: str
-    depends: str
-    picture: Picture | None
-    effects: list[Effect]
-    rule: str
-    p: tuple[str, str] | None
+    beside: list[str]
+    answers: list[ShownAnswer]
     remarks: list[list[str]]
     head: list[str]
     body: list[list[str]]
@@ -68,17 +105,18 @@ def describe_verdict(verdict: Verdict, figures: Collection[str]) -> Shown:
       verdict: to show.
       figures: names of those that may be shown.
     """
-    kind, _, depends = verdict.verdict.partition(":")
-    margin = f"{format_interval(verdict.margin)} {verdict.unit}"
+    _, _, depends = verdict.verdict.partition(":")
+    beside = [f"on {depends.strip()}"] if depends else []
+    if len(verdict.answers) > 1 and verdict.kind != NOT_RUN:
+        first, *others = verdict.answers
+        beside = [first.key, *beside, *(f"{one.key}: {one.verdict}" for one in others)]
     return Shown(
         verdict=verdict,
-        kind=kind.strip(),
-        mark=MARKS.get(kind.strip(), "?"),
-        depends=depends.strip().removeprefix("on "),
-        picture=draw_intervals(verdict),
-        effects=[describe_effect(case, verdict.unit) for case in verdict.cases],
-        rule=f"supported if the interval lies above {margin}, refuted if below",
-        p=describe_p(verdict),
+        kind=name_class(verdict.kind),
+        word=verdict.kind,
+        mark=MARKS[verdict.kind],
+        beside=beside,
+        answers=[describe_answer(one) for one in verdict.answers],
         remarks=[re.split("`([^`]+)`", line) for line in verdict.remarks],
         head=[str(name) for line in verdict.details[:1] for name in line],
         body=[list(map(format_cell, line.values())) for line in verdict.details],
@@ -86,36 +124,55 @@ def describe_verdict(verdict: Verdict, figures: Collection[str]) -> Shown:
     )
 
 
+def describe_answer(one: Answer) -> ShownAnswer:
+    """Returns one answer as text."""
+    holm = "" if one.adjusted is None else f"; {format_p(one.adjusted)} after Holm"
+    largest = ", the largest over the cases" if len(one.cases) > 1 else ""
+    return ShownAnswer(
+        key=one.key,
+        asks=one.asks,
+        verdict=one.verdict,
+        kind=name_class(one.verdict.partition(":")[0]),
+        picture=draw_intervals(one),
+        effects=[describe_effect(case, one.unit) for case in one.cases],
+        rule=format_rule(one),
+        p="" if one.p is None else f"{format_p(one.p)}{largest}{holm}",
+        interaction=one.interaction,
+    )
+
+
 def describe_effect(case: Case, unit: str) -> Effect:
-    """Returns one effect with its interval and how that was made."""
+    """Returns one effect with its interval, how that was made, and what is beside."""
     term = f"Effect, {case.name}" if case.name else "Effect"
     if case.effect is None:
         return Effect(term, "", "no rows yet")
-    text = format_interval(case.effect, case.low, case.high)
+    scale = scale_of(unit)
+    text = scale.format(case.effect, case.low, case.high)
     value, space, ends = text.partition(" ")
     level = "95 %, " if ends else ""
-    return Effect(term, value, f"{space}{ends} {unit}; {level}{case.interval}")
-
-
-def describe_p(verdict: Verdict) -> tuple[str, str] | None:
-    """Returns what p tests, and p before and after Holm's rule; None without p."""
-    if verdict.p is None:
-        return None
-    null = "an effect at the margin" if verdict.margin < 0 else "no effect"
-    largest = ", the largest over the cases" if len(verdict.cases) > 1 else ""
-    adjusted = verdict.adjusted
-    holm = "" if adjusted is None else f"; {format_p(adjusted)} after Holm"
-    return f"p of {null}", f"{format_p(verdict.p)}{largest}{holm}"
+    parts = [f"{space}{ends} {scale.unit}", f"{level}{case.interval}"]
+    if case.turning:
+        parts.append(
+            f"another outcome without seed {', '.join(map(str, case.turning))}"
+        )
+    if case.needed is not None:
+        parts.append(f"{case.needed:,} seeds would decide it at 80 % power")
+    return Effect(term, value, "; ".join(parts))
 
 
 def count_kinds(verdicts: Sequence[Verdict]) -> str:
     """Returns `1 supported, 2 refuted, 2 depend`."""
-    kinds = [verdict.verdict.partition(":")[0].strip() for verdict in verdicts]
+    kinds = [verdict.kind for verdict in verdicts]
     counts = {kind: kinds.count(kind) for kind in MARKS if kind in kinds}
     return ", ".join(
         f"{n} {'depend' if kind == DEPENDS and n > 1 else kind}"
         for kind, n in counts.items()
     )
+
+
+def name_class(kind: str) -> str:
+    """Returns the class of a verdict in the style: `no-difference`."""
+    return kind.replace(" ", "-")
 
 
 def find_common(verdicts: Sequence[Verdict], figures: Collection[str]) -> list[str]:

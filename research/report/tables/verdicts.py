@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 from research.claims.verdict import Verdict
-from research.report.formats import format_interval
+from research.report.effects import format_cases, format_rule
 from research.report.results import Results
 
 COLUMNS = [
-    *("id", "sentence", "verdict", "effect", "low", "high", "margin", "unit"),
-    *("interval", "n", "p", "adjusted", "cases"),
-    *("contrast", "remarks", "fingerprint", "command"),
+    *("id", "sentence", "verdict", "answers", "effect", "low", "high", "margin"),
+    *("unit", "interval", "n", "p", "adjusted", "design", "limits", "remarks"),
+    *("fingerprint", "command"),
 ]
 CAPTION = (
-    "Supported: the 95 % interval of the primary contrast lies above the margin, and p "
-    "survives Holm's rule over the {claims} claims. Refuted: it lies below. Depends: "
-    "the named cases decide differently. A negative margin: the sentence says no worse "
-    "than by so much. p: of no effect, of one at the margin where that is negative, "
-    "the largest over the cases. Only a support can be taken back by it: intervals, "
-    "refutations and the cases of what depends are not corrected for their number."
+    "Each claim asks one question or several; effect, interval and p are of the first "
+    "one's first case, the table of cases has all. An interval at 95 % over seeds is "
+    "compared with a margin that was fixed before the runs: beyond it the sentence is "
+    "supported or refuted, within it there is no difference. The decisions of {family} "
+    "confirmatory questions stand only if p at the margin, after Holm's rule over "
+    "them, is at most .05; the others are not corrected for their number."
 )
 
 
@@ -30,8 +32,8 @@ def tabulate(results: Results) -> pd.DataFrame:
       results: with runs of the experiments.
 
     Returns:
-      `id`, `sentence`, `verdict`, `effect`, `low`, `high`, `margin`, `unit`,
-      `interval`, `n` seeds, `p`, `adjusted`, `cases`, `contrast`, `remarks`,
+      `id`, `sentence`, `verdict`, `answers`, `effect`, `low`, `high`, `margin`,
+      `unit`, `interval`, `n` seeds, `p`, `adjusted`, `design`, `limits`, `remarks`,
       `fingerprint`, `command`; None where unknown. `attrs["caption"]` says how to read
       it, and `attrs["text"]` is what people read.
 
@@ -39,33 +41,59 @@ def tabulate(results: Results) -> pd.DataFrame:
       UserError: there are no runs of the experiments.
     """
     found = results.verdicts
-    lines = [{name: getattr(one, name) for name in COLUMNS} for one in found]
-    table = pd.DataFrame(lines, columns=COLUMNS)
-    table["cases"] = [format_effects(one) for one in found]
-    table["remarks"] = [" ".join(one.remarks) for one in found]
-    table.attrs["caption"] = CAPTION.format(claims=len(found))
-    table.attrs["text"] = pd.DataFrame([format_verdict(one) for one in found])
+    table = pd.DataFrame([describe(one) for one in found], columns=COLUMNS)
+    family = sum(answer.confirmatory for one in found for answer in one.answers)
+    table.attrs["caption"] = CAPTION.format(family=family)
+    lines = [line for one in found for line in format_verdict(one)]
+    table.attrs["text"] = pd.DataFrame(lines)
     return table
 
 
-def format_verdict(one: Verdict) -> dict[str, str]:
-    """Returns a line as people read it, all of it text."""
-    return {
-        "": one.id,
+def describe(one: Verdict) -> dict[str, Any]:
+    """Returns a line of the table."""
+    own: dict[str, Any] = {
+        "id": one.id,
         "sentence": one.sentence,
         "verdict": one.verdict,
-        "effect [95 %]": format_effects(one),
-        "margin": f"{one.margin:g} {one.unit}".replace("-", "−"),
-        "over": "; ".join(
-            dict.fromkeys(case.interval.removeprefix("paired ") for case in one.cases)
+        "answers": "; ".join(
+            f"{answer.key}: {answer.verdict}".removeprefix(": ")
+            for answer in one.answers
         ),
-        "p, Holm": "–" if one.adjusted is None else f"{one.adjusted:.2g}",
+        "design": one.design,
+        "limits": one.limits,
+        "remarks": " ".join(one.remarks),
+        "fingerprint": one.fingerprint,
+        "command": one.command,
+    }
+    if not one.answers:
+        return own
+    first = one.answers[0]
+    names = ("effect", "low", "high", "interval", "n")
+    return own | {
+        **{name: getattr(first.first, name) for name in names},
+        **{name: getattr(first, name) for name in ("margin", "unit", "p", "adjusted")},
     }
 
 
-def format_effects(one: Verdict) -> str:
-    """Returns `flatten 4.45; global pooling 0.00`: the effect in each case."""
-    return "; ".join(
-        f"{case.name} {format_interval(case.effect, case.low, case.high)}".lstrip()
-        for case in one.cases
-    )
+def format_verdict(one: Verdict) -> list[dict[str, str]]:
+    """Returns a line for each question, as people read them, all of it text."""
+    if not one.answers:
+        line = [one.id, one.sentence, "", one.verdict, "", "", ""]
+        return [dict(zip(HEAD, line, strict=True))]
+    lines = []
+    for place, answer in enumerate(one.answers):
+        adjusted = "–" if answer.adjusted is None else f"{answer.adjusted:.2g}"
+        line = [
+            "" if place else one.id,
+            "" if place else one.sentence,
+            answer.asks,
+            answer.verdict,
+            format_cases(answer),
+            format_rule(answer),
+            adjusted,
+        ]
+        lines.append(dict(zip(HEAD, line, strict=True)))
+    return lines
+
+
+HEAD = ("", "sentence", "question", "verdict", "effect [95 %]", "rule", "p, Holm")

@@ -1,13 +1,15 @@
 """The points that claims name, as a sweep: `python scripts/train.py experiment=c3`.
 
 There is no list of them but the claims' own. What decides any of the claims comes
-first, seeds outermost; what two claims share is trained once.
+first, seeds outermost; what two claims share is trained once. Where a setting tunes the
+learning rate, that comes before all: `tune=first`, and `only` or `never`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -18,9 +20,11 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
 
 from research import claims
-from research.claims.points import LISTS, Experiment, require
+from research.claims.points import LISTS, TUNE, Experiment, Tried, require
+from research.claims.tuning import read_tried
 from research.config import CONF, compose_flat
 from research.errors import UserError
+from research.runs import read_metrics, read_runs
 
 
 class Points(Sweeper):
@@ -33,6 +37,8 @@ class Points(Sweeper):
       claims: names, such as `c3`.
       scale: of the settings.
       only: one of the lists, `primary` or `details`; None for both.
+      tune: when learning rates are tried: `first`, `only`, or `never`, where arms keep
+        the rate of their setting.
       params: of Hydra's own sweeper; not taken.
     """
 
@@ -44,9 +50,11 @@ class Points(Sweeper):
         claims: Sequence[str],
         scale: str,
         only: str | None,
+        tune: str = "first",
         params: DictConfig | None = None,
     ):
         self.claims, self.scale, self.only = list(claims), scale, only
+        self.tune = tune
 
     def setup(
         self,
@@ -67,7 +75,29 @@ class Points(Sweeper):
         Raises:
           UserError: there is no such claim, scale or list, or nothing in the list.
         """
-        jobs = self.jobs(arguments)
+        experiment, lists, seeds = self.plan(arguments)
+        if require("tune", self.tune, TUNE) != "never":
+            self.try_rates(experiment, lists)
+            if self.tune == "only":
+                return None
+        tried = None if self.tune == "never" else self.read_tried()
+        points = experiment.points(lists, seeds or None, tried)
+        if jobs := [point.words for point in points]:
+            return self.launch(jobs)
+        raise UserError(
+            f"experiment={','.join(self.claims)} only={self.only}: nothing there; "
+            "leave only=… away"
+        )
+
+    def try_rates(self, experiment: Experiment, lists: Sequence[str]) -> None:
+        """Tries the learning rates of all arms, then those beyond an edge."""
+        if jobs := experiment.trials(lists):
+            self.launch(jobs)
+            if beyond := experiment.trials(lists, self.read_tried()):
+                self.launch(beyond)
+
+    def launch(self, jobs: Sequence[list[str]]) -> Any:
+        """Runs some jobs; returns what the launcher does."""
         with open_dict(self.config):  # the launcher's folder is that of the jobs
             self.config.name = compose_flat(*jobs[0])["name"]
         launcher = Plugins.instance().instantiate_launcher(
@@ -75,8 +105,21 @@ class Points(Sweeper):
         )
         return launcher.launch(jobs, initial_job_idx=0)
 
-    def jobs(self, arguments: Sequence[str]) -> list[list[str]]:
-        """Returns the overrides of every job; arguments and errors as `sweep`."""
+    def read_tried(self) -> Tried:
+        """Returns what came of the rates, in the folder of the jobs and the store."""
+        folder = Path(str(self.config.root)) / str(self.config.name)
+        found: dict[str, dict[float, float]] = {}
+        for place in (self.config.store, folder):
+            if place is not None and Path(str(place)).exists():
+                tried = read_tried(read_runs(place), read_metrics(place))
+                for arm, rates in tried.items():
+                    found.setdefault(arm, {}).update(rates)
+        return found
+
+    def plan(
+        self, arguments: Sequence[str]
+    ) -> tuple[Experiment, Sequence[str], list[str]]:
+        """Returns the experiment, its lists, and the seeds of the command line."""
         lists = LISTS if self.only is None else [require("only", self.only, LISTS)]
         parser = OverridesParser.create(self.context.config_loader)
         given = parser.parse_overrides(list(arguments))
@@ -88,14 +131,7 @@ class Points(Sweeper):
             compose=compose_flat,
             variants=list(product(*others)),
         )
-        values = [line.partition("=")[2] for line in seeds]
-        points = experiment.points(lists, values or None)
-        if jobs := [point.words for point in points]:
-            return jobs
-        raise UserError(
-            f"experiment={','.join(self.claims)} only={self.only}: nothing there; "
-            "leave only=… away"
-        )
+        return experiment, lists, [line.partition("=")[2] for line in seeds]
 
     def require_claim(self, name: str) -> str:
         """Returns the name of a claim; raises UserError if it is none."""

@@ -1,0 +1,64 @@
+"""Effects of claims as people read them: log ratios become ratios."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from research.claims.measure import LOG_RATIO
+from research.claims.verdict import Answer, Case
+from research.report.formats import format_effect, format_interval
+
+TIMES = "times as many flips"
+
+
+class Scale(NamedTuple):
+    """How a unit is shown.
+
+    Attributes:
+      unit: in words.
+      ratio: whether values are logarithms, of which the exponential is shown.
+    """
+
+    unit: str
+    ratio: bool = False
+
+    def show(self, value: float | None) -> float | None:
+        """Returns a value as it is shown; None stays None."""
+        return math.exp(value) if self.ratio and value is not None else value
+
+    def format(
+        self, value: float | None, low: float | None = None, high: float | None = None
+    ) -> str:
+        """Returns `1.42 [1.22, 1.65]`."""
+        return format_interval(*map(self.show, (value, low, high)))
+
+    @property
+    def nothing(self) -> float:
+        """The value that stands for no effect."""
+        return 1.0 if self.ratio else 0.0
+
+
+def scale_of(unit: str) -> Scale:
+    """Returns how a unit is shown."""
+    return Scale(TIMES, ratio=True) if unit == LOG_RATIO else Scale(unit)
+
+
+def format_case(case: Case, unit: str) -> str:
+    """Returns `flattened 1.42 [1.22, 1.65]`."""
+    text = scale_of(unit).format(case.effect, case.low, case.high)
+    return f"{case.name} {text}".lstrip()
+
+
+def format_cases(answer: Answer) -> str:
+    """Returns the effect in each case."""
+    return "; ".join(format_case(case, answer.unit) for case in answer.cases)
+
+
+def format_rule(answer: Answer) -> str:
+    """Returns what decides, with the margin as it is shown."""
+    scale = scale_of(answer.unit)
+    low, high = (scale.show(sign * answer.margin) or 0.0 for sign in (-1, 1))
+    text = answer.rule.replace("−{margin}", "{low}")
+    high_text = f"{format_effect(high)} {scale.unit}"
+    return text.replace("{low}", format_effect(low)).replace("{margin}", high_text)

@@ -1,0 +1,116 @@
+"""The table of cases: every contrast that decides, with all that is known of it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+import pandas as pd
+
+from research import claims
+from research.claims.pool import Pool
+from research.claims.verdict import Answer, Case, Verdict
+from research.report.effects import scale_of
+from research.report.formats import MISSING
+from research.report.results import Results
+
+CAPTION = (
+    "One line for each contrast that decides. Crossed: interval of the bootstrap over "
+    "seeds and examples, as a check. Turning: seeds without each of which the outcome "
+    "would be another. Seeds needed: for an effect and spread like these to be decided "
+    "with 80 % power, of what is undetermined; none named: 10,000 do not suffice."
+)
+
+
+def tabulate(results: Results) -> pd.DataFrame:
+    """Returns a line per case of each question of each claim.
+
+    Args:
+      results: with runs of the experiments.
+
+    Returns:
+      `id`, `question`, `asks`, `confirmatory`, `verdict`, `case`, `effect`, `low`,
+      `high`, `sd`, `n`, `margin`, `unit`, `interval`, `outcome`, `correlation`,
+      `crossed low`, `crossed high`, `turning`, `seeds needed`, `interaction`, `p`,
+      `adjusted`, `evidence`; p values are of the question. Evidence is JSON: what is
+      compared, with which weights, in which runs; by it `tests/claims/recompute.py`
+      computes all of this anew.
+
+    Raises:
+      UserError: there are no runs of the experiments.
+    """
+    found = [
+        (one, answer, case)
+        for one in results.verdicts
+        for answer in one.answers
+        for case in answer.cases
+    ]
+    table = pd.DataFrame(
+        [describe(*each) | {"evidence": prove(*each, results.pool)} for each in found]
+    )
+    table.attrs["caption"] = CAPTION
+    table.attrs["text"] = pd.DataFrame([format_line(*each) for each in found])
+    return table
+
+
+def describe(one: Verdict, answer: Answer, case: Case) -> dict[str, Any]:
+    """Returns a line of the table."""
+    low, high = case.crossed or (None, None)
+    return {
+        "id": one.id,
+        "question": answer.key,
+        "asks": answer.asks,
+        "confirmatory": answer.confirmatory,
+        "verdict": answer.verdict,
+        "case": case.name,
+        "effect": case.effect,
+        "low": case.low,
+        "high": case.high,
+        "sd": case.sd,
+        "n": case.n,
+        "margin": answer.margin,
+        "unit": answer.unit,
+        "interval": case.interval,
+        "outcome": case.outcome,
+        "correlation": case.correlation,
+        "crossed low": low,
+        "crossed high": high,
+        "turning": " ".join(map(str, case.turning)),
+        "seeds needed": case.needed,
+        "interaction": answer.interaction,
+        "p": answer.p,
+        "adjusted": answer.adjusted,
+    }
+
+
+def prove(one: Verdict, answer: Answer, case: Case, pool: Pool) -> str:
+    """Returns what a case was computed from, as JSON."""
+    claim = claims.load()[one.id.lower()]
+    question = claim.questions[answer.key]
+    contrast = question.cases[case.name]
+    known = asdict(contrast) | {
+        "kind": type(contrast.measure).__name__,
+        "rule": question.rule.name,
+        "runs": pool.find_runs(claim, contrast),
+    }
+    return json.dumps(known, sort_keys=True, ensure_ascii=False)
+
+
+def format_line(one: Verdict, answer: Answer, case: Case) -> dict[str, str]:
+    """Returns a line as people read it, all of it text."""
+    scale = scale_of(answer.unit)
+    ends = case.crossed
+    return {
+        "": f"{one.id} {answer.key}".strip(),
+        "case": case.name or answer.asks,
+        "outcome": case.outcome,
+        "effect [95 %]": scale.format(case.effect, case.low, case.high),
+        "unit": scale.unit,
+        "seeds": str(case.n),
+        "crossed": MISSING
+        if ends is None
+        else scale.format(case.effect, *ends).partition(" ")[2],
+        "turning": " ".join(map(str, case.turning)) or MISSING,
+        "seeds needed": MISSING if case.needed is None else f"{case.needed:,}",
+    }
