@@ -18,8 +18,8 @@ TRAINED = [
     *("downsample=decimate,max_blur,max_aps", "model.padding=circular"),
     *("model/head=gap", "optim.learning_rate=0.003", "train.batch_size=64"),
     *("train.epochs=6", "data.validation_examples=200", "name=figures"),
-    "eval=[shift,orbit,fragile,layers,scramble,receptive,flip,calibration,aliasing"
-    ",lie,location,window,spatial]",
+    "eval=[accuracy,shift,orbit,fragile,layers,scramble,receptive,flip,calibration"
+    ",aliasing,lie,location,window,spatial]",
     *(
         "eval.spatial.examples=40",
         "eval.lie.examples=64",

@@ -43,6 +43,12 @@ def test_every_evaluator_has_its_question_command_and_reading():
         assert "**Read it**" in text, f"{evaluator}: not how to read it"
 
 
+def test_every_data_set_has_a_licence():
+    text = (ROOT / "docs/licences.md").read_text()
+    table = text[text.index("## Data sets") : text.index("## Photographs")]
+    assert [one for one in options_of("data") if f"`{one}`" not in table] == []
+
+
 def test_a_command_of_an_evaluator_chooses_it():
     for evaluator, text in sections("docs/evaluators.md").items():
         chosen = f"eval={evaluator}" in text
