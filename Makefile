@@ -5,11 +5,12 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-OURS := research scripts tests # what lint reads: not what users write beside it
+OURS := research scripts tests docs # what lint reads: not what users write beside it
 export CONSTRAINTS
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export NOTEBOOKS
 
-.PHONY: demo test test-laws test-fuzz test-peers test-adapters test-chaos test-slurm test-ray test-browser test-loggers test-latest lint install clean
+.PHONY: demo test test-laws test-fuzz test-peers test-adapters test-chaos test-slurm test-ray test-browser test-loggers test-latest docs lint install clean
 
 demo: $(READY)
 	$(BIN)/python scripts/train.py -m experiment=demo
@@ -61,6 +62,12 @@ test-loggers: $(READY)
 	$(BIN)/python scripts/install.py tensorboard,wandb,mlflow
 	$(BIN)/pip install -q -e '.[trackio]'
 	$(BIN)/python -m pytest -m loggers tests/loggers
+
+# Pages in outputs/docs/index.html, from docs/, notebooks/, which it runs, and docstrings;
+# a warning is an error. `make docs NOTEBOOKS=off` runs no notebook.
+docs: $(READY)
+	$(BIN)/python scripts/install.py docs
+	$(BIN)/python -m sphinx -q -W --keep-going -c docs . outputs/docs
 
 # The newest Python and JAX, in a Debian of their own where this machine's Python is older.
 test-latest:

@@ -1,9 +1,11 @@
 """A split as arrays on disk: memory-mapped, checksummed, written whole or not at all.
 
-FOLDER/image.npy    uint8 (examples, height, width, channels)
-FOLDER/NAME.npy     each further array: label, mask, box, …, one row per example
-FOLDER/arrays.json  the arrays with their SHA-256, and statistics of the images; of
-                    label maps how many classes there are at least
+Of a folder::
+
+    image.npy    uint8 (examples, height, width, channels)
+    NAME.npy     each further array: label, mask, box, …, one row per example
+    arrays.json  the arrays with their SHA-256, and statistics of the images; of label
+                 maps how many classes there are at least
 """
 
 from __future__ import annotations
