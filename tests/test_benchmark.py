@@ -220,6 +220,7 @@ def small():
             "cases": {"tiny": {"overrides": TINY, "peer": None}},
         },
         "downsample": {"batch": 4, "size": 6, "channels": 2, "overrides": TINY},
+        "pooling": {"batch": 2, "channels": 2, "sizes": [6], "overrides": TINY},
         "orbit": {"overrides": [*TINY, "model.padding=circular"], "sizes": {8: 2}},
         "dense_orbit": {
             "overrides": [
@@ -249,7 +250,7 @@ def small():
     "name, rows",
     [
         *[("step", 8), ("downsample", 4), ("orbit", 4), ("dense_orbit", 8)],
-        *[("windows", 2), ("plain", 2), ("startup", 3)],
+        *[("windows", 2), ("pooling", 6), ("plain", 2), ("startup", 3)],
     ],
 )
 def test_each_benchmark_runs(small, name, rows):

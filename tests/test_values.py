@@ -26,7 +26,7 @@ WRONG += [math.inf, math.nan]
 TAKES = {
     "word": "address claim class_names coordinator device dir distance figure "
     "manual_dir name masks objective out partition predict python root run_dir runs "
-    "scale split store test_split url version weights only padding",
+    "scale split store test_split tune url version weights only padding",
     "None": "address classes clip compile coordinator decoder distance early_epochs "
     "examples gain hidden image index manual_dir mask_classes masks max_shift mean "
     "memory names norm objective out outputs pad pool_padding predict run_dir seeds "
@@ -38,7 +38,7 @@ TAKES = {
     "upsampling warmup weight_decay",
     "[]": "amounts arithmetic at arrays blocks cases claims cifar10 decoder gpus grids "
     "max_aps max_aps_polyphase max_bilinear overrides protocols setup shifts sizes "
-    "splits units upsampling which "
+    "rates splits units upsampling which "
     "1 2 4 16 32 64",
     "inf": "norm",
     "{'a': 1}": "sbatch environment params init arguments",

@@ -51,6 +51,7 @@ class Row:
       speed: median over the rounds of the reference's time by this one's; None where
         there is no reference.
       note: anything else that belongs to the row.
+      rounds: the seconds of each round.
     """
 
     case: str
@@ -62,6 +63,7 @@ class Row:
     cpu: float | None = None
     speed: float | None = None
     note: str = ""
+    rounds: Sequence[float] = ()
 
 
 def race(
@@ -121,6 +123,7 @@ def race(
                 cpu=1e3 * float(np.median(cpu)),
                 speed=speed,
                 note=notes[name](float(np.median(wall))) if name in notes else "",
+                rounds=tuple(wall.tolist()),
             )
         )
     return rows

@@ -16,17 +16,15 @@ def read_times(
     """Returns operator → log2 of the seconds of each repeat.
 
     Args:
-      times: what the benchmark wrote: `lines`, each with `implementation`, `operator`,
-        `window`, `size` and `seconds`; None: nothing.
-      measure: which lines.
+      times: what the benchmark wrote: `rows`, each with `case`, `subject` and `rounds`,
+        the seconds of each; None: nothing.
+      measure: which rows.
       operators: which of these.
     """
-    found = {}
-    for line in (times or {}).get("lines", ()):
-        same = all(
-            line[name] == getattr(measure, name)
-            for name in ("implementation", "window", "size")
-        )
-        if same and line["operator"] in operators:
-            found[line["operator"]] = np.log2(line["seconds"]).tolist()
-    return found
+    case = f"{measure.window}×{measure.window} on {measure.size}×{measure.size}"
+    wanted = {f"{one}, {measure.implementation}": one for one in operators}
+    return {
+        wanted[row["subject"]]: np.log2(row["rounds"]).tolist()
+        for row in (times or {}).get("rows", ())
+        if row["case"] == case and row["subject"] in wanted
+    }

@@ -55,7 +55,7 @@ class Store:
         path = folder / "predictions.parquet"
         self.kept = pd.read_parquet(path) if path.exists() else pd.DataFrame()
         path = folder / "pooling.json"
-        self.times = json.loads(path.read_text()) if path.exists() else {"lines": []}
+        self.times = json.loads(path.read_text()) if path.exists() else {"rows": []}
 
     def value(self, run, measure):
         """The number of a run, in the unit of the measure."""
@@ -144,11 +144,12 @@ def draws_of(store, run):
 def time_arms(known, store):
     """operator → repeat → log2 of its seconds."""
     measure = known["measure"]
+    k, size = measure["window"], measure["size"]
+    names = {f"{one}, {measure['implementation']}": one for one in known["arms"]}
     return {
-        line["operator"]: dict(enumerate(np.log2(line["seconds"])))
-        for line in store.times["lines"]
-        if line["operator"] in known["arms"]
-        and all(line[k] == measure[k] for k in ("implementation", "window", "size"))
+        names[row["subject"]]: dict(enumerate(np.log2(row["rounds"])))
+        for row in store.times["rows"]
+        if row["case"] == f"{k}×{k} on {size}×{size}" and row["subject"] in names
     }
 
 
@@ -174,7 +175,7 @@ def cross_arms(known, store):
     return values
 
 
-def test_differences(differences, ends):
+def decide(differences, ends):
     """Mean, interval and the three one-sided p of differences over seeds."""
     d, n = np.array(differences), len(differences)
     mean, se = d.mean(), d.std(ddof=1) / math.sqrt(n)
@@ -216,7 +217,7 @@ def recompute(folder, cases):
                 yield f"{what}: effect", line.effect, float(np.mean(differences))
                 continue
             ends = ENDS[known["rule"]](line.margin)
-            mean, low, high, side = test_differences(differences, ends)
+            mean, low, high, side = decide(differences, ends)
             sides.append(side)
             yield f"{what}: effect", line.effect, mean
             yield f"{what}: low", line.low, low

@@ -7,6 +7,7 @@ import pytest
 from pools import Made, compose
 
 from research import claims
+from research.claims.b6 import PUBLISHED
 from research.claims.measure import Flips, Measure
 from research.errors import UserError
 from research.report.effects import format_rule
@@ -14,7 +15,7 @@ from research.report.figures import claim as claim_figure
 from research.report.figures import style
 from research.report.figures import verdicts as verdict_figure
 from research.report.results import Results
-from research.report.tables import cases, forms
+from research.report.tables import cases, forms, orderings
 from research.report.tables.verdicts import tabulate
 
 CLAIMS = claims.load()
@@ -104,3 +105,16 @@ def test_the_report_of_the_same_rows_is_the_same_bytes(tmp_path):
     assert pd.isna(every.set_index("id").loc["C9", "effect"]).all()
     with pytest.raises(UserError, match="experiment=c9"):
         claim_figure.draw(found, claim="c9")
+
+
+def test_published_differences_stand_beside_ours():
+    claim = CLAIMS["b6"]
+    assert {*PUBLISHED} <= {*claim.details}
+    found = Made(claim)
+    name = "accuracy, All-CNN less Model-C (Springenberg 2015)"
+    for arm, mean in zip(claim.details[name].arms, (90.5, 90.0), strict=True):
+        found.values(arm, claim.details[name].measure, mean, 0.1, seeds=range(6))
+    table = orderings.tabulate(results(found)).set_index("ordering")
+    assert table.loc[name, "effect"] == pytest.approx(0.5)
+    assert table.loc[name, "published"].startswith("0.66") and table.loc[name, "n"] == 6
+    assert len(table) == len(claim.details) and table["effect"].isna().sum() == 7

@@ -5,9 +5,9 @@ from __future__ import annotations
 from research.benchmarks.peers.library import Tensor, Ways, phases, pytorch
 
 
-def maximum(channels: int) -> Ways:
+def maximum(channels: int, window: int = 2) -> Ways:
     """Max pooling."""
-    return [pytorch().nn.MaxPool2d(2)]
+    return [pytorch().nn.MaxPool2d(window, 2)]
 
 
 def maximum3(channels: int) -> Ways:
@@ -15,9 +15,9 @@ def maximum3(channels: int) -> Ways:
     return [pytorch().nn.MaxPool2d(3, 2)]
 
 
-def average(channels: int) -> Ways:
+def average(channels: int, window: int = 2) -> Ways:
     """Average pooling."""
-    return [pytorch().nn.AvgPool2d(2)]
+    return [pytorch().nn.AvgPool2d(window, 2)]
 
 
 def norm(channels: int) -> Ways:
@@ -29,13 +29,19 @@ def norm(channels: int) -> Ways:
     ]
 
 
-def median(channels: int) -> Ways:
-    """The median of 2×2: by sorting, and as sum − maximum − minimum."""
+def median(channels: int, window: int = 2) -> Ways:
+    """The median: by sorting, and of 2×2 as sum − maximum − minimum."""
     torch = pytorch()
+    count = window**2
+    middle = slice((count - 1) // 2, count // 2 + 1)
 
     def sort(x: Tensor) -> Tensor:
-        windows = x.unfold(2, 2, 2).unfold(3, 2, 2).flatten(4)
-        return windows.sort(-1).values[..., 1:3].mean(-1)
+        windows = x.unfold(2, window, 2).unfold(3, window, 2).flatten(4)
+        return windows.sort(-1).values[..., middle].mean(-1)
+
+    def select(x: Tensor) -> Tensor:
+        windows = x.unfold(2, window, 2).unfold(3, window, 2).flatten(4)
+        return windows.median(-1).values
 
     def direct(x: Tensor) -> Tensor:
         a, b, c, d = phases(x)
@@ -43,7 +49,8 @@ def median(channels: int) -> Ways:
         low = torch.minimum(torch.minimum(a, b), torch.minimum(c, d))
         return (a + b + c + d - top - low) / 2
 
-    return [sort, direct]
+    # The library's own takes the lower of two in the middle, another value.
+    return [sort, direct] if window == 2 else [sort, *[select] * (count % 2)]
 
 
 def soft(channels: int) -> Ways:

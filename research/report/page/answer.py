@@ -14,7 +14,6 @@ from typing import NamedTuple
 from research.claims.c6 import AVERAGE, CLAIM, MAX, PLAIN, STRIDE
 from research.claims.claim import Claim
 from research.claims.measure import ACCURACY, only
-from research.errors import UserError
 from research.report.formats import format_effect
 from research.report.results import Results
 
@@ -134,10 +133,9 @@ def read_measured(results: Results) -> list[Measured]:
 
 def score_arms(results: Results, claim: Claim) -> dict[str, float]:
     """Returns the mean accuracy of a claim's arms over their seeds, in %."""
-    try:
-        pool = results.pool
-    except UserError:
+    if results.compose is None:
         return {}
+    pool = results.pool
     found = {}
     for arm in claim.arms:
         seeds = pool.values(claim, only(arm, ACCURACY)).get(arm, {})

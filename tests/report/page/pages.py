@@ -10,7 +10,8 @@ import numpy as np
 from fake_runs import fake_run
 from flax import nnx
 
-from research.claims.verdict import Verdict
+from research.claims.rule import DIFFERENCE
+from research.claims.verdict import Answer, Case, Verdict
 from research.data.split import Split
 from research.downsample import Downsample, keep
 from research.downsample.reduce import Max
@@ -90,23 +91,37 @@ def plane_run(root, reduce, lowpass, sample, *, seed=0, config=None, near=None):
     )
 
 
-def verdict(id="C1", verdict="supported", **given):
+def case(name="", effect=2.25, low=1.5, high=3.0, **given):
+    """Returns a case with rows of five seeds."""
+    known = {"sd": 0.6, "n": 5, "interval": "paired t over 5 seeds"}
+    return Case(name, effect, low, high, **{**known, "outcome": "superior"} | given)
+
+
+def answer(verdict="supported", *cases, **given):
+    """Returns the answer to a question in percentage points, against half of one."""
+    known = {
+        "key": "",
+        "asks": "max − none: agreement",
+        "verdict": verdict,
+        "cases": cases or (case(),),
+        "margin": 0.5,
+        "rule": DIFFERENCE.text,
+        "unit": "percentage points",
+        "p": 0.0004,
+        "adjusted": 0.006,
+    }
+    return Answer(**known | given)
+
+
+def verdict(id="C1", *answers, **given):
     return Verdict(
         **{
             "id": id,
             "sentence": "pooling reduces dimensions & parameters",
-            "contrast": "max − none: agreement",
-            "verdict": verdict,
-            "effect": 2.25,
-            "low": 1.5,
-            "high": 3.0,
-            "margin": 0.5,
-            "unit": "percentage points",
-            "interval": "paired t over 5 seeds",
-            "n": 5,
-            "p": 0.0004,
-            "adjusted": 0.006,
+            "design": "Two networks.",
+            "answers": answers or (answer(),),
             "remarks": ("2 of 5 seeds are missing",),
+            "limits": "One network.",
             "details": ({"arm": "max", "agreement": 0.93, "seeds": 5},),
             "figures": ("all", "tradeoff"),
             "command": "python scripts/train.py -m experiment=c1",
@@ -116,19 +131,12 @@ def verdict(id="C1", verdict="supported", **given):
     )
 
 
+UNKNOWN = case("", None, None, None, n=0, interval="none", outcome="undetermined")
 VERDICTS = [
     verdict("C1"),
-    verdict("C2", "depends: head", effect=-1.0, low=-3.0, high=1.0),
-    verdict(
-        "C10",
-        "inconclusive",
-        effect=None,
-        low=None,
-        high=None,
-        p=None,
-        figures=("all",),
-    ),
-    verdict("B1", "refuted", effect=0.0, low=-0.1, high=0.1, command=""),
+    verdict("C2", answer("depends: head", case("", -1.0, -3.0, 1.0))),
+    verdict("C10", answer("not run", UNKNOWN, p=None), figures=("all",)),
+    verdict("B1", answer("refuted", case("", 0.0, -0.1, 0.1)), command=""),
 ]
 
 

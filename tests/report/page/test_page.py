@@ -102,7 +102,7 @@ def test_elements_are_named_once_and_close(page):
     targets = {a["href"][1:] for t, a in found if t == "a" and a["href"] != "#"}
     assert targets <= set(ids)
     labelled = [a["aria-labelledby"] for _, a in found if "aria-labelledby" in a]
-    assert set(labelled) <= set(ids) and len(labelled) == 4
+    assert set(labelled) <= set(ids) and len(labelled) == 5
 
 
 def test_its_arrays_are_those_of_the_runs(runs, page):
