@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Annotated
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,7 +12,7 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from research.ranges import Count, Natural
+from research.ranges import Count, Length, Natural
 from research.report.figures.orbit import centre_shifts
 from research.report.figures.style import (
     BLACK,
@@ -39,7 +40,7 @@ OTHERS = GREY  # of answers that have no colour of their own
 def draw(
     results: Results,
     *,
-    arms: Sequence[str] | None = None,
+    arms: Annotated[Sequence[str], Length()] | None = None,
     image: Natural | None = None,
     networks: Count = 3,
     split: str = "test",

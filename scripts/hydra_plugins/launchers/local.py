@@ -99,14 +99,8 @@ class Local(SweepLauncher):
                     free.append(slot)
                     ends[job.folder] = describe_exit(job, process.returncode)
                     end = describe_end(job, ends[job.folder])
-                    say(
-                        "; ".join(
-                            filter(
-                                None,
-                                [f"{name_briefly(job.folder)}: {end}", pace.step()],
-                            )
-                        )
-                    )
+                    briefly = f"{name_briefly(job.folder)}: {end}"
+                    say("; ".join(filter(None, [briefly, pace.step()])))
         finally:
             for _, process in running.values():
                 process.terminate()

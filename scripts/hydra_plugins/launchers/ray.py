@@ -14,6 +14,7 @@ from hydra_plugins.launchers._sweep import SweepLauncher
 from research.annotations import accepts
 from research.errors import UserError
 from research.jobs.job import Job
+from research.jobs.naming import Pace, name_briefly
 from research.jobs.shares import MEMORY
 from research.progress import say
 
@@ -66,6 +67,7 @@ class Ray(SweepLauncher):
             run.remote(self.command(job, cpus, self.memory)): job for job in jobs
         }
         ends: dict[Path, str] = {}
+        pace = Pace(len(jobs))
         while waiting:
             (first, *_), _ = ray.wait(list(waiting), num_returns=1)
             job = waiting.pop(first)
@@ -74,7 +76,8 @@ class Ray(SweepLauncher):
             except RayError as error:
                 ends[job.folder] = " ".join(str(error).split())
             end = describe_end(job, ends[job.folder])
-            say(f"{job.folder}: {end}; {len(waiting)} to go")
+            briefly = f"{name_briefly(job.folder)}: {end}"
+            say("; ".join(filter(None, [briefly, pace.step()])))
         return ends
 
 
