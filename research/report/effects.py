@@ -60,5 +60,7 @@ def format_rule(answer: Answer) -> str:
     scale = scale_of(answer.unit)
     low, high = (scale.show(sign * answer.margin) or 0.0 for sign in (-1, 1))
     text = answer.rule.replace("−{margin}", "{low}")
-    high_text = f"{format_effect(high)} {scale.unit}"
-    return text.replace("{low}", format_effect(low)).replace("{margin}", high_text)
+    first = "margin" if "{margin}" in text else "low"  # which of them has the unit
+    ends = {"low": format_effect(low), "margin": format_effect(high)}
+    ends[first] += f" {scale.unit}"
+    return text.format(**ends)

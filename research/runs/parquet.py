@@ -135,7 +135,8 @@ def read(
     rows = None
     for column, values in (chosen or {}).items():
         if values is not None:
-            one = compute.field(column).isin(values)
+            known = pa.array([*values], pa.string())  # of none, too
+            one = compute.field(column).isin(known)
             rows = one if rows is None else rows & one
     return pq.read_table(path, columns=columns, filters=rows)
 

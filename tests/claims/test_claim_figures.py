@@ -58,6 +58,9 @@ def test_ratios_are_shown_not_their_logarithms():
     verdict = {one.id: one for one in results(made("c3")).verdicts}["C3"]
     rule = format_rule(verdict.answers[0])
     assert "above 1.10 times as many flips" in rule and "below 0.91" in rule
+    verdict_of_c4 = {one.id: one for one in results(made("c4")).verdicts}["C4"]
+    rule = format_rule(verdict_of_c4.answers[0])
+    assert "above −0.25 percentage points, refuted" in rule
     line = cases.format_line(verdict, verdict.answers[0], verdict.answers[0].first)
     assert line["unit"] == "times as many flips"
     assert float(line["effect [95 %]"].split()[0]) == pytest.approx(1.5, abs=0.1)

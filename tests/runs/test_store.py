@@ -220,3 +220,10 @@ def test_a_store_is_read_without_jax(tmp_path):
         "assert not {'jax', 'flax', 'tensorflow_datasets'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
+
+
+def test_arrays_of_an_evaluator_that_no_run_has_are_none(folders, tmp_path):
+    pack(folders, tmp_path / "store")
+    for root in (folders, tmp_path / "store"):
+        assert read_predictions(root, evaluators=["stability"]).empty
+        assert read_predictions(root, measures=["nothing"]).empty

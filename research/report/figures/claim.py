@@ -87,7 +87,7 @@ def draw(results: Results, *, claim: str, width: Width = "two") -> Figure:
         zip(grid, panels.items(), strict=True)
     ):
         draw_forest(axes, panel)
-        title_panel(axes, index, textwrap.shorten(title, 100, placeholder=" …"))
+        title_panel(axes, index, textwrap.shorten(title, 84, placeholder=" …"))
     words = "; ".join(
         f"{one.key}: {one.verdict}".removeprefix(": ") for one in found.answers
     )

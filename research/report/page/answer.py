@@ -46,6 +46,7 @@ class Answer(NamedTuple):
     Attributes:
       image: rows of an image.
       pooled: pixels that three convolutions see with two poolings.
+      strided: pixels that they see with two bare strides.
       plain: pixels that they see without.
       deeper: pixels that nine see without.
       lines: of the figure.
@@ -58,6 +59,7 @@ class Answer(NamedTuple):
 
     image: int
     pooled: int
+    strided: int
     plain: int
     deeper: int
     lines: list[Line]
@@ -101,6 +103,7 @@ def answer_question(results: Results) -> Answer:
     return Answer(
         image=IMAGE,
         pooled=find_field(3, 2),
+        strided=find_field(3, 2, window=1),
         plain=find_field(3),
         deeper=find_field(9),
         lines=[
