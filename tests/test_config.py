@@ -38,7 +38,7 @@ OWNERS |= {"data/objects": ["data=scenes"], "data/stream": ["data=digits"]}
 SWIN = ("anchor", "bias", "embed", "merge", "last_norm")
 OWNERS |= {f"model/{part}": ["model=swin_tiny"] for part in SWIN}
 OWNERS |= {f"model/{part}": RESNET for part in ("activation", "norm")}
-OWNERS |= {"model/position": VIT, "model/head": []}
+OWNERS |= {"model/position": VIT, "model/head": [], "experiment": []}
 GIVEN = ["data.name=any", "data.shape=[8,8,1]", "data.classes=2"]
 EVALUATED = ("wrap", "replace", "study")  # what only evaluations choose
 # One option of each at once: it takes .2 s.

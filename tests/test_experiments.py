@@ -133,7 +133,8 @@ def test_equal_points_are_trained_once(monkeypatch):
 
     spelt = dict(CLAIMS["c3"].arms)
     first = next(iter(spelt))
-    spelt["another spelling"] = (*reversed(spelt[first]), "train.dtype=float32")
+    setting, *others = spelt[first]
+    spelt["another spelling"] = (setting, *reversed(others), "train.dtype=float32")
     other = CLAIMS["c3"].__class__(**{**vars(CLAIMS["c3"]), "arms": spelt})
     before = len(list(experiment("c3").points(seeds=["0"])))
     monkeypatch.setitem(claims.load(), "c3", other)

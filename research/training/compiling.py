@@ -65,7 +65,7 @@ def compile_alone(
         batch = next(batches)
     started = time.monotonic()
     compiled = trainer.compile(batch, several=len(steps) > 1)
-    found: dict[str, float] = {"steps of a program": len(steps)}
+    found: dict[str, float] = {"steps of a program": float(len(steps))}
     found["seconds to compile"] = time.monotonic() - started
     return found | describe_memory(compiled) | describe_work(compiled, mesh)
 

@@ -13,7 +13,8 @@ from flax import nnx
 from research import config
 from research.config import CONF
 
-TEXT = (CONF.parent / "docs" / "segmentation.md").read_text()
+TEXT = (CONF.parent / "docs" / "your_own.md").read_text()
+TEXT = TEXT.partition("\n## An upsampler\n")[2].partition("\n## ")[0]
 BLOCKS = dict(re.findall(r"```(python|yaml)\n(.*?)```", TEXT, re.DOTALL))
 
 

@@ -92,7 +92,8 @@ def test_a_sweep_on_slurm(cluster, launched, tmp_path):
     until(lambda: len(list((root / "chaos").glob("*/slurm.json"))) == 6, launcher)
     launcher.kill()  # the jobs stay in the queue, and the same command finds them
     launcher = launched(command(root), cluster)
-    plan, submission = (launcher.stderr.readline() for _ in range(2))
+    plan, shared, submission = (launcher.stderr.readline() for _ in range(3))
+    assert shared == "all: experiment=chaos,train.epochs=25\n"
     assert "6 jobs: " in plan and ": 0 jobs submitted, " in submission, submission
     raises, killed, preempted, requeued = (
         folder(root, seed) for seed in (RAISES, KILLED, PREEMPTED, REQUEUED)
