@@ -38,7 +38,7 @@ claims=c6,c3,b1,b2,b3,c2,c1,c9,c8,c4,b7,b5,c7,b4,c10,b6
 if [ -z "${REPORT:-}" ]; then
   "$python" scripts/train.py experiment=$claims scale="$scale" "$@"
   # What the page explores: the first seed of some, where its checkpoint is at hand.
-  for run in "$runs"/downsample=*,seed=0,setting="$scale".{few,scenes}; do
+  for run in "$runs"/downsample=*,seed=0,setting="$scale".few; do
     if [ -d "$run/checkpoints" ] && [ ! -e "$run/eval/explorer.jsonl" ]; then
       "$python" scripts/evaluate.py run_dir="$run" eval=explorer
     fi
