@@ -127,9 +127,8 @@ def count(name: str, measure: str, part: str) -> Measure:
 
 
 ACCURACY = proportion("accuracy", "accuracy", "accuracy")
-TRAINED = proportion("training accuracy", "fit", "accuracy", on="train")
 TRAINING_LOSS = Measure("training loss", "nats", "fit", "loss", {"on": "train"})
-TEST_LOSS = Measure("test loss", "nats", "fit", "loss", {"on": "test"})
+TEST_LOSS = Measure("test loss", "nats", "fit", "loss", {"on": "split"})
 MOVED = Flips("flips where the window moves by up to 4 px", "window")
 WRAPPED = replace(
     MOVED, name="flips under circular shifts up to 4 px", shift="circular"
