@@ -3,7 +3,8 @@
 #
 # tests  `pytest -m accelerator`, and with what time is left the tests of networks and evaluators on the card
 # bench  scripts/benchmark.py against PyTorch on the same card, compiled and not, in TF32, bfloat16 and float32
-# tier   a sweep of CIFAR-10 runs, seeds outermost. A rehearsal: no claim is registered for it, no verdict follows
+# tier   experiment=a1 at full size: CIFAR-10, five ways to downsample, ten seeds. Whatever of it is done counts;
+#        EARLIER=tier.tar.gz, from a call before, goes on with it, and PER_GPU=8 says how many runs share a card
 # all    the three, each with a share of the minutes; one a call, ten minutes each, is better
 #
 # Needs no network and has never seen this project: Python with JAX for the card, flax, optax, orbax, and for the
@@ -123,21 +124,19 @@ bench() {
   table downsample_bfloat16 60 210 downsample rounds=3 'arithmetic=[bfloat16]' "${large[@]}" "${peers[@]}"
 }
 
-# The arms by augmentation, seeds outermost: a sweep that is cut short has whole seeds.
+# What `research/claims/a1.py` declares: rates tried first, then the arms, seeds outermost, so that a sweep that is cut
+# short has whole seeds.
 tier() {
-  local archive=${CIFAR10:-$wheels/cifar10-jpeg.tar.xz} sweep
+  local archive=${CIFAR10:-$wheels/cifar10-jpeg.tar.xz}
+  local sweep=(experiment=a1 scale=full hydra/launcher=local "hydra.launcher.per_gpu=${PER_GPU:-8}")
   if [ "$backend" = cpu ]; then
-    sweep=(-m seed=0,1 downsample=max,decimate data=digits data.train_examples=128 model=tiny train.epochs=1)
-    sweep+=(eval=accuracy name=tier)
-  else
-    say "no claim is registered for this tier yet: a rehearsal, and what it measures decides nothing"
-    sweep=(-m "seed=range(10)" downsample=max,decimate,strided,max_blur,max_aps augment.shift=0,2)
-    sweep+=(experiment=airbench)
-    sweep+=("eval=[accuracy,shift]" name=tier)
-  fi
-  if [[ $backend != cpu && ! -e $archive ]]; then
+    sweep=(experiment=a1 scale=smoke downsample=max seed=0 'model.widths=[8,8,8]' train.epochs=2)
+  elif [ ! -e "$archive" ]; then
     say "tier: no CIFAR-10: $archive is missing; CIFAR10=… says where it is" && failed=1
     return
+  fi
+  if [ -n "${EARLIER:-}" ]; then
+    step earlier 5 60 tar -xzf "$EARLIER" -C "$work/tier"
   fi
   if [ "$backend" != cpu ]; then
     step unpack 30 60 "$python" -m tarfile -e "$archive" "$work/images"
@@ -165,11 +164,12 @@ folder = Path(sys.argv[1])
 runs = read_runs(folder)
 arm = runs.set_index("path").config.map(lambda c: c["augment.shift"])
 rows, metrics = read_rows(folder), read_metrics(folder)
-if runs.empty:
+if rows.empty:
     sys.exit("no run has ended: give the tier more minutes")
-rows = rows[rows.measure.isin(["accuracy", "agreement"])]
-rows = rows.assign(shift=rows.path.map(arm), what=rows.protocol + " " + rows.measure)
-table = rows.pivot_table("value", ["model", "downsample", "shift"], "what", ["mean", "std", "count"])
+rows = rows[rows.measure.isin(["accuracy", "flip_rate"]) & rows.params.map(lambda params: params.get("max_shift", 4) == 4)]
+kind = rows.params.map(lambda params: params.get("shift", ""))
+rows = rows.assign(shift=rows.path.map(arm), what=(kind + " " + rows.measure).str.strip())
+table = rows.pivot_table("value", ["downsample", "shift"], "what", ["mean", "std", "count"])
 last = metrics[metrics.split == "train"].groupby("path").examples_per_second.last()
 text = f"{len(runs)} runs\n\n{table.round(4).to_string()}\n\nimages a second in training, median of runs: {last.median():,.0f}\n"
 (folder / "summary.txt").write_text(text)

@@ -126,7 +126,7 @@ def test_arms_of_settings_with_fewer_seeds_end_earlier():
 def test_equal_points_are_trained_once(monkeypatch):
     every = list(experiment(*CLAIMS).points(seeds=["0"]))
     digests = [identity.arm(config.compose_flat(*one.arm.overrides)) for one in every]
-    assert len(set(digests)) == len(digests) == 108
+    assert len(set(digests)) == len(digests) == 118
     # What decides one claim and is a detail of another comes with what decides.
     decisive = experiment(*CLAIMS).arms("primary")
     assert digests[: len(decisive)] == list(decisive)

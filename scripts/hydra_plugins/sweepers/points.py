@@ -135,7 +135,7 @@ class Points(Sweeper):
 
     def require_claim(self, name: str) -> str:
         """Returns the name of a claim; raises UserError if it is none."""
-        known = claims.ids()
+        known = [*claims.load()]
         if name not in known:
             ordinary = sorted(one.stem for one in CONF.glob("experiment/*.yaml"))
             raise UserError(
