@@ -17,6 +17,7 @@ from research.report.page.answer import answer_question
 from research.report.page.embed import embed_figures, map_imports
 from research.report.page.explorers import collect_sets
 from research.report.page.opening import draw_opening
+from research.report.page.picture import measure_scales
 from research.report.page.plane import find_planes
 from research.report.page.render import ENVIRONMENT, read_asset
 from research.report.page.verdicts import count_kinds, describe_verdict, find_common
@@ -29,7 +30,17 @@ STYLES = [
     "verdicts.css",
     "explorers.css",
     "plane.css",
+    "phone.css",
 ]
+SECTIONS = [
+    ("answer", "Answer"),
+    ("book", "The book’s example"),
+    ("verdicts", "Verdicts"),
+    ("shifts", "Shifts"),
+    ("fields", "Receptive fields"),
+    ("plane", "Plane of downsamplers"),
+]
+SMOKE = "smoke/"  # settings whose runs mean nothing
 
 
 def write(
@@ -70,18 +81,27 @@ def write(
         )
     figures = embed_figures(verdicts, Path(out).parent)
     common = find_common(verdicts, figures)
-    own = [name for name in figures if name not in common]
+    own = {name: url for name, url in figures.items() if name not in common}
+    scales = measure_scales(verdicts)
+    shown = [describe_verdict(one, own, scales) for one in verdicts]
+    has_fields = any(one["stages"] for each in sets for one in each["networks"])
+    there = (*[bool(verdicts)] * 3, bool(sets), has_fields, bool(planes))
     page = ENVIRONMENT.get_template("page.html").render(
         style=Markup("".join(map(read_asset, STYLES))),
         imports=map_imports(),
-        data={"sets": sets, "planes": planes, "figures": figures},
+        data={"sets": sets, "planes": planes},
+        sections=[
+            one for one, is_there in zip(SECTIONS, there, strict=True) if is_there
+        ],
         answer=answer_question(results) if verdicts else None,
+        smoke=is_smoke(results.runs),
         scale=describe_scale(results.runs),
+        commits=describe_commits(results.runs),
         opening=draw_opening(results, split),
-        common=common,
-        kinds=count_kinds(verdicts),
-        verdicts=[describe_verdict(verdict, own) for verdict in verdicts],
-        has_fields=any(one["stages"] for each in sets for one in each["networks"]),
+        common={name: figures[name] for name in common},
+        kinds=count_kinds(shown),
+        verdicts=shown,
+        has_fields=has_fields,
     )
     write_text(out, page)
     return Path(out)
@@ -95,18 +115,28 @@ def judge_claims(results: Results) -> tuple[Sequence[Verdict], str]:
         return [], f"; {error}"
 
 
+def is_smoke(runs: pd.DataFrame) -> bool:
+    """Returns whether any run is of a scale that only shows that everything runs."""
+    settings = runs["setting"].dropna() if "setting" in runs else []
+    return any(str(one).startswith(SMOKE) for one in settings)
+
+
 def describe_scale(runs: pd.DataFrame) -> str:
-    """Returns how much was run: the first thing that a reader must know."""
+    """Returns how much was run: what a reader must know."""
     parts = [f"{len(runs):,} runs"]
     for group in ("data", "model"):
         if group in runs:
             options = sorted(str(one) for one in runs[group].dropna().unique())
             parts.append(f"{group}: {', '.join(options)}")
     seeds = format_seeds(pd.Series([runs["seed"].nunique()]))
+    return "; ".join([*parts, f"at most {seeds} of each"]) + "."
+
+
+def describe_commits(runs: pd.DataFrame) -> str:
+    """Returns the commits that runs were made from; empty where none is known."""
     commits = sorted({str(one)[:10] for one in runs["commit"].dropna() if one})
-    parts.append(f"at most {seeds} of each")
-    if commits:
-        parts.append(f"commit {', '.join(commits)}")
-    if runs["dirty"].eq(True).any():
-        parts.append("some with changes that were not committed")
-    return "; ".join(parts) + "."
+    if not commits:
+        return ""
+    dirty = runs["dirty"].eq(True).any()
+    more = "; some with changes that were not committed" if dirty else ""
+    return f"{', '.join(commits)}{more}."

@@ -13,6 +13,7 @@ from research.ranges import Count
 from research.report.arms import label_arms
 from research.report.figures.style import PRESETS
 from research.report.page.pack import crop_fields, pack_array
+from research.report.page.words import spell_arms
 from research.report.results import Results
 
 FIRST = ("max", "none")
@@ -102,7 +103,7 @@ def describe_network(
     orbit = _below(own, "explorer/agreement/")
     method = rows.loc[rows["measure"] == "agreement", "method"].iloc[0]
     return {
-        "arm": run.arm,
+        "arm": spell_arms(run.arm),
         "seed": int(run.seed),
         "parameters": None if pd.isna(run.parameters) else int(run.parameters),
         "orbit": {"method": method}

@@ -1,96 +1,201 @@
-"""Effects and intervals against the margin: where each line of a picture lies.
+"""The small plots of verdicts: effects and intervals on one scale for each unit.
 
-`assets/verdicts.html` draws it as SVG.
+Places are in percent of a plot's width; `assets/verdicts.html` lays it out as a table.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from research.claims.verdict import Answer
-from research.report.effects import format_case, format_rule, scale_of
+from research import claims
+from research.claims.measure import POINTS, Contrast
+from research.claims.verdict import Answer, Case, Verdict
+from research.report.page.words import (
+    Unit,
+    find_ends,
+    is_known,
+    list_known,
+    read_unit,
+    state_finding,
+)
 
-WIDTH, EDGE = 220, 10  # in units of its own
-STEP, ROOM = 14, 20  # for each interval, and above and below
-MOST = 4  # intervals that are drawn apart; more lie closer
+EDGE = 0.04  # of a scale, beyond its ends
+TICKS = 8  # at most, about
+NICE = (1, 2, 5, 10)
+
+Bounds = Mapping[str, tuple[float, float]]  # case → what its effect can be
 
 
-class Bar(NamedTuple):
-    """One interval: its ends and the effect from the left, its height from the top."""
+class Scale(NamedTuple):
+    """The scale that all plots of a unit share: its ends, in effects."""
 
-    low: str
-    high: str
-    effect: str
-    y: float
+    low: float
+    high: float
+
+    def place(self, value: float) -> float:
+        """Returns where an effect lies, in percent from the left."""
+        return round(100 * (value - self.low) / (self.high - self.low), 2)
 
 
-class Picture(NamedTuple):
-    """Where everything is drawn, and a description in words.
+class Row(NamedTuple):
+    """One case of a plot.
 
     Attributes:
-      width: of the picture.
-      height: of the picture.
-      zero: no effect, from the left.
-      low: where the margin begins.
-      high: where it ends.
-      bars: one for each case that has rows.
-      label: description for screen readers.
-      caption: below it.
+      name: of the case; empty where there is one.
+      text: effect and interval.
+      low: where the interval begins.
+      width: of the interval.
+      dot: where the effect lies.
     """
 
-    width: int
-    height: int
-    zero: str
-    low: str
-    high: str
-    bars: list[Bar]
-    label: str
-    caption: str
+    name: str
+    text: str
+    low: float
+    width: float
+    dot: float
 
 
-def draw_intervals(answer: Answer) -> Picture | None:
-    """Returns the picture of an answer's effects; None where no case has rows."""
-    known = [
-        (case, case.effect, case.effect if case.low is None else case.low)
-        + (case.effect if case.high is None else case.high,)
-        for case in answer.cases
-        if case.effect is not None and math.isfinite(case.effect)
-    ]
-    if not known:
+class Plot(NamedTuple):
+    """Where everything is drawn.
+
+    Attributes:
+      title: what came out.
+      rows: one for each case that has rows, the largest effect first.
+      unit: of the effects.
+      zero: no effect.
+      margin: where it begins, and how wide it is; 0: a threshold.
+      ticks: where, and what of.
+      better: which way is.
+    """
+
+    title: str
+    rows: list[Row]
+    unit: str
+    zero: float
+    margin: tuple[float, float]
+    ticks: list[tuple[float, str]]
+    better: str
+
+
+def measure_scales(verdicts: Iterable[Verdict]) -> dict[str, Scale]:
+    """Returns the scale of each unit that there are effects of, by unit."""
+    values: dict[str, list[float]] = {}
+    for verdict in verdicts:
+        for answer in verdict.answers:
+            if any(map(is_known, answer.cases)):
+                found = values.setdefault(answer.unit, [0.0])
+                found += [
+                    *find_ends(answer),
+                    *list_ends(answer, find_bounds(verdict, answer)),
+                ]
+    return {unit: widen_range(min(each), max(each)) for unit, each in values.items()}
+
+
+def widen_range(low: float, high: float) -> Scale:
+    """Returns a scale with some room at both ends."""
+    room = EDGE * ((high - low) or 1.0)
+    return Scale(low - room, high + room)
+
+
+def list_ends(answer: Answer, bounds: Bounds) -> Iterator[float]:
+    """Yields the effects of an answer and the ends of their intervals."""
+    for case in filter(is_known, answer.cases):
+        yield from clip_interval(case, bounds)
+
+
+def clip_interval(case: Case, bounds: Bounds) -> tuple[float, float, float]:
+    """Returns the effect of a case and its interval, as far as it can be."""
+    effect = case.effect or 0.0
+    least, most = bounds.get(case.name, (-math.inf, math.inf))
+    low = effect if case.low is None else max(case.low, least)
+    high = effect if case.high is None else min(case.high, most)
+    return effect, low, high
+
+
+def find_bounds(verdict: Verdict, answer: Answer) -> Bounds:
+    """Returns what the effects of a question can be: a share is of 0 to 100 %."""
+    claim = claims.load().get(verdict.id.lower())
+    question = claim.questions.get(answer.key) if claim else None
+    cases = question.cases if question else {}
+    known = {name: bound_contrast(one) for name, one in cases.items()}
+    return {name: ends for name, ends in known.items() if ends is not None}
+
+
+def bound_contrast(contrast: Contrast) -> tuple[float, float] | None:
+    """Returns what a weighted sum of shares can be, in %; None: it is of no shares."""
+    if contrast.measure.unit != POINTS or contrast.minus is not None:
         return None
-    margin = abs(answer.margin)
-    values = [-margin, margin, 0.0, *(end for one in known for end in one[2:])]
-    least, most = min(values), max(values)
-    scale = (WIDTH - 2 * EDGE) / ((most - least) or 1)
-    step = STEP * min(1.0, MOST / len(known))
+    weights = contrast.arms.values()
+    least, most = (100 * sum(end(one, 0.0) for one in weights) for end in (min, max))
+    return least + contrast.base, most + contrast.base
 
-    def place(value: float) -> str:
-        return f"{EDGE + (value - least) * scale:.1f}"
 
-    bars = [
-        Bar(
-            place(low),
-            place(high),
-            place(effect),
-            round(ROOM / 2 + step * (i + 0.5), 1),
-        )
-        for i, (_, effect, low, high) in enumerate(known)
-    ]
-    texts = [format_case(case, answer.unit) for case, *_ in known]
-    shown = scale_of(answer.unit)
-    return Picture(
-        width=WIDTH,
-        height=ROOM + math.ceil(step * len(known)),
-        zero=place(0.0),
-        low=place(-margin),
-        high=place(margin),
-        bars=bars,
-        label=f"effect {'; '.join(texts)} {shown.unit}, {format_rule(answer)}",
-        caption=f"{summarise(texts)} {shown.unit}",
+def draw_plot(answer: Answer, scale: Scale, bounds: Bounds) -> Plot:
+    """Returns the plot of an answer's effects.
+
+    Args:
+      answer: with rows in some case.
+      scale: of its unit.
+      bounds: what its effects can be.
+    """
+    unit = read_unit(answer.unit)
+    low, high = map(scale.place, find_ends(answer))
+    return Plot(
+        title=state_finding(answer),
+        rows=[draw_case(one, unit, scale, bounds) for one in list_known(answer)],
+        unit=unit.name,
+        zero=scale.place(0.0),
+        margin=(low, round(high - low, 2)),
+        ticks=[
+            (scale.place(unit.place(shown)), format_tick(shown))
+            for shown in choose_ticks(unit, scale)
+        ],
+        better=unit.better,
     )
 
 
-def summarise(texts: list[str]) -> str:
-    """Returns the effect of one case or of two, or how many cases there are."""
-    return f"{len(texts)} cases, in" if len(texts) > 2 else "; ".join(texts)
+def draw_case(case: Case, unit: Unit, scale: Scale, bounds: Bounds) -> Row:
+    """Returns one line of a plot."""
+    effect, low, high = clip_interval(case, bounds)
+    ends = () if case.low is None or case.high is None else (low, high)
+    start = scale.place(low)
+    return Row(
+        name=case.name,
+        text=unit.format(effect, *ends),
+        low=start,
+        width=round(scale.place(high) - start, 2),
+        dot=scale.place(effect),
+    )
+
+
+def choose_ticks(unit: Unit, scale: Scale) -> list[float]:
+    """Returns round numbers on a scale, as they are shown.
+
+    Of ratios powers of two, unless the scale is less than a factor of four long.
+    """
+    low, high = unit.show(scale.low), unit.show(scale.high)
+    if not unit.base or high < 4 * low:
+        return list_multiples(low, high, choose_step((high - low) / TICKS))
+    ends = math.ceil(math.log2(low)), math.floor(math.log2(high))
+    step = math.ceil((ends[1] - ends[0]) / TICKS) or 1
+    powers = range(ends[0], ends[1] + 1)
+    return [2.0**power for power in powers if power % step == 0]
+
+
+def choose_step(least: float) -> float:
+    """Returns the first of 1, 2, 5, 10, … that is not below a number."""
+    power = 10.0 ** math.floor(math.log10(least))
+    return next(power * one for one in NICE if power * one >= least * (1 - 1e-9))
+
+
+def list_multiples(low: float, high: float, step: float) -> list[float]:
+    """Returns the multiples of a step from a number to another."""
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    return [index * step for index in range(first, last + 1)]
+
+
+def format_tick(value: float) -> str:
+    """Returns a number without zeros at its end."""
+    return f"{value:,.4g}".replace("-", "−") if value else "0"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from research.claims.verdict import (
@@ -15,12 +15,19 @@ from research.claims.verdict import (
     SUPPORTED,
     UNDETERMINED,
     Answer,
-    Case,
     Verdict,
 )
-from research.report.effects import format_rule, scale_of
 from research.report.formats import format_cell, format_p
-from research.report.page.picture import Picture, draw_intervals
+from research.report.page.picture import Plot, Scale, draw_plot, find_bounds
+from research.report.page.words import (
+    is_known,
+    spell_arms,
+    state_finding,
+    state_firmness,
+    state_question,
+    state_rule,
+    word_verdict,
+)
 
 MARKS = {
     SUPPORTED: "✓",
@@ -33,41 +40,36 @@ MARKS = {
 }
 
 
-class Effect(NamedTuple):
-    """One effect: its case, value, interval with unit, and what is known beside.
-
-    Without rows the value is empty.
-    """
-
-    term: str
-    value: str
-    interval: str
-
-
 class ShownAnswer(NamedTuple):
     """An answer as text.
 
     Attributes:
       key: of the question; empty where a claim has one.
       asks: what is compared.
-      verdict: as it was judged.
+      word: the verdict, as a sentence begins.
       kind: class of its colour.
-      picture: of its intervals; None without rows.
-      effects: in each case.
+      mark: a sign for it.
+      finding: what came out.
+      plot: of its effects; None without rows.
+      intervals: how they were made; empty where there are none.
       rule: what decides.
       p: before and after Holm's rule; empty where there is none.
       interaction: how the first two cases differ; empty where they are none.
+      firmness: whether one seed decides, and what it would take.
     """
 
     key: str
     asks: str
-    verdict: str
+    word: str
     kind: str
-    picture: Picture | None
-    effects: list[Effect]
+    mark: str
+    finding: str
+    plot: Plot | None
+    intervals: str
     rule: str
     p: str
     interaction: str
+    firmness: str
 
 
 class Shown(NamedTuple):
@@ -75,94 +77,87 @@ class Shown(NamedTuple):
 
     Attributes:
       verdict: as it was judged.
+      run: whether it has rows that were asked for; else it is one of a list.
+      word: the verdict, as a sentence begins.
       kind: class of its colour: `supported`, `no-difference`, ….
-      word: the verdict without what it depends on.
       mark: a sign for it.
-      beside: what it depends on, and the answers to further questions.
       answers: to each question.
       remarks: each in pieces, of which every second is code.
       head: the names of further numbers.
       body: these numbers, a line each.
-      figures: names of the figures that are put in when it opens.
+      figures: URLs of its figures, by name.
     """
 
     verdict: Verdict
-    kind: str
+    run: bool
     word: str
+    kind: str
     mark: str
-    beside: list[str]
     answers: list[ShownAnswer]
     remarks: list[list[str]]
     head: list[str]
     body: list[list[str]]
-    figures: list[str]
+    figures: dict[str, str]
 
 
-def describe_verdict(verdict: Verdict, figures: Collection[str]) -> Shown:
+def describe_verdict(
+    verdict: Verdict, figures: Mapping[str, str], scales: Mapping[str, Scale]
+) -> Shown:
     """Returns one verdict as text.
 
     Args:
       verdict: to show.
-      figures: names of those that may be shown.
+      figures: URLs of those that may be shown, by name.
+      scales: of the plots, by unit.
     """
-    _, _, depends = verdict.verdict.partition(":")
-    beside = [f"on {depends.strip()}"] if depends else []
-    if len(verdict.answers) > 1 and verdict.kind != NOT_RUN:
-        first, *others = verdict.answers
-        beside = [first.key, *beside, *(f"{one.key}: {one.verdict}" for one in others)]
+    details = [one for one in verdict.details if one.get("effect", 0.0) is not None]
+    cases = [case for one in verdict.answers for case in one.cases]
+    known = any(map(is_known, cases)) if cases else bool(details)
     return Shown(
         verdict=verdict,
+        run=known and verdict.kind != NOT_RUN,
+        word=word_verdict(verdict.verdict),
         kind=name_class(verdict.kind),
-        word=verdict.kind,
         mark=MARKS[verdict.kind],
-        beside=beside,
-        answers=[describe_answer(one) for one in verdict.answers],
+        answers=[describe_answer(verdict, one, scales) for one in verdict.answers],
         remarks=[re.split("`([^`]+)`", line) for line in verdict.remarks],
-        head=[str(name) for line in verdict.details[:1] for name in line],
-        body=[list(map(format_cell, line.values())) for line in verdict.details],
-        figures=[name for name in verdict.figures if name in figures],
+        head=[str(name) for line in details[:1] for name in line],
+        body=[
+            [spell_arms(format_cell(one)) for one in line.values()] for line in details
+        ],
+        figures={name: figures[name] for name in verdict.figures if name in figures},
     )
 
 
-def describe_answer(one: Answer) -> ShownAnswer:
-    """Returns one answer as text."""
+def describe_answer(
+    verdict: Verdict, one: Answer, scales: Mapping[str, Scale]
+) -> ShownAnswer:
+    """Returns one answer of a verdict as text."""
+    kind = one.verdict.partition(":")[0]
     holm = "" if one.adjusted is None else f"; {format_p(one.adjusted)} after Holm"
     largest = ", the largest over the cases" if len(one.cases) > 1 else ""
+    known = [case for case in one.cases if is_known(case)]
     return ShownAnswer(
-        key=one.key,
-        asks=one.asks,
-        verdict=one.verdict,
-        kind=name_class(one.verdict.partition(":")[0]),
-        picture=draw_intervals(one),
-        effects=[describe_effect(case, one.unit) for case in one.cases],
-        rule=format_rule(one),
+        key=one.key[:1].upper() + one.key[1:],
+        asks=state_question(one),
+        word=word_verdict(one.verdict),
+        kind=name_class(kind),
+        mark=MARKS[kind],
+        finding=state_finding(one),
+        plot=draw_plot(one, scales[one.unit], find_bounds(verdict, one))
+        if known
+        else None,
+        intervals="; ".join(dict.fromkeys(case.interval for case in known)),
+        rule=state_rule(one),
         p="" if one.p is None else f"{format_p(one.p)}{largest}{holm}",
-        interaction=one.interaction,
+        interaction=one.interaction if len(one.cases) == 2 else "",
+        firmness=state_firmness(one),
     )
 
 
-def describe_effect(case: Case, unit: str) -> Effect:
-    """Returns one effect with its interval, how that was made, and what is beside."""
-    term = f"Effect, {case.name}" if case.name else "Effect"
-    if case.effect is None:
-        return Effect(term, "", "no rows yet")
-    scale = scale_of(unit)
-    text = scale.format(case.effect, case.low, case.high)
-    value, space, ends = text.partition(" ")
-    level = "95 %, " if ends else ""
-    parts = [f"{space}{ends} {scale.unit}", f"{level}{case.interval}"]
-    if case.turning:
-        parts.append(
-            f"another outcome without seed {', '.join(map(str, case.turning))}"
-        )
-    if case.needed is not None:
-        parts.append(f"{case.needed:,} seeds would decide it at 80 % power")
-    return Effect(term, value, "; ".join(parts))
-
-
-def count_kinds(verdicts: Sequence[Verdict]) -> str:
+def count_kinds(shown: Sequence[Shown]) -> str:
     """Returns `1 supported, 2 refuted, 2 depend`."""
-    kinds = [verdict.kind for verdict in verdicts]
+    kinds = [one.verdict.kind if one.run else NOT_RUN for one in shown]
     counts = {kind: kinds.count(kind) for kind in MARKS if kind in kinds}
     return ", ".join(
         f"{n} {'depend' if kind == DEPENDS and n > 1 else kind}"

@@ -21,6 +21,7 @@ from research.models.convnet import chollet
 from research.models.readout import Head, flatten, mean
 from research.report.figures import style
 from research.report.page import write
+from research.report.page.picture import measure_scales
 from research.report.page.render import ENVIRONMENT
 from research.report.page.verdicts import describe_verdict
 from research.report.results import Results
@@ -158,10 +159,11 @@ def made(root, out, verdicts=(), **options):
     return write(results, out=out / "page.html", **options)
 
 
-def article(verdict, figures=()):
+def article(verdict, figures=None):
     """Returns the HTML of one verdict."""
     layout = ENVIRONMENT.get_template("verdicts.html").module
-    return str(layout.article(describe_verdict(verdict, figures)))
+    scales = measure_scales([verdict])
+    return str(layout.article(describe_verdict(verdict, figures or {}, scales)))
 
 
 def unpacked(one):

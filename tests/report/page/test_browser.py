@@ -40,15 +40,19 @@ def test_it_fits_and_everything_has_a_name(page):
     assert not nameless
 
 
-def test_a_verdict_opens_by_click_and_by_key(page):
-    find(page, ".tile[href='#C2']").click()
-    wait(page, "return document.getElementById('C2').open")
+def test_a_link_leads_to_its_verdict_and_what_is_folded_opens_by_key(page):
+    find(page, ".glance a[href='#C2']").click()
+    active = "return document.activeElement.id"
+    assert page.execute_script(active) == "C2"
+    assert not find(page, "#C2 img").is_displayed()
+    press(page, "#C2 summary", Keys.ENTER)
     wait(page, "return document.querySelector('#C2 img').naturalWidth > 100")
-    assert page.execute_script("return document.activeElement.parentElement.id") == "C2"
-    ActionChains(page).send_keys(Keys.ENTER).perform()
-    assert not page.execute_script("return document.getElementById('C2').open")
-    press(page, "#C1 summary", Keys.SPACE)
-    assert "2.25 [1.50, 3.00] percentage points" in find(page, "#C1 .numbers").text
+    assert find(page, "#C2 img").is_displayed()
+    page.execute_script("location.hash = 'C10'")  # of the list that is folded
+    wait(page, "return document.querySelector('.pending').open")
+    assert page.execute_script(active) == "C10"
+    assert "2.25 [1.50, 3.00]" in find(page, "#C1 .intervals").text
+    press(page, "#C1 .provenance summary", Keys.SPACE)
     button = find(page, "#C1 [data-copy]")
     button.click()
     wait(
@@ -56,7 +60,31 @@ def test_a_verdict_opens_by_click_and_by_key(page):
         "return ['Copied', 'Selected'].includes("
         "document.querySelector('#C1 [data-copy]').textContent)",
     )
-    assert not all_of(page, "#C10 img") and "no rows yet" in page.page_source
+    assert not all_of(page, "#C10 img")
+
+
+def test_the_keyboard_gets_past_the_head_and_sees_where_it_is(page):
+    page.execute_script("scrollTo(0, 0)")
+    ActionChains(page).send_keys(Keys.TAB).perform()
+    skip = page.switch_to.active_element
+    assert skip.text == "Skip to the content" and skip.rect["x"] >= 0
+    style = "return getComputedStyle(document.activeElement).outlineStyle"
+    for _ in range(8):
+        assert page.execute_script(style) == "solid"
+        ActionChains(page).send_keys(Keys.TAB).perform()
+
+
+def test_effects_lie_where_their_scale_says(page):
+    script = """
+      const middle = (e) => { const b = e.getBoundingClientRect(); return b.x + b.width / 2; };
+      const plot = document.querySelector("#C1 .intervals");
+      const ticks = [...plot.querySelectorAll(".axis i")].map((e) => [e.textContent, middle(e)]);
+      return [ticks, middle(plot.querySelector(".dot"))];
+    """
+    ticks, dot = page.execute_script(script)
+    places = {float(text.replace("−", "-")): place for text, place in ticks}
+    unit = places[3] - places[2]
+    assert unit > 20 and dot == pytest.approx(places[2] + 0.25 * unit, abs=1)
 
 
 def test_the_plane_shows_the_measure_and_the_slices_chosen(page):

@@ -121,7 +121,7 @@ def test_maps_show_where_predictions_are_kept(page):
 
 def test_networks_come_and_go_but_never_all(page):
     arms = [card.text for card in all_of(page, "#shifts .card h3")]
-    assert arms == ["max", "none", "decimate", "aps"]
+    assert arms == ["max pooling", "no downsampling", "bare strides", "adaptive phase"]
     for arm in arms:
         choose(page, "shifts", arm)
     assert [card.text for card in all_of(page, "#shifts .card h3")] == arms[-1:]
@@ -145,7 +145,10 @@ def test_the_first_two_fields_differ_in_pooling_alone(driver, tmp_path):
         explored_run(tmp_path, preset, parts, **{"model/head": head, "data": data})
     for page in opened(driver, made(tmp_path, tmp_path / "out")):
         arms = [card.text for card in all_of(page, "#fields .card h3")]
-        assert sorted(arms) == [f"mnist, {p}, head=flatten" for p in ("max", "none")]
+        pair = [
+            f"mnist, {one}, head=flatten" for one in ("max pooling", "no downsampling")
+        ]
+        assert sorted(arms) == pair
 
 
 def test_units_see_what_was_stored(page):
@@ -153,8 +156,8 @@ def test_units_see_what_was_stored(page):
     height, width = unpacked(group["images"]).shape[1:3]
     cards = all_of(page, "#fields .card")
     assert [card.find_element(By.TAG_NAME, "h3").text for card in cards] == [
-        "max",
-        "none",
+        "max pooling",
+        "no downsampling",
     ]
     hover(page, "#fields .side .pad", 0, 4, (5, 5))
     stage = group["networks"][0]["stages"][-1]
@@ -179,7 +182,7 @@ def test_units_see_what_was_stored(page):
 
 
 def test_a_sampler_that_chooses_by_the_whole_image_sees_it(page):
-    for arm in ("aps", "none", "max"):
+    for arm in ("adaptive phase", "no downsampling", "max pooling"):
         choose(page, "fields", arm)
     (card,) = all_of(page, "#fields .card")
     assert "can see the whole image\n" in card.text
@@ -207,10 +210,10 @@ def test_the_effective_field_is_put_over_the_image(page):
 
 def test_the_question_is_answered_with_the_networks_chosen(page):
     reply = find(page, "#fields .answer-text").text
-    assert "of the 14×16 pixels" in reply and "5×5 (11 %) in none" in reply
-    assert "8×8 (29 %) in max" in reply
-    choose(page, "fields", "none")
-    assert "in none" not in find(page, "#fields .answer-text").text
+    assert "of the 14×16 pixels" in reply and "5×5 (11 %) in no downsampling" in reply
+    assert "8×8 (29 %) in max pooling" in reply
+    choose(page, "fields", "no downsampling")
+    assert "in no downsampling" not in find(page, "#fields .answer-text").text
     choose(page, "fields", "conv 1")
     assert "after conv 1" in find(page, "#fields .card").text
     assert "can see 3×3 px" in find(page, "#fields .card").text

@@ -29,6 +29,7 @@ def test_text_stands_out_from_its_ground(theme):
     of = colours(theme)
     text = ("ink", "soft", "accent", "supported", "refuted", "depends")
     text += ("undetermined", "same")
+    assert 1.05 / (luminance(of["alarm"]) + 0.05) >= 4.5  # of a banner, below white
     drawn = ("keep", "flip")
     for names, least in ((text, 4.5), (drawn, 3)):
         for name in names:

@@ -1,102 +1,146 @@
-"""What the page says and draws of each verdict."""
+"""What the page says of each verdict."""
 
 import math
+import re
 
 import pytest
 from pages import UNKNOWN, answer, article, case, verdict
 
+from research.claims.rule import LESS_THAN, MORE_THAN, SAME
 from research.report.formats import format_number
-from research.report.page.picture import draw_intervals
-from research.report.page.verdicts import count_kinds
+from research.report.page.picture import measure_scales
+from research.report.page.verdicts import count_kinds, describe_verdict
+from research.report.page.words import (
+    spell_arms,
+    state_finding,
+    state_firmness,
+    state_question,
+    state_rule,
+    word_verdict,
+)
 
 
 def test_verdicts_are_counted(page_file):
     page = page_file.read_text()
     assert "Of 4 sentences: 1 supported, 1 refuted, 1 depends, 1 not run." in page
-    assert "2 depend" == count_kinds([verdict("C1", answer("depends: head"))] * 2)
+    scales = measure_scales([verdict()])
+    depends = describe_verdict(verdict("C1", answer("depends: head")), {}, scales)
+    assert count_kinds([depends] * 2) == "2 depend"
+    nothing = verdict("B6", details=({"effect": None},))
+    nothing = describe_verdict(
+        nothing.__class__(**vars(nothing) | {"answers": ()}), {}, {}
+    )
+    assert not nothing.run and count_kinds([nothing]) == "1 not run"
 
 
 def test_a_verdict_states_its_numbers():
-    text = article(verdict(), ["tradeoff"])
+    text = article(verdict(), {"tradeoff": "data:image/png;base64,AA"})
     for part in (
-        "<b>2.25</b> [1.50, 3.00] percentage points",
-        "; 95 %, paired t over 5 seeds",
+        "2.25 percentage points, above the margin of 0.50</h4>",
+        '<td class="value">2.25 [1.50, 3.00]</td>',
+        "<dd>paired t over 5 seeds</dd>",
         "supported if the interval lies above 0.50 percentage points",
         "refuted if it lies below −0.50, no difference if it lies between",
         "&lt; 0.001; 0.006 after Holm",
         "2 of 5 seeds are missing",
         "python scripts/train.py -m experiment=c1",
-        'data-figure="tradeoff"',
+        '<img src="data:image/png;base64,AA"',
         "dimensions &amp; parameters",
         "<td>0.930</td>",
         "<b>Limits.</b> One network.",
+        "The outcome is the same whichever seed is left out.",
     ):
         assert part in text, part
-    assert "data-figure" not in article(verdict())
+    assert "<img" not in article(verdict())
     depends = verdict("C1", answer("depends: head"))
-    assert "<small>on head</small>" in article(depends)
+    assert "</span> Depends on the head</span>" in article(depends)
 
 
-def test_every_answer_is_told_beside_the_first():
+def test_every_answer_is_told():
     several = verdict(
         "C6",
         answer("supported", key="exponential"),
         answer("refuted", key="nothing beyond"),
     )
     text = article(several)
-    assert "<small>exponential</small><small>nothing beyond: refuted</small>" in text
-    assert "nothing beyond: refuted</span></h3>" in text
+    found = re.findall(r'</span> (\w+)</span> <span class="key">(.*?)</span>', text)
+    assert found == [("Supported", "Exponential."), ("Refuted", "Nothing beyond.")]
     assert text.count("<dt>Rule</dt>") == 2
 
 
-def test_an_interval_is_drawn_to_scale():
-    one = answer("supported", case("", 1.0, -1.0, 3.0), margin=1.0)
-    picture = draw_intervals(one)
-    (bar,) = picture.bars
-    places = (bar.low, picture.low, picture.zero, picture.high, bar.effect, bar.high)
-    assert tuple(map(float, places)) == (10, 10, 60, 110, 110, 210)
-    assert picture.caption == "1.00 [−1.00, 3.00] percentage points"
-    text = article(verdict("C1", one))
-    assert f'd="M10.0 {bar.y}H210.0M10.0' in text and 'cx="110.0"' in text
-    assert f"<small>{picture.caption}</small>" in text
-    assert draw_intervals(answer("not run", UNKNOWN)) is None
-    assert "<svg" not in article(verdict("C1", answer("not run", UNKNOWN)))
-
-
-def test_every_case_is_stated_and_drawn():
-    cases = case("flattened", 0.03, -0.004, 0.064), case("pooled", 7.36, 6.7, 8.02)
-    both = answer("depends: head", *cases, margin=4.0, interaction="they differ")
-    text = article(verdict("C1", both))
-    assert text.count('class="dot"') == 2
-    caption = "flattened 0.03 [−0.00, 0.06]; pooled 7.36 [6.70, 8.02]"
-    assert f"<small>{caption} percentage points</small>" in text
-    assert "<dt>Effect, flattened</dt><dd><b>0.03</b> [−0.00, 0.06] perc" in text
-    assert "&lt; 0.001, the largest over the cases; 0.006 after Holm" in text
-    assert "<dt>Difference of cases</dt><dd>they differ</dd>" in text
-    many = answer("supported", *cases, *cases)
-    assert draw_intervals(many).caption == "4 cases, in percentage points"
-
-
-def test_a_ratio_is_shown_in_place_of_its_logarithm():
-    one = case("", math.log(1.5), math.log(1.2), math.log(2.0))
-    text = article(
-        verdict("C3", answer("supported", one, unit="log ratio", margin=math.log(1.1)))
+def test_findings_say_where_the_effects_lie():
+    one = case("flattened", 12.0, outcome="superior")
+    other = case("global pooling", 0.1, -0.2, 0.3, outcome="equivalent")
+    third = case("neither", 0.2, -0.1, 0.4, outcome="equivalent")
+    assert state_finding(answer("supported", one, one._replace(effect=3.0))) == (
+        "12.0 (flattened) and 3.00 (flattened) percentage points, above the margin of "
+        "0.50"
     )
-    assert "<b>1.50</b> [1.20, 2.00] times as many flips" in text
-    assert "above 1.10 times as many flips, refuted if it lies below 0.91" in text
+    assert state_finding(answer("depends: head", other, one)) == (
+        "12.0 percentage points (flattened), above the margin of 0.50; 0.10 percentage "
+        "points (global pooling), within the margin of ±0.50"
+    )
+    assert state_finding(answer("depends: head", other, one, third)) == (
+        "0.10 to 12.0 percentage points, above the margin of 0.50 in 1 case, within the "
+        "margin of ±0.50 in 2 cases"
+    )
+    assert state_finding(answer("not run", UNKNOWN)) == "no runs yet"
+    below = case("", -6.0, -7.0, -5.5, outcome="inferior")
+    given = {"margin": 0.0, "rule": LESS_THAN.text}
+    assert state_finding(answer("supported", below, **given)) == (
+        "−6.00 percentage points, below 0"
+    )
+
+
+def test_logarithms_are_shown_as_ratios():
+    doubled = case("", 3.0, 2.0, 4.0)
+    given = {"unit": "doublings of time", "margin": 1.0, "rule": MORE_THAN.text}
+    one = answer("supported", doubled, asks="log2 of the time of a over b", **given)
+    text = article(verdict("C5", one))
+    assert "8.00 times the time, above the margin of 2.00</h4>" in text
+    assert '<td class="value">8.00 [4.00, 16.0]</td>' in text
+    assert state_rule(one) == (
+        "supported if the interval lies above 2.00 times the time, refuted if it lies "
+        "below"
+    )
+    assert state_question(one) == "the time of a over b"
+    counts = answer(asks="weights in doublings: none, less with two", unit="doublings")
+    assert state_question(counts) == "weights: none, over with two"
+    flips = case("", math.log(1.5), math.log(1.2), math.log(2.0), outcome="equivalent")
+    given = {"unit": "log ratio", "margin": math.log(1.1), "rule": SAME.text}
+    assert state_finding(answer("supported", flips, **given)) == (
+        "1.50 times as many flips, within the margin of 0.91 to 1.10"
+    )
 
 
 def test_an_exact_effect_has_no_interval():
-    exact = case("", 36.0, 36.0, 36.0, interval="exact count")
+    exact = case("", 36.0, 36.0, 36.0, interval="exact count", n=1)
     text = article(verdict("C1", answer("supported", exact, p=None)))
-    assert "<small>36.0 percentage points</small>" in text
-    assert "[36" not in text and "<b>36.0</b> percentage points; exact count" in text
+    assert '<td class="value">36.0</td>' in text and "[36" not in text
+    assert "<dd>exact count</dd>" in text and "whichever seed" not in text
+    assert 'class="range"' not in text.partition("</table>")[0]
 
 
 def test_what_is_undetermined_says_what_it_would_take():
     one = case(outcome="undetermined", turning=(3, 5), needed=1200)
-    text = article(verdict("C1", answer("undetermined", one)))
-    assert "another outcome without seed 3, 5; 1,200 seeds would decide it" in text
+    assert state_firmness(answer("undetermined", one)) == (
+        "Without one of the seeds the outcome would be another. 1,200 seeds would decide "
+        "what is undecided, at 80 % power."
+    )
+    both = answer("undetermined", one, case(), case(needed=7, outcome="undetermined"))
+    assert state_firmness(both) == (
+        "Without one of the seeds the outcome would be another in 1 of 3 cases. 7 to "
+        "1,200 seeds would decide what is undecided, at 80 % power."
+    )
+
+
+def test_arms_are_words():
+    assert spell_arms("accuracy, max less decimate, 300 images") == (
+        "accuracy, max pooling less bare strides, 300 images"
+    )
+    assert spell_arms("max_blur, head=gap") == "max and blur, head=gap"
+    assert word_verdict("depends: head") == "Depends on the head"
+    assert word_verdict("no difference") == "No difference"
 
 
 def test_words_in_backticks_are_code():

@@ -8,7 +8,7 @@ import { openVerdicts } from "verdicts.js";
 export function start() {
   const data = JSON.parse(document.getElementById("data").textContent);
   const place = (name) => document.querySelector(`[data-explorer=${name}]`);
-  openVerdicts(data.figures);
+  openVerdicts();
   if (data.sets.length) shiftExplorer(place("shifts"), data.sets);
   const staged = data.sets
     .map((set) => ({ ...set, networks: set.networks.filter((one) => one.stages.length) }))

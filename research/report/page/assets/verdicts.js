@@ -1,16 +1,8 @@
-// Opening a verdict by its link, putting in its figures, copying its command.
+// Opening what a link points into, copying a command.
 
-import { make } from "dom.js";
-
-export function openVerdicts(figures) {
-  for (const verdict of document.querySelectorAll("details.verdict")) {
-    verdict.addEventListener("toggle", () => illustrate(verdict, figures));
-  }
+export function openVerdicts() {
   addEventListener("hashchange", open);
   open();
-  for (const link of document.querySelectorAll(".tiles a")) {
-    link.addEventListener("click", () => setTimeout(open)); // the same one again
-  }
   for (const button of document.querySelectorAll("[data-copy]")) {
     button.addEventListener("click", () => copy(button));
   }
@@ -18,18 +10,13 @@ export function openVerdicts(figures) {
 
 function open() {
   const target = location.hash && document.getElementById(location.hash.slice(1));
-  if (target instanceof HTMLDetailsElement) {
-    target.open = true;
+  if (!target) return;
+  const around = target.closest("details");
+  if (around && !around.open) {
+    around.open = true;
     target.scrollIntoView();
-    target.querySelector("summary").focus({ preventScroll: true });
   }
-}
-
-function illustrate(verdict, figures) {
-  for (const place of verdict.querySelectorAll("figure[data-figure]:empty")) {
-    const { figure, alt } = place.dataset;
-    place.append(make("img", { src: figures[figure], alt }));
-  }
+  if (target.tabIndex < 0) target.focus({ preventScroll: true });
 }
 
 async function copy(button) {
