@@ -76,10 +76,12 @@ def test_the_keyboard_gets_past_the_head_and_sees_where_it_is(page):
 
 def test_effects_lie_where_their_scale_says(page):
     script = """
-      const middle = (e) => { const b = e.getBoundingClientRect(); return b.x + b.width / 2; };
+      const box = (e) => e.getBoundingClientRect();
+      const middle = (e) => box(e).x + box(e).width / 2;
       const plot = document.querySelector("#C1 .intervals");
-      const ticks = [...plot.querySelectorAll(".axis i")].map((e) => [e.textContent, middle(e)]);
-      return [ticks, middle(plot.querySelector(".dot"))];
+      const ticks = [...plot.querySelectorAll(".axis i")];
+      const places = ticks.map((e) => [e.textContent, middle(e)]);
+      return [places, middle(plot.querySelector(".dot"))];
     """
     ticks, dot = page.execute_script(script)
     places = {float(text.replace("−", "-")): place for text, place in ticks}

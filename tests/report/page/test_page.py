@@ -32,7 +32,7 @@ from research.runs.tables import read_runs
 class Elements(HTMLParser):
     """Every start tag with its attributes, and the text of each script."""
 
-    VOID = {"meta", "link", "br", "img", "input", "hr"}
+    VOID = {"meta", "link", "br", "img", "input", "hr", "col"}
 
     def __init__(self, text):
         super().__init__()

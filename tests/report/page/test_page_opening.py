@@ -58,7 +58,7 @@ def test_the_page_opens_with_it_before_any_script(tmp_path):
     assert kind == "data:image/svg+xml"
     assert b"keeps 100 %" in base64.b64decode(content)
     assert "all 224 circular shifts" in image["alt"]
-    assert page.index("<img") < page.index('<section id="verdicts"')
+    assert page.index("<img") < page.index('<section id="shifts"')
 
 
 def test_without_answers_a_page_has_no_picture(tmp_path):

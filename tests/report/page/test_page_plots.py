@@ -44,11 +44,11 @@ def test_all_plots_of_a_unit_share_a_scale():
 
 def test_cases_are_sorted_and_a_threshold_is_no_margin():
     cases = case("flattened", 0.03, -0.004, 0.064), case("pooled", 7.36, 6.7, 8.02)
-    plot = draw_plot(answer("supported", *cases), Scale(-10, 10), {})
+    plot = draw_plot(answer("supported", *cases), Scale(-10.0, 10.0), {})
     assert [row.name for row in plot.rows] == ["pooled", "flattened"]
     assert plot.margin[1] > 0 and plot.better == "better →"
     one = answer("supported", *cases, rule=MORE_THAN.text, margin=2.0)
-    assert draw_plot(one, Scale(-10, 10), {}).margin == (60, 0)
+    assert draw_plot(one, Scale(-10.0, 10.0), {}).margin == (60, 0)
     text = article(verdict("C1", one))
     assert text.count('class="dot"') == 2 and text.count('class="threshold"') == 2
     assert 'class="margin"' not in text

@@ -81,8 +81,8 @@ def test_findings_say_where_the_effects_lie():
         "points (global pooling), within the margin of ±0.50"
     )
     assert state_finding(answer("depends: head", other, one, third)) == (
-        "0.10 to 12.0 percentage points, above the margin of 0.50 in 1 case, within the "
-        "margin of ±0.50 in 2 cases"
+        "0.10 to 12.0 percentage points, above the margin of 0.50 in 1 case, within "
+        "the margin of ±0.50 in 2 cases"
     )
     assert state_finding(answer("not run", UNKNOWN)) == "no runs yet"
     below = case("", -6.0, -7.0, -5.5, outcome="inferior")
@@ -124,8 +124,8 @@ def test_an_exact_effect_has_no_interval():
 def test_what_is_undetermined_says_what_it_would_take():
     one = case(outcome="undetermined", turning=(3, 5), needed=1200)
     assert state_firmness(answer("undetermined", one)) == (
-        "Without one of the seeds the outcome would be another. 1,200 seeds would decide "
-        "what is undecided, at 80 % power."
+        "Without one of the seeds the outcome would be another. 1,200 seeds would "
+        "decide what is undecided, at 80 % power."
     )
     both = answer("undetermined", one, case(), case(needed=7, outcome="undetermined"))
     assert state_firmness(both) == (

@@ -129,7 +129,7 @@ function opposites(networks) {
   const words = (i) => networks[i].arm.split(", ");
   const like = (i) => words(i).filter((word) => words(least).includes(word)).length;
   const pools = order.filter(
-    (i) => words(i).includes("max") && sees(networks[i]) > sees(networks[least]),
+    (i) => words(i).includes("max pooling") && sees(networks[i]) > sees(networks[least]),
   );
   pools.sort((a, b) => like(b) - like(a));
   return [least, pools[0] ?? order[order.length - 1]];
