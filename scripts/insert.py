@@ -37,6 +37,7 @@ PLACE = re.compile(r"<!-- insert (\w+) (.+?) -->(.*?)<!-- end -->", re.DOTALL)
 TABLES = ("runs", "rows", "metrics", "predictions")
 STORE = "outputs/reference"
 PAGES = "docs/results"
+LONG = 24  # characters from which on a cell is text, and not a number
 APART = {"a1": "accelerator"}  # claim → the folder in the store that has its runs
 PAGE = """<!-- insert claim {store} {name} --><!-- end -->
 
@@ -104,17 +105,32 @@ def count(store: Path, words: list[str]) -> str:
 
 def take_table(file: Path, words: list[str]) -> str:
     """Returns the table of a Markdown file, or the columns `columns=1,2` of it."""
-    lines = [line for line in file.read_text().splitlines() if line.startswith("|")]
+    head, _, *rows = read_table(file)
+    columns = list(range(len(head)))
     if words:
-        columns = [int(one) for one in words[0].removeprefix("columns=").split(",")]
-        cells = [line.strip().strip("|").split(" | ") for line in lines]
-        if not set(columns) <= set(range(1, len(cells[0]) + 1)):
+        columns = [int(one) - 1 for one in words[0].removeprefix("columns=").split(",")]
+        if not {*columns} <= {*range(len(head))}:
             raise UserError(
                 f"<!-- insert table {file.name} {words[0]}: it has the columns 1 to "
-                f"{len(cells[0])}"
+                f"{len(head)}"
             )
-        chosen = [[row[one - 1].strip() for one in columns] for row in cells]
-        lines = [f"| {' | '.join(row)} |" for row in chosen]
+    return lay_out([[row[one] for one in columns] for row in (head, *rows)])
+
+
+def read_table(file: Path) -> list[list[str]]:
+    """Returns the cells of the table of a Markdown file."""
+    lines = [line for line in file.read_text().splitlines() if line.startswith("|")]
+    return [
+        [one.strip() for one in line.strip().strip("|").split(" | ")] for line in lines
+    ]
+
+
+def lay_out(rows: list[list[str]]) -> str:
+    """Returns a table in Markdown: texts to the left, long lists line by line."""
+    long = [max(map(len, cells)) > LONG for cells in zip(*rows[1:], strict=True)]
+    rule = ["---", *("---" if one else "--:" for one in long[1:])]
+    broken = [[one.replace("; ", "<br>") for one in row] for row in rows]
+    lines = [f"| {' | '.join(row)} |" for row in (broken[0], rule, *broken[1:])]
     return "\n" + "\n".join(lines) + "\n"
 
 
@@ -134,14 +150,11 @@ def take_cell(file: Path, words: list[str]) -> str:
 
 def spread_table(file: Path, words: list[str]) -> str:
     """Returns a table of three columns with a column for each value of the first."""
-    lines = take_table(file, ["columns=1,2,3"]).strip().splitlines()
-    head, _, *rows = ([one.strip() for one in line[1:-1].split("|")] for line in lines)
-    names = list(dict.fromkeys(name for name, _, _ in rows))
+    head, _, *rows = read_table(file)
     cells = {(name, place): value for name, place, value in rows}
-    places = list(dict.fromkeys(place for _, place, _ in rows))
-    table = [[head[1], *names], ["---", *["--:"] * len(names)]]
-    table += [[one, *(cells.get((name, one), "–") for name in names)] for one in places]
-    return "\n" + "\n".join(f"| {' | '.join(row)} |" for row in table) + "\n"
+    names, places = (list(dict.fromkeys(row[one] for row in rows)) for one in (0, 1))
+    lines = [[one, *(cells.get((name, one), "–") for name in names)] for one in places]
+    return lay_out([[head[1], *names], *lines])
 
 
 def find_claim(store: Path, words: list[str]) -> judged.Judged:
