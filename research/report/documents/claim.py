@@ -236,7 +236,7 @@ def describe_conditions(question: Question, found: Judged) -> str:
     measure = question.conditions[0].measure
     limit = f"{question.limit:g} {measure.unit}"
     text = (
-        f"What must hold: {measure.name} at most {limit}. It is, for {'; '.join(said)}"
+        f"What must hold: {measure.name} at most {limit}. What holds: {'; '.join(said)}"
     )
     return say_contrast(f"{text}.", "")
 

@@ -9,7 +9,7 @@ from research.claims.arms import WORDS
 from research.claims.verdict import DEPENDS, DESCRIPTIVE, NOT_RUN
 from research.report.effects import scale_of
 from research.report.formats import MISSING
-from research.report.tables.forms import escape_markdown
+from research.report.tables.forms import WRAPPED, escape_markdown
 
 SAID = {NOT_RUN: "not run yet", DESCRIPTIVE: "descriptive, nothing is decided"}
 OPTIONS = re.compile(r"\b(decimate|max_blur|max_aps|blur_aps|aps)\b")
@@ -78,7 +78,7 @@ def count_words(number: int, what: str) -> str:
 def write_table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     """Returns a table in Markdown without the columns in which nothing is known.
 
-    The first column is to the left, all others to the right.
+    The first column and those of texts are to the left, all others to the right.
     """
     kept = [
         place
@@ -86,7 +86,9 @@ def write_table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
         if any(line[place] not in ("", MISSING) for line in lines)
     ]
     rows = [[escape_markdown(row[place]) for place in kept] for row in [head, *lines]]
-    rows.insert(1, ["---", *["--:"] * (len(kept) - 1)])
-    if kept[:1] != [0]:
-        rows[1][0] = "--:"
+    longest = [max(map(len, cells)) for cells in zip(*rows[1:], strict=True)]
+    rule = ["---" if long > WRAPPED else "--:" for long in longest]
+    if kept[:1] == [0]:
+        rule[0] = "---"
+    rows.insert(1, rule)
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
