@@ -129,7 +129,7 @@ def lay_out(rows: list[list[str]]) -> str:
     """Returns a table in Markdown: texts to the left, long lists line by line."""
     long = [max(map(len, cells)) > LONG for cells in zip(*rows[1:], strict=True)]
     rule = ["---", *("---" if one else "--:" for one in long[1:])]
-    broken = [[one.replace("; ", "<br>") for one in row] for row in rows]
+    broken = [[one.replace("; ", ";<br>") for one in row] for row in rows]
     lines = [f"| {' | '.join(row)} |" for row in (broken[0], rule, *broken[1:])]
     return "\n" + "\n".join(lines) + "\n"
 

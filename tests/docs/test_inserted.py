@@ -62,7 +62,7 @@ def test_a_table_is_spread_over_columns():
 def test_texts_are_to_the_left_and_lists_in_lines():
     text = insert.insert(place(f"table {STORE}/verdicts.md columns=1,2,3,4"))
     assert "| --- | --- | --: | --- |" in text
-    assert "| flatten 4.45<br>global pooling 0.00 |" in text
+    assert "| flatten 4.45;<br>global pooling 0.00 |" in text
 
 
 def test_a_cell_is_that_of_the_csv():
