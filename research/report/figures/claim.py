@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -24,6 +25,7 @@ from research.report.figures.looks import Width, styled
 from research.report.figures.statements import explain, list_rules, state
 from research.report.figures.style import BLUE, PRESETS, point_better
 from research.report.figures.texts import Drawn, describe
+from research.report.figures.words import WORDS
 from research.report.results import Results
 
 # Rows of which more is better, 1, or less, −1; others are neither.
@@ -88,9 +90,19 @@ def collect_panels(claim: Claim, verdict: Verdict, pool: Pool) -> dict[str, Pane
         title = f"Beside, in {scale.unit}"
         panel = panels.setdefault(title, Panel([], scale.unit, scale.nothing))
         ends = clip(claim.details[one["contrast"]], one["low"], one["high"])
-        effect = mark(one["contrast"], one["effect"], ends, scale)
+        effect = mark(name_detail(one["contrast"]), one["effect"], ends, scale)
         panel.marks.append(effect._replace(color=BLUE))
     return panels
+
+
+def name_detail(contrast: str) -> str:
+    """Returns what is compared beside, the arms in words.
+
+    `max less decimate, 300 images` becomes `max less bare stride, 300 images`.
+    """
+    return re.sub(
+        r"(?<=\bless )\w+(?=,|$)", lambda arm: WORDS.get(arm[0], arm[0]), contrast
+    )
 
 
 def find_measures(claim: Claim) -> list[Measure]:
@@ -132,7 +144,8 @@ def clip_verdict(claim: Claim, verdict: Verdict) -> Verdict:
 def mark(name: str, effect: float, ends: Iterable[float | None], scale: Scale) -> Mark:
     """Returns a mark, in the unit that people read."""
     shown = [scale.show(end) for end in (effect, *ends)]
-    return Mark(name, *(np.nan if end is None else end for end in shown))
+    value, low, high = (np.nan if end is None else end for end in shown)
+    return Mark(name, value, low, high)
 
 
 def clip(
@@ -198,9 +211,9 @@ def measure_arms(claim: Claim, pool: Pool, measure: Measure) -> list[Mark]:
             seeds = "" if one.test.n > 1 or how == EXACT else " (1 seed)"
             ends = (one.test.mean, *clip(alone, low, high))
             shown = [np.nan if end is None else end for end in ends]
-            values = np.exp2(shown) if measure.log2 else shown
-            color, marker = style_arm(claim, arm)
-            found.append(Mark(arm + seeds, *values, color, marker))
+            value, low, high = np.exp2(shown) if measure.log2 else shown
+            look = style_arm(claim, arm)
+            found.append(Mark(arm + seeds, value, low, high, *look, measure.exact))
     return sorted(found, key=lambda one: -one.value)
 
 

@@ -68,7 +68,8 @@ def draw(
         else "Distance (px)",
         width=width,
     )
-    still = "of two views" if set(panels) == {"window"} else "with the unshifted"
+    views = set(panels) == {"window"}
+    still = "of two views" if views else "with the unshifted"
     label_values(figure, f"Agreement {still}", better=1)
     names = {arm: one.name for arm, one in styles.items()}
     first, found = next(iter(keep_last(titled).items()))
@@ -77,7 +78,8 @@ def draw(
         figure,
         f"Agreement {distances[-1]} px away ({first[:1].lower()}{first[1:]}): "
         f"{compare_arms(found, names)}",
-        shows=f"Share of images whose answer agrees {still}, against the distance.",
+        shows="Share of images that have the same answer "
+        f"{'in both views' if views else 'as the unshifted'}, against the distance.",
         numbers=list_last(titled, names, f"at {distances[-1]} px"),
         note=describe_estimates(pd.concat(panels.values())) + same,
     )

@@ -15,7 +15,7 @@ from research.report.figures.style import BLACK, GREY, letter_panel
 from research.report.figures.texts import Drawn, count_letters
 from research.report.formats import format_interval, format_number
 
-LINE = 0.026  # inches for a line of text, for each point of its size
+LINE = 0.022  # inches for a line of text, for each point of its size
 NAMES = 0.42  # of the width of a figure, for names
 SMALL = 0.01  # differences below it look like none, in any unit
 ABOVE = 3.5  # lines of a panel that are no marks: its title and its axis
@@ -30,10 +30,13 @@ class Mark(NamedTuple):
     high: float
     color: str = BLACK
     marker: str = "o"
+    whole: bool = False  # a count, to be given in full
 
     @property
     def text(self) -> str:
         """The value with its interval: `4.20 [1.10, 7.30]`."""
+        if self.whole:
+            return format_whole(self.value)
         ends = (None if np.isnan(end) else end for end in (self.low, self.high))
         return format_interval(self.value, *ends)
 
@@ -80,7 +83,7 @@ def draw_forests(panels: Mapping[str, Panel], width: Width | None = None) -> Dra
     inches = WIDTHS[width or look.width]
     letters = count_letters(NAMES * inches, look.small)
     titles = [
-        textwrap.wrap(letter_panel(place, title), count_letters(inches - 0.2, 8))
+        textwrap.wrap(letter_panel(place, title), count_letters(inches - 0.2, 8.0))
         for place, title in enumerate(panels)
     ]
     rows = [
@@ -106,7 +109,7 @@ def draw_forest(axes: Axes, panel: Panel, letters: int) -> None:
     if panel.doublings:
         axes.set_xscale("log", base=2)
         ticks = sorted({one.value for one in panel.marks})
-        axes.set_xticks(ticks, [format_number(tick) for tick in ticks])
+        axes.set_xticks(ticks, [format_whole(tick) for tick in ticks])
         axes.margins(x=0.1)
     for place, one in zip(places, panel.marks, strict=True):
         axes.plot([one.low, one.high], [place, place], color=one.color, lw=1.2)
@@ -120,6 +123,12 @@ def draw_forest(axes: Axes, panel: Panel, letters: int) -> None:
     axes.tick_params(axis="y", labelsize=current().small)
     axes.set_ylim(heights.sum() + 0.5, -0.5)
     axes.set_xlabel(panel.label, fontsize=current().ticks, labelpad=1)
+
+
+def format_whole(value: float) -> str:
+    """Returns `56,394`; of what is no whole number, three digits."""
+    whole = abs(value - round(value)) < 1e-6 * abs(value)
+    return f"{round(value):,}" if whole else format_number(value)
 
 
 def title_across(figure: Drawn, axes: Axes, lines: list[str]) -> None:
@@ -139,7 +148,7 @@ def mark_margin(axes: Axes, low: float, high: float) -> None:
     if low < high:
         axes.axvspan(low, high, color=GREY, alpha=0.15, lw=0, zorder=0)
     else:
-        axes.axvline(low, color=GREY, lw=1, ls="--", zorder=0)
+        axes.axvline(low, color=GREY, lw=1, ls="--", zorder=1)
 
 
 def mark_nothing(axes: Axes, nothing: float) -> None:

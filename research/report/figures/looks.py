@@ -72,8 +72,8 @@ class Look:
 
 
 LOOKS: dict[Style, Look] = {
-    "screen": Look("two", True, 6.5, 7, ("png", "svg", "pdf")),
-    "paper": Look("one", False, 8, 8, ("svg", "pdf")),
+    "screen": Look("two", True, 6.5, 7.0, ("png", "svg", "pdf")),
+    "paper": Look("one", False, 8.0, 8.0, ("svg", "pdf")),
 }
 _look: ContextVar[Look] = ContextVar("look", default=LOOKS["screen"])
 

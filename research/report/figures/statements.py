@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from research.claims.estimate import EXACT
 from research.claims.verdict import DESCRIPTIVE, Answer, Verdict
 from research.report.effects import format_case, format_rule, scale_of
 from research.report.figures.findings import FEW
@@ -19,10 +20,9 @@ def state(verdict: Verdict) -> str:
         kind = verdict.kind if verdict.answers else DESCRIPTIVE
         return f"{verdict.id}, {kind}: “{verdict.sentence}”"
     first, *others = known
-    unit = scale_of(first.unit).unit
     asks = f"{first.asks[:1].upper()}{first.asks[1:]}"
     said = f"{verdict.id}, {first.verdict}: “{verdict.sentence}” {asks}"
-    parts = [f"{said}: {say_cases(first)} {unit}"]
+    parts = [f"{said}: {say_cases(first)}"]
     parts += [
         f"{name_question(one)}: {one.verdict} ({say_cases(one)})" for one in others
     ]
@@ -41,14 +41,18 @@ def name_question(answer: Answer) -> str:
 
 
 def say_cases(answer: Answer) -> str:
-    """Returns the effect in each case; of more than `FEW` the least and the most."""
+    """Returns the effect in each case; of more than `FEW` the least and the most.
+
+    With its unit.
+    """
     cases = [case for case in answer.cases if case.effect is not None]
     if len(cases) <= FEW:
-        return ", ".join(format_case(case, answer.unit) for case in cases)
+        said = ", ".join(format_case(case, answer.unit) for case in cases)
+        return f"{said} {scale_of(answer.unit).unit}"
     ordered = sorted(cases, key=lambda case: case.effect or 0.0)
     scale = scale_of(answer.unit)
     ends = [scale.format(case.effect) for case in (ordered[0], ordered[-1])]
-    return f"from {ends[0]} to {ends[1]} in {len(cases)} cases"
+    return f"from {ends[0]} to {ends[1]} {scale.unit} in {len(cases)} cases"
 
 
 def explain(verdict: Verdict) -> str:
@@ -58,9 +62,10 @@ def explain(verdict: Verdict) -> str:
         case.interval
         for one in known
         for case in one.cases
-        if case.effect is not None and case.interval != NONE
+        if case.effect is not None and case.interval not in (NONE, EXACT)
     ]
-    bars = f"Bars: 95 %, {'; '.join(dict.fromkeys(kinds))}." if kinds else "Bars: 95 %."
+    named = "; ".join(dict.fromkeys(kinds))
+    bars = f"Bars: 95 %, {named}." if named else "Counts are exact."
     return f"{bars} Shaded, or a broken line: the margin." if known else bars
 
 

@@ -7,10 +7,10 @@ from typing import Literal, NamedTuple
 import numpy as np
 import pandas as pd
 
-from research.errors import UserError
+from research.errors import NoRows, UserError
 from research.ranges import Count, Natural
 from research.report.estimates import describe_estimates, estimate_proportions
-from research.report.figures.findings import list_numbers, show_percent, sort_arms
+from research.report.figures.findings import compare_arms, list_numbers
 from research.report.figures.labels import label_points
 from research.report.figures.looks import current
 from research.report.figures.style import (
@@ -97,6 +97,8 @@ def draw(
         for arm, style in style_arms(results.arms).items()
         if arm in x.index and arm in y.index
     }
+    if not styles:
+        raise NoRows(f"no rows of both {up.protocol} and {protocol} in any arm")
     crowded = len(styles) > 8
     needed: Width = "two" if crowded else "one"
     width = width or (needed if current().titled else current().width)
@@ -119,11 +121,10 @@ def draw(
     axes.margins(0.12)
     names = {arm: style.name for arm, style in styles.items()}
     across, upwards = (one.loc[list(styles)].reset_index() for one in (x, y))
-    (stable, agreement), (right, most) = map(find_highest, (across, upwards))
     describe(
         figure,
-        f"The most stable arm: {names[stable]} ({show_percent(agreement)} agreement). "
-        f"{up.label} is highest for {names[right]} ({show_percent(most)})",
+        f"{up.label}: {compare_arms(upwards, names)}. {what}: "
+        f"{compare_arms(across, names)}",
         shows=f"{up.label} against {what[:1].lower()}{what[1:]} under {kind} shifts up "
         f"to {max_shift} px.",
         numbers=f"{up.label}: {list_numbers(upwards, names)} {what}: "
@@ -137,12 +138,6 @@ def draw(
         size=current().ticks,
     )
     return figure
-
-
-def find_highest(estimates: pd.DataFrame) -> tuple[str, float]:
-    """Returns the arm with the highest value, and that."""
-    first = sort_arms(estimates).iloc[0]
-    return str(first["arm"]), float(first["value"])
 
 
 def reach(estimate: pd.Series) -> np.ndarray | None:
