@@ -56,7 +56,9 @@ def draw_lines(
     width = width or current().width
     abreast = len(panels) if width == "two" else 1
     shape = {"nrows": len(panels) // abreast, "ncols": abreast, "squeeze": False}
-    tall = height * shape["nrows"] * (1 if width == "two" else 0.8)
+    tall = height
+    if width == "one":
+        tall = 0.65 * height * len(panels) + (0.9 if slanted else 0.5)
     figure, grid = create_axes(width, tall, sharex=True, sharey=True, **shape)
     every = pd.concat(panels.values())
     order = every.groupby("arm")["value"].mean().sort_values(ascending=False).index

@@ -18,7 +18,7 @@ from research.report.figures.texts import Drawn, describe
 from research.report.formats import format_number
 from research.report.results import Results
 
-OBJECTS = {1: "One object's place", 2: "From one object to another"}
+OBJECTS = {1: "Place of one object", 2: "From one to another"}
 
 
 @styled

@@ -59,7 +59,7 @@ def draw(
     columns = min(COLUMNS[width], len(maps))
     lines = math.ceil(len(maps) / columns)
     figure, grid = create_axes(
-        width, 0.75 + 1.55 * lines, nrows=lines, ncols=columns, squeeze=False
+        width, 0.9 + 1.7 * lines, nrows=lines, ncols=columns, squeeze=False
     )
     names = name_arms(results.arms)
     image = draw_maps(grid, maps, summary, names, fine)

@@ -54,31 +54,42 @@ def describe(
     figure.finding, figure.shows = finding, shows
     figure.numbers, figure.note = numbers, note
     if current().titled:
-        add_title(figure, finding)
-        figure.supxlabel(note, fontsize=current().small, color="#444444", wrap=True)
+        frame(figure)
 
 
-def add_title(figure: Figure, text: str) -> None:
-    """Writes a title above everything, the figure grown by its lines."""
+def frame(figure: Drawn) -> None:
+    """Writes the finding above everything and the note below, the figure grown by both.
+
+    The panels share what is left between them, with the legend above them.
+    """
     width, height = figure.get_size_inches()
-    lines = textwrap.wrap(text, count_letters(width - 0.2, TITLE, BOLD))
-    strip = LEADING * TITLE / 72 * len(lines) + 0.12
-    figure.set_figheight(height + strip)
-    below = (0.0, 0.0, 1.0, height / (height + strip))
+    small = current().small
+    title = wrap(figure.finding, count_letters(width - 0.2, TITLE, BOLD))
+    note = wrap(figure.note, count_letters(width - 0.2, small))
+    above = LEADING * TITLE / 72 * len(title) + 0.1
+    below = LEADING * small / 72 * len(note) + 0.1
+    whole = height + above + below
+    figure.set_figheight(whole)
+    legend_top = 1 - above / whole
+    for legend in figure.legends:
+        # The layout would put it on the panels' titles, so it has a strip of its own.
+        legend.set_in_layout(False)
+        legend.set_bbox_to_anchor((0.0, 0.0, 1.0, legend_top), figure.transFigure)
+        above += legend.get_window_extent().height / figure.dpi + 0.04
     engine = figure.get_layout_engine()
     if isinstance(engine, ConstrainedLayoutEngine):
-        engine.set(rect=below)
-    for legend in figure.legends:
-        legend.set_bbox_to_anchor(below, figure.transFigure)
-    figure.text(
-        0.06 / width,
-        1 - 0.05 / (height + strip),
-        "\n".join(lines),
-        fontsize=TITLE,
-        fontweight="bold",
-        va="top",
-        linespacing=LEADING - 0.1,
-    )
+        engine.set(rect=(0.0, below / whole, 1.0, 1 - (above + below) / whole))
+    left = 0.06 / width
+    spaced = {"linespacing": LEADING - 0.1}
+    bold = {"fontsize": TITLE, "fontweight": "bold", "va": "top"}
+    figure.text(left, 1 - 0.05 / whole, "\n".join(title), **bold, **spaced)
+    plain = {"fontsize": small, "color": "#444444", "va": "bottom"}
+    figure.text(left, 0.05 / whole, "\n".join(note), **plain, **spaced)
+
+
+def wrap(text: str, letters: int) -> list[str]:
+    """Returns text in lines; a per cent sign stays with its number."""
+    return textwrap.wrap(text.replace(" %", "\N{NO-BREAK SPACE}%"), letters)
 
 
 def count_letters(inches: float, size: float, letter: float = LETTER) -> int:

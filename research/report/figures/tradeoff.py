@@ -114,9 +114,7 @@ def draw(
         ]
     kind = SHIFTS.get(protocol, protocol)
     what = "Agreement of maps" if protocol in SHIFTS else "Agreement"
-    label_percent(
-        axes.xaxis, f"{what} under {kind} shifts up to {max_shift} px", better=1
-    )
+    label_percent(axes.xaxis, f"{what}, {kind} shifts ≤ {max_shift} px", better=1)
     label_percent(axes.yaxis, up.label, better=1)
     axes.margins(0.12)
     names = {arm: style.name for arm, style in styles.items()}

@@ -19,7 +19,7 @@ from research.claims.verdict import (
     Answer,
     Verdict,
 )
-from research.errors import UserError
+from research.errors import NoRows
 from research.report.effects import format_cases, scale_of
 from research.report.estimates import format_seeds
 from research.report.figures.looks import WIDTHS, Width, current, styled
@@ -60,12 +60,13 @@ def draw(results: Results, *, width: Width | None = None) -> Drawn:
       width: `one` or `two` columns; None for what the style in use has.
 
     Raises:
-      UserError: there are no runs of the experiments, or no question has rows.
+      UserError: there are no runs of the experiments.
+      NoRows: no question has rows.
     """
     asked = [(one, answer) for one in results.verdicts for answer in one.answers]
     found = [each for each in asked if count_known(each[1])]
     if not found:
-        raise UserError("no rows of any claim; run an experiment=…")
+        raise NoRows("no rows of any claim; run an experiment=…")
     look = current()
     letters = count_letters(NAMES * WIDTHS[width or look.width], look.small)
     labels = [label_answer(*each, letters) for each in found]

@@ -31,7 +31,8 @@ def points(axes):
 
 
 def texts(figure):
-    return {text.get_text() for text in figure.findobj(Text)}
+    """What a figure has written, as if each text were one line."""
+    return {" ".join(text.get_text().split()) for text in figure.findobj(Text)}
 
 
 def extents(axes):
