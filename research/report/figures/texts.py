@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from typing import Any
 
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
@@ -80,10 +81,10 @@ def frame(figure: Drawn) -> None:
     if isinstance(engine, ConstrainedLayoutEngine):
         engine.set(rect=(0.0, below / whole, 1.0, 1 - (above + below) / whole))
     left = 0.06 / width
-    spaced = {"linespacing": LEADING - 0.1}
-    bold = {"fontsize": TITLE, "fontweight": "bold", "va": "top"}
+    spaced: dict[str, Any] = {"linespacing": LEADING - 0.1}
+    bold: dict[str, Any] = {"fontsize": TITLE, "fontweight": "bold", "va": "top"}
     figure.text(left, 1 - 0.05 / whole, "\n".join(title), **bold, **spaced)
-    plain = {"fontsize": small, "color": "#444444", "va": "bottom"}
+    plain: dict[str, Any] = {"fontsize": small, "color": "#444444", "va": "bottom"}
     figure.text(left, 0.05 / whole, "\n".join(note), **plain, **spaced)
 
 
