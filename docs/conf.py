@@ -37,6 +37,7 @@ root_doc = "docs/index"
 include_patterns = [
     "docs/*.md",
     "docs/api/*.md",
+    "docs/results/*.md",
     "notebooks/*.md",
     "CONTRIBUTING.md",
     "CHANGELOG.md",

@@ -5,11 +5,15 @@ A place that takes one is marked by comments, which code hosts and Sphinx do not
     <!-- insert count outputs/reference/first runs -->395<!-- end -->
     <!-- insert table outputs/reference/first/verdicts.md columns=1,3 -->…<!-- end -->
     <!-- insert cell outputs/reference/first/verdicts.csv C3 verdict -->…<!-- end -->
+    <!-- insert claim outputs/reference C2 -->…<!-- end -->
 
 `count` is how many `runs`, `rows`, `metrics` or `predictions` a store holds; `table` is
 the table of a file that a report wrote from it, or some of its columns, counted from 1;
-and `cell` one value of its CSV: of the line that starts with a word, by the column's
-name.
+`spread` is such a table of three columns with a column for each value of the first; and
+`cell` one value of a CSV: of the line that starts with a word, by the column's name.
+`claim` and `background` are the two halves of a claim's page in docs/results, between
+which an author may write; `index` is the list that leads to the pages of `C`, `B` or
+`A`, and `run` how many claims were run. A claim without a page gets one.
 `--check` writes nothing and names the documents that differ.
 """
 
@@ -22,17 +26,28 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from research import claims
+from research.config import compose_flat
 from research.errors import UserError
 from research.files.atomic import write_bytes
+from research.report.documents import background, claim, index, judged
 
 ROOT = Path(__file__).parent.parent
 PLACE = re.compile(r"<!-- insert (\w+) (.+?) -->(.*?)<!-- end -->", re.DOTALL)
 TABLES = ("runs", "rows", "metrics", "predictions")
+STORE = "outputs/reference"
+PAGES = "docs/results"
+LONG = 24  # characters from which on a cell is text, and not a number
+APART = {"a1": "accelerator"}  # claim → the folder in the store that has its runs
+PAGE = """<!-- insert claim {store} {name} --><!-- end -->
+
+<!-- insert background {store} {name} --><!-- end -->
+"""
 
 
 def list_documents() -> list[Path]:
     """Returns the documents that may have marked places."""
-    patterns = ("*.md", "docs/*.md", "notebooks/*.md")
+    patterns = ("*.md", "docs/*.md", f"{PAGES}/*.md", "notebooks/*.md")
     return sorted(path for pattern in patterns for path in ROOT.glob(pattern))
 
 
@@ -53,13 +68,27 @@ def insert(text: str) -> str:
     return PLACE.sub(replace, text)
 
 
+def add_pages() -> list[Path]:
+    """Writes a page with its marks for every claim that has none; returns these."""
+    added = []
+    for name in claims.load():
+        path = ROOT / PAGES / f"{name}.md"
+        if not path.exists():
+            store = "/".join([STORE, *([APART[name]] if name in APART else [])])
+            text = PAGE.format(store=store, name=name.upper())
+            write_bytes(path, text.encode())
+            added.append(path)
+    return added
+
+
 def read_words(kind: str, words: Sequence[str]) -> tuple[Path, list[str]]:
     """Returns the file or folder that a place names, and the words behind it.
 
     Raises:
       UserError: there is no such file.
     """
-    if not (path := ROOT / words[0]).exists():
+    path = ROOT / words[0]
+    if kind not in OF_CLAIMS and not path.exists():
         raise UserError(f"<!-- insert {kind} {words[0]} …: there is no such file")
     return path, list(words[1:])
 
@@ -76,17 +105,32 @@ def count(store: Path, words: list[str]) -> str:
 
 def take_table(file: Path, words: list[str]) -> str:
     """Returns the table of a Markdown file, or the columns `columns=1,2` of it."""
-    lines = [line for line in file.read_text().splitlines() if line.startswith("|")]
+    head, _, *rows = read_table(file)
+    columns = list(range(len(head)))
     if words:
-        columns = [int(one) for one in words[0].removeprefix("columns=").split(",")]
-        cells = [line.strip().strip("|").split(" | ") for line in lines]
-        if not set(columns) <= set(range(1, len(cells[0]) + 1)):
+        columns = [int(one) - 1 for one in words[0].removeprefix("columns=").split(",")]
+        if not {*columns} <= {*range(len(head))}:
             raise UserError(
                 f"<!-- insert table {file.name} {words[0]}: it has the columns 1 to "
-                f"{len(cells[0])}"
+                f"{len(head)}"
             )
-        chosen = [[row[one - 1].strip() for one in columns] for row in cells]
-        lines = [f"| {' | '.join(row)} |" for row in chosen]
+    return lay_out([[row[one] for one in columns] for row in (head, *rows)])
+
+
+def read_table(file: Path) -> list[list[str]]:
+    """Returns the cells of the table of a Markdown file."""
+    lines = [line for line in file.read_text().splitlines() if line.startswith("|")]
+    return [
+        [one.strip() for one in line.strip().strip("|").split(" | ")] for line in lines
+    ]
+
+
+def lay_out(rows: list[list[str]]) -> str:
+    """Returns a table in Markdown: texts to the left, long lists line by line."""
+    long = [max(map(len, cells)) > LONG for cells in zip(*rows[1:], strict=True)]
+    rule = ["---", *("---" if one else "--:" for one in long[1:])]
+    broken = [[one.replace("; ", ";<br>") for one in row] for row in rows]
+    lines = [f"| {' | '.join(row)} |" for row in (broken[0], rule, *broken[1:])]
     return "\n" + "\n".join(lines) + "\n"
 
 
@@ -104,10 +148,61 @@ def take_cell(file: Path, words: list[str]) -> str:
     return found[0][header.index(name)]
 
 
+def spread_table(file: Path, words: list[str]) -> str:
+    """Returns a table of three columns with a column for each value of the first."""
+    head, _, *rows = read_table(file)
+    cells = {(name, place): value for name, place, value in rows}
+    names, places = (list(dict.fromkeys(row[one] for row in rows)) for one in (0, 1))
+    lines = [[one, *(cells.get((name, one), "–") for name in names)] for one in places]
+    return lay_out([[head[1], *names], *lines])
+
+
+def find_claim(store: Path, words: list[str]) -> judged.Judged:
+    """Returns the claim that a place names."""
+    return judged.find_claim(store, " ".join(words), compose_flat)
+
+
+def link(store: Path) -> str:
+    """Returns a store as the pages of claims link to it."""
+    return f"../../{store.relative_to(ROOT)}"
+
+
+def take_claim(store: Path, words: list[str]) -> str:
+    """Returns the first half of a claim's page."""
+    return f"\n{claim.write_claim(find_claim(store, words), link(store))}\n"
+
+
+def take_background(store: Path, words: list[str]) -> str:
+    """Returns the second half of a claim's page."""
+    found = find_claim(store, words)
+    return f"\n{background.write_background(found, link(store))}\n"
+
+
+def list_claims(store: Path, words: list[str]) -> str:
+    """Returns the list of the claims of a letter, with links to their pages."""
+    letters = "".join(words).lower()
+    found = [find_claim(store, [name]) for name in claims.ids(letters)]
+    return f"\n{index.write_index(found, Path(PAGES).name)}\n"
+
+
+def count_claims(store: Path, words: list[str]) -> str:
+    """Returns how many of the claims of some letters were run."""
+    letters = "".join(words).lower()
+    return index.write_count([find_claim(store, [one]) for one in claims.ids(letters)])
+
+
+OF_CLAIMS: dict[str, Callable[[Path, list[str]], str]] = {
+    "claim": take_claim,
+    "background": take_background,
+    "index": list_claims,
+    "run": count_claims,
+}
 KINDS: dict[str, Callable[[Path, list[str]], str]] = {
     "count": count,
     "table": take_table,
+    "spread": spread_table,
     "cell": take_cell,
+    **OF_CLAIMS,
 }
 
 
@@ -117,8 +212,11 @@ def main() -> None:
     if words not in ([], ["--check"]):
         print(f"error: {' '.join(words)}: takes --check or nothing", file=sys.stderr)
         sys.exit(2)
-    stale = []
+    stale: list[str] = []
+    path = ROOT / PAGES
     try:
+        if not words:
+            add_pages()
         for path in list_documents():
             text = path.read_text()
             if (new := insert(text)) != text:

@@ -24,6 +24,7 @@ def main(cfg: DictConfig) -> None:
     from research.report.writing import SAVERS, write_all
     from research.runs.folders import find_home
 
+    style = cfg.style
     results = Results.read(cfg.runs, done_only=cfg.done_only, compose=compose_flat)
     out = Path(cfg.out or find_home(cfg.runs))
     if results.of_claims and not overridden() & GROUPS:
@@ -34,7 +35,7 @@ def main(cfg: DictConfig) -> None:
     further = [] if results.of_claims or overridden() & GROUPS else find_further(cfg)
     chosen["figure"] += further
     optional = [name for name, _ in further]
-    written = write_all(results, chosen, out, optional)
+    written = write_all(results, chosen, out, optional, style=style)
     lines = [*written.reasons, *results.omitted]
     if not written.files:
         nothing = "nothing is chosen; give figure=…, table=… or page=…"

@@ -52,18 +52,25 @@ def test_a_rehearsed_benchmark_leaves_its_table_and_nothing_else(tmp_path):
     assert not list(scratch.iterdir())
 
 
-def test_what_a_stopped_part_has_written_is_packed(tmp_path):
-    log = tmp_path / "tier.txt"
-    with started("tier", 3, tmp_path, JAX_PLATFORMS="cpu") as process:
+def stop_at(text, out, **environment):
+    """Starts the tier, and stops it once its log has a text."""
+    log = out / "tier.txt"
+    with started("tier", 3, out, JAX_PLATFORMS="cpu", **environment) as process:
         end = time.monotonic() + 120
-        while not log.exists() or ": accuracy " not in log.read_text():
+        while not log.exists() or text not in log.read_text():
             assert process.poll() is None and time.monotonic() < end
             time.sleep(0.1)
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=60)
         assert process.returncode == 128 + signal.SIGTERM
-    with tarfile.open(tmp_path / "tier.tar.gz") as archive:
+
+
+def test_what_a_stopped_part_has_written_is_packed_and_goes_on_elsewhere(tmp_path):
+    first, second = tmp_path / "first", tmp_path / "second"
+    stop_at(": accuracy ", first)
+    with tarfile.open(first / "tier.tar.gz") as archive:
         assert any(name.endswith("done.json") for name in archive.getnames())
+    stop_at("2 jobs: 1 done already", second, EARLIER=str(first / "tier.tar.gz"))
 
 
 def test_steps_without_time_are_skipped_and_said(tmp_path):

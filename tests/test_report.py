@@ -22,7 +22,7 @@ pytestmark = pytest.mark.filterwarnings(
 
 SCRIPTS = Path(__file__).parent.parent / "scripts"
 FIGURES = {"tradeoff", "distance", "curves"}
-KINDS = {".png", ".svg", ".pdf"}
+KINDS = {".png", ".svg", ".pdf", ".txt", "_figure.tex"}
 
 
 @pytest.fixture
@@ -80,6 +80,36 @@ def test_one_figure_only(report, sweep, tmp_path):
     assert files(tmp_path / "o") == {f"tradeoff{kind}" for kind in KINDS}
     assert files(tmp_path) == set()  # Hydra leaves nothing behind
     assert "accuracy (%)" not in out
+
+
+def test_a_figure_for_paper_has_its_caption_beside_it(report, sweep, tmp_path):
+    words = ("figure=tradeoff", "style=paper", f"out={tmp_path}/o")
+    status, out, _ = report(f"runs={sweep}", *words)
+    assert status == 0 and "tradeoff_figure.tex" in out
+    vector = {f"tradeoff{kind}" for kind in KINDS - {".png"}}
+    assert files(tmp_path / "o") == vector
+    assert "2 seeds" in (tmp_path / "o/tradeoff.txt").read_text()
+    assert "2 seeds" not in (tmp_path / "o/tradeoff.svg").read_text()
+    status, _, err = report(f"runs={sweep}", "style=poster")
+    assert status == 2 and err.count("\n") == 1
+    assert err.startswith("error: style=poster: takes screen or paper")
+
+
+def test_the_style_is_of_the_figures_of_claims_too(report, tmp_path):
+    """A report of experiments composes its config anew."""
+    choices = {"setting": "smoke/mnist"}
+    fake_run(tmp_path / "runs", "one", choices=choices, overrides=["seed=0"])
+    seen = []
+    import research.report.writing as module
+
+    def write_all(*given, style="screen"):
+        seen.append(style)
+        return module.Written([tmp_path])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "write_all", write_all)
+        assert report("runs=runs", "style=paper")[0] == 0
+    assert seen == ["paper"]
 
 
 def test_the_table_only(report, sweep, tmp_path):
@@ -279,10 +309,12 @@ def test_the_pool_of_runs_is_built_once_a_report(report, tmp_path, monkeypatch):
     status, out, _ = report("runs=runs", *words, f"out={tmp_path}/o")
     assert status == 0 and len(built) == 1
     left_out = [line for line in out.splitlines() if line.startswith("left out: ")]
-    assert len(left_out) == 17
-    assert all(re.match(r"left out: (\w+): no rows of \1;", one) for one in left_out)
+    assert len(left_out) == 18
+    none, *others = left_out
+    assert none == "left out: verdicts: no rows of any claim; run an experiment=…"
+    assert all(re.match(r"left out: (\w+): no rows of \1;", one) for one in others)
     made = {"page.html", *(f"verdicts.{kind}" for kind in "md tex csv".split())}
-    assert files(tmp_path / "o") == made | {f"verdicts{kind}" for kind in KINDS}
+    assert files(tmp_path / "o") == made
 
 
 def test_a_page_needs_something_to_show(report, sweep, tmp_path):

@@ -80,6 +80,7 @@ class Report(TypedDict):
     figure: Builts
     table: Builts
     page: Builts
+    style: Literal["screen", "paper"]
     runs: str
     out: str | None
     done_only: bool

@@ -14,7 +14,8 @@ from research.downsample.lowpass import Lowpass
 from research.downsample.noise import Noise
 from research.downsample.sample import Phases, Sampler, Scored, Scores
 from research.errors import UserError, one_of
-from research.nn.layers import Conv, Undecayed, convolve
+from research.nn.convolution import convolve
+from research.nn.layers import Conv, Undecayed
 from research.nn.signal import pad, polyphase, widen
 from research.types import Count, Map, OneOf, Positive, Stride
 

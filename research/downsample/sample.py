@@ -24,7 +24,8 @@ from research.downsample.noise import Noise
 from research.downsample.reduce import Reduce
 from research.downsample.trace import Weights, first_phase, mark_phases
 from research.errors import UserError
-from research.nn.layers import Conv, convolve
+from research.nn.convolution import convolve
+from research.nn.layers import Conv
 from research.nn.signal import continued, polyphase, take, widen
 from research.types import Map, Range, Stride
 

@@ -14,10 +14,10 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
-from research.nn.cpu import convolution
+from research.nn.convolution import convolve, convolve_dilated
 from research.nn.epsilon import epsilon
 from research.nn.signal import Size, pad_for_convolution, pair, widen
-from research.types import Edges, Fraction, Map, Padding, Positive, Stride
+from research.types import Fraction, Map, Padding, Positive, Stride
 
 Initializer = Callable[..., Array]
 
@@ -47,31 +47,6 @@ he_normal = nnx.initializers.he_normal()
 glorot_uniform = nnx.initializers.glorot_uniform()  # the default of Keras
 
 
-def convolve(
-    x: Map,
-    kernel: Float[Array, "rows columns inputs outputs"],
-    stride: Stride,
-    edges: Edges = ((0, 0), (0, 0)),
-) -> Map:
-    """Cross-correlates a map, padded by zeros, with a kernel at the kept positions.
-
-    The one convolution of this codebase: XLA's, or oneDNN's in programs for CPUs where
-    that is faster.
-    """
-    if convolution.onednn_is_faster(x, kernel, stride, edges):
-        return convolution.fast_convolution(x, kernel, stride, edges)
-    return convolution.xla_convolution(x, kernel, stride, edges)
-
-
-def dilate(kernel: Array, dilation: tuple[int, int]) -> Array:
-    """Returns a kernel with `dilation` − 1 zeros between neighbours of each axis."""
-    if dilation == (1, 1):
-        return kernel
-    between = [(0, 0, step - 1) for step in dilation]
-    rest = [(0, 0, 0)] * (kernel.ndim - 2)
-    return jax.lax.pad(kernel, jnp.zeros((), kernel.dtype), [*between, *rest])
-
-
 class Conv(nnx.Module):
     """A dense part: k×k convolution with explicit padding.
 
@@ -83,7 +58,7 @@ class Conv(nnx.Module):
       window: k, or (k_h, k_w).
       padding: `valid`, `zero`, `reflect` or `circular`.
       dilation: d from one weight to the next, pixels, or (d_h, d_w); the window spans
-        (k−1)·d+1. It runs as a convolution of that size whose other weights are zero.
+        (k−1)·d+1.
       bias: whether to add one value per output channel.
       init: initialiser of the kernel.
       param: kind of the parameters: `Undecayed` ones take no weight decay.
@@ -117,7 +92,10 @@ class Conv(nnx.Module):
         kernel = self.kernel[...]
         x = x.astype(kernel.dtype)
         x, edges = pad_for_convolution(x, self.window, self.padding, name="convolution")
-        y = convolve(x, dilate(kernel, self.dilation), stride, edges)
+        if self.dilation == (1, 1):
+            y = convolve(x, kernel, stride, edges)
+        else:
+            y = convolve_dilated(x, kernel, stride, edges, self.dilation)
         return y if self.bias is None else y + self.bias[...]
 
 

@@ -10,7 +10,8 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float
 
-from research.nn.layers import Early, Frozen, convolve
+from research.nn.convolution import convolve
+from research.nn.layers import Early, Frozen
 from research.nn.signal import pad_for_convolution
 from research.types import Map, Padding, Stride
 

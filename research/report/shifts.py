@@ -11,6 +11,7 @@ from jaxtyping import Integer, UInt8
 
 from research.errors import UserError
 from research.ranges import Count, Natural
+from research.report.figures.words import name_arms
 from research.report.results import Results
 
 SEEN = 2  # pixels: moves that are shown as images
@@ -22,7 +23,7 @@ class Answered(NamedTuple):
     """What one network says of an image at every shift.
 
     Attributes:
-      arm: the network.
+      arm: the network, in words.
       answers: class at each circular shift (dy, dx), (H, W); no shift first.
       period: pixels after which answers repeat, down and to the right.
     """
@@ -107,8 +108,9 @@ def select(
         raise UserError(
             f"figure.shifts.image={index}: takes 0 to {len(first) - 1}, or null"
         )
+    words = name_arms(results.arms)
     chosen = [
-        Answered(name, each[index].astype(int), period.shape[1:])
+        Answered(words[name], each[index].astype(int), period.shape[1:])
         for name, each, period in zip(names, answers, periods, strict=True)
     ]
     return Shown(first[index], int(labels[index]), chosen)

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from research.errors import NoRows, Unwritable, UserError
 from research.report.results import Results
 
+if TYPE_CHECKING:
+    from research.report.figures.looks import Style
+
 Maker = Callable[..., Any]  # of a figure, a table or a page, from results
 
 
-def save_table(results: Results, make: Maker, path: Path) -> list[Path]:
+def save_table(results: Results, make: Maker, path: Path, style: Style) -> list[Path]:
     """Prints a table and writes it in every form."""
     from rich.console import Console
 
@@ -24,14 +27,18 @@ def save_table(results: Results, make: Maker, path: Path) -> list[Path]:
     return forms.save(table, path)
 
 
-def save_figure(results: Results, make: Maker, path: Path) -> list[Path]:
-    """Writes a figure in every format."""
-    from research.report.figures import style
+def save_figure(results: Results, make: Maker, path: Path, style: Style) -> list[Path]:
+    """Writes a figure in every format of its style, and its caption beside it."""
+    from research.report.figures.captions import save_texts
+    from research.report.figures.looks import use
+    from research.report.figures.style import save
 
-    return style.save(make(results), path)
+    with use(style):
+        figure = make(results)
+        return save(figure, path) + save_texts(figure, path)
 
 
-def save_page(results: Results, make: Maker, path: Path) -> list[Path]:
+def save_page(results: Results, make: Maker, path: Path, style: Style) -> list[Path]:
     """Writes the page, with the figures that lie beside it."""
     return [make(results, out=path.with_name(f"{path.name}.html"))]
 
@@ -63,6 +70,8 @@ def write_all(
     chosen: Mapping[str, Iterable[tuple[str, Maker]]],
     out: Path,
     optional: Collection[str] = (),
+    *,
+    style: Style = "screen",
 ) -> Written:
     """Writes what has rows.
 
@@ -71,6 +80,7 @@ def write_all(
       chosen: by group of `SAVERS`, the makers with their names.
       out: the folder.
       optional: names of those that nobody misses where they have no rows.
+      style: of the figures.
 
     Raises:
       Unwritable: a file cannot be written.
@@ -79,7 +89,7 @@ def write_all(
     for group, save in SAVERS.items():
         for name, make in chosen.get(group, ()):
             try:
-                written.files += save(results, make, out / name)
+                written.files += save(results, make, out / name, style)
             except Unwritable:
                 raise
             except UserError as error:

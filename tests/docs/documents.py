@@ -8,7 +8,7 @@ ROOT = Path(__file__).parents[2]
 NAMES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
 DOCUMENTS = sorted(
     [*(ROOT / name for name in NAMES), *ROOT.glob("docs/*.md")]
-    + [*ROOT.glob("notebooks/*.md")]
+    + [*ROOT.glob("docs/results/*.md"), *ROOT.glob("notebooks/*.md")]
 )
 FENCE = re.compile(r"^```(?:\{[\w-]+\} )?(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 SPAN = re.compile(r"(?<!`)`((?:python|make) [^`]+)`(?!`)")

@@ -51,6 +51,20 @@ def test_columns_of_a_table_are_chosen():
     assert "| C2 | refuted |" in lines and "| --- | --: |" in lines
 
 
+def test_a_table_is_spread_over_columns():
+    text = insert.insert(place("spread outputs/reference/photographs/moves.md"))
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    assert lines[0].count("efficientnet_lite") == 3
+    assert len(lines) == 2 + 17 and {line.count("|") for line in lines} == {5}
+    assert "| 1 px | 84.88 [76.7, 93.0] | 89.53 " in text
+
+
+def test_texts_are_to_the_left_and_lists_in_lines():
+    text = insert.insert(place(f"table {STORE}/verdicts.md columns=1,2,3,4"))
+    assert "| --- | --- | --: | --- |" in text
+    assert "| flatten 4.45;<br>global pooling 0.00 |" in text
+
+
 def test_a_cell_is_that_of_the_csv():
     words = f"cell {STORE}/verdicts.csv C2 verdict"
     assert insert.insert(place(words)) == place(words, "refuted")
@@ -59,7 +73,7 @@ def test_a_cell_is_that_of_the_csv():
 @pytest.mark.parametrize(
     "words, error",
     [
-        ("sum outputs/reference/first", "takes count, table, cell"),
+        ("sum outputs/reference/first", "takes count, table, spread, cell, "),
         ("count outputs/nowhere runs", "outputs/nowhere …: there is no such file"),
         (f"count {STORE} networks", "takes one of runs, rows, metrics, predictions"),
         (f"table {STORE}/verdicts.md columns=9", "it has the columns 1 to 7"),

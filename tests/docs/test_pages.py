@@ -64,6 +64,19 @@ def test_links_lead_somewhere(path):
         assert place.exists() or shown.startswith(WRITTEN), target
 
 
+def test_every_document_is_in_the_contents():
+    tree = re.compile(r"^```{toctree}\n(.*?)^```", re.MULTILINE | re.DOTALL)
+    listed = {
+        (path.parent / f"{line}.md").resolve()
+        for path in DOCUMENTS
+        for block in tree.findall(path.read_text())
+        for line in block.splitlines()
+        if line and line[0] != ":"
+    }
+    outside = {ROOT / "README.md", ROOT / "docs/index.md"}
+    assert sorted({*DOCUMENTS} - listed - outside) == []
+
+
 def test_the_picture_is_small():
     assert (ROOT / "docs/picture.png").stat().st_size < 300_000
 

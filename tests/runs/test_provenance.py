@@ -55,6 +55,7 @@ def test_the_driver_and_the_packages_of_an_accelerator(tmp_path, monkeypatch):
     installed = [Installed(name) for name in names + others]
     monkeypatch.setattr(provenance, "DRIVER", driver)
     monkeypatch.setattr(provenance, "distributions", lambda: installed)
+    monkeypatch.setattr(provenance, "find_plugins", provenance.find_plugins.__wrapped__)
     found = provenance.describe_devices()
     assert found["driver"] == "NVRM version: NVIDIA UNIX x86_64  580.95.05"
     assert found["accelerator"] == dict.fromkeys(names, "9.1")

@@ -34,7 +34,7 @@ Kernel = Float[Array, "_rows _columns _inputs _outputs"]
 # `with enabled(False): …` switches it off for what is traced inside; JAX keeps both.
 enabled = jax.make_user_context(os.environ.get("RESEARCH_FAST_CONVOLUTION") != "0")
 
-WORTH = 2**24  # multiply-adds below which it is XLA's, which starts sooner
+WORTH = 2**22  # multiply-adds below which it is XLA's, which starts sooner
 
 
 def xla_convolution(

@@ -5,18 +5,17 @@ from __future__ import annotations
 from typing import Literal
 
 import pandas as pd
-from matplotlib.figure import Figure
 
 from research.ranges import Count
 from research.report.estimates import describe_estimates, estimate_proportions
-from research.report.figures.lines import draw_lines, number_ticks
+from research.report.figures.findings import compare_arms, list_last
+from research.report.figures.lines import draw_lines, label_values, number_ticks
 from research.report.figures.style import (
     Width,
-    add_caption,
-    label_percent,
     style_arms,
     styled,
 )
+from research.report.figures.texts import Drawn, describe
 from research.report.results import Results
 
 TITLES = {"input": "Map that enters", "reduced": "Reduced", "filtered": "Filtered"}
@@ -34,8 +33,8 @@ def draw(
     measure: Literal["folded", "share", "share_around_mean"] = "folded",
     split: str = "test",
     fewest_seeds: Count = 3,
-    width: Width = "two",
-) -> Figure:
+    width: Width | None = None,
+) -> Drawn:
     """Draws a panel for each map: what enters, what is reduced, what is sampled.
 
     Args:
@@ -43,7 +42,7 @@ def draw(
       measure: of `research.evals.aliasing`.
       split: of the examples measured.
       fewest_seeds: with fewer, there are no intervals.
-      width: `one` or `two` columns.
+      width: `one` or `two` columns; None for what the style in use has.
 
     Raises:
       UserError: there are no rows of `aliasing`.
@@ -57,14 +56,24 @@ def draw(
         for kind in TITLES
     }
     numbered, indices = number_ticks(panels, "index")
+    styles = style_arms(results.arms)
     figure = draw_lines(
-        style_arms(results.arms),
+        styles,
         numbered,
         [str(index + 1) for index in indices],
         label="Downsampler",
         width=width,
     )
-    label_percent(figure.axes[0].yaxis, LABELS[measure])
-    stated = describe_estimates(pd.concat(panels.values()))
-    add_caption(figure, f"{stated} What is sampled is the filtered map.")
+    label_values(figure, LABELS[measure], better=-1)
+    names = {arm: one.name for arm, one in styles.items()}
+    sampled = panels[TITLES["filtered"]].groupby("arm", as_index=False)["value"].max()
+    describe(
+        figure,
+        f"{LABELS[measure]}, of the map that is sampled, at the worst downsampler: "
+        f"{compare_arms(sampled, names)}",
+        shows="How much of the maps at each downsampler is too fine for its grid.",
+        numbers=list_last(numbered, names, "at the last downsampler"),
+        note=f"{describe_estimates(pd.concat(panels.values()))} What is sampled is the "
+        "filtered map.",
+    )
     return figure

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from research.report.estimates import format_range, format_seeds
+from research.report.estimates import estimate_means, format_range, format_seeds
+from research.report.figures.findings import compare_arms, list_numbers
+from research.report.figures.looks import current
 from research.report.figures.style import (
     GREY,
     ArmStyle,
     Width,
-    add_caption,
     add_legend,
     create_axes,
     label_percent,
@@ -20,6 +20,7 @@ from research.report.figures.style import (
     styled,
     title_panel,
 )
+from research.report.figures.texts import Drawn, describe
 from research.report.results import Results
 
 UNSHIFTED = "Images as they are"
@@ -27,13 +28,13 @@ LEAST = 0.005  # share of the examples; what is right in smaller bins is noise
 
 
 @styled
-def draw(results: Results, *, split: str = "test", width: Width = "two") -> Figure:
+def draw(results: Results, *, split: str = "test", width: Width | None = None) -> Drawn:
     """Draws a panel for images as they are and one for each border of shifts.
 
     Args:
       results: with rows of `eval=calibration`.
       split: of the examples measured.
-      width: `one` or `two` columns.
+      width: `one` or `two` columns; None for what the style in use has.
 
     Raises:
       UserError: there are no rows of `calibration`.
@@ -48,32 +49,47 @@ def draw(results: Results, *, split: str = "test", width: Width = "two") -> Figu
         ["border", "max_shift"], sort=False
     ):
         panels[f"Shifts, {border}, ≤ {m} px"] = rows
-    shape = {"ncols": len(panels), "squeeze": False}
-    figure, grid = create_axes(width, 2.6, sharex=True, sharey=True, **shape)
+    width = width or current().width
+    abreast = len(panels) if width == "two" else 1
+    shape = {"nrows": len(panels) // abreast, "ncols": abreast, "squeeze": False}
+    tall = 2.6 * len(panels) // abreast
+    figure, grid = create_axes(width, tall, sharex=True, sharey=True, **shape)
     styles = style_arms(results.arms)
     for index, (axes, (title, rows)) in enumerate(
-        zip(grid[0], panels.items(), strict=True)
+        zip(grid.flat, panels.items(), strict=True)
     ):
         axes.plot([0, 1], [0, 1], color=GREY, lw=0.6, zorder=0)
         for arm, runs in rows.groupby("arm", sort=False):
-            draw_bins(axes, results, runs, str(arm), styles[arm])
+            draw_bins(axes, results, runs, styles[arm])
         title_panel(axes, index, title)
-        label_percent(axes.xaxis, "Confidence")
-    label_percent(grid[0, 0].yaxis, "Accuracy")
+        if index >= len(panels) - abreast:
+            label_percent(axes.xaxis, "Confidence")
+    for axes in grid[:, 0]:
+        label_percent(axes.yaxis, "Accuracy")
     add_legend(figure, grid[0, 0])
     every = pd.concat(panels.values())
     seeds = format_seeds(rows.groupby("arm")["path"].nunique())
-    add_caption(
+    names = {arm: one.name for arm, one in styles.items()}
+    errors = {title: estimate_means(found, ["arm"]) for title, found in panels.items()}
+    first, error = next(iter(errors.items()))
+    describe(
         figure,
-        f"{format_range(every['n'])} examples, {seeds} taken together. Points: bins of "
-        f"the top-1 probability with at least {100 * LEAST:g} % of the examples. Below "
+        f"Expected calibration error, {first[:1].lower()}{first[1:]}: "
+        f"{compare_arms(error, names)}",
+        shows="How often networks are right against how sure they are.",
+        numbers=" ".join(
+            f"Error, {title[:1].lower()}{title[1:]}: {list_numbers(found, names)}"
+            for title, found in errors.items()
+        ),
+        note=f"{format_range(every['n'])} examples, {seeds} taken together. Points: "
+        f"bins of the top-1 probability with at least {100 * LEAST:g} % of them. Below "
         "the line a network is surer than it is right.",
     )
     return figure
 
 
 def draw_bins(
-    axes: Axes, results: Results, rows: pd.DataFrame, label: str, style: ArmStyle
+    axes: Axes, results: Results, rows: pd.DataFrame, style: ArmStyle
 ) -> None:
     """Draws the bins of one arm, over its seeds."""
     runs = [row for _, row in rows.iterrows()]
@@ -88,5 +104,5 @@ def draw_bins(
         for means in (confidence, accuracy)
     )
     axes.plot(
-        x, y, style.line, label=label, color=style.color, marker=style.marker, ms=3
+        x, y, style.line, label=style.name, color=style.color, marker=style.marker, ms=3
     )

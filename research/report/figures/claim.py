@@ -2,96 +2,69 @@
 
 from __future__ import annotations
 
-import textwrap
-from typing import NamedTuple
+import re
+from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from research import claims
 from research.claims.claim import Claim
 from research.claims.estimate import EXACT, estimate
 from research.claims.judge import NO_MARGIN
-from research.claims.measure import POINTS, Measure, only
+from research.claims.measure import POINTS, Contrast, Measure, only
 from research.claims.pool import Pool
+from research.claims.question import Question
 from research.claims.verdict import Answer, Verdict
 from research.errors import UserError
 from research.report.effects import Scale, scale_of
-from research.report.figures.style import (
-    BLACK,
-    BLUE,
-    GREY,
-    WIDTHS,
-    Width,
-    add_caption,
-    styled,
-    title_panel,
-)
+from research.report.figures.findings import FEW
+from research.report.figures.forest import SMALL as SMALL
+from research.report.figures.forest import Mark, Panel, draw_forests
+from research.report.figures.looks import Width, styled
+from research.report.figures.statements import explain, list_rules, state
+from research.report.figures.style import BLUE, PRESETS, point_better
+from research.report.figures.texts import Drawn, describe
+from research.report.figures.words import WORDS
 from research.report.results import Results
 
-LINE = 0.17  # inches for a line of text
-NAME = 58  # characters in a line of names
-SMALL = 0.01  # differences below it look like none, in any unit
-
-
-class Mark(NamedTuple):
-    """A name, a value and the ends of its interval, NaN where there is none."""
-
-    name: str
-    value: float
-    low: float
-    high: float
-
-
-class Panel(NamedTuple):
-    """What is drawn in one panel.
-
-    Attributes:
-      marks: from top to bottom.
-      nothing: the value that stands for no effect; None where values are no effects.
-      margin: low and high; None where nothing is decided.
-      decides: whether the marks decide the claim.
-    """
-
-    marks: list[Mark]
-    nothing: float | None = None
-    margin: tuple[float, float] | None = None
-    decides: bool = False
+# Rows of which more is better, 1, or less, −1; others are neither.
+BETTER = {"accuracy": 1, "agreement": 1, "mean_iou": 1, "boundary_iou": 1, "r2": 1}
+BETTER |= {"loss": -1, "flip_rate": -1, "error": -1}
 
 
 @styled
-def draw(results: Results, *, claim: str, width: Width = "two") -> Figure:
+def draw(results: Results, *, claim: str, width: Width | None = None) -> Drawn:
     """Draws a panel of the arms' values, one of each question, then of what is beside.
 
     Args:
       results: with runs of the experiments.
       claim: its id, such as `c3`.
-      width: `one` or `two` columns.
+      width: `one` or `two` columns; None for what the style in use has.
 
     Raises:
       UserError: there are no rows for it.
     """
     declared = claims.load()[claim]
-    found = {one.id: one for one in results.verdicts}[claim.upper()]
+    verdict = {one.id: one for one in results.verdicts}[claim.upper()]
+    found = clip_verdict(declared, verdict)
     panels = collect_panels(declared, found, results.pool)
     if not panels:
         raise UserError(f"no rows of {claim}; run `{found.command}`")
-    heights = [sum(map(count_lines, panel.marks)) + 4 for panel in panels.values()]
-    size = (WIDTHS[width], LINE * sum(heights) + 0.5)
-    figure = Figure(size, dpi=200)  # as it is saved: small text is wider there
-    grid = figure.subplots(
-        len(panels), squeeze=False, gridspec_kw={"height_ratios": heights}
-    )[:, 0]
-    for index, (axes, (title, panel)) in enumerate(
-        zip(grid, panels.items(), strict=True)
-    ):
-        draw_forest(axes, panel)
-        title_panel(axes, index, textwrap.shorten(title, 84, placeholder=" …"))
-    words = "; ".join(
-        f"{one.key}: {one.verdict}".removeprefix(": ") for one in found.answers
+    figure = draw_forests(panels, width)
+    said = [
+        f"{title}: {panel.text}."
+        for title, panel in panels.items()
+        if not panel.decides or len(panel.marks) > FEW  # the title has the others
+    ]
+    describe(
+        figure,
+        state(found),
+        shows="The arms by themselves, each question against its margin, and what was "
+        f"compared beside. {list_rules(found)}".rstrip(),
+        numbers=" ".join(said),
+        note=explain(found),
     )
-    add_caption(figure, f"{found.id}: {words or found.verdict}. Bars: 95 %.")
     return figure
 
 
@@ -99,19 +72,37 @@ def collect_panels(claim: Claim, verdict: Verdict, pool: Pool) -> dict[str, Pane
     """Returns what there is to draw, by title: values, questions, then by unit."""
     panels: dict[str, Panel] = {}
     for measure in find_measures(claim):
-        panels[title_measure(measure)] = Panel(measure_arms(claim, pool, measure))
+        marks = measure_arms(claim, pool, measure)
+        if len(marks) > 1:  # one has nothing to stand beside
+            panels[capitalize(measure.name)] = Panel(
+                marks, label_measure(measure), doublings=measure.log2
+            )
     for answer in verdict.answers:
-        panels[answer.asks] = draw_question(answer)
+        panel = draw_question(answer, claim.questions[answer.key])
+        if panel.marks:
+            key = f"{answer.key}, {answer.verdict}" if answer.key else answer.verdict
+            panels[f"{capitalize(key)}: {answer.asks}"] = panel
+    asked = [one for each in claim.questions.values() for one in each.cases.values()]
     for one in verdict.details:
-        if one["effect"] is not None:
-            scale = scale_of(one["unit"])
-            panel = panels.setdefault(
-                f"beside, in {scale.unit}", Panel([], scale.nothing)
-            )
-            panel.marks.append(
-                mark(one["contrast"], one["effect"], one["low"], one["high"], scale)
-            )
-    return {title: panel for title, panel in panels.items() if panel.marks}
+        if one["effect"] is None or claim.details[one["contrast"]] in asked:
+            continue
+        scale = scale_of(one["unit"])
+        title = f"Beside, in {scale.unit}"
+        panel = panels.setdefault(title, Panel([], scale.unit, scale.nothing))
+        ends = clip(claim.details[one["contrast"]], one["low"], one["high"])
+        effect = mark(name_detail(one["contrast"]), one["effect"], ends, scale)
+        panel.marks.append(effect._replace(color=BLUE))
+    return panels
+
+
+def name_detail(contrast: str) -> str:
+    """Returns what is compared beside, the arms in words.
+
+    `max less decimate, 300 images` becomes `max less bare stride, 300 images`.
+    """
+    return re.sub(
+        r"(?<=\bless )\w+(?=,|$)", lambda arm: WORDS.get(arm[0], arm[0]), contrast
+    )
 
 
 def find_measures(claim: Claim) -> list[Measure]:
@@ -125,35 +116,83 @@ def find_measures(claim: Claim) -> list[Measure]:
     return [*found.values()]
 
 
-def draw_question(answer: Answer) -> Panel:
-    """Returns the cases of a question, against its margin."""
+def draw_question(answer: Answer, question: Question) -> Panel:
+    """Returns the cases of a question, against what decides it."""
     scale = scale_of(answer.unit)
     marks = [
-        mark(case.name or answer.verdict, case.effect, case.low, case.high, scale)
+        mark(case.name, case.effect, (case.low, case.high), scale)
         for case in answer.cases
         if case.effect is not None
     ]
-    ends = [scale.show(sign * answer.margin) or 0.0 for sign in (-1, 1)]
-    return Panel(marks, scale.nothing, (ends[0], ends[1]), decides=True)
+    low, high = (scale.show(end) or 0.0 for end in question.ends)
+    return Panel(marks, scale.unit, scale.nothing, (low, high), decides=True)
 
 
-def mark(
-    name: str, effect: float, low: float | None, high: float | None, scale: Scale
-) -> Mark:
+def clip_verdict(claim: Claim, verdict: Verdict) -> Verdict:
+    """Returns a verdict without what intervals have beyond the possible."""
+    answers = []
+    for answer in verdict.answers:
+        contrasts = claim.questions[answer.key].cases.values()
+        cases = []
+        for case, contrast in zip(answer.cases, contrasts, strict=True):
+            low, high = clip(contrast, case.low, case.high)
+            cases.append(case._replace(low=low, high=high))
+        answers.append(replace(answer, cases=tuple(cases)))
+    return replace(verdict, answers=tuple(answers))
+
+
+def mark(name: str, effect: float, ends: Iterable[float | None], scale: Scale) -> Mark:
     """Returns a mark, in the unit that people read."""
-    ends = [scale.show(end) for end in (effect, low, high)]
-    return Mark(name, *(np.nan if end is None else end for end in ends))
+    shown = [scale.show(end) for end in (effect, *ends)]
+    value, low, high = (np.nan if end is None else end for end in shown)
+    return Mark(name, value, low, high)
 
 
-def title_measure(measure: Measure) -> str:
-    """Names a measure by what is drawn of it: `accuracy, in %`."""
-    log2 = "log2 of " if measure.log2 else ""
-    percent = ", in %" if measure.unit == POINTS else ""
-    return log2 + measure.name + percent
+def clip(
+    contrast: Contrast, low: float | None, high: float | None
+) -> tuple[float | None, float | None]:
+    """Returns the ends of an interval as far as they are possible, such as to 100 %."""
+    least, most = reach(contrast)
+    return (
+        None if low is None else max(low, least),
+        None if high is None else min(high, most),
+    )
+
+
+def reach(contrast: Contrast) -> tuple[float, float]:
+    """Returns the least and the most that a contrast of proportions can be."""
+    measures = [(contrast.measure, 1.0)]
+    measures += [(contrast.minus, -1.0)] if contrast.minus else []
+    low = high = contrast.base
+    for one, sign in measures:
+        if not isinstance(one, Measure) or one.unit != POINTS or one.log2:
+            return -np.inf, np.inf
+        for weight in contrast.arms.values():
+            none, whole = sorted(
+                sign * weight * end for end in (one.offset, one.offset + one.scale)
+            )
+            low, high = low + none, high + whole
+    return low, high
+
+
+def label_measure(measure: Measure) -> str:
+    """Labels the axis of a measure: `%   better →`."""
+    percent = measure.unit == POINTS
+    unit = "%" if percent else "" if measure.log2 else measure.unit
+    sign = int(np.sign(measure.scale))
+    return point_better(unit, sign * BETTER.get(measure.measure, 0)).strip()
+
+
+def capitalize(text: str) -> str:
+    """Returns text with its first letter capital, the others as they are."""
+    return text[:1].upper() + text[1:]
 
 
 def measure_arms(claim: Claim, pool: Pool, measure: Measure) -> list[Mark]:
-    """Returns the values of the arms that are compared in a measure, by name."""
+    """Returns the arms that are compared in a measure, the highest first.
+
+    Of a measure whose logarithm is compared they are the values themselves.
+    """
     contrasts = [
         one for question in claim.questions.values() for one in question.contrasts
     ]
@@ -165,38 +204,23 @@ def measure_arms(claim: Claim, pool: Pool, measure: Measure) -> list[Mark]:
     )
     found = []
     for arm in compared:
-        one = estimate(pool, claim, only(arm, measure), NO_MARGIN)
+        alone = only(arm, measure)
+        one = estimate(pool, claim, alone, NO_MARGIN)
         if one.differences:
             low, high, how = one.test.interval
             seeds = "" if one.test.n > 1 or how == EXACT else " (1 seed)"
-            found.append(Mark(arm + seeds, one.test.mean, low, high))
-    return found
+            ends = (one.test.mean, *clip(alone, low, high))
+            shown = [np.nan if end is None else end for end in ends]
+            value, low, high = np.exp2(shown) if measure.log2 else shown
+            look = style_arm(claim, arm)
+            found.append(Mark(arm + seeds, value, low, high, *look, measure.exact))
+    return sorted(found, key=lambda one: -one.value)
 
 
-def draw_forest(axes: Axes, panel: Panel) -> None:
-    """Draws values with intervals, one under the other, and the margin if any."""
-    heights = np.array([count_lines(mark) for mark in panel.marks])
-    places = np.cumsum(heights) - heights / 2
-    for place, one in zip(places, panel.marks, strict=True):
-        color = BLACK if panel.decides else BLUE
-        axes.plot([one.low, one.high], [place, place], color=color, lw=1.2)
-        axes.plot(one.value, place, "o", color=color, ms=4)
-    if panel.margin is not None:
-        axes.axvspan(*panel.margin, color=GREY, alpha=0.15, lw=0, zorder=0)
-    if panel.nothing is not None:
-        mark_nothing(axes, panel.nothing)
-    axes.set_yticks(places, [textwrap.fill(mark.name, NAME) for mark in panel.marks])
-    axes.tick_params(axis="y", labelsize=6)
-    axes.set_ylim(heights.sum() + 0.5, -0.5)
-
-
-def mark_nothing(axes: Axes, nothing: float) -> None:
-    """Marks no difference, and shows a little around it where nothing differs."""
-    axes.axvline(nothing, color=GREY, lw=0.6, zorder=0)
-    low, high = axes.get_xlim()
-    axes.set_xlim(min(low, nothing - SMALL), max(high, nothing + SMALL))
-
-
-def count_lines(mark: Mark) -> int:
-    """Returns how many lines a name takes."""
-    return len(textwrap.wrap(mark.name, NAME)) or 1
+def style_arm(claim: Claim, arm: str) -> tuple[str, str]:
+    """Returns the colour and marker of the family of an arm's downsampler."""
+    words = [word.partition("=") for word in claim.arms[arm]]
+    chosen = [option for key, _, option in words if key == "downsample"]
+    if "model.poolings=0" in claim.arms[arm]:
+        chosen = ["none"]
+    return PRESETS.get(chosen[-1] if chosen else "", (BLUE, "o"))

@@ -5,21 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pandas as pd
-from matplotlib.figure import Figure
 
 from research.errors import NoRows
 from research.report.estimates import format_range, format_seeds
+from research.report.figures.findings import compare_arms
+from research.report.figures.looks import current
 from research.report.figures.style import (
     Width,
-    add_caption,
     add_legend,
     create_axes,
     label_percent,
+    letter_panel,
     set_log_scale,
     style_arms,
     styled,
-    title_panel,
 )
+from research.report.figures.texts import Drawn, describe
 from research.report.results import Results
 
 
@@ -28,14 +29,14 @@ def draw(
     results: Results,
     *,
     splits: Sequence[str] = ("train", "validation", "test"),
-    width: Width = "two",
-) -> Figure:
+    width: Width | None = None,
+) -> Drawn:
     """Draws the mean over seeds with their range; a column of panels for each split.
 
     Args:
       results: with rows of training.
       splits: the columns, as far as there are rows.
-      width: `one` or `two` columns.
+      width: `one` or `two` columns; None for what the style in use has.
 
     Raises:
       NoRows: there are no training rows.
@@ -48,6 +49,7 @@ def draw(
             "scripts/train.py made"
         )
     styles = style_arms(results.arms)
+    width = width or current().width
     shape = {"nrows": 2, "ncols": len(present), "squeeze": False}
     figure, grid = create_axes(width, 4.2, sharex=True, sharey="row", **shape)
     for column, split in enumerate(present):
@@ -58,21 +60,38 @@ def draw(
                 over = of_split[of_split["arm"] == arm].groupby("epoch")[measure]
                 low, mean, high = over.min(), over.mean(), over.max()
                 alone = mean.count() == 1  # a point has no line and no band
-                look = {"color": style.color, "linestyle": style.line, "label": arm}
+                look = {
+                    "color": style.color,
+                    "linestyle": style.line,
+                    "label": style.name,
+                }
                 axes.plot(mean, marker=style.marker if alone else "", **look)
                 band = axes.vlines if alone else axes.fill_between
                 shade = {"color": style.color, "alpha": 0.2}
                 band(mean.index, low, high, linewidth=3 if alone else 0, **shade)
-            title = f"{measure.title()}, {split}"
-            title_panel(axes, row * len(present) + column, title)
+            title = f"{measure.title()}, {split}" if width == "two" else split
+            title = letter_panel(row * len(present) + column, title)
+            axes.set_title(title, loc="left")
         grid[1, column].set_xlabel("Epoch")
     set_log_scale(grid[0, 0])
     grid[0, 0].set_ylabel("Loss (nats)")
-    label_percent(grid[1, 0].yaxis, "Accuracy")
+    label_percent(grid[1, 0].yaxis, "Accuracy", better=1)
     add_legend(figure, grid[0, 0])
     per_arm = metrics.groupby("arm")["seed"].nunique()
     lines = f"Lines: mean of {format_seeds(per_arm)}; bands: range over seeds."
-    add_caption(figure, f"{count_examples(metrics, present)}{lines}")
+    of_last = metrics[metrics["split"] == present[-1]]
+    final = of_last[
+        of_last["epoch"] == of_last.groupby("arm")["epoch"].transform("max")
+    ]
+    means = final.groupby("arm", as_index=False, sort=False)["accuracy"].mean()
+    names = {arm: style.name for arm, style in styles.items()}
+    said = compare_arms(means.rename(columns={"accuracy": "value"}), names)
+    describe(
+        figure,
+        f"Accuracy after the last epoch ({present[-1]}): {said}",
+        shows="Loss and accuracy while the networks train.",
+        note=f"{count_examples(metrics, present)}{lines}",
+    )
     return figure
 
 

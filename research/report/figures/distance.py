@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
-from matplotlib.figure import Figure
 
 from research.ranges import Count
 from research.report.estimates import describe_estimates, estimate_proportions
-from research.report.figures.lines import draw_lines, number_ticks
+from research.report.figures.findings import compare_arms, keep_last, list_last
+from research.report.figures.lines import draw_lines, label_values, number_ticks
 from research.report.figures.style import (
     Width,
-    add_caption,
-    label_percent,
     style_arms,
     styled,
 )
+from research.report.figures.texts import Drawn, describe
 from research.report.results import Results
 
 TITLES = {
@@ -35,8 +34,8 @@ def draw(
     protocols: Sequence[str] = ("circular", "zero"),
     split: str = "test",
     fewest_seeds: Count = 3,
-    width: Width = "two",
-) -> Figure:
+    width: Width | None = None,
+) -> Drawn:
     """Draws a line per arm and a panel per protocol that has rows.
 
     Args:
@@ -45,7 +44,7 @@ def draw(
       protocols: the panels.
       split: of the examples measured.
       fewest_seeds: with fewer, intervals are over examples.
-      width: `one` or `two` columns.
+      width: `one` or `two` columns; None for what the style in use has.
 
     Raises:
       UserError: there are no rows for any panel.
@@ -58,20 +57,32 @@ def draw(
         for protocol, found in results.select_available(wanted, split=split).items()
     }
     numbered, distances = number_ticks(panels, "distance")
+    titled = {TITLES.get(one, one): found for one, found in numbered.items()}
+    styles = style_arms(results.arms)
     figure = draw_lines(
-        style_arms(results.arms),
-        {TITLES.get(protocol, protocol): found for protocol, found in numbered.items()},
+        styles,
+        titled,
         [str(distance) for distance in distances],
         label="Distance of the shift (px, larger of both axes)"
         if len(panels) < 3
         else "Distance (px)",
         width=width,
     )
-    still = "of two views" if set(panels) == {"window"} else "with the unshifted"
-    label_percent(figure.axes[0].yaxis, f"Agreement {still}")
-    caption = describe_estimates(pd.concat(panels.values()))
+    views = set(panels) == {"window"}
+    still = "of two views" if views else "with the unshifted"
+    label_values(figure, f"Agreement {still}", better=1)
+    names = {arm: one.name for arm, one in styles.items()}
+    first, found = next(iter(keep_last(titled).items()))
     same = " The panels agree in every value." if coincide(panels) else ""
-    add_caption(figure, caption + same)
+    describe(
+        figure,
+        f"Agreement {distances[-1]} px away ({first[:1].lower()}{first[1:]}): "
+        f"{compare_arms(found, names)}",
+        shows="Share of images that have the same answer "
+        f"{'in both views' if views else 'as the unshifted'}, against the distance.",
+        numbers=list_last(titled, names, f"at {distances[-1]} px"),
+        note=describe_estimates(pd.concat(panels.values())) + same,
+    )
     return figure
 
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from research.ranges import Count, Seed
-from research.report.figures.style import SMALL, Width, add_caption, create_axes, styled
+from research.report.figures.findings import compare_arms, sort_arms
+from research.report.figures.looks import current
+from research.report.figures.style import Width, create_axes, styled
+from research.report.figures.texts import Drawn, describe
+from research.report.figures.words import name_arms
 from research.report.fragile import ARROWS, describe_move, read_pairs, select_fragile
 from research.report.results import Results
 
+NAME = 18  # characters in a line of an arm's name
 LONGEST = 10  # characters of a class above an image
 
 
@@ -24,7 +29,7 @@ def draw(
     seed: Seed | None = None,
     split: str = "test",
     width: Width = "two",
-) -> Figure:
+) -> Drawn:
     """Draws a line of pairs, image and shifted image, for each arm.
 
     Args:
@@ -39,7 +44,8 @@ def draw(
     """
     found = select_fragile(results, split)
     seed = found["seed"].min() if seed is None else seed
-    found = found[found["seed"] == seed]
+    found = sort_arms(found[found["seed"] == seed])
+    names = name_arms(results.arms)
     shape = {"nrows": len(found), "ncols": 2 * images, "squeeze": False}
     figure, grid = create_axes(width, 0.4 + 1.05 * len(found), **shape)
     for axes in grid.flat:
@@ -51,16 +57,20 @@ def draw(
         line[0].text(
             -0.2,
             0.5,
-            f"{row['arm']}\n{100 * row['value']:.1f} %",
+            f"{textwrap.fill(names[row['arm']], NAME)}\n{100 * row['value']:.1f} %",
             transform=line[0].transAxes,
             rotation=90,
+            fontsize=current().ticks,
             ha="center",
             va="center",
         )
-    add_caption(
+    describe(
         figure,
-        f"Pairs: an image, and the same {describe_move(found)} by a pixel along the "
-        "arrow, each with the class predicted and its probability. Those that lose "
+        "Answers that a move by one pixel leaves as they are: "
+        f"{compare_arms(found[['arm', 'value']], names)}",
+        shows=f"Pairs: an image, and the same {describe_move(found)} by a pixel "
+        "along the arrow, each with the class predicted and its probability.",
+        note="Shown are those that lose "
         f"most probability, of {found['n'].iloc[0]:,} images, seed {seed}; left: "
         "agreement over the eight shifts by one pixel.",
     )
@@ -100,4 +110,4 @@ def draw_image(axes: Axes, image: np.ndarray, title: str) -> None:
     grey = image.shape[-1] == 1
     shown = image[..., 0] if grey else image
     axes.imshow(shown, cmap="gray" if grey else None, vmin=0, vmax=255)
-    axes.set_title(title.replace("%", " %"), fontsize=SMALL, pad=2)
+    axes.set_title(title.replace("%", " %"), fontsize=current().small, pad=2)

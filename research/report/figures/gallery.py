@@ -8,17 +8,18 @@ import matplotlib
 import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from research.report.figures.style import WIDTHS, add_caption, styled
+from research.report.figures.style import WIDTHS, current, styled
+from research.report.figures.texts import Drawn, describe
 
+FOLLOWS = 0.005  # relative size of a difference that is printed as 0.00
 PANELS = ("output", "shifted", "difference")
 
 Plane = Float[np.ndarray, "rows columns channels"]
 
 
 @styled
-def draw(maps: Mapping[str, Mapping[str, Plane]], *, columns: int = 3) -> Figure:
+def draw(maps: Mapping[str, Mapping[str, Plane]], *, columns: int = 3) -> Drawn:
     """Draws three maps for each preset: of the image, of its shift, their difference.
 
     Args:
@@ -27,23 +28,36 @@ def draw(maps: Mapping[str, Mapping[str, Plane]], *, columns: int = 3) -> Figure
       columns: presets side by side.
     """
     lines = -(-len(maps) // columns)
-    figure = Figure(figsize=(WIDTHS["two"], 0.3 + 0.82 * lines))
+    figure = Drawn(figsize=(WIDTHS["two"], 0.3 + 0.82 * lines))
     groups = figure.subfigures(lines, columns, squeeze=False)
     for (preset, panels), group in zip(maps.items(), groups.flat, strict=False):
         largest = max(float(np.abs(panels[name]).max()) for name in PANELS)
-        sizes = [np.linalg.norm(panels[name]) for name in ("difference", "output")]
-        group.suptitle(f"{preset}   {sizes[0] / sizes[1]:.2f}", fontsize=7)
+        sizes = norms(panels)
+        group.suptitle(
+            f"{preset}   {sizes[0] / sizes[1]:.2f}", fontsize=current().ticks
+        )
         for axes, name in zip(group.subplots(1, len(PANELS)), PANELS, strict=True):
             show(axes, panels[name], largest, signed=name == "difference")
-    add_caption(
+    moved = [norms(panels)[0] / norms(panels)[1] for panels in maps.values()]
+    still = sum(one < FOLLOWS for one in moved)
+    describe(
         figure,
-        "Each: output, output after a circular shift by one pixel to the right, and "
-        "their difference after the best roll of the output, on one scale; red and "
-        "blue are positive and negative. The number is the relative size of that "
+        f"{still} of {len(maps)} downsamplers follow a shift by one pixel",
+        shows="Each: output, output after a circular shift by one pixel to the right, "
+        "and their difference after the best roll of the output, on one scale; red and "
+        "blue are positive and negative.",
+        note="The number is the relative size of that "
         "difference (0: the output follows the shift). One image; learned parts as "
         "initialised.",
     )
     return figure
+
+
+def norms(panels: Mapping[str, Plane]) -> tuple[float, float]:
+    """Returns the norms of the difference and of the output."""
+    return float(np.linalg.norm(panels["difference"])), float(
+        np.linalg.norm(panels["output"])
+    )
 
 
 def show(axes: Axes, values: Plane, largest: float, *, signed: bool) -> None:

@@ -9,14 +9,17 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from research.report.figures.looks import WIDTHS, current
 from research.report.figures.style import (
-    WIDTHS,
     ArmStyle,
     Width,
     add_legend,
     create_axes,
+    label_percent,
+    point_better,
     title_panel,
 )
+from research.report.figures.texts import Drawn
 
 DODGE = 0.06  # of a tick between arms, so that bars do not cover each other
 SPREAD = 0.3  # of a tick, between the first and the last arm at most
@@ -30,26 +33,33 @@ def draw_lines(
     ticks: list[str],
     *,
     label: str,
-    width: Width = "two",
+    width: Width | None = None,
     height: float = 2.6,
     slanted: bool = False,
     joined: bool = True,
-) -> Figure:
+) -> Drawn:
     """Draws estimates at equally spaced ticks, arms in the order of their means.
+
+    Panels stand side by side in two columns, one below the other in one.
 
     Args:
       styles: of each arm, as `style_arms` returns them.
       panels: title → estimates: `arm`, `tick` (its number), `value`, `low`, `high`.
       ticks: what stands under the ticks.
       label: of x.
-      width: `one` or `two` columns.
-      height: inches.
+      width: `one` or `two` columns; None for what the style in use has.
+      height: inches, of a row of panels.
       slanted: whether the ticks are names, written at an angle; where they would
         overlap some are left out.
       joined: whether lines join the estimates; not where ticks have no order.
     """
-    shape = {"ncols": len(panels), "squeeze": False}
-    figure, grid = create_axes(width, height, sharex=True, sharey=True, **shape)
+    width = width or current().width
+    abreast = len(panels) if width == "two" else 1
+    shape = {"nrows": len(panels) // abreast, "ncols": abreast, "squeeze": False}
+    tall = height
+    if width == "one":
+        tall = 0.65 * height * len(panels) + (0.9 if slanted else 0.5)
+    figure, grid = create_axes(width, tall, sharex=True, sharey=True, **shape)
     every = pd.concat(panels.values())
     order = every.groupby("arm")["value"].mean().sort_values(ascending=False).index
     spread = min(SPREAD, DODGE * (len(order) - 1))
@@ -57,7 +67,7 @@ def draw_lines(
         zip(order, np.linspace(-spread / 2, spread / 2, len(order)), strict=True)
     )
     for index, (axes, (title, found)) in enumerate(
-        zip(grid[0], panels.items(), strict=True)
+        zip(grid.flat, panels.items(), strict=True)
     ):
         for arm in order:
             line = found[found["arm"] == arm].sort_values("tick")
@@ -67,12 +77,16 @@ def draw_lines(
                 line["value"],
                 np.clip(ends, 0, None),
                 linestyle=styles[arm].line if joined else "none",
-                label=arm,
+                label=styles[arm].name,
                 **styles[arm].errorbar(),
             )
-        title_panel(axes, index, title)
-        axes.set_xlabel(label)
-        room = WIDTHS[width] / len(panels) / LINE if slanted else len(ticks)
+        if len(panels) > 1:
+            title_panel(axes, index, title)
+        elif title:
+            axes.set_title(title, loc="left")
+        if index >= len(panels) - abreast:
+            axes.set_xlabel(label)
+        room = WIDTHS[width] / abreast / LINE if slanted else len(ticks)
         step = math.ceil(len(ticks) / room)
         axes.set_xticks(
             range(0, len(ticks), step), ticks[::step], **SLANTED if slanted else {}
@@ -114,3 +128,23 @@ def name_stages(panels: Mapping[str, pd.DataFrame]) -> list[str]:
         for index, names in parts.items()
         for part in names[:1]
     ]
+
+
+def label_values(
+    figure: Figure, label: str, *, percent: bool = True, better: int = 0
+) -> None:
+    """Labels y of every row of panels.
+
+    Args:
+      figure: of `draw_lines`.
+      label: what is drawn, without its unit.
+      percent: whether values are proportions, to be shown in per cent.
+      better: as of `point_better`.
+    """
+    for axes in figure.axes:
+        place = axes.get_subplotspec()
+        if place is not None and place.is_first_col():
+            if percent:
+                label_percent(axes.yaxis, label, better=better)
+            else:
+                axes.set_ylabel(point_better(label, better))

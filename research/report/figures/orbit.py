@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
 from research.ranges import Count
 from research.report.estimates import describe_estimates, estimate_proportions
-from research.report.figures.style import Width, add_caption, create_axes, styled
+from research.report.figures.findings import compare_arms, list_numbers, sort_arms
+from research.report.figures.style import Width, create_axes, styled
+from research.report.figures.texts import Drawn, describe
+from research.report.figures.words import name_arms
 from research.report.results import Results
 
+NAME = 20  # characters in a line of an arm's name
 COLUMNS: dict[Width, int] = {"one": 2, "two": 5}  # maps side by side
 
 
@@ -27,7 +31,7 @@ def draw(
     split: str = "test",
     fewest_seeds: Count = 3,
     width: Width = "two",
-) -> Figure:
+) -> Drawn:
     """Draws a map for each arm, all on one scale, no shift in the middle.
 
     Args:
@@ -47,7 +51,7 @@ def draw(
     if params:
         fine = int(found["upsampling"].max())
         found = found[found["upsampling"] == fine]
-    summary = estimate_proportions(found, ["arm"], fewest_seeds=fewest_seeds)
+    summary = sort_arms(estimate_proportions(found, ["arm"], fewest_seeds=fewest_seeds))
     maps = {
         arm: centre_shifts(mean_map(results, rows))
         for arm, rows in found.groupby("arm", sort=False)
@@ -55,16 +59,22 @@ def draw(
     columns = min(COLUMNS[width], len(maps))
     lines = math.ceil(len(maps) / columns)
     figure, grid = create_axes(
-        width, 0.75 + 1.55 * lines, nrows=lines, ncols=columns, squeeze=False
+        width, 0.9 + 1.7 * lines, nrows=lines, ncols=columns, squeeze=False
     )
-    image = draw_maps(grid, maps, summary, fine)
-    figure.colorbar(image, ax=grid, label="Agreement (%)", shrink=0.8, aspect=25)
-    add_caption(
+    names = name_arms(results.arms)
+    image = draw_maps(grid, maps, summary, names, fine)
+    figure.colorbar(
+        image, ax=grid, label="Agreement (%)   better →", shrink=0.8, aspect=25
+    )
+    steps = "whole pixels" if fine == 1 else f"multiples of 1/{fine} px"
+    describe(
         figure,
-        f"{describe_estimates(summary).partition(' Bars')[0]} Colour: share of images "
-        f"whose prediction is that of the unshifted image, for each circular shift by "
-        f"{'whole pixels' if fine == 1 else f'multiples of 1/{fine} px'}; above a map "
-        "its mean over all shifts.",
+        f"Agreement over all circular shifts by {steps}: "
+        f"{compare_arms(summary, names)}",
+        shows="Colour: share of images whose prediction is that of the unshifted "
+        f"image, for each circular shift by {steps}; above a map its mean over all.",
+        numbers=f"Means: {list_numbers(summary, names)}",
+        note=describe_estimates(summary).partition(" Bars")[0],
     )
     return figure
 
@@ -78,6 +88,7 @@ def draw_maps(
     grid: np.ndarray,
     maps: Mapping[str, np.ndarray],
     summary: pd.DataFrame,
+    names: Mapping[str, str],
     fine: int = 1,
 ) -> AxesImage:
     """Draws the maps of all arms on one scale, and returns the last.
@@ -86,6 +97,7 @@ def draw_maps(
       grid: of axes, at least as many as maps.
       maps: arm → agreement of each shift, (H, W), as `centre_shifts` returns it.
       summary: the mean of each arm, in the order drawn.
+      names: of arms, in words.
       fine: shifts in a pixel, along each axis.
     """
     lowest = min(one.min() for one in maps.values())
@@ -105,7 +117,9 @@ def draw_maps(
             extent=tuple(edge / fine for edge in edges),
         )
         axes.grid(False)
-        axes.set_title(f"{line['arm']}\n{100 * line['value']:.1f} %")
+        axes.set_title(
+            f"{textwrap.fill(names[line['arm']], NAME)}\n{100 * line['value']:.1f} %"
+        )
     for axes in grid[:, 0]:
         axes.set_ylabel("Down (px)")
     for axes in grid[-1]:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import numpy as np
-from matplotlib.figure import Figure
 
 from research.ranges import Count
 from research.report.estimates import format_range, format_seeds
-from research.report.figures.style import Width, add_caption, create_axes, styled
+from research.report.figures.findings import compare_arms
+from research.report.figures.style import Width, create_axes, styled
+from research.report.figures.texts import Drawn, describe
+from research.report.figures.words import name_arms
+from research.report.formats import format_number
 from research.report.results import Results
+
+NAME = 18  # characters in a line of an arm's name
 
 
 @styled
@@ -18,7 +25,7 @@ def draw(
     stages: Count = 6,
     split: str = "test",
     width: Width = "two",
-) -> Figure:
+) -> Drawn:
     """Draws a line of fields for each arm, means over seeds, each up to its own peak.
 
     Args:
@@ -33,6 +40,7 @@ def draw(
     found = results.select("receptive", "size", "index", "part", split=split)
     groups = dict(list(found.groupby("arm", sort=False)))
     shown = min(stages, *(group["index"].nunique() for group in groups.values()))
+    names = name_arms(results.arms)
     shape = {"nrows": len(groups), "ncols": shown, "squeeze": False}
     figure, grid = create_axes(width, 0.55 + 1.3 * len(groups), **shape)
     paths = found["path"].unique()
@@ -55,12 +63,16 @@ def draw(
             )
             axes.set(xticks=[], yticks=[])
             axes.set_title(f"{index + 1} {part}\n{stage['value'].mean():.1f} px")
-        line[0].set_ylabel(arm)
+        line[0].set_ylabel(textwrap.fill(names[str(arm)], NAME))
     seeds = format_seeds(found.groupby("arm")["path"].nunique())
-    add_caption(
+    last = found[found["index"] == found.groupby("arm")["index"].transform("max")]
+    sizes = last.groupby("arm", as_index=False, sort=False)["value"].mean()
+    said = compare_arms(sizes, names, lambda size: f"{format_number(size)} px")
+    describe(
         figure,
-        f"{format_range(found['n'])} images, {seeds}. Brightness: square root of the "
-        "mean |∂ centre / ∂ pixel|, of its peak; above each its size, √(pixels above "
-        "4.55 % of the peak).",
+        f"The effective field of the last stage: {said}",
+        shows="Brightness: square root of the mean |∂ centre / ∂ pixel|, of its peak; "
+        "above each its size, √(pixels above 4.55 % of the peak).",
+        note=f"{format_range(found['n'])} images, {seeds}.",
     )
     return figure

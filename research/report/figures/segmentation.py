@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
-from matplotlib.figure import Figure
 
 from research.errors import UserError
 from research.ranges import Count, Seed
+from research.report.figures.findings import compare_arms
 from research.report.figures.fragile import draw_image
 from research.report.figures.style import (
     BLUE,
@@ -19,13 +20,14 @@ from research.report.figures.style import (
     PURPLE,
     RED,
     SKY,
-    SMALL,
     WIDTHS,
     Width,
-    add_caption,
     create_axes,
+    current,
     styled,
 )
+from research.report.figures.texts import Drawn, describe
+from research.report.figures.words import name_arms
 from research.report.results import Results
 
 # Of the classes, in turn; the first is background more often than not.
@@ -33,6 +35,7 @@ CLASSES = ["#1a1a1a", ORANGE, SKY, GREEN, RED, BLUE, PURPLE, "#F0E442", "#8c8c8c
 UNKNOWN = "white"  # of pixels without a label, or of another class than there is
 PREFIX = "neighbours/flips/"  # of the arrays
 LARGEST = 1.1  # inches of a picture
+NAME = 18  # characters in a line of an arm's name
 ALL = 256  # classes that fit a byte
 
 
@@ -44,7 +47,7 @@ def draw(
     seed: Seed | None = None,
     split: str = "test",
     width: Width = "two",
-) -> Figure:
+) -> Drawn:
     """Draws two lines for each image: predictions of every arm, and maps of flips.
 
     Args:
@@ -83,16 +86,23 @@ def draw(
         for top, bottom, arrays in zip(upper[1:], lower[1:], kept, strict=True):
             draw_labels(top, arrays["predictions"][index])
             bottom.imshow(arrays["map"][index], cmap="inferno", vmin=0, vmax=1)
-    grid[0][0].set_title("image, truth", fontsize=SMALL)
+    names = name_arms(results.arms)
+    grid[0][0].set_title("image, truth", fontsize=current().small)
     for axes, (_, row) in zip(grid[0][1:], found.iterrows(), strict=True):
-        name = row["arm"].replace(", ", "\n")
-        axes.set_title(f"{name}\n{100 * row['value']:.2f} % flip", fontsize=SMALL)
-    add_caption(
+        name = textwrap.fill(names[row["arm"]], NAME)
+        axes.set_title(
+            f"{name}\n{100 * row['value']:.2f} % flip", fontsize=current().small
+        )
+    said = compare_arms(
+        found[["arm", "value"]], names, lambda value: f"{100 * value:.2f} %"
+    )
+    describe(
         figure,
-        "Of each image the label maps that every arm predicts, and below them which of "
-        "the eight circular shifts by one pixel change the class of a pixel, the shift "
-        f"undone: black none, bright all. Seed {seed}; above: the mean over "
-        f"{found['n'].iloc[0]:,} images.",
+        f"Pixels whose class a move by one pixel changes: {said}",
+        shows="Of each image the label maps that every arm predicts, and below them "
+        "which of the eight circular shifts by one pixel change the class of a pixel, "
+        "the shift undone: black none, bright all.",
+        note=f"Seed {seed}; above: the mean over {found['n'].iloc[0]:,} images.",
     )
     return figure
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections import Counter
 from collections.abc import Sequence
 from typing import Annotated
@@ -9,10 +10,10 @@ from typing import Annotated
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
-from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from research.ranges import Count, Length, Natural
+from research.report.figures.looks import current
 from research.report.figures.orbit import centre_shifts
 from research.report.figures.style import (
     BLACK,
@@ -23,20 +24,22 @@ from research.report.figures.style import (
     PURPLE,
     RED,
     SKY,
-    SMALL,
     Width,
-    add_caption,
     create_axes,
     styled,
 )
+from research.report.figures.texts import Drawn
+from research.report.figures.texts import describe as add_texts
 from research.report.results import Results
 from research.report.shifts import SEEN, Answered, Shown, describe, select
 
 KEPT = "#e3e9ee"  # of the answer to the unshifted image
 CHANGED = (RED, BLUE, ORANGE, GREEN, PURPLE, SKY, BLACK)
+NAME = 18  # characters in a line of an arm's name
 OTHERS = GREY  # of answers that have no colour of their own
 
 
+@styled
 def draw(
     results: Results,
     *,
@@ -45,7 +48,7 @@ def draw(
     networks: Count = 3,
     split: str = "test",
     width: Width = "two",
-) -> Figure:
+) -> Drawn:
     """Draws an image, its nearest shifts, and a map of the answers to all of them.
 
     Args:
@@ -61,12 +64,19 @@ def draw(
     """
     shown = select(results, arms=arms, image=image, networks=networks, split=split)
     figure = lay_out(shown, width, height=2.85)
-    add_caption(figure, describe(shown))
+    kept = "; ".join(f"{100 * one.kept:.0f} % ({one.arm})" for one in shown.networks)
+    shows, _, chosen = describe(shown).rpartition("Of the images explored")
+    add_texts(
+        figure,
+        f"Shifts of one image that leave the answer as it is: {kept}",
+        shows=shows.strip(),
+        note=f"Of the images explored{chosen}",
+    )
     return figure
 
 
 @styled
-def lay_out(shown: Shown, width: Width = "two", height: float = 2.3) -> Figure:
+def lay_out(shown: Shown, width: Width = "two", height: float = 2.3) -> Drawn:
     """Draws the panels side by side, without the caption; `height` in inches."""
     figure, axes = create_axes(width, height, ncols=2 + len(shown.networks))
     draw_image(axes[0], shown.image)
@@ -76,7 +86,7 @@ def lay_out(shown: Shown, width: Width = "two", height: float = 2.3) -> Figure:
     colors = color_answers(shown.networks)
     for place, network in zip(axes[2:], shown.networks, strict=True):
         draw_answers(place, network, colors)
-    axes[2].set_ylabel("Down (px)", fontsize=SMALL)
+    axes[2].set_ylabel("Down (px)", fontsize=current().small)
     for place in axes[3:]:
         place.set_yticklabels([])
     handles = [Rectangle((0, 0), 1, 1, facecolor=one) for one in colors.values()]
@@ -144,9 +154,11 @@ def draw_answers(axes: Axes, network: Answered, colors: dict[int | str, str]) ->
     corner = (-SEEN - 0.5, -SEEN - 0.5)
     axes.add_patch(Rectangle(corner, near, near, fill=False, linewidth=0.8))
     axes.grid(False)
-    axes.tick_params(labelsize=SMALL)
-    axes.set_xlabel("Right (px)", fontsize=SMALL)
-    axes.set_title(f"{network.arm}\nkeeps {100 * network.kept:.0f} %")
+    axes.tick_params(labelsize=current().small)
+    axes.set_xlabel("Right (px)", fontsize=current().small)
+    axes.set_title(
+        f"{textwrap.fill(network.arm, NAME)}\nkeeps {100 * network.kept:.0f} %"
+    )
 
 
 def draw_image(axes: Axes, image: np.ndarray) -> None:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import pandas as pd
-from matplotlib.figure import Figure
 
 from research.ranges import Count
 from research.report.estimates import describe_estimates, estimate_proportions
-from research.report.figures.lines import draw_lines
+from research.report.figures.findings import compare_arms, keep_last, list_last
+from research.report.figures.lines import draw_lines, label_values
 from research.report.figures.style import (
     Width,
-    add_caption,
-    label_percent,
     style_arms,
     styled,
 )
+from research.report.figures.texts import Drawn, describe
 from research.report.results import Results
 
 ATTACKS = {
@@ -33,15 +32,15 @@ def draw(
     *,
     split: str = "test",
     fewest_seeds: Count = 3,
-    width: Width = "two",
-) -> Figure:
+    width: Width | None = None,
+) -> Drawn:
     """Draws the accuracy of each arm under each attack.
 
     Args:
       results: with rows of `eval=spatial`.
       split: of the examples measured.
       fewest_seeds: with fewer, intervals are over examples.
-      width: `one` or `two` columns.
+      width: `one` or `two` columns; None for what the style in use has.
 
     Raises:
       UserError: there are no rows of `spatial`.
@@ -56,16 +55,26 @@ def draw(
     found = estimate_proportions(rows, ["arm", "attack"], fewest_seeds=fewest_seeds)
     present = [attack for attack in ATTACKS if (found["attack"] == attack).any()]
     found["tick"] = found["attack"].map(present.index)
+    styles = style_arms(results.arms)
+    panels = {"Rotations and translations": found}
     figure = draw_lines(
-        style_arms(results.arms),
-        {"Rotations and translations": found},
+        styles,
+        panels,
         [ATTACKS[attack] for attack in present],
         label="",
         width=width,
         joined=False,
     )
-    label_percent(figure.axes[0].yaxis, "Accuracy")
-    add_caption(figure, describe_estimates(found))
+    label_values(figure, "Accuracy", better=1)
+    names = {arm: one.name for arm, one in styles.items()}
+    (worst,) = keep_last(panels).values()
+    describe(
+        figure,
+        f"Accuracy at the {ATTACKS[present[-1]]}: {compare_arms(worst, names)}",
+        shows="Accuracy where images are turned and moved: in the mean, and at worst.",
+        numbers=list_last(panels, names, ATTACKS[present[-1]]),
+        note=describe_estimates(found),
+    )
     return figure
 
 

@@ -14,18 +14,20 @@ import math
 from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from string import ascii_lowercase
+from typing import Any, NamedTuple
 
-import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
-from matplotlib.typing import RcKeyType
 
 from research.files.atomic import write_bytes
+from research.report.figures.looks import WIDTHS, Width, current, styled
+from research.report.figures.texts import Drawn
+from research.report.figures.words import name_arms
 
 BLACK, GREY = "#000000", "#8c8c8c"
 ORANGE, RED, PURPLE = "#E69F00", "#D55E00", "#CC79A7"
@@ -68,42 +70,11 @@ CYCLE = [
 ]
 LINES = ["-", "--", ":", "-."]
 
-Width = Literal["one", "two"]  # columns of a two-column page
-WIDTHS: dict[Width, float] = {"one": 3.35, "two": 6.9}  # inches
-SMALL = 6.5  # points, of captions
-
-RC: dict[RcKeyType, Any] = {
-    "font.family": "DejaVu Sans",  # comes with matplotlib: the same everywhere
-    "font.size": 8,
-    "axes.labelsize": 8,
-    "axes.titlesize": 8,
-    "xtick.labelsize": 7,
-    "ytick.labelsize": 7,
-    "legend.fontsize": 7,
-    "legend.frameon": False,
-    "axes.linewidth": 0.6,
-    "xtick.major.width": 0.6,
-    "ytick.major.width": 0.6,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.color": "#e6e6e6",
-    "grid.linewidth": 0.5,
-    "axes.axisbelow": True,
-    "lines.linewidth": 1.2,
-    "lines.markersize": 4.5,
-    "figure.constrained_layout.use": True,
-    "svg.fonttype": "none",  # text stays text
-    "svg.hashsalt": "research",
-    "text.parse_math": False,  # a name may have a dollar sign
-    "pdf.fonttype": 42,
-}
 METADATA: dict[str, dict[str, Any]] = {  # without dates and versions
     "png": {"Software": None},
     "svg": {"Date": None},
     "pdf": {"CreationDate": None},
 }
-styled = matplotlib.rc_context(RC)  # decorates a function that draws
 
 
 class ArmStyle(NamedTuple):
@@ -113,6 +84,7 @@ class ArmStyle(NamedTuple):
     marker: str
     line: str
     filled: bool
+    name: str = ""  # of the arm, in words
 
     def errorbar(self) -> dict[str, Any]:
         """Returns the keywords of `Axes.errorbar`."""
@@ -147,50 +119,66 @@ def style_arms(runs: pd.DataFrame) -> dict[str, ArmStyle]:
     free = [style for style in CYCLE if style not in taken] or CYCLE
     unknown = list(dict.fromkeys(name for name in names if name not in PRESETS))
     given = PRESETS | {name: free[i % len(free)] for i, name in enumerate(unknown)}
-    styles = {}
+    words, styles = name_arms(runs), {}
     for i, (arm, name) in enumerate(zip(each["arm"], names, strict=True)):
         nth = names[:i].count(name)
         color, marker = given[name]
-        styles[arm] = ArmStyle(color, marker, LINES[nth % len(LINES)], nth == 0)
+        styles[arm] = ArmStyle(
+            color, marker, LINES[nth % len(LINES)], nth == 0, words[arm]
+        )
     return styles
 
 
-def create_axes(width: Width, height: float, **grid: Any) -> tuple[Figure, Any]:
+def create_axes(width: Width | None, height: float, **grid: Any) -> tuple[Drawn, Any]:
     """Returns a figure and its axes.
 
     Args:
-      width: `one` or `two` columns.
+      width: `one` or `two` columns; None for what the style in use has.
       height: in inches.
       **grid: as of `Figure.subplots`.
     """
-    figure = Figure(figsize=(WIDTHS[width], height))
+    figure = Drawn(figsize=(WIDTHS[width or current().width], height))
     return figure, figure.subplots(**grid)
 
 
-def label_percent(axis: Axis, label: str) -> None:
-    """Labels an axis of proportions, in per cent."""
-    axis.set_label_text(f"{label} (%)")
+def label_percent(axis: Axis, label: str, *, better: int = 0) -> None:
+    """Labels an axis of proportions, in per cent; `better` as of `point_better`."""
+    axis.set_label_text(point_better(f"{label} (%)", better))
     axis.set_major_formatter(lambda value, _: f"{100 * value:.3g}")
 
 
-def add_caption(figure: Figure, text: str) -> None:
-    """Writes a caption under the axes, wrapped to the figure's width."""
-    figure.supxlabel(text, fontsize=SMALL, color="#444444", wrap=True)
+def point_better(label: str, better: int) -> str:
+    """Returns a label with an arrow to where values are better.
+
+    Labels of y are turned with their arrows, so one arrow serves both axes.
+
+    Args:
+      label: of an axis.
+      better: 1 where more is better, −1 where less is; 0 where neither is.
+    """
+    return {1: f"{label}   better →", -1: f"← better   {label}"}.get(better, label)
 
 
 def add_legend(figure: Figure, axes: Axes) -> None:
     """Puts the legend of `axes` above all panels, the figure grown by its rows."""
     handles, labels = axes.get_legend_handles_labels()
     width, height = figure.get_size_inches()
-    each = 0.5 + 0.06 * max(map(len, labels))  # inches, at 7 points
+    size = current().ticks / 7
+    each = 0.5 + 0.06 * size * max(map(len, labels))  # inches
     columns = min(len(labels), max(1, int(width / each)))
-    figure.set_figheight(height + 0.15 * (math.ceil(len(labels) / columns) - 1))
+    rows = math.ceil(len(labels) / columns) - 1
+    figure.set_figheight(height + 0.15 * size * rows)
     figure.legend(handles, labels, loc="outside upper center", ncols=columns)
 
 
 def title_panel(axes: Axes, index: int, title: str) -> None:
     """Titles a panel `(a) title` at its upper left."""
-    axes.set_title(f"({'abcdefgh'[index]}) {title}", loc="left")
+    axes.set_title(letter_panel(index, title), loc="left")
+
+
+def letter_panel(index: int, title: str) -> str:
+    """Returns `(a) title`."""
+    return f"({ascii_lowercase[index]}) {title}"
 
 
 def set_log_scale(axes: Axes) -> None:
@@ -202,20 +190,22 @@ def set_log_scale(axes: Axes) -> None:
 
 
 def save(figure: Figure, path: str | Path) -> list[Path]:
-    """Writes a figure as PNG, SVG and PDF; the same figure gives the same bytes.
+    """Writes a figure in the formats of the style in use: PNG, SVG and PDF on a screen.
+
+    The same figure gives the same bytes.
 
     Args:
       figure: to save.
       path: without suffix.
 
     Returns:
-      The three files.
+      The files.
 
     Raises:
       UserError: the disk is full or the folder cannot be written.
     """
     written = []
-    for kind, content in render(figure).items():
+    for kind, content in render(figure, current().kinds).items():
         written.append(Path(f"{path}.{kind}"))
         write_bytes(written[-1], content)
     return written

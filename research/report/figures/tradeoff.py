@@ -6,20 +6,21 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
-from research.errors import UserError
+from research.errors import NoRows, UserError
 from research.ranges import Count, Natural
 from research.report.estimates import describe_estimates, estimate_proportions
+from research.report.figures.findings import compare_arms, list_numbers
 from research.report.figures.labels import label_points
+from research.report.figures.looks import current
 from research.report.figures.style import (
     Width,
-    add_caption,
     create_axes,
     label_percent,
     style_arms,
     styled,
 )
+from research.report.figures.texts import Drawn, describe
 from research.report.results import Results
 
 Protocol = Literal[
@@ -59,7 +60,7 @@ def draw(
     split: str = "test",
     fewest_seeds: Count = 3,
     width: Width | None = None,
-) -> Figure:
+) -> Drawn:
     """Draws one point per arm, with intervals in both directions.
 
     Args:
@@ -96,8 +97,11 @@ def draw(
         for arm, style in style_arms(results.arms).items()
         if arm in x.index and arm in y.index
     }
+    if not styles:
+        raise NoRows(f"no rows of both {up.protocol} and {protocol} in any arm")
     crowded = len(styles) > 8
-    width = width or ("two" if crowded else "one")
+    needed: Width = "two" if crowded else "one"
+    width = width or (needed if current().titled else current().width)
     figure, axes = create_axes(width, 4.2 if crowded else 2.9)
     bars = []
     for arm, style in styles.items():
@@ -110,14 +114,26 @@ def draw(
         ]
     kind = SHIFTS.get(protocol, protocol)
     what = "Agreement of maps" if protocol in SHIFTS else "Agreement"
-    label_percent(axes.xaxis, f"{what} under {kind} shifts up to {max_shift} px")
-    label_percent(axes.yaxis, up.label)
+    label_percent(axes.xaxis, f"{what}, {kind} shifts ≤ {max_shift} px", better=1)
+    label_percent(axes.yaxis, up.label, better=1)
     axes.margins(0.12)
-    add_caption(figure, describe_estimates(pd.concat([x, y])))
+    names = {arm: style.name for arm, style in styles.items()}
+    across, upwards = (one.loc[list(styles)].reset_index() for one in (x, y))
+    describe(
+        figure,
+        f"{up.label}: {compare_arms(upwards, names)}. {what}: "
+        f"{compare_arms(across, names)}",
+        shows=f"{up.label} against {what[:1].lower()}{what[1:]} under {kind} shifts up "
+        f"to {max_shift} px.",
+        numbers=f"{up.label}: {list_numbers(upwards, names)} {what}: "
+        f"{list_numbers(across, names)}",
+        note=describe_estimates(pd.concat([x, y])),
+    )
     label_points(
         axes,
-        {arm: (x.loc[arm].value, y.loc[arm].value) for arm in styles},
+        {names[arm]: (x.loc[arm].value, y.loc[arm].value) for arm in styles},
         bars,
+        size=current().ticks,
     )
     return figure
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import textwrap
-from typing import Any
+from collections import Counter
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from research.claims.verdict import (
     DESCRIPTIVE,
@@ -20,19 +19,20 @@ from research.claims.verdict import (
     Answer,
     Verdict,
 )
+from research.errors import NoRows
+from research.report.effects import format_cases, scale_of
 from research.report.estimates import format_seeds
+from research.report.figures.looks import WIDTHS, Width, current, styled
+from research.report.figures.statements import count_known
 from research.report.figures.style import (
-    BLACK,
     BLUE,
     GREEN,
     GREY,
     PURPLE,
     RED,
-    Width,
-    add_caption,
     create_axes,
-    styled,
 )
+from research.report.figures.texts import LEADING, Drawn, count_letters, describe
 from research.report.results import Results
 
 COLORS = {
@@ -40,63 +40,107 @@ COLORS = {
     REFUTED: (RED, "s"),
     NO_DIFFERENCE: (GREEN, "v"),
     UNDETERMINED: (GREY, "D"),
-    NOT_RUN: (GREY, "x"),
 }
 DEPENDS = (PURPLE, "^")
-WORDS = 62  # characters in a line of the picture
-BESIDE: dict[str, Any] = {
-    "textcoords": "offset points",
-    "va": "center",
-    "color": GREY,
-    "fontsize": 7,
-}
+NAMES = 0.5  # of the width of the figure, for what is asked
 MANY = 3  # cases in a line of the picture; more are drawn thin
+
+Asked = tuple[Verdict, Answer]
 
 
 @styled
-def draw(results: Results, *, width: Width = "two") -> Figure:
+def draw(results: Results, *, width: Width | None = None) -> Drawn:
     """Draws all effects with their intervals, in units of the margin.
 
-    The axis is linear between −1 and 1, the margins, and logarithmic beyond.
+    The axis is linear between −1 and 1, the margins, and logarithmic beyond. What has
+    not been run is named beside.
 
     Args:
       results: with runs of the experiments.
-      width: `one` or `two` columns.
+      width: `one` or `two` columns; None for what the style in use has.
 
     Raises:
       UserError: there are no runs of the experiments.
+      NoRows: no question has rows.
     """
-    found = [
-        (one, answer) for one in results.verdicts for answer in one.answers or [None]
-    ]
-    figure, axes = create_axes(width, 0.42 * len(found) + 1)
+    asked = [(one, answer) for one in results.verdicts for answer in one.answers]
+    found = [each for each in asked if count_known(each[1])]
+    if not found:
+        raise NoRows("no rows of any claim; run an experiment=…")
+    look = current()
+    letters = count_letters(NAMES * WIDTHS[width or look.width], look.small)
+    labels = [label_answer(*each, letters) for each in found]
+    lines = [label.count("\n") + 1.6 for label in labels]
+    places = np.cumsum(lines) - np.array(lines) / 2
+    each = LEADING * look.small / 72
+    figure, axes = create_axes(width, each * sum(lines) + 0.6)
     axes.set_xscale("symlog", linthresh=1)
     axes.axvspan(-1, 1, color=GREY, alpha=0.12, lw=0, zorder=0)
-    for place, (_, answer) in enumerate(found):
-        if answer is not None:
-            draw_answer(axes, place, answer)
-    axes.set_yticks(range(len(found)), [label_answer(*one) for one in found])
+    for place, (_, answer) in zip(places, found, strict=True):
+        draw_answer(axes, place, answer)
+    axes.set_yticks(places, labels)
+    axes.tick_params(axis="y", labelsize=look.small)
     for tick, (_, answer) in zip(axes.get_yticklabels(), found, strict=True):
         tick.set_color(style_answer(answer)[0])
-    axes.invert_yaxis()
+    axes.set_ylim(sum(lines), 0)
     axes.axvline(0, color=GREY, lw=0.6, zorder=0)
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}".replace("-", "−"))
     axes.set_xlabel("Effect, in units of its margin")
-    counts = [case.n for _, one in found if one is not None for case in one.cases]
-    seeds = format_seeds(pd.Series([n for n in counts if n] or [0]))
-    text = f"Bars: 95 % intervals, {seeds}; one for each case."
-    add_caption(figure, f"{text} Shaded: within the margin.")
+    counts = pd.Series([case.n for _, one in found for case in one.cases if case.n])
+    describe(
+        figure,
+        count_verdicts(found, asked),
+        shows="Each question that has rows, its effect in units of its margin; one "
+        "mark for each case.",
+        numbers=" ".join(map(say, found)),
+        note=f"Bars: 95 % intervals, {format_seeds(counts)}. Shaded: within the margin."
+        f"{name_without_margin(found)}{list_others(results.verdicts)}",
+    )
     return figure
 
 
-def draw_answer(axes: Axes, place: int, one: Answer) -> None:
+def count_verdicts(found: list[Asked], asked: list[Asked]) -> str:
+    """Returns `8 of 27 questions have rows: 5 supported, 2 refuted, 1 depends`."""
+    kinds = Counter(answer.verdict.partition(":")[0] for _, answer in found)
+    said = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
+    return f"{len(found)} of {len(asked)} questions have rows: {said}"
+
+
+def say(asked: Asked) -> str:
+    """Returns a question with its verdict and numbers, as a sentence."""
+    one, answer = asked
+    cases = format_cases(answer)
+    return (
+        f"{name(one, answer)}, {answer.verdict}: {cases} {scale_of(answer.unit).unit}."
+    )
+
+
+def name(one: Verdict, answer: Answer) -> str:
+    """Returns `C6, the stride`, or the claim alone where it asks one thing."""
+    return f"{one.id}, {answer.key}" if answer.key else one.id
+
+
+def name_without_margin(found: list[Asked]) -> str:
+    """Names the questions whose margin is 0: their effects have a unit of their own."""
+    named = [f"{name(*each)} ({each[1].unit})" for each in found if not each[1].margin]
+    return f" The margin is 0, the unit its own: {'; '.join(named)}." if named else ""
+
+
+def list_others(found: list[Verdict]) -> str:
+    """Names the claims that the picture leaves out, and why."""
+    kinds: dict[str, list[str]] = {NOT_RUN: [], DESCRIPTIVE: []}
+    for one in found:
+        if not any(map(count_known, one.answers)):
+            kinds[NOT_RUN if one.answers else DESCRIPTIVE].append(one.id)
+    named = [f"{kind}: {', '.join(ids)}" for kind, ids in kinds.items() if ids]
+    return "".join(f" {one[:1].upper()}{one[1:]}." for one in named)
+
+
+def draw_answer(axes: Axes, place: float, one: Answer) -> None:
     """Draws the effect in each case of a question."""
     color, marker = style_answer(one)
     drawn = [case for case in one.cases if case.effect is not None]
-    if not drawn:
-        axes.annotate("no rows yet", (1, place), (6, 0), **BESIDE)
-        return
-    heights = np.linspace(-0.28, 0.28, len(drawn)) if len(drawn) > 1 else [0.0]
+    heights = np.linspace(-0.7, 0.7, len(drawn)) if len(drawn) > 1 else [0.0]
     thin = 0.6 if len(drawn) > MANY else 1
     size = abs(one.margin) or 1.0
     for height, case in zip(heights, drawn, strict=True):
@@ -106,15 +150,12 @@ def draw_answer(axes: Axes, place: int, one: Answer) -> None:
         axes.plot(effect / size, at, marker, color=color, ms=5 * thin)
 
 
-def style_answer(one: Answer | None) -> tuple[str, str]:
-    """Returns the colour and marker of an answer; of none: a descriptive claim."""
-    return (BLACK, "") if one is None else COLORS.get(one.verdict, DEPENDS)
+def style_answer(one: Answer) -> tuple[str, str]:
+    """Returns the colour and marker of an answer."""
+    return COLORS.get(one.verdict, DEPENDS)
 
 
-def label_answer(one: Verdict, answer: Answer | None) -> str:
-    """Returns what stands beside an effect: id, question, sentence, verdict."""
-    sentence = textwrap.shorten(one.sentence, WORDS, placeholder=" …")
-    if answer is None:
-        return f"{one.id}  {sentence}\n{DESCRIPTIVE}"
-    key = f", {answer.key}" if answer.key else ""
-    return f"{one.id}{key}  {sentence}\n{answer.verdict}"
+def label_answer(one: Verdict, answer: Answer, letters: int) -> str:
+    """Returns what stands beside an effect: id, what is asked, verdict."""
+    asked = f"{name(one, answer)}, {answer.verdict}: {answer.asks}"
+    return textwrap.fill(asked, letters)

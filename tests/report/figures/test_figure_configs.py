@@ -9,7 +9,7 @@ from research.config import CONF, build, compose, compose_flat
 from research.errors import UserError
 from research.report.results import Results
 
-ELSEWHERE = {"gallery", "claims"}  # have tests of their own
+ELSEWHERE = {"gallery", "claims", "verdicts"}  # have tests of their own
 OPTIONS = sorted(
     path.stem for path in CONF.glob("figure/*.yaml") if path.stem != "base"
 )

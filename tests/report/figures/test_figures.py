@@ -12,6 +12,7 @@ from matplotlib.text import Text
 from research.errors import UserError
 from research.report.figures import curves, distance, style, tradeoff
 from research.report.figures.labels import cost, label_points, overlap
+from research.report.figures.words import WORDS
 from research.report.results import Results
 
 
@@ -30,7 +31,8 @@ def points(axes):
 
 
 def texts(figure):
-    return {text.get_text() for text in figure.findobj(Text)}
+    """What a figure has written, as if each text were one line."""
+    return {" ".join(text.get_text().split()) for text in figure.findobj(Text)}
 
 
 def extents(axes):
@@ -61,7 +63,7 @@ def test_tradeoff_draws_the_means_and_the_intervals(results):
         np.array(up)[0, :, 1], [y["low"].mean(), y["high"].mean()]
     )
     shown = texts(figure)
-    assert set(ARMS) <= shown
+    assert {WORDS[arm] for arm in ARMS} <= shown
     assert any("360 examples, 2 seeds. Bars: 95 %" in text for text in shown)
 
 
@@ -102,16 +104,14 @@ def test_distance_draws_every_arm_in_every_panel(results):
     left, right = figure.axes
     for axes, protocol in [(left, "circular"), (right, "zero")]:
         drawn = {c.get_label(): c.lines[0].get_xydata() for c in axes.containers}
-        assert drawn.keys() == ARMS.keys()
+        assert drawn.keys() == {WORDS[arm] for arm in ARMS}
         of = rows[(rows["protocol"] == protocol) & (rows["downsample"] == "max")]
         far = of[[params == {"distance": 6} for params in of["params"]]]
-        x, y = drawn["max"][-1]
+        x, y = drawn[WORDS["max"]][-1]
         assert axes.get_xticklabels()[round(x)].get_text() == "6"
         assert y == pytest.approx(far["value"].mean())
-    assert np.allclose(
-        next(c for c in left.containers if c.get_label() == "aps").lines[0].get_ydata(),
-        1,
-    )
+    (still,) = [c for c in left.containers if c.get_label() == WORDS["aps"]]
+    assert np.allclose(still.lines[0].get_ydata(), 1)
     shown = texts(figure)
     assert {"(a) Circular shift", "(b) Shift, filled with zeros"} <= shown
     assert any("360 examples, 2 seeds" in text for text in shown)
@@ -145,7 +145,7 @@ def test_curves_draw_the_mean_and_the_range_over_seeds(results):
     assert len(figure.axes) == 4  # train, validation × loss, accuracy
     of = metrics[(metrics["downsample"] == "max") & (metrics["split"] == "train")]
     last = of[of["epoch"] == 12]["loss"]
-    (line,) = [li for li in figure.axes[0].lines if li.get_label() == "max"]
+    (line,) = [li for li in figure.axes[0].lines if li.get_label() == WORDS["max"]]
     assert line.get_xydata()[-1].tolist() == [12, pytest.approx(last.mean())]
     bands = [c.get_paths()[0].vertices for c in figure.axes[0].collections]
     ends = [band[band[:, 0] == 12][:, 1] for band in bands]

@@ -1,0 +1,294 @@
+"""The first half of a claim's page: sentence, design, picture and numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+from research.claims.estimate import EXACT, FEWEST, estimate
+from research.claims.judge import NO_MARGIN
+from research.claims.measure import Timed
+from research.claims.question import Question
+from research.claims.remarks import describe_training
+from research.claims.rule import FAMILY
+from research.claims.verdict import NOT_RUN, UNDETERMINED, Answer, Case
+from research.report.documents.judged import Judged
+from research.report.documents.words import (
+    capitalise,
+    count_words,
+    end_sentence,
+    name_data,
+    say_contrast,
+    say_verdict,
+    sign,
+    write_table,
+)
+from research.report.effects import format_rule, scale_of
+from research.report.formats import MISSING, format_effect, format_number, format_p
+
+MOST = "over 10,000"  # seeds, of which no number suffices
+NAMED = 3  # seeds that are named; of more only how many
+LETTERS = 3  # of keys that are no words, such as `a` and `C3a`
+FEW = 2  # cases that a line has room for
+SMALL = 0.001  # below which a loss is not told more exactly
+
+
+def write_claim(found: Judged, folder: str) -> str:
+    """Returns the page up to its numbers, in Markdown.
+
+    Without rows it has the design and nothing that looks like a result.
+
+    Args:
+      found: the claim.
+      folder: of the store, as the page links to it.
+    """
+    parts = [
+        f"# {found.verdict.id}: {found.claim.sentence}",
+        write_outcome(found),
+        "## How it is asked",
+        *write_design(found),
+    ]
+    if found.ran and not found.elsewhere:
+        pictures = [*write_pictures(found, folder)]
+        parts += ["## The picture", *pictures] if pictures else []
+        parts += ["## The numbers", *write_numbers(found)]
+    return "\n\n".join(part for part in parts if part)
+
+
+def write_outcome(found: Judged) -> str:
+    """Returns the outcome of each question, or that there is none."""
+    answers = found.verdict.answers
+    if not found.ran or len(answers) < 2:
+        verdict = found.verdict.verdict if found.ran else NOT_RUN
+        return f"**{capitalise(say_verdict(verdict))}.**"
+    return "\n".join(f"- {line}" for line in list_answers(answers))
+
+
+def list_answers(answers: Sequence[Answer]) -> Iterator[str]:
+    """Yields a line for each question: its verdict, what was asked, and the effect."""
+    for one in answers:
+        named = f"{capitalise(one.key)}: " if len(one.key) > LETTERS else ""
+        verdict = say_verdict(one.verdict)
+        asked = say_contrast(one.asks, one.unit)
+        ran = one.verdict != NOT_RUN
+        effect = f" {end_sentence(capitalise(sum_up(one)))}" if ran else ""
+        verdict = verdict if named else capitalise(verdict)
+        yield f"{named}**{verdict}** – {end_sentence(asked)}{effect}"
+
+
+def sum_up(answer: Answer) -> str:
+    """Returns the effects of a question in a line, of many cases their range."""
+    scale = scale_of(answer.unit)
+    cases = [one for one in answer.cases if one.effect is not None]
+    if len(cases) > FEW:
+        shown = sorted(scale.show(one.effect) or 0.0 for one in cases)
+        ends = f"{format_effect(shown[0])} to {format_effect(shown[-1])}"
+        return f"{ends} {scale.unit}, over {len(cases)} cases"
+    said = []
+    for one in cases:
+        text = scale.format(one.effect, one.low, one.high)
+        said.append(f"{one.name}: {text}" if one.name else text)
+    return f"{', '.join(said)} {scale.unit}"
+
+
+def write_design(found: Judged) -> Iterator[str]:
+    """Yields the design: what is compared, on what, and by which rule."""
+    claim, used = found.claim, found.pool.runs_of(found.claim)
+    yield claim.design
+    if claim.arms and (deciding := claim.primary or claim.secondary):
+        seeds = count_words(found.pool.count_seeds(claim), "seed")
+        text = f"Compared, with {seeds} each: {'; '.join(deciding)}."
+        if claim.primary and claim.secondary:
+            text += f" Beside them: {'; '.join(claim.secondary)}."
+        yield say_contrast(text, "")
+    if found.ran and len(used):
+        yield name_data(describe_training(used))
+    for place, answer in enumerate(found.verdict.answers, start=1):
+        question = claim.questions[answer.key]
+        asked = capitalise(say_contrast(answer.asks, answer.unit))
+        text = f"{place}. **{end_sentence(asked)}** {capitalise(format_rule(answer))}"
+        yield f"{text}. Why this margin: {question.reason}{say_family(question)}"
+
+
+def say_family(question: Question) -> str:
+    """Returns that a question is confirmatory; empty where it is not."""
+    if not question.confirmatory:
+        return ""
+    return f" One of {FAMILY} confirmatory questions, which are corrected together."
+
+
+def write_pictures(found: Judged, folder: str) -> Iterator[str]:
+    """Yields the figures of the claim that the store has."""
+    for name in found.verdict.figures:
+        if name != "verdicts" and (found.store / f"{name}.png").exists():
+            words = f"{found.verdict.id}: every effect with its interval"
+            yield f"![{words}]({folder}/{name}.png)"
+
+
+def write_numbers(found: Judged) -> Iterator[str]:
+    """Yields each question with its cases, then the contrasts beside."""
+    for answer in found.verdict.answers:
+        asked = capitalise(say_contrast(answer.asks, answer.unit))
+        yield f"### {asked}"
+        yield f"**{capitalise(say_verdict(answer.verdict))}.**"
+        if answer.verdict != NOT_RUN:
+            question = found.claim.questions[answer.key]
+            yield tabulate_cases(answer, question)
+            yield " ".join(remark(answer, question, found))
+    yield from write_details(found)
+
+
+def tabulate_cases(answer: Answer, question: Question) -> str:
+    """Returns the cases of a question as a table."""
+    scale = scale_of(answer.unit)
+    head = [
+        "case",
+        f"effect in {scale.unit}" if not scale.ratio else scale.unit,
+        "95 % interval",
+        "by itself",
+        repeats_of(question),
+        "spread (SD)",
+        "correlation of both",
+        "bootstrap",
+        f"{repeats_of(question)} to decide it",
+    ]
+    lines = []
+    for case in answer.cases:
+        value, _, ends = scale.format(case.effect, case.low, case.high).partition(" ")
+        crossed = case.crossed or (None, None)
+        _, _, check = scale.format(case.effect, *crossed).partition(" ")
+        lines.append(
+            [
+                case.name,
+                value,
+                ends or MISSING,
+                question.rule.word(case.outcome),
+                str(case.n),
+                format_spread(case),
+                MISSING
+                if case.correlation is None
+                else format_effect(case.correlation),
+                check or MISSING,
+                format_needed(case),
+            ]
+        )
+    return write_table(head, lines)
+
+
+def repeats_of(question: Question) -> str:
+    """Returns `repeats` where a time was measured again and again, else `seeds`."""
+    timed = (isinstance(one.measure, Timed) for one in question.cases.values())
+    return "repeats" if all(timed) else "seeds"
+
+
+def format_spread(case: Case) -> str:
+    """Returns the standard deviation over seeds, where there is any."""
+    if case.sd is None or case.interval == EXACT or not math.isfinite(case.sd):
+        return MISSING
+    return format_number(case.sd)
+
+
+def format_correlation(case: Case) -> str:
+    """Returns the correlation of two arms over seeds, where there is any."""
+    known = case.correlation
+    return MISSING if known is None else format_effect(known)
+
+
+def format_needed(case: Case) -> str:
+    """Returns how many seeds would decide a case that is not decided."""
+    if case.outcome != UNDETERMINED:
+        return MISSING
+    return MOST if case.needed is None else f"{case.needed:,}"
+
+
+def remark(answer: Answer, question: Question, found: Judged) -> Iterator[str]:
+    """Yields sentences about how the numbers were reached, and what they hang on."""
+    word = repeats_of(question)
+    kinds = {case.interval.replace("seeds", word) for case in answer.cases}
+    if kinds == {EXACT}:
+        yield "Exact counts, the same for every seed: no interval and no p."
+        return
+    yield f"Intervals: {'; '.join(sorted(kinds - {EXACT}))}."
+    yield from remark_p(answer)
+    wanted = found.pool.count_seeds(found.claim)
+    fewest = min(case.n for case in answer.cases)
+    if word == "seeds" and fewest < wanted:
+        yield f"{fewest} of the {wanted} registered seeds are run."
+    if answer.interaction and len(answer.cases) == FEW:
+        yield f"The cases differ: {sign(answer.interaction)}."
+    yield from remark_left_out(answer, word)
+    if any(case.outcome == UNDETERMINED for case in answer.cases):
+        yield (
+            f"The last column says how many {word} would decide a case with 80 % "
+            "power, if effect and spread stayed as they are."
+        )
+    if question.conditions:
+        yield describe_conditions(question, found)
+
+
+def describe_conditions(question: Question, found: Judged) -> str:
+    """Returns what must hold for the effects to mean anything, and what does."""
+    said = []
+    for one in question.conditions:
+        mean = estimate(found.pool, found.claim, one, NO_MARGIN).test.mean
+        value = f"below {SMALL}" if mean < SMALL else format_number(mean)
+        said.append(f"{'; '.join(one.arms)}: {value}")
+    measure = question.conditions[0].measure
+    limit = f"{question.limit:g} {measure.unit}"
+    text = (
+        f"What must hold: {measure.name} at most {limit}. What holds: {'; '.join(said)}"
+    )
+    return say_contrast(f"{text}.", "")
+
+
+def remark_p(answer: Answer) -> Iterator[str]:
+    """Yields p, before and after Holm's rule."""
+    if answer.p is None:
+        return
+    largest = ", the largest over the cases" if len(answer.cases) > 1 else ""
+    text = f"p of the outcome at the margin: {format_p(answer.p)}{largest}"
+    if answer.adjusted is None:
+        yield f"{text}; not corrected, since the question is not confirmatory."
+    else:
+        yield (
+            f"{text}; **{format_p(answer.adjusted)} after Holm's rule** over the "
+            f"{FAMILY} confirmatory questions."
+        )
+
+
+def remark_left_out(answer: Answer, word: str) -> Iterator[str]:
+    """Yields what leaving out one seed at a time changes."""
+    known = [case for case in answer.cases if case.n >= FEWEST]
+    turned = [case for case in known if case.turning and case.interval != EXACT]
+    if known and not turned:
+        yield f"Leaving out any one of the {word} changes no outcome."
+    for case in turned:
+        name = f" of “{case.name}”" if case.name else ""
+        seeds = ", ".join(map(str, case.turning))
+        if len(case.turning) > NAMED:
+            which = f"any one of {len(case.turning)} of the {case.n} {word}"
+        else:
+            which = f"{word.removesuffix('s')} {seeds.replace(', ', ' or ')}"
+        yield f"Without {which} the outcome{name} would be another."
+
+
+def write_details(found: Judged) -> Iterator[str]:
+    """Yields the contrasts that decide nothing."""
+    known = [one for one in found.verdict.details if one["effect"] is not None]
+    if known:
+        yield "### Beside it" if found.verdict.answers else "### The differences"
+        yield (
+            "Nothing is decided by these: the intervals are at 95 %, each by itself, "
+            "not corrected for their number."
+        )
+        lines = []
+        for one in known:
+            scale = scale_of(one["unit"])
+            value = scale.format(one["effect"], one["low"], one["high"])
+            name, _, ends = value.partition(" ")
+            title = say_contrast(one["contrast"], one["unit"])
+            lines.append([title, name, ends or MISSING, scale.unit, str(one["n"])])
+        yield write_table(["what", "effect", "95 % interval", "unit", "seeds"], lines)
+    if missing := [one for one in found.verdict.details if one["effect"] is None]:
+        names = [say_contrast(one["contrast"], one["unit"]) for one in missing]
+        yield f"Not run yet: {'; '.join(names)}."

@@ -1,0 +1,49 @@
+"""The way to the pages: every sentence with its verdict in words and a link."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from research.claims.verdict import NOT_RUN
+from research.report.documents.claim import list_answers, sum_up
+from research.report.documents.judged import Judged
+from research.report.documents.words import (
+    capitalise,
+    end_sentence,
+    list_words,
+    say_verdict,
+)
+
+NESTED = "\n    - "  # within a numbered item, also from 10 on
+
+
+def write_index(found: Sequence[Judged], folder: str) -> str:
+    """Returns a numbered list of sentences, in the order given, in Markdown.
+
+    Args:
+      found: the claims.
+      folder: of their pages, as the document links to it.
+    """
+    return "\n".join(
+        f"{place}. {write_item(one, folder)}" for place, one in enumerate(found, 1)
+    )
+
+
+def write_item(one: Judged, folder: str) -> str:
+    """Returns a sentence with its verdict, a line for each question."""
+    link = f"[{one.verdict.id}]({folder}/{one.id}.md)"
+    said = f"{one.claim.sentence} {link}"
+    answers = one.verdict.answers
+    if not one.ran or len(answers) < 2:
+        verdict = one.verdict.verdict if one.ran else NOT_RUN
+        effect = f". {end_sentence(sum_up(answers[0]))}" if answers and one.ran else ""
+        return f"{said}{NESTED}**{capitalise(say_verdict(verdict))}**{effect}"
+    return NESTED.join([said, *list_answers(answers)])
+
+
+def write_count(found: Sequence[Judged]) -> str:
+    """Returns how many of the claims were run: `5 of 18; C3, C4 … not yet`."""
+    ran = [one for one in found if one.ran]
+    missing = [one.verdict.id for one in found if not one.ran]
+    text = f"{len(ran)} of {len(found)} sentences have been run"
+    return f"{text}; not yet {list_words(missing)}" if missing else text

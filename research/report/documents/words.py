@@ -1,0 +1,94 @@
+"""Verdicts, contrasts and tables in the words of the documents."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from research.claims.arms import WORDS
+from research.claims.verdict import DEPENDS, DESCRIPTIVE, NOT_RUN
+from research.report.effects import scale_of
+from research.report.formats import MISSING
+from research.report.tables.forms import WRAPPED, escape_markdown
+
+SAID = {NOT_RUN: "not run yet", DESCRIPTIVE: "descriptive, nothing is decided"}
+OPTIONS = re.compile(r"\b(decimate|max_blur|max_aps|blur_aps|aps)\b")
+MINUS = re.compile(r"(?<![\w.])-(?=\d)")
+NAMES = {
+    "mnist": "MNIST",
+    "fashion_mnist": "Fashion-MNIST",
+    "cifar10": "CIFAR-10",
+    "marks10": "marks 10 pixels apart",
+    "marks14": "marks 14 pixels apart",
+}
+SETS = re.compile(rf"\b({'|'.join(NAMES)})\b")
+LOGARITHM = re.compile(r"\b(?:the )?log (?:of the )?(?=flips)")
+
+
+def say_verdict(verdict: str) -> str:
+    """Returns a verdict as a phrase: `it depends on the head`."""
+    kind, _, factor = verdict.partition(":")
+    if kind == DEPENDS:
+        return f"it depends on the {factor.strip()}"
+    return SAID.get(kind, kind)
+
+
+def say_contrast(text: str, unit: str) -> str:
+    """Returns what is compared, with options in words.
+
+    Logarithms are shown as ratios (`research.report.effects`), and named as such.
+    """
+    text = OPTIONS.sub(lambda found: WORDS[found[1]], text)
+    if not scale_of(unit).ratio:
+        return text
+    return LOGARITHM.sub("the ", text).replace(" less ", " over ")
+
+
+def capitalise(text: str) -> str:
+    """Returns a phrase as a sentence begins, the rest as it is."""
+    return text[:1].upper() + text[1:]
+
+
+def list_words(words: Sequence[str]) -> str:
+    """Returns `a, b and c`."""
+    *first, last = words
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def end_sentence(text: str) -> str:
+    """Returns a text with a full stop, where it has no mark at its end."""
+    return text if text[-1:] in ".?!" else f"{text}."
+
+
+def sign(text: str) -> str:
+    """Returns a text whose negative numbers have true minus signs."""
+    return MINUS.sub("−", text)
+
+
+def name_data(text: str) -> str:
+    """Returns a text with data sets by the names that people know."""
+    return SETS.sub(lambda found: NAMES[found[0]], text)
+
+
+def count_words(number: int, what: str) -> str:
+    """Returns `1 seed` or `10 seeds`."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def write_table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    """Returns a table in Markdown without the columns in which nothing is known.
+
+    The first column and those of texts are to the left, all others to the right.
+    """
+    kept = [
+        place
+        for place in range(len(head))
+        if any(line[place] not in ("", MISSING) for line in lines)
+    ]
+    rows = [[escape_markdown(row[place]) for place in kept] for row in [head, *lines]]
+    longest = [max(map(len, cells)) for cells in zip(*rows[1:], strict=True)]
+    rule = ["---" if long > WRAPPED else "--:" for long in longest]
+    if kept[:1] == [0]:
+        rule[0] = "---"
+    rows.insert(1, rule)
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)

@@ -1,0 +1,78 @@
+"""Verdicts as sentences: the titles and notes of figures of claims."""
+
+from __future__ import annotations
+
+from research.claims.estimate import EXACT
+from research.claims.verdict import DESCRIPTIVE, Answer, Verdict
+from research.report.effects import format_case, format_rule, scale_of
+from research.report.figures.findings import FEW
+
+NONE = "none"  # the name of an interval that there is not
+
+
+def state(verdict: Verdict) -> str:
+    """Returns what a claim came to: sentence, verdict, and the numbers of its cases.
+
+    The first question that has numbers is given in full, the others in short.
+    """
+    known = [one for one in verdict.answers if count_known(one)]
+    if not known:
+        kind = verdict.kind if verdict.answers else DESCRIPTIVE
+        return f"{verdict.id}, {kind}: “{verdict.sentence}”"
+    first, *others = known
+    asks = f"{first.asks[:1].upper()}{first.asks[1:]}"
+    said = f"{verdict.id}, {first.verdict}: “{verdict.sentence}” {asks}"
+    parts = [f"{said}: {say_cases(first)}"]
+    parts += [
+        f"{name_question(one)}: {one.verdict} ({say_cases(one)})" for one in others
+    ]
+    return ". ".join(parts)
+
+
+def count_known(answer: Answer) -> int:
+    """Returns how many cases of a question have numbers."""
+    return sum(case.effect is not None for case in answer.cases)
+
+
+def name_question(answer: Answer) -> str:
+    """Returns the key of a question with a capital, or what it asks."""
+    name = answer.key or answer.asks
+    return f"{name[:1].upper()}{name[1:]}"
+
+
+def say_cases(answer: Answer) -> str:
+    """Returns the effect in each case; of more than `FEW` the least and the most.
+
+    With its unit.
+    """
+    cases = [case for case in answer.cases if case.effect is not None]
+    if len(cases) <= FEW:
+        said = ", ".join(format_case(case, answer.unit) for case in cases)
+        return f"{said} {scale_of(answer.unit).unit}"
+    ordered = sorted(cases, key=lambda case: case.effect or 0.0)
+    scale = scale_of(answer.unit)
+    ends = [scale.format(case.effect) for case in (ordered[0], ordered[-1])]
+    return f"from {ends[0]} to {ends[1]} {scale.unit} in {len(cases)} cases"
+
+
+def explain(verdict: Verdict) -> str:
+    """Returns over what intervals of a claim are, and what marks the margin."""
+    known = [one for one in verdict.answers if count_known(one)]
+    kinds = [
+        case.interval
+        for one in known
+        for case in one.cases
+        if case.effect is not None and case.interval not in (NONE, EXACT)
+    ]
+    named = "; ".join(dict.fromkeys(kinds))
+    bars = f"Bars: 95 %, {named}." if named else "Counts are exact."
+    return f"{bars} Shaded, or a broken line: the margin." if known else bars
+
+
+def list_rules(verdict: Verdict) -> str:
+    """Returns what decides each question that has numbers, as sentences."""
+    return " ".join(
+        f"{name_question(one)}: {format_rule(one)}."
+        for one in verdict.answers
+        if count_known(one)
+    )

@@ -1,0 +1,195 @@
+"""A page for each claim: all numbers where it was run, none where it was not."""
+
+import re
+import sys
+from copy import copy
+
+import pytest
+from documents import ROOT
+
+from research import claims
+from research.claims import b6
+from research.claims.claim import Claim
+from research.claims.measure import (
+    LOG_RATIO,
+    MOVED,
+    TRAINING_LOSS,
+    less,
+    only,
+)
+from research.claims.question import Question
+from research.claims.verdict import Answer, Case, Verdict
+from research.config import compose_flat
+from research.errors import UserError
+from research.report.documents import background, claim, index, judged, words
+
+sys.path.insert(0, str(ROOT / "scripts"))
+import insert  # noqa: E402
+
+STORE = ROOT / "outputs/reference"
+PAGES = sorted((ROOT / "docs/results").glob("*.md"))
+ARMS = {"max, flattened": ("downsample=max",), "bare stride": ("downsample=decimate",)}
+
+
+def find(name):
+    folder = insert.APART.get(name)
+    return judged.find_claim(STORE / folder if folder else STORE, name, compose_flat)
+
+
+def test_every_claim_has_a_page_that_the_index_leads_to():
+    named = {path.stem for path in PAGES} - {"first_edition"}
+    assert named == {*claims.load()}
+    text = (ROOT / "docs/results.md").read_text()
+    tree = re.search(r"```{toctree}\n:hidden:\n\n(.*?)```", text, re.DOTALL)[1].split()
+    assert tree == [f"results/{one}" for one in [*claims.ids("cba"), "first_edition"]]
+    links = re.findall(r"\]\(results/(\w+)\.md\)", text)
+    assert {*named, "first_edition"} <= {*links}
+
+
+def test_the_index_keeps_the_order_of_the_answer():
+    text = (ROOT / "docs/results.md").read_text()
+    listed = re.findall(r"^\d+\. .*\[(\w+)\]\(results/\w+\.md\)$", text, re.MULTILINE)
+    assert listed == [one.upper() for one in claims.ids("cba")]
+
+
+@pytest.mark.parametrize("name", [*claims.load()])
+def test_a_page_has_all_numbers_or_none(name):
+    found = find(name)
+    text = (ROOT / f"docs/results/{name}.md").read_text()
+    assert found.claim.sentence in text and found.claim.design in text
+    assert found.claim.limits in text and found.verdict.command in text
+    assert found.verdict.fingerprint in text
+    if not found.ran:
+        assert "**Not run yet.**" in text
+        assert "![" not in text and "## The numbers" not in text
+        assert not re.search(r"\[−?\d[\d.]*, −?\d", text)
+    for answer in found.verdict.answers:
+        for case in answer.cases:
+            assert case.name in text or not found.ran
+            if answer.verdict != "not run" and case.effect is not None:
+                shown = claim.scale_of(answer.unit).format(case.effect)
+                assert re.search(rf"\| {re.escape(shown)} \|", text), case
+    for one in found.verdict.details:
+        if found.ran:
+            assert words.say_contrast(one["contrast"], one["unit"]) in text
+
+
+def test_published_differences_are_beside_ours():
+    text = (ROOT / "docs/results/b6.md").read_text()
+    assert all(f"| {one} |" in text for one in b6.PUBLISHED.values())
+
+
+def make_question(**more):
+    return Question(
+        asks="log of the flips with bare strides over those with max pooling",
+        cases={"": less("bare stride", "max, flattened", MOVED)},
+        margin=0.0953,
+        reason="A tenth.",
+        confirmatory=True,
+        **more,
+    )
+
+
+def make_found(case, question, details=(), **more):
+    """A claim that was run, with one question of one case."""
+    declared = Claim("It is.", "Asked.", "scenes", ARMS, {"": question}, limits="Few.")
+    values = dict(p=0.004, adjusted=0.036, verdict="supported") | more
+    answer = Answer(
+        key="",
+        asks=question.asks,
+        cases=(case,),
+        margin=question.margin,
+        rule=question.rule.text,
+        unit=LOG_RATIO,
+        confirmatory=True,
+        **values,
+    )
+    verdict = Verdict("C3", "It is.", "Asked.", (answer,), details=details)
+    pool = copy(judged.open_pool(STORE, compose_flat))
+    pool.runs_of = lambda claim: pool.runs.iloc[:0]
+    return judged.Judged(declared, verdict, pool, ROOT / "nowhere")
+
+
+def make_case(**more):
+    values = dict(effect=0.7, low=0.5, high=0.9, sd=0.3, n=10)
+    values |= dict(interval="paired t over 10 seeds", outcome="superior")
+    return Case("", **values | more)
+
+
+def test_flips_are_shown_as_ratios_and_named_so():
+    detail = {"contrast": "log flips, max_aps over decimate", "effect": -0.7}
+    detail |= {"low": -0.9, "high": -0.5, "unit": LOG_RATIO, "n": 10}
+    found = make_found(make_case(), make_question(), (detail,))
+    text = claim.write_claim(found, "store")
+    assert "| 2.01 | [1.65, 2.46] | supported | 10 | 0.300 |" in text
+    assert "above 1.10 times as many flips" in text and "log" not in text
+    assert "the flips, max and adaptive phase over bare stride | 0.50 |" in text
+
+
+def test_p_is_told_before_and_after_holm():
+    text = claim.write_claim(make_found(make_case(), make_question()), "store")
+    assert "0.004; **0.036 after Holm's rule**" in text
+    assert "Leaving out any one of the seeds changes no outcome." in text
+
+
+@pytest.mark.parametrize(
+    "turning, said",
+    [
+        ((3,), "seed 3 the"),
+        ((3, 5), "seed 3 or 5 the"),
+        ((1, 2, 3, 4), "any one of 4 "),
+    ],
+)
+def test_seeds_that_turn_an_outcome_are_told(turning, said):
+    found = make_found(make_case(turning=turning), make_question())
+    text = claim.write_claim(found, "store")
+    assert f"Without {said}" in text and "changes no outcome" not in text
+
+
+@pytest.mark.parametrize("needed, said", [(64, "64"), (None, "over 10,000")])
+def test_what_would_decide_it_is_told(needed, said):
+    case = make_case(outcome="undetermined", needed=needed)
+    found = make_found(case, make_question(), verdict="undetermined")
+    text = claim.write_claim(found, "store")
+    assert f"| {said} |" in text and "seeds to decide it" in text
+
+
+def test_seeds_that_are_missing_are_told():
+    text = claim.write_claim(make_found(make_case(n=4), make_question()), "store")
+    assert "4 of the 10 registered seeds are run." in text
+
+
+def test_conditions_are_told():
+    question = make_question(
+        conditions=(only("max, flattened", TRAINING_LOSS),), limit=0.01
+    )
+    text = claim.write_claim(make_found(make_case(), question), "store")
+    assert "What must hold: training loss at most 0.01 nats" in text
+
+
+def test_a_store_that_is_not_there_yet_has_no_runs():
+    found = judged.find_claim(STORE / "not_yet", "a1", compose_flat)
+    assert not found.ran
+    text = index.write_item(found, "results")
+    assert text.endswith("**Not run yet**") and "[A1](results/a1.md)" in text
+    assert "Not run" in claim.write_claim(found, "store")
+    assert "root=mine" in background.write_background(found, "store")
+
+
+@pytest.mark.parametrize(
+    "store, name, error",
+    [("outputs/nowhere/c", "c2", "no such store"), ("outputs/reference", "c99", "C1")],
+)
+def test_what_there_is_not_is_refused(store, name, error):
+    with pytest.raises(UserError, match=error):
+        judged.find_claim(ROOT / store, name, compose_flat)
+
+
+def test_a_claim_without_a_page_gets_one(tmp_path, monkeypatch):
+    (tmp_path / "docs/results").mkdir(parents=True)
+    (tmp_path / "docs/results/c6.md").write_text("by hand")
+    monkeypatch.setattr(insert, "ROOT", tmp_path)
+    added = {path.stem for path in insert.add_pages()}
+    assert added == claims.load().keys() - {"c6"}
+    text = (tmp_path / "docs/results/a1.md").read_text()
+    assert "<!-- insert claim outputs/reference/accelerator A1 -->" in text
