@@ -81,7 +81,7 @@ def write(
         )
     figures = embed_figures(verdicts, Path(out).parent)
     common = find_common(verdicts, figures)
-    own = {name: url for name, url in figures.items() if name not in common}
+    own = {name: one for name, one in figures.items() if name not in common}
     scales = measure_scales(verdicts)
     shown = [describe_verdict(one, own, scales) for one in verdicts]
     has_fields = any(one["stages"] for each in sets for one in each["networks"])

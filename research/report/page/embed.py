@@ -6,6 +6,7 @@ import base64
 import io
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -16,6 +17,13 @@ from research.report.page.render import ASSETS, read_asset
 KINDS = {".svg": "image/svg+xml", ".png": "image/png"}
 
 
+class Embedded(NamedTuple):
+    """A figure as a URL, and its caption: empty where none lies beside it."""
+
+    url: str
+    text: str
+
+
 def map_imports() -> dict[str, dict[str, str]]:
     """Returns an import map: each script's name → itself, as a URL."""
     names = sorted(one.name for one in ASSETS.iterdir() if one.name.endswith(".js"))
@@ -23,14 +31,24 @@ def map_imports() -> dict[str, dict[str, str]]:
     return {"imports": urls}
 
 
-def embed_figures(verdicts: Sequence[Verdict], folder: Path) -> dict[str, str]:
-    """Returns name → URL of the verdicts' figures that lie in a folder.
+def embed_figures(verdicts: Sequence[Verdict], folder: Path) -> dict[str, Embedded]:
+    """Returns the verdicts' figures that lie in a folder, by name.
 
     Of each the SVG, or the PNG where that is smaller.
     """
     names = dict.fromkeys(name for verdict in verdicts for name in verdict.figures)
     urls = {name: find_figure(name, folder) for name in names}
-    return {name: url for name, url in urls.items() if url is not None}
+    return {
+        name: Embedded(url, read_caption(name, folder))
+        for name, url in urls.items()
+        if url is not None
+    }
+
+
+def read_caption(name: str, folder: Path) -> str:
+    """Returns the caption that lies beside a figure, in one line; or nothing."""
+    path = folder / f"{name}.txt"
+    return " ".join(path.read_text("utf-8").split()) if path.is_file() else ""
 
 
 def find_figure(name: str, folder: Path) -> str | None:

@@ -18,6 +18,7 @@ from research.claims.verdict import (
     Verdict,
 )
 from research.report.formats import format_cell, format_p
+from research.report.page.embed import Embedded
 from research.report.page.picture import Plot, Scale, draw_plot, find_bounds
 from research.report.page.words import (
     is_known,
@@ -85,7 +86,7 @@ class Shown(NamedTuple):
       remarks: each in pieces, of which every second is code.
       head: the names of further numbers.
       body: these numbers, a line each.
-      figures: URLs of its figures, by name.
+      figures: of it, by name.
     """
 
     verdict: Verdict
@@ -97,17 +98,17 @@ class Shown(NamedTuple):
     remarks: list[list[str]]
     head: list[str]
     body: list[list[str]]
-    figures: dict[str, str]
+    figures: dict[str, Embedded]
 
 
 def describe_verdict(
-    verdict: Verdict, figures: Mapping[str, str], scales: Mapping[str, Scale]
+    verdict: Verdict, figures: Mapping[str, Embedded], scales: Mapping[str, Scale]
 ) -> Shown:
     """Returns one verdict as text.
 
     Args:
       verdict: to show.
-      figures: URLs of those that may be shown, by name.
+      figures: those that may be shown, by name.
       scales: of the plots, by unit.
     """
     details = [one for one in verdict.details if one.get("effect", 0.0) is not None]

@@ -100,5 +100,15 @@ def test_all_but_the_explorers_is_there_without_scripts(runs, tmp_path):
     )
 
 
+def test_a_figure_is_described_by_the_caption_beside_it(runs, tmp_path):
+    figure(tmp_path)
+    (tmp_path / "tradeoff.txt").write_text("Dots of\ntwo networks.\n")
+    page = made(runs, tmp_path, verdicts=[verdict()]).read_text()
+    assert 'alt="tradeoff: Dots of two networks."' in page
+    (tmp_path / "tradeoff.txt").unlink()
+    page = made(runs, tmp_path, verdicts=[verdict()]).read_text()
+    assert 'alt="tradeoff: Two networks."' in page  # the design
+
+
 def test_it_is_small(page_file):
     assert page_file.stat().st_size < MOST

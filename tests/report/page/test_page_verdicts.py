@@ -8,6 +8,7 @@ from pages import UNKNOWN, answer, article, case, verdict
 
 from research.claims.rule import LESS_THAN, MORE_THAN, SAME
 from research.report.formats import format_number
+from research.report.page.embed import Embedded
 from research.report.page.picture import measure_scales
 from research.report.page.verdicts import count_kinds, describe_verdict
 from research.report.page.words import (
@@ -34,7 +35,9 @@ def test_verdicts_are_counted(page_file):
 
 
 def test_a_verdict_states_its_numbers():
-    text = article(verdict(), {"tradeoff": "data:image/png;base64,AA"})
+    text = article(
+        verdict(), {"tradeoff": Embedded("data:image/png;base64,AA", "Dots.")}
+    )
     for part in (
         "2.25 percentage points, above the margin of 0.50</h4>",
         '<td class="value">2.25 [1.50, 3.00]</td>',
@@ -44,7 +47,7 @@ def test_a_verdict_states_its_numbers():
         "&lt; 0.001; 0.006 after Holm",
         "2 of 5 seeds are missing",
         "python scripts/train.py -m experiment=c1",
-        '<img src="data:image/png;base64,AA"',
+        '<img src="data:image/png;base64,AA" alt="tradeoff: Dots."',
         "dimensions &amp; parameters",
         "<td>0.930</td>",
         "<b>Limits.</b> One network.",
