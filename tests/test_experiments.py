@@ -285,7 +285,7 @@ def test_the_scripts_run_an_experiment_and_judge_it(tmp_path):
     out = [f"out={tmp_path}", "table=[verdicts,cases]", "page=page"]
     script("report", f"runs={runs}", *out)
     page = (tmp_path / "page.html").read_text()
-    assert "C6" in page and "From <b>18</b> of 28 pixels to <b>7</b>" in page
+    assert "C6" in page and "sees 18 of 28 pixels; without them, 7<" in page
     table = pd.read_csv(tmp_path / "verdicts.csv").set_index("id")
     assert table.loc["C6", "answers"].startswith("exponential: supported; nothing")
     assert "All 12 runs carry the fingerprint" in table.loc["C6", "remarks"]
