@@ -23,7 +23,8 @@ from research.report.page.words import (
 
 def test_verdicts_are_counted(page_file):
     page = page_file.read_text()
-    assert "Of 4 sentences: 1 supported, 1 refuted, 1 depends, 1 not run." in page
+    counted = "1 supported, 1 refuted, 1 depends, 1 not run."
+    assert f"Of 4 sentences, by the first question of each: {counted}" in page
     scales = measure_scales([verdict()])
     depends = describe_verdict(verdict("C1", answer("depends: head")), {}, scales)
     assert count_kinds([depends] * 2) == "2 depend"
