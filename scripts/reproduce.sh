@@ -11,7 +11,7 @@
 # of what is there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-python=${PYTHON:-.venv/bin/python} at_work=()
+python=${PYTHON:-.venv/bin/python}
 command -v "$python" > /dev/null || make install
 scale=${1:-smoke}
 shift || true
@@ -34,14 +34,17 @@ elif [ -z "${REPORT:-}" ]; then
   "$python" scripts/prepare.py data=mnist data.name=fashion_mnist \
     data.manual_dir="${FASHION_MNIST:-/usr/share/datasets/fashion-mnist}" # Debian's dataset-fashion-mnist
 fi
-claims=(c6,c3,b1,b2,b3,c2,c1,c9,c8,c4,b7,b5,c7,b4,c10,b6)
-if [ "$scale" = smoke ]; then claims=(c6,c3,b1,b2,b3,b4,b5 c2,c1,c9,c8,c4,b7,c7,c10,b6); fi # side by side: no arm in common
+train() { "$python" scripts/train.py "experiment=$1" scale="$scale" "${@:2}"; }
 if [ -z "${REPORT:-}" ]; then
-  for some in "${claims[@]}"; do
-    "$python" scripts/train.py "experiment=$some" scale="$scale" "$@" &
-    at_work+=($!)
-  done
-  for process in "${at_work[@]}"; do wait "$process"; done
+  if [ "$scale" = smoke ]; then # side by side: these two have no arm in common
+    train c6,c3,b1,b2,b3,b4,b5 "$@" &
+    aside=$!
+    trap 'kill "$aside" 2> /dev/null || true' EXIT # a process in the background is deaf to Ctrl-C
+    train c2,c1,c9,c8,c4,b7,c7,c10,b6 "$@"
+    wait "$aside"
+  else
+    train c6,c3,b1,b2,b3,c2,c1,c9,c8,c4,b7,b5,c7,b4,c10,b6 "$@"
+  fi
   # What the page explores: the first seed of some, where its checkpoint is at hand.
   for run in "$runs"/downsample=*,seed=0,setting="$scale".few; do
     if [ -d "$run/checkpoints" ] && [ ! -e "$run/eval/explorer.jsonl" ]; then

@@ -1,12 +1,12 @@
-"""A1: what an accelerator adds: five ways to downsample in a network of 94 %.
+"""A1: what an accelerator adds: five ways to downsample in airbench94's network.
 
-`python scripts/train.py experiment=a1 scale=full`: on one H100 in ten minutes, by
-`scripts/accelerator.sh tier`.
+`python scripts/train.py experiment=a1 scale=full`: on one H100 an estimated ten
+minutes, by `scripts/accelerator.sh tier`.
 Descriptive, and none of the eighteen: the contrasts of C3, C4 and B1 to B4 in a network
-of 2 million weights that is trained to convergence on colour photographs, beside the
-small ones of scenes. Each arm has the best of three learning rates, tried on seed 1000
-with 5,000 images held out. Trained with crops that are shifted by up to 2 pixels, as
-the recipe says, and without.
+of 2 million weights, trained by its own recipe on colour photographs, beside the small
+networks of the other claims. Each arm has the best of three learning rates, tried on
+seed 1000 with 5,000 images held out. Trained with crops that are shifted by up to 2
+pixels, as the recipe says, and without.
 """
 
 from research.claims.arms import Overrides, name
@@ -55,7 +55,7 @@ def details() -> dict[str, Contrast]:
 
 
 CLAIM = Claim(
-    sentence="What came out on small networks holds for one of 94 % on CIFAR-10.",
+    sentence="What came out on small networks holds for airbench94's on CIFAR-10.",
     design="The network and recipe of airbench94, five ways to downsample, trained "
     "with shifts and without; flips and accuracy, on images that both have right.",
     setting="airbench",

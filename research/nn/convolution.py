@@ -32,7 +32,7 @@ def convolve_dilated(
     """Cross-correlates a map with a kernel whose weights are `dilation` pixels apart.
 
     In programs for CPUs by `convolve_grids`, as long as every position is kept; XLA's
-    own else. On a CPU that takes three to six times as long.
+    own else. On a CPU that takes about three times as long.
 
     Args:
       x: (B, H, W, C).
