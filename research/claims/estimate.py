@@ -5,13 +5,14 @@ Raise `versions.ESTIMATOR` whenever the same values would give other results.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 
 from research.claims.claim import Claim
-from research.claims.measure import Contrast, Flips
+from research.claims.measure import Contrast, Flips, Timed
 from research.claims.pool import Pool, Values
 from research.stats import (
     NO_INTERVAL,
@@ -55,7 +56,7 @@ class Estimate(NamedTuple):
     def how(self) -> str:
         """Names the interval: `paired t over 10 seeds`; empty where there is none."""
         how = self.test.interval.how
-        return how.replace("seeds", f"{self.test.n} seeds", 1)
+        return re.sub("seeds|repeats", rf"{self.test.n} \g<0>", how, count=1)
 
 
 def estimate(
@@ -122,6 +123,8 @@ def test_seeds(
     if test.interval.how:
         kind = "paired " if len(contrast.arms) > 1 else ""
         how = kind + test.interval.how
+        if isinstance(contrast.measure, Timed):  # repeats stand in for seeds
+            how = how.replace("seeds", "repeats")
         return test._replace(interval=test.interval._replace(how=how))
     if len(differences) < 2 or isinstance(contrast.measure, Flips):
         return test

@@ -42,6 +42,7 @@ def test_the_median_is_costly_or_is_not(factor, verdict):
     found = judge("c5", pool(factor))
     assert found.verdict == verdict and found.answers[0].first.n == 30
     assert len(found.answers[0].cases) == 12
+    assert found.answers[0].first.interval == "paired t over 30 repeats"
     effects = [case.effect for case in found.answers[0].cases]
     assert effects == pytest.approx([np.log2(factor)] * 12, abs=0.05)
 

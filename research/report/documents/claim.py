@@ -204,7 +204,7 @@ def format_needed(case: Case) -> str:
 def remark(answer: Answer, question: Question, found: Judged) -> Iterator[str]:
     """Yields sentences about how the numbers were reached, and what they hang on."""
     word = repeats_of(question)
-    kinds = {case.interval.replace("seeds", word) for case in answer.cases}
+    kinds = {case.interval for case in answer.cases}
     if kinds == {EXACT}:
         yield "Exact counts, the same for every seed: no interval and no p."
         return

@@ -86,14 +86,16 @@ def draw(results: Results, *, width: Width | None = None) -> Drawn:
     axes.axvline(0, color=GREY, lw=0.6, zorder=0)
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}".replace("-", "−"))
     axes.set_xlabel("Effect, in units of its margin")
-    counts = pd.Series([case.n for _, one in found for case in one.cases if case.n])
+    cases = [case for _, one in found for case in one.cases]
+    seeds = pd.Series([one.n for one in cases if one.interval.endswith("seeds")])
+    over = f", {format_seeds(seeds)}" if len(seeds) else ""
     describe(
         figure,
         count_verdicts(found, asked),
         shows="Each question that has rows, its effect in units of its margin; one "
         "mark for each case.",
         numbers=" ".join(map(say, found)),
-        note=f"Bars: 95 % intervals, {format_seeds(counts)}. Shaded: within the margin."
+        note=f"Bars: 95 % intervals{over}. Shaded: within the margin."
         f"{name_without_margin(found)}{list_others(results.verdicts)}",
     )
     return figure
