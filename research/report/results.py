@@ -29,6 +29,27 @@ from research.runs.tables import read_metrics, read_rows, read_runs
 TIMES = "pooling.json"  # of the operators by themselves
 
 
+def describe_missing(key: str, evaluator: str) -> str:
+    """Returns the line about an array, or all, of an evaluator that a store lacks."""
+    return (
+        f"arrays {key or '*'} of eval={evaluator} were not kept: pack the runs again "
+        f"with \"arrays=['{evaluator}/*']\", or draw from their folders"
+    )
+
+
+class Arrays(dict[str, np.ndarray]):
+    """Arrays by name; one that was not kept is the user's to keep, not a bug."""
+
+    def __init__(self, arrays: Mapping[str, np.ndarray], *, of: str) -> None:
+        """Takes the arrays of an evaluator, and its name."""
+        super().__init__(arrays)
+        self.evaluator = of
+
+    def __missing__(self, key: str) -> np.ndarray:
+        """Raises the UserError that says how to keep it."""
+        raise UserError(describe_missing(key, self.evaluator))
+
+
 @dataclass(frozen=True, eq=False)
 class Results:
     """What was run and measured; each derived table is made once, when first asked for.
@@ -129,8 +150,15 @@ class Results:
     def arrays(
         self, path: str, evaluator: str, split: str = "test"
     ) -> dict[str, np.ndarray]:
-        """Returns the arrays behind the rows of one run; see `read_arrays`."""
-        return read_arrays(path, evaluator, split)
+        """Returns the arrays behind the rows of one run; see `read_arrays`.
+
+        Raises:
+          UserError: none were kept; or, when it is asked for, that one was not.
+        """
+        try:
+            return Arrays(read_arrays(path, evaluator, split), of=evaluator)
+        except FileNotFoundError as error:
+            raise UserError(f"{path}: {describe_missing('', evaluator)}") from error
 
     def array(self, row: pd.Series, name: str) -> np.ndarray:
         """Returns one of the arrays that were kept beside a row; see `read_arrays`.

@@ -20,7 +20,7 @@ from research.errors import UserError
 from research.runs.wrapping import choose_wrapper
 from research.surgery.operation import count_replaced, operate
 from research.tasks.classification import Classification
-from research.wrappers.wrapper import wrap_function
+from research.wrappers.wrapper import WrappedFunction
 
 LARGEST = np.finfo(np.float32).max / 2  # the difference of two is still finite
 
@@ -142,7 +142,7 @@ def load_foreign(cfg: DictConfig) -> Foreign:
     model = model.fit(wrapper.shape(shape) if wrapper else shape)
     replaced = {} if replacement is None else count_replaced(model, replacement)
     known = model.description
-    call = wrap_function(model, wrapper) if wrapper else model
+    call = WrappedFunction(model, wrapper) if wrapper else model
     foreign = partial(Foreign, call, path, description=known, replaced=replaced)
     one_label = isinstance(config.task(cfg), Classification)
     if known.answers != "logits" or not one_label:

@@ -69,28 +69,39 @@ class Wrapped(nnx.Module):
         return Wrapped(network, self.wrapper)
 
 
-def wrap_function(function: Callable[..., Any], wrapper: Wrapper) -> Callable[..., Any]:
-    """Returns a function in a wrapper: NumPy goes in, NumPy comes out.
+class WrappedFunction:
+    """A model of another library in a wrapper: NumPy goes in, NumPy comes out.
 
-    What is no tree of arrays with a row for each view is returned as it is, for the
-    caller to refuse.
+    An answer that is no tree of arrays with a row for each view is returned as it is,
+    for the caller to refuse.
 
     Args:
-      function: images (B, H, W, C), float32 in [0, 1] → arrays of any library.
+      network: images (B, H, W, C), float32 in [0, 1] → arrays of any library.
       wrapper: says what it sees.
     """
-    stack = jax.jit(partial(stack_views, wrapper))
 
-    def wrapped(images: Any) -> Any:
-        flat = np.array(stack(jnp.asarray(images)))  # writable, as PyTorch wants it
-        answers = function(flat)
+    def __init__(self, network: Callable[..., Any], wrapper: Wrapper):
+        self.network = network
+        self.wrapper = wrapper
+        self._stack = jax.jit(partial(stack_views, wrapper))
+
+    def __call__(self, images: Any) -> Any:
+        """Returns the mean answer to the views of each image."""
+        flat = np.array(self._stack(jnp.asarray(images)))  # writable, for PyTorch
+        answers = self.network(flat)
         leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(answers)]
         if not all(leaf.ndim and len(leaf) == len(flat) for leaf in leaves):
             return answers
         means = [mean_of_views(leaf, images=len(images)) for leaf in leaves]
         return jax.tree.unflatten(jax.tree.structure(answers), means)
 
-    return wrapped
+
+def find_wrapped(predict: Callable[..., Any]) -> Wrapped | WrappedFunction | None:
+    """Returns what is in a wrapper: a classifier, or the `function` that it calls."""
+    for one in (predict, getattr(predict, "function", None)):
+        if isinstance(one, Wrapped | WrappedFunction):
+            return one
+    return None
 
 
 def shape_of(images: Images) -> Shape:

@@ -3,9 +3,14 @@
 import time
 
 import numpy as np
+import pytest
+from flax import nnx
 
 from research.data.split import Split
 from research.evals.speed import Speed
+from research.wrappers.average import Average
+from research.wrappers.rics import Rics
+from research.wrappers.wrapper import Wrapped, WrappedFunction
 
 SPLIT = Split({"image": np.zeros((20, 8, 8, 1), np.uint8)})
 
@@ -32,3 +37,34 @@ def test_a_batch_is_no_larger_than_there_are_images():
 
     list(Speed(passes=1, examples=None, batch=64)(classify, SPLIT))
     assert seen == [20, 20]
+
+
+def test_in_a_wrapper_the_bare_classifier_is_timed_in_turn():
+    seen = []
+
+    def classify(images):
+        seen.append(len(images))
+        time.sleep(len(images) / 1000)
+        return np.zeros((len(images), 2))
+
+    wrapped = WrappedFunction(classify, Average(2, 1, "circular"))
+    seconds, ratio = Speed(passes=3, examples=10, batch=10)(wrapped, SPLIT)
+    assert seen == [40, 10] * 4, "four views, then one; once without the clock"
+    assert ratio.measure == "times_bare" and ratio.params == seconds.params
+    assert ratio.value > 2 and seconds.value > 0.004 and "in turn" in ratio.method
+
+
+@pytest.mark.parametrize("ours", [True, False])
+def test_the_bare_classifier_sees_as_much_as_a_view(ours):
+    seen = []
+
+    class Count(nnx.Module):
+        def __call__(self, images):
+            seen.append(images.shape)
+            return images.mean((1, 2)).repeat(2, -1)
+
+    wrapper = Rics(keep=0.5, cyclic=False, taps=3)
+    wrapped = (Wrapped if ours else WrappedFunction)(Count(), wrapper)
+    rows = list(Speed(passes=1, examples=10, batch=10)(wrapped, SPLIT))
+    assert [row.measure for row in rows] == ["seconds_per_image", "times_bare"]
+    assert {shape[1:] for shape in seen} == {(4, 4, 1)}

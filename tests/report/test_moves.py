@@ -1,15 +1,19 @@
 """The table and the page of moves, from invented rows."""
 
+import base64
+import io
 import re
 
 import numpy as np
 import pytest
 from fake_runs import fake_run
+from PIL import Image
 
 from research.errors import UserError
 from research.evals.measurement import Measurement
 from research.files.atomic import read_json, write_json
 from research.report.page import flips
+from research.report.page.embed import encode_image
 from research.report.results import Results
 from research.report.tables.moves import tabulate
 from research.runs.rows import write_measurements
@@ -107,3 +111,43 @@ def test_a_figure_that_lies_beside_the_page_is_in_it(results, tmp_path):
     assert 'class="figure" src="data:image/svg+xml;base64,' in page
     again = flips.write(results, out=tmp_path / "flips.html").read_text()
     assert again == page
+
+
+def test_credits_stand_below_the_photographs_that_have_some(results, tmp_path):
+    table = tmp_path / "sources.tsv"
+    table.write_text('licence\tfile\tauthor\nCC0\tsea/7.jpg\tAnn "A" <b>\n')
+    page = flips.write(results, out=tmp_path / "flips.html", credits=table).read_text()
+    titles = re.findall(r"<figcaption[^>]*>(.*?)</figcaption>", page)
+    assert titles[:2] == ["sea/7.jpg<br>Ann &#34;A&#34; &lt;b&gt;, CC0", "sea/1.jpg"]
+
+
+@pytest.mark.parametrize("text", [None, "", "file\tauthor\na\tb\n"])
+def test_credits_that_cannot_be_read_are_named_before_anything_is_written(
+    results, tmp_path, text
+):
+    table, out = tmp_path / "mine.tsv", tmp_path / "flips.html"
+    if text is not None:
+        table.write_text(text)
+    with pytest.raises(UserError, match=r"page.flips.credits=.*mine.tsv: takes a tab"):
+        flips.write(results, out=out, credits=table)
+    assert not out.exists()
+
+
+def test_photographs_are_compressed_and_small_images_exact():
+    small = np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8)
+    large = np.full((128, 160, 3), (10, 200, 90), np.uint8)
+    for image, kind, near in [(small, "png", 0), (large, "webp", 3)]:
+        head, _, content = encode_image(image).partition(",")
+        assert head == f"data:image/{kind};base64"
+        with Image.open(io.BytesIO(base64.b64decode(content))) as shown:
+            gap = np.abs(np.asarray(shown.convert("RGB")).astype(int) - image)
+        assert gap.max() <= near
+
+
+def test_arrays_that_were_not_kept_are_named(results):
+    path = results.runs["path"][0]
+    arrays = results.arrays(path, "fragile")
+    with pytest.raises(UserError, match="arrays gone of eval=fragile were not kept"):
+        arrays["gone"]
+    with pytest.raises(UserError, match=r"arrays \* of eval=receptive were not kept"):
+        results.arrays(path, "receptive")

@@ -15,7 +15,7 @@ from research.wrappers.average import Average
 from research.wrappers.blur import Blur
 from research.wrappers.canonical import Canonical
 from research.wrappers.rics import EXACT, LARGEST, LEVELS, Rics, find_highest, limit
-from research.wrappers.wrapper import Wrapped, Wrapper, mean_of_views, wrap_function
+from research.wrappers.wrapper import Wrapped, WrappedFunction, Wrapper, mean_of_views
 
 SHAPE = (12, 16, 3)
 EACH = [Average(border="circular"), Average(), Blur(), Canonical(), Rics(), Rics(0.75)]
@@ -63,7 +63,7 @@ def test_networks_and_functions_give_the_same_mean_answer(wrapper):
         seen.append(len(batch))
         return weigh(batch)
 
-    theirs = wrap_function(foreign, wrapper)(np.asarray(images))
+    theirs = WrappedFunction(foreign, wrapper)(np.asarray(images))
     np.testing.assert_allclose(ours["logits"], expected, rtol=1e-4, atol=1e-4)
     np.testing.assert_allclose(theirs, expected, rtol=1e-4, atol=1e-4)
     assert seen == [len(images) * len(wrapper.views(images))]
@@ -112,7 +112,7 @@ def test_the_mean_over_a_subgroup_does_not_change_under_it():
     """Steps of 4 are a subgroup of the shifts of 12 × 12; steps of 1 all of them."""
     images = pictures(shape=(12, 12, 3))
     for step in (4, 3, 1):
-        answer = wrap_function(weigh, Average(12 // step, step, "circular"))
+        answer = WrappedFunction(weigh, Average(12 // step, step, "circular"))
         still = answer(np.asarray(images))
         for offset in ((step, 0), (2 * step, step), (0, 5 * step)):
             moved = answer(np.asarray(shift(images, offset)))
@@ -129,7 +129,7 @@ def test_the_mean_over_a_stride_makes_a_strided_network_invariant():
         return jnp.stack([kept.mean((1, 2, 3)), (kept**3).mean((1, 2, 3))], 1)
 
     images = np.asarray(pictures())
-    mended = wrap_function(strided, Average(2, 1, "circular"))
+    mended = WrappedFunction(strided, Average(2, 1, "circular"))
     moved = np.asarray(shift(jnp.asarray(images), (3, 5)))
     assert np.abs(strided(moved) - strided(images)).max() > 1e-3
     np.testing.assert_allclose(mended(moved), mended(images), rtol=1e-5)
@@ -200,7 +200,7 @@ def test_images_that_are_too_small_are_refused(wrapper, answer):
 def test_what_is_no_answer_is_left_to_who_asked():
     images = np.asarray(pictures())
     for wrong in (None, np.zeros(3), np.float32(1)):
-        answer = wrap_function(lambda x, wrong=wrong: wrong, Average())(images)
+        answer = WrappedFunction(lambda x, wrong=wrong: wrong, Average())(images)
         assert answer is wrong
 
 

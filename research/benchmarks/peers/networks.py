@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 from research.benchmarks.peers import library
 from research.benchmarks.peers.library import Tensor, pytorch
@@ -32,7 +32,7 @@ def resnet20(batch: int, **how: Any) -> tuple[Subject, Subject]:
     return make_subjects(residual_network(), (batch, 3, 32, 32), **how)
 
 
-def residual_network(padding: str = "zeros") -> Any:
+def residual_network(padding: Literal["zeros", "circular"] = "zeros") -> Any:
     """ResNet-20 (He 2016) with option-A shortcuts."""
     pytorch()
     from torch import nn

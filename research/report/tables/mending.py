@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from research.errors import UserError
+from research.errors import NoRows, UserError
 from research.report.estimates import format_range, format_seeds, keep_largest_shift
 from research.report.formats import MISSING, format_interval, format_number
 from research.report.results import Results
@@ -25,9 +25,10 @@ MEASURES = {
 }
 CAPTION = (
     "Each classifier in a wrapper, or with parts replaced, less the same one as it is, "
-    "on the same {n} examples, {seeds}. Time: seconds an image, as a multiple of the "
-    "bare one's; both were measured, but not at once.{brackets}"
+    "on the same {n} examples, {seeds}. Time: as a multiple of the bare one's, "
+    "measured {how}.{brackets}"
 )
+IN_TURN, APART = "in turn with it", "at another time than it"
 
 
 def tabulate(results: Results, *, split: str = "test") -> pd.DataFrame:
@@ -51,11 +52,11 @@ def tabulate(results: Results, *, split: str = "test") -> pd.DataFrame:
     for name, rows in results.select_available(MEASURES, split=split).items():
         for title, some in split_rows(name, rows):
             measured[title] = collect(results, some)
-    seconds = read_seconds(results, split)
+    known = read_times(results, split)
     lines = [
         line
         for bare, mended in pair_arms(results.arms)
-        for line in compare(bare, mended, measured, seconds)
+        for line in compare(bare, mended, measured, known)
     ]
     if not lines:
         raise UserError(
@@ -68,6 +69,7 @@ def tabulate(results: Results, *, split: str = "test") -> pd.DataFrame:
     table.attrs["caption"] = CAPTION.format(
         n=format_range(table["n"]),
         seeds=format_seeds(table["seeds"]),
+        how=APART if set(table["arm"]) - known.ratios.keys() else IN_TURN,
         brackets=f" Brackets: 95 % {' or '.join(hows)}." if hows else "",
     )
     return table
@@ -105,21 +107,37 @@ def pair_arms(arms: pd.DataFrame) -> Iterator[tuple[str, str]]:
             yield from ((known[bare], arm) for how, arm in known.items() if how != bare)
 
 
-def read_seconds(results: Results, split: str) -> Mapping[str, float]:
-    """Returns the seconds an image of each arm that has rows of them."""
-    wanted = {"speed": ("speed", "seconds_per_image", "batch")}
-    try:
-        (rows,) = results.select_available(wanted, split=split).values()
-    except UserError:  # nobody has measured any
-        return {}
-    return rows.groupby("arm")["value"].min().to_dict()
+class Times(NamedTuple):
+    """What `eval=speed` found, by arm; only of those arms that have it."""
+
+    seconds: Mapping[str, float]  # an image
+    ratios: Mapping[str, float]  # to the bare classifier, timed in turn with it
+
+    def ratio(self, bare: str, mended: str) -> float:
+        """Returns how many times as long a mended classifier takes; NaN: unknown."""
+        if mended in self.ratios:
+            return self.ratios[mended]
+        before, after = (self.seconds.get(one, np.nan) for one in (bare, mended))
+        return after / before
+
+
+def read_times(results: Results, split: str) -> Times:
+    """Returns the times that were measured, if any."""
+
+    def read(measure: str) -> dict[str, float]:
+        try:
+            rows = results.select("speed", measure, "batch", split=split)
+        except NoRows:
+            return {}
+        return rows.groupby("arm")["value"].min().to_dict()
+
+    return Times(read("seconds_per_image"), read("times_bare"))
 
 
 def compare(
-    bare: str, mended: str, measured: Mapping[str, Runs], seconds: Mapping[str, float]
+    bare: str, mended: str, measured: Mapping[str, Runs], times: Times
 ) -> Iterator[dict[str, Any]]:
     """Yields the lines of one arm: one for each measure that both have."""
-    before, after = (seconds.get(one, np.nan) for one in (bare, mended))
     for measure, runs in measured.items():
         seeds = sorted(seed for arm, seed in runs if arm == bare)
         both = [seed for seed in seeds if (mended, seed) in runs]
@@ -138,8 +156,8 @@ def compare(
             "gain low": low,
             "gain high": high,
             "gain interval": how,
-            "milliseconds": 1000 * after,
-            "time": after / before,
+            "milliseconds": 1000 * times.seconds.get(mended, np.nan),
+            "time": times.ratio(bare, mended),
             "seeds": len(pairs),
             "n": min(len(a) for a, _ in pairs),
         }

@@ -25,7 +25,7 @@ def same(wrap, distance):
     return rng.random(N) < {"none": 0.6, "blur": 0.7}.get(wrap, 0.9)
 
 
-def measured(root, wraps=tuple(WRAPS), *, speed=True):
+def measured(root, wraps=tuple(WRAPS), *, speed=True, ratios=()):
     for wrap in wraps:
         folder = fake_run(
             root,
@@ -45,6 +45,8 @@ def measured(root, wraps=tuple(WRAPS), *, speed=True):
             params = {"batch": 64}
             name = "seconds_per_image"
             found.append(Measurement("speed", name, SECONDS[wrap], N, params=params))
+        if wrap in ratios:
+            found.append(Measurement("speed", "times_bare", 7.5, N, params=params))
         facts = {"run": wrap, "seed": 0, "commit": "0"}
         write_measurements(folder, "window", found, facts, "test")
     return Results.read(root)
@@ -64,6 +66,20 @@ def test_gains_are_differences_of_the_same_examples(tmp_path):
             assert line["milliseconds"] == pytest.approx(1000 * SECONDS[wrap])
     text = to_markdown(whole)
     assert "× 9.0" in text and "40 examples" in text
+    assert "measured at another time than it" in text
+
+
+def test_the_time_is_that_in_turn_with_the_bare_classifier_where_there_is_one(tmp_path):
+    whole = tabulate(measured(tmp_path, ratios=("average",)))
+    times = whole.groupby("arm")["time"].unique().map(list)
+    assert times["a:b, average"] == [7.5]
+    assert times["a:b, blur"] == pytest.approx([1.5])
+    assert "measured at another time than it" in whole.attrs["caption"]
+
+
+def test_times_in_turn_are_called_so(tmp_path):
+    whole = tabulate(measured(tmp_path, ratios=("average", "blur")))
+    assert "measured in turn with it" in whole.attrs["caption"]
 
 
 def test_without_the_time_the_gains_are_there(tmp_path):
