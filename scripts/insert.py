@@ -8,9 +8,10 @@ A place that takes one is marked by comments, which code hosts and Sphinx do not
     <!-- insert claim outputs/reference C2 -->…<!-- end -->
 
 `count` is how many `runs`, `rows`, `metrics` or `predictions` a store holds; `table` is
-the table of a file that a report wrote from it, or some of its columns, counted from 1;
-`spread` is such a table of three columns with a column for each value of the first; and
-`cell` one value of a CSV: of the line that starts with a word, by the column's name.
+the table of a file that a report wrote from it, or some of its columns, counted from 1,
+without lines that are repeated; `spread` is such a table of three columns, or of the
+three that are chosen, with a column for each value of the first; and `cell` one value
+of a CSV: of the line that starts with a word, by the column's name.
 `claim` and `background` are the two halves of a claim's page in docs/results, between
 which an author may write; `index` is the list that leads to the pages of `C`, `B` or
 `A`, and `run` how many claims were run. A claim without a page gets one.
@@ -105,6 +106,11 @@ def count(store: Path, words: list[str]) -> str:
 
 def take_table(file: Path, words: list[str]) -> str:
     """Returns the table of a Markdown file, or the columns `columns=1,2` of it."""
+    return lay_out(choose_columns(file, words))
+
+
+def choose_columns(file: Path, words: list[str]) -> list[list[str]]:
+    """Returns the header and the distinct lines of some columns, or of all."""
     head, _, *rows = read_table(file)
     columns = list(range(len(head)))
     if words:
@@ -114,7 +120,8 @@ def take_table(file: Path, words: list[str]) -> str:
                 f"<!-- insert table {file.name} {words[0]}: it has the columns 1 to "
                 f"{len(head)}"
             )
-    return lay_out([[row[one] for one in columns] for row in (head, *rows)])
+    chosen = [tuple(row[one] for one in columns) for row in (head, *rows)]
+    return [list(line) for line in dict.fromkeys(chosen)]
 
 
 def read_table(file: Path) -> list[list[str]]:
@@ -150,7 +157,7 @@ def take_cell(file: Path, words: list[str]) -> str:
 
 def spread_table(file: Path, words: list[str]) -> str:
     """Returns a table of three columns with a column for each value of the first."""
-    head, _, *rows = read_table(file)
+    head, *rows = choose_columns(file, words)
     cells = {(name, place): value for name, place, value in rows}
     names, places = (list(dict.fromkeys(row[one] for row in rows)) for one in (0, 1))
     lines = [[one, *(cells.get((name, one), "–") for name in names)] for one in places]
