@@ -10,7 +10,7 @@ from research.claims.b6 import PUBLISHED
 from research.claims.measure import Timed
 from research.claims.remarks import describe_registration
 from research.report.documents.judged import Judged
-from research.report.documents.words import list_words, say_contrast, write_table
+from research.report.documents.words import list_words, say_detail, write_table
 from research.report.effects import scale_of
 from research.report.results import TIMES
 
@@ -43,7 +43,7 @@ def write_published(found: Judged) -> Iterator[str]:
         if one["contrast"] in PUBLISHED:
             scale = scale_of(one["unit"])
             ours = scale.format(one["effect"], one["low"], one["high"])
-            title = say_contrast(one["contrast"], one["unit"])
+            title = say_detail(one["contrast"], one["unit"])
             unit = scale.unit if one["effect"] is not None else ""
             lines.append([title, PUBLISHED[one["contrast"]], f"{ours} {unit}".strip()])
     if lines:

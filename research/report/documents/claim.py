@@ -19,12 +19,14 @@ from research.report.documents.words import (
     end_sentence,
     name_data,
     say_contrast,
+    say_detail,
     say_verdict,
     sign,
     write_table,
 )
 from research.report.effects import format_rule, scale_of
 from research.report.formats import MISSING, format_effect, format_number, format_p
+from research.report.words import spell_arms
 
 MOST = "over 10,000"  # seeds, of which no number suffices
 NAMED = 3  # seeds that are named; of more only how many
@@ -87,7 +89,7 @@ def sum_up(answer: Answer) -> str:
     said = []
     for one in cases:
         text = scale.format(one.effect, one.low, one.high)
-        said.append(f"{one.name}: {text}" if one.name else text)
+        said.append(f"{spell_arms(one.name)}: {text}" if one.name else text)
     return f"{', '.join(said)} {scale.unit}"
 
 
@@ -100,7 +102,7 @@ def write_design(found: Judged) -> Iterator[str]:
         text = f"Compared, with {seeds} each: {'; '.join(deciding)}."
         if claim.primary and claim.secondary:
             text += f" Beside them: {'; '.join(claim.secondary)}."
-        yield say_contrast(text, "")
+        yield spell_arms(text)
     if found.ran and len(used):
         yield name_data(describe_training(used))
     for place, answer in enumerate(found.verdict.answers, start=1):
@@ -159,7 +161,7 @@ def tabulate_cases(answer: Answer, question: Question) -> str:
         _, _, check = scale.format(case.effect, *crossed).partition(" ")
         lines.append(
             [
-                case.name,
+                spell_arms(case.name),
                 value,
                 ends or MISSING,
                 question.rule.word(case.outcome),
@@ -232,13 +234,13 @@ def describe_conditions(question: Question, found: Judged) -> str:
     for one in question.conditions:
         mean = estimate(found.pool, found.claim, one, NO_MARGIN).test.mean
         value = f"below {SMALL}" if mean < SMALL else format_number(mean)
-        said.append(f"{'; '.join(one.arms)}: {value}")
+        said.append(f"{spell_arms('; '.join(one.arms))}: {value}")
     measure = question.conditions[0].measure
     limit = f"{question.limit:g} {measure.unit}"
     text = (
         f"What must hold: {measure.name} at most {limit}. What holds: {'; '.join(said)}"
     )
-    return say_contrast(f"{text}.", "")
+    return f"{text}."
 
 
 def remark_p(answer: Answer) -> Iterator[str]:
@@ -263,7 +265,7 @@ def remark_left_out(answer: Answer, word: str) -> Iterator[str]:
     if known and not turned:
         yield f"Leaving out any one of the {word} changes no outcome."
     for case in turned:
-        name = f" of “{case.name}”" if case.name else ""
+        name = f" of “{spell_arms(case.name)}”" if case.name else ""
         seeds = ", ".join(map(str, case.turning))
         if len(case.turning) > NAMED:
             which = f"any one of {len(case.turning)} of the {case.n} {word}"
@@ -286,9 +288,9 @@ def write_details(found: Judged) -> Iterator[str]:
             scale = scale_of(one["unit"])
             value = scale.format(one["effect"], one["low"], one["high"])
             name, _, ends = value.partition(" ")
-            title = say_contrast(one["contrast"], one["unit"])
+            title = say_detail(one["contrast"], one["unit"])
             lines.append([title, name, ends or MISSING, scale.unit, str(one["n"])])
         yield write_table(["what", "effect", "95 % interval", "unit", "seeds"], lines)
     if missing := [one for one in found.verdict.details if one["effect"] is None]:
-        names = [say_contrast(one["contrast"], one["unit"]) for one in missing]
+        names = [say_detail(one["contrast"], one["unit"]) for one in missing]
         yield f"Not run yet: {'; '.join(names)}."

@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from research.claims.arms import WORDS
 from research.claims.verdict import DEPENDS, DESCRIPTIVE, NOT_RUN
 from research.report.effects import scale_of
 from research.report.formats import MISSING
 from research.report.tables.forms import WRAPPED, escape_markdown
+from research.report.words import spell_arms
 
 SAID = {NOT_RUN: "not run yet", DESCRIPTIVE: "descriptive, nothing is decided"}
-OPTIONS = re.compile(r"\b(decimate|max_blur|max_aps|blur_aps|aps)\b")
 MINUS = re.compile(r"(?<![\w.])-(?=\d)")
 NAMES = {
     "mnist": "MNIST",
@@ -34,14 +33,18 @@ def say_verdict(verdict: str) -> str:
 
 
 def say_contrast(text: str, unit: str) -> str:
-    """Returns what is compared, with options in words.
+    """Returns what a question compares.
 
     Logarithms are shown as ratios (`research.report.effects`), and named as such.
     """
-    text = OPTIONS.sub(lambda found: WORDS[found[1]], text)
     if not scale_of(unit).ratio:
         return text
     return LOGARITHM.sub("the ", text).replace(" less ", " over ")
+
+
+def say_detail(text: str, unit: str) -> str:
+    """Returns what is compared beside the questions, with options in words."""
+    return say_contrast(spell_arms(text), unit)
 
 
 def capitalise(text: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -25,8 +24,8 @@ from research.report.figures.looks import Width, styled
 from research.report.figures.statements import explain, list_rules, state
 from research.report.figures.style import BLUE, PRESETS, point_better
 from research.report.figures.texts import Drawn, describe
-from research.report.figures.words import WORDS
 from research.report.results import Results
+from research.report.words import spell_arms
 
 # Rows of which more is better, 1, or less, −1; others are neither.
 BETTER = {"accuracy": 1, "agreement": 1, "mean_iou": 1, "boundary_iou": 1, "r2": 1}
@@ -90,19 +89,9 @@ def collect_panels(claim: Claim, verdict: Verdict, pool: Pool) -> dict[str, Pane
         title = f"Beside, in {scale.unit}"
         panel = panels.setdefault(title, Panel([], scale.unit, scale.nothing))
         ends = clip(claim.details[one["contrast"]], one["low"], one["high"])
-        effect = mark(name_detail(one["contrast"]), one["effect"], ends, scale)
+        effect = mark(spell_arms(one["contrast"]), one["effect"], ends, scale)
         panel.marks.append(effect._replace(color=BLUE))
     return panels
-
-
-def name_detail(contrast: str) -> str:
-    """Returns what is compared beside, the arms in words.
-
-    `max less decimate, 300 images` becomes `max less bare stride, 300 images`.
-    """
-    return re.sub(
-        r"(?<=\bless )\w+(?=,|$)", lambda arm: WORDS.get(arm[0], arm[0]), contrast
-    )
 
 
 def find_measures(claim: Claim) -> list[Measure]:
@@ -120,7 +109,7 @@ def draw_question(answer: Answer, question: Question) -> Panel:
     """Returns the cases of a question, against what decides it."""
     scale = scale_of(answer.unit)
     marks = [
-        mark(case.name, case.effect, (case.low, case.high), scale)
+        mark(spell_arms(case.name), case.effect, (case.low, case.high), scale)
         for case in answer.cases
         if case.effect is not None
     ]
@@ -213,7 +202,9 @@ def measure_arms(claim: Claim, pool: Pool, measure: Measure) -> list[Mark]:
             shown = [np.nan if end is None else end for end in ends]
             value, low, high = np.exp2(shown) if measure.log2 else shown
             look = style_arm(claim, arm)
-            found.append(Mark(arm + seeds, value, low, high, *look, measure.exact))
+            found.append(
+                Mark(spell_arms(arm) + seeds, value, low, high, *look, measure.exact)
+            )
     return sorted(found, key=lambda one: -one.value)
 
 

@@ -7,7 +7,6 @@ from typing import NamedTuple
 from research.errors import UserError
 from research.report.figures import shifts, style
 from research.report.page.embed import KINDS, encode_url
-from research.report.page.words import spell_arms
 from research.report.results import Results
 from research.report.shifts import describe, select
 
@@ -30,7 +29,5 @@ def draw_opening(results: Results, split: str) -> Opening | None:
         shown = select(results, split=split)
     except UserError:  # no rows, or of several data sets
         return None
-    networks = [one._replace(arm=spell_arms(one.arm)) for one in shown.networks]
-    shown = shown._replace(networks=networks)
     picture = style.render(shifts.lay_out(shown), ["svg"])["svg"]
     return Opening(encode_url(KINDS[".svg"], picture), describe(shown))

@@ -22,13 +22,13 @@ from research.report.page.embed import Embedded
 from research.report.page.picture import Plot, Scale, draw_plot, find_bounds
 from research.report.page.words import (
     is_known,
-    spell_arms,
     state_finding,
     state_firmness,
     state_question,
     state_rule,
     word_verdict,
 )
+from research.report.words import spell_arms
 
 MARKS = {
     SUPPORTED: "✓",

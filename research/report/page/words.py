@@ -1,4 +1,4 @@
-"""Arms, units and outcomes as sentences have them."""
+"""Units and outcomes as sentences have them."""
 
 from __future__ import annotations
 
@@ -8,19 +8,11 @@ from collections import Counter
 from typing import NamedTuple
 
 from research.claims import rule
-from research.claims.arms import WORDS
 from research.claims.measure import LOG_RATIO, POINTS
 from research.claims.verdict import DEPENDS, Answer, Case
 from research.report.effects import TIMES
 from research.report.formats import format_effect, format_interval
 
-ARMS = WORDS | {
-    "none": "no downsampling",
-    "max": "max pooling",
-    "average": "average pooling",
-    "decimate": "bare strides",
-}
-NAMES = re.compile(rf"(?<![\w=-])({'|'.join(map(re.escape, ARMS))})(?![\w-])")
 DOUBLINGS = "doublings"
 BETTER = {POINTS: "better →", LOG_RATIO: "← better"}  # unit → at the axis
 MORE = "more →"
@@ -64,15 +56,6 @@ def read_unit(unit: str) -> Unit:
     if unit.startswith(DOUBLINGS):
         return Unit(unit.replace(f"{DOUBLINGS} of", "times the", 1), 2.0, better)
     return Unit(unit, 0.0, better)
-
-
-def spell_arms(text: str) -> str:
-    """Returns a text in which options of downsamplers are words.
-
-    >>> spell_arms("accuracy, max less none, 300 images")
-    'accuracy, max pooling less no downsampling, 300 images'
-    """
-    return NAMES.sub(lambda found: ARMS[found[1]], text)
 
 
 def word_verdict(verdict: str) -> str:

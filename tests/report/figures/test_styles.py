@@ -15,8 +15,8 @@ from research.report.figures.forest import Mark, Panel, draw_forests
 from research.report.figures.looks import WIDTHS, use
 from research.report.figures.statements import state
 from research.report.figures.texts import describe
-from research.report.figures.words import WORDS, name_arm, name_arms
 from research.report.results import Results
+from research.report.words import WORDS, name_arm, name_arms
 
 
 @pytest.fixture(scope="module")

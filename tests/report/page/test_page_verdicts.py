@@ -12,13 +12,13 @@ from research.report.page.embed import Embedded
 from research.report.page.picture import measure_scales
 from research.report.page.verdicts import count_kinds, describe_verdict
 from research.report.page.words import (
-    spell_arms,
     state_finding,
     state_firmness,
     state_question,
     state_rule,
     word_verdict,
 )
+from research.report.words import spell_arms
 
 
 def test_verdicts_are_counted(page_file):
@@ -140,9 +140,15 @@ def test_what_is_undetermined_says_what_it_would_take():
 
 def test_arms_are_words():
     assert spell_arms("accuracy, max less decimate, 300 images") == (
-        "accuracy, max pooling less bare strides, 300 images"
+        "accuracy, max pooling less bare stride, 300 images"
     )
     assert spell_arms("max_blur, head=gap") == "max and blur, head=gap"
+    for words in (
+        "two max poolings less max and blur",
+        "strided convolution over max and adaptive phase",
+        "lowpass: binomial less none",
+    ):
+        assert spell_arms(words) == words
     assert word_verdict("depends: head") == "Depends on the head"
     assert word_verdict("no difference") == "No difference"
 
