@@ -22,6 +22,8 @@ from research.claims.verdict import Answer, Case, Verdict
 from research.config import compose_flat
 from research.errors import UserError
 from research.report.documents import background, claim, index, judged, words
+from research.report.levels import format_level, list_measures, measure_levels
+from research.report.words import spell_arms
 
 sys.path.insert(0, str(ROOT / "scripts"))
 import insert  # noqa: E402
@@ -65,13 +67,21 @@ def test_a_page_has_all_numbers_or_none(name):
         assert not re.search(r"\[−?\d[\d.]*, −?\d", text)
     for answer in found.verdict.answers:
         for case in answer.cases:
-            assert case.name in text or not found.ran
+            assert spell_arms(case.name) in text or not found.ran
             if answer.verdict != "not run" and case.effect is not None:
                 shown = claim.scale_of(answer.unit).format(case.effect)
                 assert re.search(rf"\| {re.escape(shown)} \|", text), case
+    for measure in list_measures(found.claim) if found.ran else []:
+        levels = measure_levels(found.claim, found.pool, measure)
+        for one in levels if len(levels) > 1 else []:
+            row = f"| {spell_arms(one.arm)} |"
+            shown = f"| {format_level(one, measure)} |"
+            assert any(row in line and shown in line for line in text.splitlines())
+    questions = found.claim.questions.values()
+    asked = [one for each in questions for one in each.contrasts]
     for one in found.verdict.details:
-        if found.ran:
-            assert words.say_contrast(one["contrast"], one["unit"]) in text
+        if found.ran and found.claim.details[one["contrast"]] not in asked:
+            assert words.say_detail(one["contrast"], one["unit"]) in text
 
 
 def test_published_differences_are_beside_ours():
@@ -123,7 +133,7 @@ def test_flips_are_shown_as_ratios_and_named_so():
     text = claim.write_claim(found, "store")
     assert "| 2.01 | [1.65, 2.46] | supported | 10 | 0.300 |" in text
     assert "above 1.10 times as many flips" in text and "log" not in text
-    assert "the flips, max and adaptive phase over bare stride | 0.50 |" in text
+    assert "| flips, max and adaptive phase over bare stride | 0.50 |" in text
 
 
 def test_p_is_told_before_and_after_holm():

@@ -7,24 +7,22 @@ from collections.abc import Iterator, Sequence
 
 from research.claims.estimate import EXACT, FEWEST, estimate
 from research.claims.judge import NO_MARGIN
-from research.claims.measure import Timed
 from research.claims.question import Question
 from research.claims.remarks import describe_training
 from research.claims.rule import FAMILY
 from research.claims.verdict import NOT_RUN, UNDETERMINED, Answer, Case
+from research.report.documents.beside import repeats_of, write_details
 from research.report.documents.judged import Judged
 from research.report.documents.words import (
     capitalise,
     count_words,
     end_sentence,
     name_data,
-    say_contrast,
-    say_detail,
     say_verdict,
     sign,
     write_table,
 )
-from research.report.effects import format_rule, scale_of
+from research.report.effects import Scale, format_rule, say_contrast, scale_of
 from research.report.formats import MISSING, format_effect, format_number, format_p
 from research.report.words import spell_arms
 
@@ -149,7 +147,7 @@ def tabulate_cases(answer: Answer, question: Question) -> str:
         "95 % interval",
         "by itself",
         repeats_of(question),
-        "spread (SD)",
+        name_spread(scale),
         "correlation of both",
         "bootstrap",
         f"{repeats_of(question)} to decide it",
@@ -177,10 +175,9 @@ def tabulate_cases(answer: Answer, question: Question) -> str:
     return write_table(head, lines)
 
 
-def repeats_of(question: Question) -> str:
-    """Returns `repeats` where a time was measured again and again, else `seeds`."""
-    timed = (isinstance(one.measure, Timed) for one in question.cases.values())
-    return "repeats" if all(timed) else "seeds"
+def name_spread(scale: Scale) -> str:
+    """Returns what a standard deviation is of: of logarithms where ratios are shown."""
+    return "spread (SD of the logarithms)" if scale.ratio else "spread (SD)"
 
 
 def format_spread(case: Case) -> str:
@@ -272,25 +269,3 @@ def remark_left_out(answer: Answer, word: str) -> Iterator[str]:
         else:
             which = f"{word.removesuffix('s')} {seeds.replace(', ', ' or ')}"
         yield f"Without {which} the outcome{name} would be another."
-
-
-def write_details(found: Judged) -> Iterator[str]:
-    """Yields the contrasts that decide nothing."""
-    known = [one for one in found.verdict.details if one["effect"] is not None]
-    if known:
-        yield "### Beside it" if found.verdict.answers else "### The differences"
-        yield (
-            "Nothing is decided by these: the intervals are at 95 %, each by itself, "
-            "not corrected for their number."
-        )
-        lines = []
-        for one in known:
-            scale = scale_of(one["unit"])
-            value = scale.format(one["effect"], one["low"], one["high"])
-            name, _, ends = value.partition(" ")
-            title = say_detail(one["contrast"], one["unit"])
-            lines.append([title, name, ends or MISSING, scale.unit, str(one["n"])])
-        yield write_table(["what", "effect", "95 % interval", "unit", "seeds"], lines)
-    if missing := [one for one in found.verdict.details if one["effect"] is None]:
-        names = [say_detail(one["contrast"], one["unit"]) for one in missing]
-        yield f"Not run yet: {'; '.join(names)}."

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from research.claims.verdict import DEPENDS, DESCRIPTIVE, NOT_RUN
-from research.report.effects import scale_of
+from research.report.effects import say_contrast
 from research.report.formats import MISSING
 from research.report.tables.forms import WRAPPED, escape_markdown
 from research.report.words import spell_arms
@@ -21,7 +21,6 @@ NAMES = {
     "marks14": "marks 14 pixels apart",
 }
 SETS = re.compile(rf"\b({'|'.join(NAMES)})\b")
-LOGARITHM = re.compile(r"\b(?:the )?log (?:of the )?(?=flips)")
 
 
 def say_verdict(verdict: str) -> str:
@@ -30,16 +29,6 @@ def say_verdict(verdict: str) -> str:
     if kind == DEPENDS:
         return f"it depends on the {factor.strip()}"
     return SAID.get(kind, kind)
-
-
-def say_contrast(text: str, unit: str) -> str:
-    """Returns what a question compares.
-
-    Logarithms are shown as ratios (`research.report.effects`), and named as such.
-    """
-    if not scale_of(unit).ratio:
-        return text
-    return LOGARITHM.sub("the ", text).replace(" less ", " over ")
 
 
 def say_detail(text: str, unit: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from research.claims.estimate import EXACT
 from research.claims.verdict import DESCRIPTIVE, Answer, Verdict
-from research.report.effects import format_case, format_rule, scale_of
+from research.report.effects import format_case, format_rule, say_contrast, scale_of
 from research.report.figures.findings import FEW
 
 NONE = "none"  # the name of an interval that there is not
@@ -20,7 +20,8 @@ def state(verdict: Verdict) -> str:
         kind = verdict.kind if verdict.answers else DESCRIPTIVE
         return f"{verdict.id}, {kind}: “{verdict.sentence}”"
     first, *others = known
-    asks = f"{first.asks[:1].upper()}{first.asks[1:]}"
+    asks = say_contrast(first.asks, first.unit)
+    asks = f"{asks[:1].upper()}{asks[1:]}"
     said = f"{verdict.id}, {first.verdict}: “{verdict.sentence}” {asks}"
     parts = [f"{said}: {say_cases(first)}"]
     parts += [
@@ -36,7 +37,7 @@ def count_known(answer: Answer) -> int:
 
 def name_question(answer: Answer) -> str:
     """Returns the key of a question with a capital, or what it asks."""
-    name = answer.key or answer.asks
+    name = answer.key or say_contrast(answer.asks, answer.unit)
     return f"{name[:1].upper()}{name[1:]}"
 
 

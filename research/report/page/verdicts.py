@@ -19,7 +19,7 @@ from research.claims.verdict import (
 )
 from research.report.formats import format_cell, format_p
 from research.report.page.embed import Embedded
-from research.report.page.picture import Plot, Scale, draw_plot, find_bounds
+from research.report.page.picture import Plot, Scale, draw_plot
 from research.report.page.words import (
     is_known,
     state_finding,
@@ -83,6 +83,7 @@ class Shown(NamedTuple):
       kind: class of its colour: `supported`, `no-difference`, ….
       mark: a sign for it.
       answers: to each question.
+      levels: plots of what each arm scores by itself.
       remarks: each in pieces, of which every second is code.
       head: the names of further numbers.
       body: these numbers, a line each.
@@ -95,6 +96,7 @@ class Shown(NamedTuple):
     kind: str
     mark: str
     answers: list[ShownAnswer]
+    levels: Sequence[Plot]
     remarks: list[list[str]]
     head: list[str]
     body: list[list[str]]
@@ -102,7 +104,10 @@ class Shown(NamedTuple):
 
 
 def describe_verdict(
-    verdict: Verdict, figures: Mapping[str, Embedded], scales: Mapping[str, Scale]
+    verdict: Verdict,
+    figures: Mapping[str, Embedded],
+    scales: Mapping[str, Scale],
+    levels: Sequence[Plot] = (),
 ) -> Shown:
     """Returns one verdict as text.
 
@@ -110,6 +115,7 @@ def describe_verdict(
       verdict: to show.
       figures: those that may be shown, by name.
       scales: of the plots, by unit.
+      levels: the plots of its arms.
     """
     details = [one for one in verdict.details if one.get("effect", 0.0) is not None]
     cases = [case for one in verdict.answers for case in one.cases]
@@ -120,7 +126,8 @@ def describe_verdict(
         word=word_verdict(verdict.verdict),
         kind=name_class(verdict.kind),
         mark=MARKS[verdict.kind],
-        answers=[describe_answer(verdict, one, scales) for one in verdict.answers],
+        answers=[describe_answer(one, scales) for one in verdict.answers],
+        levels=levels,
         remarks=[re.split("`([^`]+)`", line) for line in verdict.remarks],
         head=[str(name) for line in details[:1] for name in line],
         body=[
@@ -130,9 +137,7 @@ def describe_verdict(
     )
 
 
-def describe_answer(
-    verdict: Verdict, one: Answer, scales: Mapping[str, Scale]
-) -> ShownAnswer:
+def describe_answer(one: Answer, scales: Mapping[str, Scale]) -> ShownAnswer:
     """Returns one answer of a verdict as text."""
     kind = one.verdict.partition(":")[0]
     holm = "" if one.adjusted is None else f"; {format_p(one.adjusted)} after Holm"
@@ -145,9 +150,7 @@ def describe_answer(
         kind=name_class(kind),
         mark=MARKS[kind],
         finding=state_finding(one),
-        plot=draw_plot(one, scales[one.unit], find_bounds(verdict, one))
-        if known
-        else None,
+        plot=draw_plot(one, scales[one.unit]) if known else None,
         intervals="; ".join(dict.fromkeys(case.interval for case in known)),
         rule=state_rule(one),
         p="" if one.p is None else f"{format_p(one.p)}{largest}{holm}",

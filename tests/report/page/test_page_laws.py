@@ -92,7 +92,7 @@ def test_all_but_the_explorers_is_there_without_scripts(runs, tmp_path):
     page = made(runs, tmp_path, verdicts=VERDICTS).read_text()
     main = page[page.index("<main") : page.index("<noscript>")]
     assert "<script" not in main and "data-explorer" not in main
-    assert main.count('<img src="data:image/') == 4  # the opening and three figures
+    assert main.count('<img src="data:image/') == 8  # the opening's five, three figures
     assert main.count('class="glance"') == 1 and main.count("<article") == 3
     assert (
         "<noscript"
