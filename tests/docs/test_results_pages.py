@@ -145,15 +145,15 @@ def test_p_is_told_before_and_after_holm():
 @pytest.mark.parametrize(
     "turning, said",
     [
-        ((3,), "seed 3 the"),
-        ((3, 5), "seed 3 or 5 the"),
-        ((1, 2, 3, 4), "any one of 4 "),
+        ((3,), "(seed 3)"),
+        ((3, 5), "(seed 3 or 5)"),
+        ((1, 2, 3, 4), "(any one of 4 of the 10)"),
     ],
 )
 def test_seeds_that_turn_an_outcome_are_told(turning, said):
     found = make_found(make_case(turning=turning), make_question())
     text = claim.write_claim(found, "store")
-    assert f"Without {said}" in text and "changes no outcome" not in text
+    assert f"change the outcome {said}" in text and "changes no outcome" not in text
 
 
 @pytest.mark.parametrize("needed, said", [(64, "64"), (None, "over 10,000")])
@@ -166,7 +166,7 @@ def test_what_would_decide_it_is_told(needed, said):
 
 def test_seeds_that_are_missing_are_told():
     text = claim.write_claim(make_found(make_case(n=4), make_question()), "store")
-    assert "4 of the 10 registered seeds are run." in text
+    assert "4 of the 10 registered seeds have been run." in text
 
 
 def test_conditions_are_told():
@@ -174,7 +174,7 @@ def test_conditions_are_told():
         conditions=(only("max, flattened", TRAINING_LOSS),), limit=0.01
     )
     text = claim.write_claim(make_found(make_case(), question), "store")
-    assert "What must hold: training loss at most 0.01 nats" in text
+    assert "Condition: training loss of at most 0.01 nats" in text
 
 
 def test_a_store_that_is_not_there_yet_has_no_runs():

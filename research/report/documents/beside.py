@@ -25,10 +25,11 @@ def write_details(found: Judged) -> Iterator[str]:
     ]
     known = [one for one in beside if one["effect"] is not None]
     if known:
-        yield "### Beside it" if found.verdict.answers else "### The differences"
+        several = found.verdict.answers
+        yield "### Further contrasts" if several else "### The differences"
         yield (
-            "Nothing is decided by these: the intervals are at 95 %, each by itself, "
-            "not corrected for their number."
+            "These decide nothing: they are 95 % intervals that are not corrected for "
+            "their number."
         )
         lines = []
         for one in known:
@@ -63,7 +64,10 @@ def write_levels(found: Judged) -> Iterator[str]:
                 own[head[-1]] = format_level(one, measure)
     if cells:
         yield "### Each arm by itself"
-        yield "Means over the seeds; brackets: 95 % intervals."
+        yield (
+            "Means over the seeds. Brackets: 95 % intervals over the seeds, or over "
+            "test examples where all seeds gave the same number."
+        )
         lines = [
             [arm, *(own.get(one, "") for one in head[1:])] for arm, own in cells.items()
         ]

@@ -45,7 +45,7 @@ def write_claim(found: Judged, folder: str) -> str:
     parts = [
         f"# {found.verdict.id}: {found.claim.sentence}",
         write_outcome(found),
-        "## How it is asked",
+        "## How it is tested",
         *write_design(found),
     ]
     if found.ran and not found.elsewhere:
@@ -97,9 +97,9 @@ def write_design(found: Judged) -> Iterator[str]:
     yield claim.design
     if claim.arms and (deciding := claim.primary or claim.secondary):
         seeds = count_words(found.pool.count_seeds(claim), "seed")
-        text = f"Compared, with {seeds} each: {'; '.join(deciding)}."
+        text = f"Networks that are compared, {seeds} each: {'; '.join(deciding)}."
         if claim.primary and claim.secondary:
-            text += f" Beside them: {'; '.join(claim.secondary)}."
+            text += f" Further ones: {'; '.join(claim.secondary)}."
         yield spell_arms(text)
     if found.ran and len(used):
         yield name_data(describe_training(used))
@@ -145,10 +145,10 @@ def tabulate_cases(answer: Answer, question: Question) -> str:
         "case",
         f"effect in {scale.unit}" if not scale.ratio else scale.unit,
         "95 % interval",
-        "by itself",
+        "this case alone",
         repeats_of(question),
         name_spread(scale),
-        "correlation of both",
+        "correlation of the arms",
         "bootstrap",
         f"{repeats_of(question)} to decide it",
     ]
@@ -205,21 +205,24 @@ def remark(answer: Answer, question: Question, found: Judged) -> Iterator[str]:
     word = repeats_of(question)
     kinds = {case.interval for case in answer.cases}
     if kinds == {EXACT}:
-        yield "Exact counts, the same for every seed: no interval and no p."
+        yield (
+            "Exact counts, which are the same for every seed: there is no interval and "
+            "no p value."
+        )
         return
     yield f"Intervals: {'; '.join(sorted(kinds - {EXACT}))}."
     yield from remark_p(answer)
     wanted = found.pool.count_seeds(found.claim)
     fewest = min(case.n for case in answer.cases)
     if word == "seeds" and fewest < wanted:
-        yield f"{fewest} of the {wanted} registered seeds are run."
+        yield f"{fewest} of the {wanted} registered seeds have been run."
     if answer.interaction and len(answer.cases) == FEW:
         yield f"The cases differ: {sign(answer.interaction)}."
     yield from remark_left_out(answer, word)
     if any(case.outcome == UNDETERMINED for case in answer.cases):
         yield (
             f"The last column says how many {word} would decide a case with 80 % "
-            "power, if effect and spread stayed as they are."
+            "power if effect and spread stayed as they are."
         )
     if question.conditions:
         yield describe_conditions(question, found)
@@ -234,9 +237,7 @@ def describe_conditions(question: Question, found: Judged) -> str:
         said.append(f"{spell_arms('; '.join(one.arms))}: {value}")
     measure = question.conditions[0].measure
     limit = f"{question.limit:g} {measure.unit}"
-    text = (
-        f"What must hold: {measure.name} at most {limit}. What holds: {'; '.join(said)}"
-    )
+    text = f"Condition: {measure.name} of at most {limit}. Measured: {'; '.join(said)}"
     return f"{text}."
 
 
@@ -245,7 +246,7 @@ def remark_p(answer: Answer) -> Iterator[str]:
     if answer.p is None:
         return
     largest = ", the largest over the cases" if len(answer.cases) > 1 else ""
-    text = f"p of the outcome at the margin: {format_p(answer.p)}{largest}"
+    text = f"p at the margin: {format_p(answer.p)}{largest}"
     if answer.adjusted is None:
         yield f"{text}; not corrected, since the question is not confirmatory."
     else:
@@ -261,11 +262,15 @@ def remark_left_out(answer: Answer, word: str) -> Iterator[str]:
     turned = [case for case in known if case.turning and case.interval != EXACT]
     if known and not turned:
         yield f"Leaving out any one of the {word} changes no outcome."
-    for case in turned:
-        name = f" of “{spell_arms(case.name)}”" if case.name else ""
-        seeds = ", ".join(map(str, case.turning))
-        if len(case.turning) > NAMED:
-            which = f"any one of {len(case.turning)} of the {case.n} {word}"
-        else:
-            which = f"{word.removesuffix('s')} {seeds.replace(', ', ' or ')}"
-        yield f"Without {which} the outcome{name} would be another."
+    if turned:
+        named = "; ".join(name_turning(case, word) for case in turned)
+        yield f"Leaving out one of the {word} would change the outcome{named}."
+
+
+def name_turning(case: Case, word: str) -> str:
+    """Returns of which case one seed decides, and which: ` of “ours” (seed 3)`."""
+    name = f" of “{spell_arms(case.name)}”" if case.name else ""
+    seeds = list(map(str, case.turning))
+    if len(seeds) > NAMED:
+        return f"{name} (any one of {len(seeds)} of the {case.n})"
+    return f"{name} ({word.removesuffix('s')} {' or '.join(seeds)})"

@@ -11,7 +11,7 @@ from research.report.formats import MISSING
 from research.report.tables.forms import WRAPPED, escape_markdown
 from research.report.words import spell_arms
 
-SAID = {NOT_RUN: "not run yet", DESCRIPTIVE: "descriptive, nothing is decided"}
+SAID = {NOT_RUN: "not run yet", DESCRIPTIVE: "descriptive: it decides nothing"}
 MINUS = re.compile(r"(?<![\w.])-(?=\d)")
 NAMES = {
     "mnist": "MNIST",

@@ -37,7 +37,7 @@ STYLES = [
 ]
 SECTIONS = [
     ("answer", "Answer"),
-    ("book", "The book’s example"),
+    ("book", "The network in question"),
     ("verdicts", "Verdicts"),
     ("shifts", "Shifts"),
     ("fields", "Receptive fields"),
@@ -138,7 +138,9 @@ def describe_scale(runs: pd.DataFrame) -> str:
             options = sorted(str(one) for one in runs[group].dropna().unique())
             parts.append(f"{group}: {', '.join(options)}")
     seeds = format_seeds(pd.Series([runs["seed"].nunique()]))
-    return "; ".join([*parts, f"at most {seeds} of each"]) + "."
+    of_claims = "setting" in runs and runs["setting"].notna().any()
+    tuned = ", that of tuning included" if of_claims else ""
+    return "; ".join([*parts, f"at most {seeds} of each{tuned}"]) + "."
 
 
 def describe_commits(runs: pd.DataFrame) -> str:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
+from research import claims
 from research.claims.verdict import (
     DEPENDS,
     DESCRIPTIVE,
@@ -79,6 +80,7 @@ class Shown(NamedTuple):
     Attributes:
       verdict: as it was judged.
       run: whether it has rows that were asked for; else it is one of a list.
+      apart: whether it names no networks to train: its numbers are not in this store.
       word: the verdict, as a sentence begins.
       kind: class of its colour: `supported`, `no-difference`, ….
       mark: a sign for it.
@@ -92,6 +94,7 @@ class Shown(NamedTuple):
 
     verdict: Verdict
     run: bool
+    apart: bool
     word: str
     kind: str
     mark: str
@@ -120,9 +123,11 @@ def describe_verdict(
     details = [one for one in verdict.details if one.get("effect", 0.0) is not None]
     cases = [case for one in verdict.answers for case in one.cases]
     known = any(map(is_known, cases)) if cases else bool(details)
+    claim = claims.load().get(verdict.id.lower())
     return Shown(
         verdict=verdict,
         run=known and verdict.kind != NOT_RUN,
+        apart=claim is not None and not (claim.arms or claim.questions),
         word=word_verdict(verdict.verdict),
         kind=name_class(verdict.kind),
         mark=MARKS[verdict.kind],
@@ -161,7 +166,7 @@ def describe_answer(one: Answer, scales: Mapping[str, Scale]) -> ShownAnswer:
 
 def count_kinds(shown: Sequence[Shown]) -> str:
     """Returns `1 supported, 2 refuted, 2 depend`."""
-    kinds = [one.verdict.kind if one.run else NOT_RUN for one in shown]
+    kinds = [one.verdict.kind if one.run or one.apart else NOT_RUN for one in shown]
     counts = {kind: kinds.count(kind) for kind in MARKS if kind in kinds}
     return ", ".join(
         f"{n} {'depend' if kind == DEPENDS and n > 1 else kind}"

@@ -24,7 +24,7 @@ from research.report.words import spell_arms
 def test_verdicts_are_counted(page_file):
     page = page_file.read_text()
     counted = "1 supported, 1 refuted, 1 depends, 1 not run."
-    assert f"Of 4 sentences, by the first question of each: {counted}" in page
+    assert f"<b>the 4 sentences come to: {counted}" in page
     scales = measure_scales([verdict()])
     depends = describe_verdict(verdict("C1", answer("depends: head")), {}, scales)
     assert count_kinds([depends] * 2) == "2 depend"
@@ -33,6 +33,10 @@ def test_verdicts_are_counted(page_file):
         nothing.__class__(**vars(nothing) | {"answers": ()}), {}, {}
     )
     assert not nothing.run and count_kinds([nothing]) == "1 not run"
+    apart = verdict("B8", details=())
+    apart = apart.__class__(**vars(apart) | {"answers": ()})
+    apart = describe_verdict(apart, {}, {})
+    assert apart.apart and count_kinds([apart, nothing]) == "1 not run, 1 descriptive"
 
 
 def test_a_verdict_states_its_numbers():
