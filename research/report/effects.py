@@ -7,7 +7,7 @@ import re
 from typing import NamedTuple
 
 from research.claims.measure import LOG_RATIO
-from research.claims.verdict import Answer, Case
+from research.claims.verdict import DEPENDS, Answer, Case
 from research.report.formats import format_effect, format_interval
 
 TIMES = "times as many flips"
@@ -57,6 +57,12 @@ def scale_of(unit: str) -> Scale:
     if unit.startswith(DOUBLINGS):
         return Scale(unit.replace(f"{DOUBLINGS} of", "times the", 1), 2.0)
     return Scale(unit)
+
+
+def say_verdict(verdict: str) -> str:
+    """Returns a verdict as a phrase: `depends on the head`."""
+    kind, _, factor = verdict.partition(": ")
+    return f"depends on the {factor}" if kind == DEPENDS and factor else kind
 
 
 def say_contrast(text: str, unit: str) -> str:

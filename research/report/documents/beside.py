@@ -21,7 +21,7 @@ def write_details(found: Judged) -> Iterator[str]:
     beside = [
         one
         for one in found.verdict.details
-        if found.claim.details[one["contrast"]] not in asked
+        if found.claim.details.get(one["contrast"]) not in asked
     ]
     known = [one for one in beside if one["effect"] is not None]
     if known:

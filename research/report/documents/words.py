@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from research.claims.verdict import DEPENDS, DESCRIPTIVE, NOT_RUN
+from research.report import effects
 from research.report.effects import say_contrast
 from research.report.formats import MISSING
 from research.report.tables.forms import WRAPPED, escape_markdown
@@ -25,10 +26,8 @@ SETS = re.compile(rf"\b({'|'.join(NAMES)})\b")
 
 def say_verdict(verdict: str) -> str:
     """Returns a verdict as a phrase: `it depends on the head`."""
-    kind, _, factor = verdict.partition(":")
-    if kind == DEPENDS:
-        return f"it depends on the {factor.strip()}"
-    return SAID.get(kind, kind)
+    said = effects.say_verdict(verdict)
+    return f"it {said}" if said.startswith(DEPENDS) else SAID.get(said, said)
 
 
 def say_detail(text: str, unit: str) -> str:

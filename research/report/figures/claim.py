@@ -13,7 +13,7 @@ from research.claims.pool import Pool
 from research.claims.question import Question
 from research.claims.verdict import Answer, Verdict
 from research.errors import UserError
-from research.report.effects import Scale, say_contrast, scale_of
+from research.report.effects import Scale, say_contrast, say_verdict, scale_of
 from research.report.figures.findings import FEW
 from research.report.figures.forest import SMALL as SMALL
 from research.report.figures.forest import Mark, Panel, draw_forests
@@ -74,7 +74,8 @@ def collect_panels(claim: Claim, verdict: Verdict, pool: Pool) -> dict[str, Pane
     for answer in verdict.answers:
         panel = draw_question(answer, claim.questions[answer.key])
         if panel.marks:
-            key = f"{answer.key}, {answer.verdict}" if answer.key else answer.verdict
+            said = say_verdict(answer.verdict)
+            key = f"{answer.key}, {said}" if answer.key else said
             asks = say_contrast(answer.asks, answer.unit)
             panels[f"{capitalize(key)}: {asks}"] = panel
     asked = [one for each in claim.questions.values() for one in each.cases.values()]
@@ -82,7 +83,7 @@ def collect_panels(claim: Claim, verdict: Verdict, pool: Pool) -> dict[str, Pane
         if one["effect"] is None or claim.details[one["contrast"]] in asked:
             continue
         scale = scale_of(one["unit"])
-        title = f"Beside, in {scale.unit}"
+        title = f"Further contrasts, in {scale.unit}"
         panel = panels.setdefault(title, Panel([], scale.unit, scale.nothing))
         name = say_contrast(spell_arms(one["contrast"]), one["unit"])
         effect = mark(name, one["effect"], (one["low"], one["high"]), scale)

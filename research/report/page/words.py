@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from research.claims import rule
 from research.claims.measure import LOG_RATIO, POINTS
-from research.claims.verdict import DEPENDS, Answer, Case
-from research.report.effects import Scale, say_contrast, scale_of
+from research.claims.verdict import Answer, Case
+from research.report.effects import Scale, say_contrast, say_verdict, scale_of
 from research.report.formats import format_effect
 
 BETTER = {POINTS: "better →", LOG_RATIO: "← better"}  # unit → at the axis
@@ -58,8 +58,8 @@ def read_unit(unit: str) -> Unit:
 
 def word_verdict(verdict: str) -> str:
     """Returns `Depends on the head`, or `Supported`."""
-    kind, _, on = verdict.partition(": ")
-    return f"Depends on the {on}" if kind == DEPENDS and on else kind.capitalize()
+    said = say_verdict(verdict)
+    return said[:1].upper() + said[1:]
 
 
 def is_known(case: Case) -> bool:
