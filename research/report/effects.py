@@ -1,15 +1,18 @@
-"""Effects of claims as people read them: log ratios become ratios."""
+"""Effects of claims as people read them: logarithms become ratios."""
 
 from __future__ import annotations
 
 import math
+import re
 from typing import NamedTuple
 
 from research.claims.measure import LOG_RATIO
-from research.claims.verdict import Answer, Case
+from research.claims.verdict import DEPENDS, Answer, Case
 from research.report.formats import format_effect, format_interval
 
 TIMES = "times as many flips"
+DOUBLINGS = "doublings"
+LOGARITHM = re.compile(r"\b(?:the )?log2? (?:of )?|,? in doublings\b")
 
 
 class Scale(NamedTuple):
@@ -17,15 +20,21 @@ class Scale(NamedTuple):
 
     Attributes:
       unit: in words.
-      ratio: whether values are logarithms, of which the exponential is shown.
+      base: of the logarithm that values are, of which the power is shown; 0: they are
+        none.
     """
 
     unit: str
-    ratio: bool = False
+    base: float = 0.0
+
+    @property
+    def ratio(self) -> bool:
+        """Whether ratios are shown."""
+        return self.base > 0
 
     def show(self, value: float | None) -> float | None:
         """Returns a value as it is shown; None stays None."""
-        return math.exp(value) if self.ratio and value is not None else value
+        return self.base**value if self.ratio and value is not None else value
 
     def format(
         self, value: float | None, low: float | None = None, high: float | None = None
@@ -40,8 +49,27 @@ class Scale(NamedTuple):
 
 
 def scale_of(unit: str) -> Scale:
-    """Returns how a unit is shown."""
-    return Scale(TIMES, ratio=True) if unit == LOG_RATIO else Scale(unit)
+    """Returns how a unit is shown: `doublings of time` as `times the time`."""
+    if unit == LOG_RATIO:
+        return Scale(TIMES, math.e)
+    if unit == DOUBLINGS:
+        return Scale("times", 2.0)
+    if unit.startswith(DOUBLINGS):
+        return Scale(unit.replace(f"{DOUBLINGS} of", "times the", 1), 2.0)
+    return Scale(unit)
+
+
+def say_verdict(verdict: str) -> str:
+    """Returns a verdict as a phrase: `depends on the head`."""
+    kind, _, factor = verdict.partition(": ")
+    return f"depends on the {factor}" if kind == DEPENDS and factor else kind
+
+
+def say_contrast(text: str, unit: str) -> str:
+    """Returns what is compared; of logarithms, which are shown as ratios, these."""
+    if not scale_of(unit).ratio:
+        return text
+    return re.sub(r"\bless\b", "over", LOGARITHM.sub("", text))
 
 
 def format_case(case: Case, unit: str) -> str:

@@ -11,8 +11,8 @@ from jaxtyping import Integer, UInt8
 
 from research.errors import UserError
 from research.ranges import Count, Natural
-from research.report.figures.words import name_arms
 from research.report.results import Results
+from research.report.words import name_arms
 
 SEEN = 2  # pixels: moves that are shown as images
 

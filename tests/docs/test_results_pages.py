@@ -22,6 +22,8 @@ from research.claims.verdict import Answer, Case, Verdict
 from research.config import compose_flat
 from research.errors import UserError
 from research.report.documents import background, claim, index, judged, words
+from research.report.levels import format_level, list_measures, measure_levels
+from research.report.words import spell_arms
 
 sys.path.insert(0, str(ROOT / "scripts"))
 import insert  # noqa: E402
@@ -65,13 +67,21 @@ def test_a_page_has_all_numbers_or_none(name):
         assert not re.search(r"\[−?\d[\d.]*, −?\d", text)
     for answer in found.verdict.answers:
         for case in answer.cases:
-            assert case.name in text or not found.ran
+            assert spell_arms(case.name) in text or not found.ran
             if answer.verdict != "not run" and case.effect is not None:
                 shown = claim.scale_of(answer.unit).format(case.effect)
                 assert re.search(rf"\| {re.escape(shown)} \|", text), case
+    for measure in list_measures(found.claim) if found.ran else []:
+        levels = measure_levels(found.claim, found.pool, measure)
+        for one in levels if len(levels) > 1 else []:
+            row = f"| {spell_arms(one.arm)} |"
+            shown = f"| {format_level(one, measure)} |"
+            assert any(row in line and shown in line for line in text.splitlines())
+    questions = found.claim.questions.values()
+    asked = [one for each in questions for one in each.contrasts]
     for one in found.verdict.details:
-        if found.ran:
-            assert words.say_contrast(one["contrast"], one["unit"]) in text
+        if found.ran and found.claim.details[one["contrast"]] not in asked:
+            assert words.say_detail(one["contrast"], one["unit"]) in text
 
 
 def test_published_differences_are_beside_ours():
@@ -122,8 +132,9 @@ def test_flips_are_shown_as_ratios_and_named_so():
     found = make_found(make_case(), make_question(), (detail,))
     text = claim.write_claim(found, "store")
     assert "| 2.01 | [1.65, 2.46] | supported | 10 | 0.300 |" in text
-    assert "above 1.10 times as many flips" in text and "log" not in text
-    assert "the flips, max and adaptive phase over bare stride | 0.50 |" in text
+    assert "above 1.10 times as many flips" in text
+    assert not re.search(r"\blog\b", text)
+    assert "| flips, max and adaptive phase over bare stride | 0.50 |" in text
 
 
 def test_p_is_told_before_and_after_holm():
@@ -135,15 +146,15 @@ def test_p_is_told_before_and_after_holm():
 @pytest.mark.parametrize(
     "turning, said",
     [
-        ((3,), "seed 3 the"),
-        ((3, 5), "seed 3 or 5 the"),
-        ((1, 2, 3, 4), "any one of 4 "),
+        ((3,), "(seed 3)"),
+        ((3, 5), "(seed 3 or 5)"),
+        ((1, 2, 3, 4), "(any one of 4 of the 10)"),
     ],
 )
 def test_seeds_that_turn_an_outcome_are_told(turning, said):
     found = make_found(make_case(turning=turning), make_question())
     text = claim.write_claim(found, "store")
-    assert f"Without {said}" in text and "changes no outcome" not in text
+    assert f"change the outcome {said}" in text and "changes no outcome" not in text
 
 
 @pytest.mark.parametrize("needed, said", [(64, "64"), (None, "over 10,000")])
@@ -156,7 +167,7 @@ def test_what_would_decide_it_is_told(needed, said):
 
 def test_seeds_that_are_missing_are_told():
     text = claim.write_claim(make_found(make_case(n=4), make_question()), "store")
-    assert "4 of the 10 registered seeds are run." in text
+    assert "4 of the 10 registered seeds have been run." in text
 
 
 def test_conditions_are_told():
@@ -164,7 +175,7 @@ def test_conditions_are_told():
         conditions=(only("max, flattened", TRAINING_LOSS),), limit=0.01
     )
     text = claim.write_claim(make_found(make_case(), question), "store")
-    assert "What must hold: training loss at most 0.01 nats" in text
+    assert "Condition: training loss of at most 0.01 nats" in text
 
 
 def test_a_store_that_is_not_there_yet_has_no_runs():

@@ -10,7 +10,7 @@ from research.claims.b6 import PUBLISHED
 from research.claims.measure import Timed
 from research.claims.remarks import describe_registration
 from research.report.documents.judged import Judged
-from research.report.documents.words import list_words, say_contrast, write_table
+from research.report.documents.words import list_words, say_detail, write_table
 from research.report.effects import scale_of
 from research.report.results import TIMES
 
@@ -25,12 +25,12 @@ def write_background(found: Judged, folder: str) -> str:
       folder: of the store, as the page links to it.
     """
     parts = [
-        "## What it cannot say",
+        "## Limits",
         found.claim.limits,
         *write_published(found),
-        "## Run it, and challenge it",
+        "## Run it or challenge it",
         *write_commands(found),
-        "## Where it comes from",
+        "## Provenance",
         *write_provenance(found, folder),
     ]
     return "\n\n".join(part for part in parts if part)
@@ -43,7 +43,7 @@ def write_published(found: Judged) -> Iterator[str]:
         if one["contrast"] in PUBLISHED:
             scale = scale_of(one["unit"])
             ours = scale.format(one["effect"], one["low"], one["high"])
-            title = say_contrast(one["contrast"], one["unit"])
+            title = say_detail(one["contrast"], one["unit"])
             unit = scale.unit if one["effect"] is not None else ""
             lines.append([title, PUBLISHED[one["contrast"]], f"{ours} {unit}".strip()])
     if lines:
@@ -61,11 +61,11 @@ def write_commands(found: Judged) -> Iterator[str]:
         yield f"```sh\n{command}\n```"
         return
     yield (
-        "Training goes on where it was stopped, and skips what is done; the report "
-        "has verdicts, figures and a page:"
+        "Training skips what is done and resumes what was stopped; the report has "
+        "verdicts, figures and a page:"
     )
     yield f"```sh\n{command}\npython scripts/report.py runs=outputs/{scale}\n```"
-    yield "With your seeds:"
+    yield "With seeds of your own:"
     yield (
         f"```sh\n{command} 'seed=range(100,110)' root=mine\n"
         "python scripts/report.py runs=mine\n```"
@@ -73,15 +73,15 @@ def write_commands(found: Judged) -> Iterator[str]:
     names = [f"conf/setting/{scale}/{one}.yaml" for one in sorted(found.settings)]
     files = list_words([f"[`{one}`](../../{one})" for one in names])
     yield (
-        f"With your data, network or number of epochs: change them in {files} and give "
+        f"With other data, another network or more epochs: edit {files} and give "
         "the same command with `root=mine`. The runs then carry the fingerprint of the "
         "claim as you have it."
     )
     if found.claim.questions:
         yield (
-            f"With your margin: edit it in {link} and write the report again. The same "
-            "runs are judged by it, and the report says that they were registered for "
-            "another. [How a claim is decided](../methods.md) has the rules."
+            f"With another margin: edit it in {link} and write the report again. The "
+            "same runs are judged by it, and the report says that they were registered "
+            "for another. [How a claim is decided](../methods.md) has the rules."
         )
 
 

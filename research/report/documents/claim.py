@@ -7,24 +7,24 @@ from collections.abc import Iterator, Sequence
 
 from research.claims.estimate import EXACT, FEWEST, estimate
 from research.claims.judge import NO_MARGIN
-from research.claims.measure import Timed
 from research.claims.question import Question
 from research.claims.remarks import describe_training
 from research.claims.rule import FAMILY
 from research.claims.verdict import NOT_RUN, UNDETERMINED, Answer, Case
+from research.report.documents.beside import repeats_of, write_details
 from research.report.documents.judged import Judged
 from research.report.documents.words import (
     capitalise,
     count_words,
     end_sentence,
     name_data,
-    say_contrast,
     say_verdict,
     sign,
     write_table,
 )
-from research.report.effects import format_rule, scale_of
+from research.report.effects import Scale, format_rule, say_contrast, scale_of
 from research.report.formats import MISSING, format_effect, format_number, format_p
+from research.report.words import spell_arms
 
 MOST = "over 10,000"  # seeds, of which no number suffices
 NAMED = 3  # seeds that are named; of more only how many
@@ -45,7 +45,7 @@ def write_claim(found: Judged, folder: str) -> str:
     parts = [
         f"# {found.verdict.id}: {found.claim.sentence}",
         write_outcome(found),
-        "## How it is asked",
+        "## How it is tested",
         *write_design(found),
     ]
     if found.ran and not found.elsewhere:
@@ -87,7 +87,7 @@ def sum_up(answer: Answer) -> str:
     said = []
     for one in cases:
         text = scale.format(one.effect, one.low, one.high)
-        said.append(f"{one.name}: {text}" if one.name else text)
+        said.append(f"{spell_arms(one.name)}: {text}" if one.name else text)
     return f"{', '.join(said)} {scale.unit}"
 
 
@@ -97,10 +97,10 @@ def write_design(found: Judged) -> Iterator[str]:
     yield claim.design
     if claim.arms and (deciding := claim.primary or claim.secondary):
         seeds = count_words(found.pool.count_seeds(claim), "seed")
-        text = f"Compared, with {seeds} each: {'; '.join(deciding)}."
+        text = f"Networks that are compared, {seeds} each: {'; '.join(deciding)}."
         if claim.primary and claim.secondary:
-            text += f" Beside them: {'; '.join(claim.secondary)}."
-        yield say_contrast(text, "")
+            text += f" Further ones: {'; '.join(claim.secondary)}."
+        yield spell_arms(text)
     if found.ran and len(used):
         yield name_data(describe_training(used))
     for place, answer in enumerate(found.verdict.answers, start=1):
@@ -145,10 +145,10 @@ def tabulate_cases(answer: Answer, question: Question) -> str:
         "case",
         f"effect in {scale.unit}" if not scale.ratio else scale.unit,
         "95 % interval",
-        "by itself",
+        "this case alone",
         repeats_of(question),
-        "spread (SD)",
-        "correlation of both",
+        name_spread(scale),
+        "correlation of the arms",
         "bootstrap",
         f"{repeats_of(question)} to decide it",
     ]
@@ -159,7 +159,7 @@ def tabulate_cases(answer: Answer, question: Question) -> str:
         _, _, check = scale.format(case.effect, *crossed).partition(" ")
         lines.append(
             [
-                case.name,
+                spell_arms(case.name),
                 value,
                 ends or MISSING,
                 question.rule.word(case.outcome),
@@ -175,10 +175,9 @@ def tabulate_cases(answer: Answer, question: Question) -> str:
     return write_table(head, lines)
 
 
-def repeats_of(question: Question) -> str:
-    """Returns `repeats` where a time was measured again and again, else `seeds`."""
-    timed = (isinstance(one.measure, Timed) for one in question.cases.values())
-    return "repeats" if all(timed) else "seeds"
+def name_spread(scale: Scale) -> str:
+    """Returns what a standard deviation is of: of logarithms where ratios are shown."""
+    return "spread (SD of the logarithms)" if scale.ratio else "spread (SD)"
 
 
 def format_spread(case: Case) -> str:
@@ -206,21 +205,24 @@ def remark(answer: Answer, question: Question, found: Judged) -> Iterator[str]:
     word = repeats_of(question)
     kinds = {case.interval for case in answer.cases}
     if kinds == {EXACT}:
-        yield "Exact counts, the same for every seed: no interval and no p."
+        yield (
+            "Exact counts, which are the same for every seed: there is no interval and "
+            "no p value."
+        )
         return
     yield f"Intervals: {'; '.join(sorted(kinds - {EXACT}))}."
     yield from remark_p(answer)
     wanted = found.pool.count_seeds(found.claim)
     fewest = min(case.n for case in answer.cases)
     if word == "seeds" and fewest < wanted:
-        yield f"{fewest} of the {wanted} registered seeds are run."
+        yield f"{fewest} of the {wanted} registered seeds have been run."
     if answer.interaction and len(answer.cases) == FEW:
         yield f"The cases differ: {sign(answer.interaction)}."
     yield from remark_left_out(answer, word)
     if any(case.outcome == UNDETERMINED for case in answer.cases):
         yield (
             f"The last column says how many {word} would decide a case with 80 % "
-            "power, if effect and spread stayed as they are."
+            "power if effect and spread stayed as they are."
         )
     if question.conditions:
         yield describe_conditions(question, found)
@@ -232,13 +234,11 @@ def describe_conditions(question: Question, found: Judged) -> str:
     for one in question.conditions:
         mean = estimate(found.pool, found.claim, one, NO_MARGIN).test.mean
         value = f"below {SMALL}" if mean < SMALL else format_number(mean)
-        said.append(f"{'; '.join(one.arms)}: {value}")
+        said.append(f"{spell_arms('; '.join(one.arms))}: {value}")
     measure = question.conditions[0].measure
     limit = f"{question.limit:g} {measure.unit}"
-    text = (
-        f"What must hold: {measure.name} at most {limit}. What holds: {'; '.join(said)}"
-    )
-    return say_contrast(f"{text}.", "")
+    text = f"Condition: {measure.name} of at most {limit}. Measured: {'; '.join(said)}"
+    return f"{text}."
 
 
 def remark_p(answer: Answer) -> Iterator[str]:
@@ -246,7 +246,7 @@ def remark_p(answer: Answer) -> Iterator[str]:
     if answer.p is None:
         return
     largest = ", the largest over the cases" if len(answer.cases) > 1 else ""
-    text = f"p of the outcome at the margin: {format_p(answer.p)}{largest}"
+    text = f"p at the margin: {format_p(answer.p)}{largest}"
     if answer.adjusted is None:
         yield f"{text}; not corrected, since the question is not confirmatory."
     else:
@@ -262,33 +262,15 @@ def remark_left_out(answer: Answer, word: str) -> Iterator[str]:
     turned = [case for case in known if case.turning and case.interval != EXACT]
     if known and not turned:
         yield f"Leaving out any one of the {word} changes no outcome."
-    for case in turned:
-        name = f" of “{case.name}”" if case.name else ""
-        seeds = ", ".join(map(str, case.turning))
-        if len(case.turning) > NAMED:
-            which = f"any one of {len(case.turning)} of the {case.n} {word}"
-        else:
-            which = f"{word.removesuffix('s')} {seeds.replace(', ', ' or ')}"
-        yield f"Without {which} the outcome{name} would be another."
+    if turned:
+        named = "; ".join(name_turning(case, word) for case in turned)
+        yield f"Leaving out one of the {word} would change the outcome{named}."
 
 
-def write_details(found: Judged) -> Iterator[str]:
-    """Yields the contrasts that decide nothing."""
-    known = [one for one in found.verdict.details if one["effect"] is not None]
-    if known:
-        yield "### Beside it" if found.verdict.answers else "### The differences"
-        yield (
-            "Nothing is decided by these: the intervals are at 95 %, each by itself, "
-            "not corrected for their number."
-        )
-        lines = []
-        for one in known:
-            scale = scale_of(one["unit"])
-            value = scale.format(one["effect"], one["low"], one["high"])
-            name, _, ends = value.partition(" ")
-            title = say_contrast(one["contrast"], one["unit"])
-            lines.append([title, name, ends or MISSING, scale.unit, str(one["n"])])
-        yield write_table(["what", "effect", "95 % interval", "unit", "seeds"], lines)
-    if missing := [one for one in found.verdict.details if one["effect"] is None]:
-        names = [say_contrast(one["contrast"], one["unit"]) for one in missing]
-        yield f"Not run yet: {'; '.join(names)}."
+def name_turning(case: Case, word: str) -> str:
+    """Returns of which case one seed decides, and which: ` of “ours” (seed 3)`."""
+    name = f" of “{spell_arms(case.name)}”" if case.name else ""
+    seeds = list(map(str, case.turning))
+    if len(seeds) > NAMED:
+        return f"{name} (any one of {len(seeds)} of the {case.n})"
+    return f"{name} ({word.removesuffix('s')} {' or '.join(seeds)})"

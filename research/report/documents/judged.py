@@ -13,6 +13,7 @@ from research.claims.pool import Pool, Tables
 from research.claims.setting import Compose
 from research.claims.verdict import NOT_RUN, Verdict
 from research.errors import UserError
+from research.report.possible import clip_verdict
 from research.report.results import Results
 
 FULL = "full"  # the scale that is described where there are no runs of any
@@ -107,4 +108,5 @@ def find_claim(store: Path, name: str, compose: Compose) -> Judged:
     every = results.verdicts if results is not None else []
     own = [one for one in every if one.id == name.upper()]
     verdict = own[0] if own else judge(name.lower(), pool)
-    return Judged(known[name.lower()], verdict, pool, store)
+    declared = known[name.lower()]
+    return Judged(declared, clip_verdict(declared, verdict), pool, store)

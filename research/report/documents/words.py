@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from research.claims.arms import WORDS
 from research.claims.verdict import DEPENDS, DESCRIPTIVE, NOT_RUN
-from research.report.effects import scale_of
+from research.report import effects
+from research.report.effects import say_contrast
 from research.report.formats import MISSING
 from research.report.tables.forms import WRAPPED, escape_markdown
+from research.report.words import spell_arms
 
-SAID = {NOT_RUN: "not run yet", DESCRIPTIVE: "descriptive, nothing is decided"}
-OPTIONS = re.compile(r"\b(decimate|max_blur|max_aps|blur_aps|aps)\b")
+SAID = {NOT_RUN: "not run yet", DESCRIPTIVE: "descriptive: it decides nothing"}
 MINUS = re.compile(r"(?<![\w.])-(?=\d)")
 NAMES = {
     "mnist": "MNIST",
@@ -22,26 +22,17 @@ NAMES = {
     "marks14": "marks 14 pixels apart",
 }
 SETS = re.compile(rf"\b({'|'.join(NAMES)})\b")
-LOGARITHM = re.compile(r"\b(?:the )?log (?:of the )?(?=flips)")
 
 
 def say_verdict(verdict: str) -> str:
     """Returns a verdict as a phrase: `it depends on the head`."""
-    kind, _, factor = verdict.partition(":")
-    if kind == DEPENDS:
-        return f"it depends on the {factor.strip()}"
-    return SAID.get(kind, kind)
+    said = effects.say_verdict(verdict)
+    return f"it {said}" if said.startswith(DEPENDS) else SAID.get(said, said)
 
 
-def say_contrast(text: str, unit: str) -> str:
-    """Returns what is compared, with options in words.
-
-    Logarithms are shown as ratios (`research.report.effects`), and named as such.
-    """
-    text = OPTIONS.sub(lambda found: WORDS[found[1]], text)
-    if not scale_of(unit).ratio:
-        return text
-    return LOGARITHM.sub("the ", text).replace(" less ", " over ")
+def say_detail(text: str, unit: str) -> str:
+    """Returns what is compared beside the questions, with options in words."""
+    return say_contrast(spell_arms(text), unit)
 
 
 def capitalise(text: str) -> str:

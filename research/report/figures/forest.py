@@ -118,11 +118,26 @@ def draw_forest(axes: Axes, panel: Panel, letters: int) -> None:
         mark_margin(axes, *panel.ends)
     if panel.nothing is not None:
         mark_nothing(axes, panel.nothing)
+    if panel.nothing == 1:
+        spread_ratios(axes)
     names = [textwrap.fill(one.name or one.text, letters) for one in panel.marks]
     axes.set_yticks(places, names)
     axes.tick_params(axis="y", labelsize=current().small)
     axes.set_ylim(heights.sum() + 0.5, -0.5)
     axes.set_xlabel(panel.label, fontsize=current().ticks, labelpad=1)
+
+
+def spread_ratios(axes: Axes) -> None:
+    """Gives ratios an axis of doublings where they spread over two or more.
+
+    On an even axis 2 and 2.2 are one place beside 32.
+    """
+    low, high = axes.dataLim.intervalx
+    if low > 0 and high >= 4 * low:
+        axes.set_xscale("log", base=2)
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        axes.margins(x=0.05)
+        axes.autoscale(axis="x")
 
 
 def format_whole(value: float) -> str:

@@ -13,9 +13,9 @@ from research.report.figures.findings import compare_arms, sort_arms
 from research.report.figures.looks import current
 from research.report.figures.style import Width, create_axes, styled
 from research.report.figures.texts import Drawn, describe
-from research.report.figures.words import name_arms
 from research.report.fragile import ARROWS, describe_move, read_pairs, select_fragile
 from research.report.results import Results
+from research.report.words import name_arms
 
 NAME = 18  # characters in a line of an arm's name
 LONGEST = 10  # characters of a class above an image

@@ -16,8 +16,8 @@ from research.report.estimates import describe_estimates, estimate_proportions
 from research.report.figures.findings import compare_arms, list_numbers, sort_arms
 from research.report.figures.style import Width, create_axes, styled
 from research.report.figures.texts import Drawn, describe
-from research.report.figures.words import name_arms
 from research.report.results import Results
+from research.report.words import name_arms
 
 NAME = 20  # characters in a line of an arm's name
 COLUMNS: dict[Width, int] = {"one": 2, "two": 5}  # maps side by side

@@ -11,9 +11,9 @@ from research.report.estimates import format_range, format_seeds
 from research.report.figures.findings import compare_arms
 from research.report.figures.style import Width, create_axes, styled
 from research.report.figures.texts import Drawn, describe
-from research.report.figures.words import name_arms
 from research.report.formats import format_number
 from research.report.results import Results
+from research.report.words import name_arms
 
 NAME = 18  # characters in a line of an arm's name
 

@@ -27,8 +27,8 @@ from research.report.figures.style import (
     styled,
 )
 from research.report.figures.texts import Drawn, describe
-from research.report.figures.words import name_arms
 from research.report.results import Results
+from research.report.words import name_arms
 
 # Of the classes, in turn; the first is background more often than not.
 CLASSES = ["#1a1a1a", ORANGE, SKY, GREEN, RED, BLUE, PURPLE, "#F0E442", "#8c8c8c"]

@@ -133,14 +133,23 @@ def color_answers(networks: Sequence[Answered]) -> dict[int | str, str]:
     return colors | ({"others": OTHERS} if len(names) > len(CHANGED) else {})
 
 
-def draw_answers(axes: Axes, network: Answered, colors: dict[int | str, str]) -> None:
-    """Draws the map of the answers to all shifts, no shift in the middle."""
+def code_answers(network: Answered, colors: dict[int | str, str]) -> np.ndarray:
+    """Returns which answer each shift gets, (H, W): no shift is in the middle.
+
+    0 is the answer to the unshifted image; others count from 1, as `colors` has them.
+    """
     shifts = centre_shifts(network.answers)
-    height, width = shifts.shape
     codes = np.full(shifts.shape, len(colors))  # others, where there are any
     for code, answer in enumerate(colors, 1):
         codes[shifts == answer] = code
     codes[shifts == network.answers[0, 0]] = 0
+    return codes
+
+
+def draw_answers(axes: Axes, network: Answered, colors: dict[int | str, str]) -> None:
+    """Draws the map of the answers to all shifts, no shift in the middle."""
+    codes = code_answers(network, colors)
+    height, width = codes.shape
     top, left = height // 2, width // 2
     axes.imshow(
         codes,

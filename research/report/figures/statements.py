@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from research.claims.estimate import EXACT
 from research.claims.verdict import DESCRIPTIVE, Answer, Verdict
-from research.report.effects import format_case, format_rule, scale_of
+from research.report.effects import (
+    format_case,
+    format_rule,
+    say_contrast,
+    say_verdict,
+    scale_of,
+)
 from research.report.figures.findings import FEW
 
 NONE = "none"  # the name of an interval that there is not
@@ -20,11 +26,13 @@ def state(verdict: Verdict) -> str:
         kind = verdict.kind if verdict.answers else DESCRIPTIVE
         return f"{verdict.id}, {kind}: “{verdict.sentence}”"
     first, *others = known
-    asks = f"{first.asks[:1].upper()}{first.asks[1:]}"
-    said = f"{verdict.id}, {first.verdict}: “{verdict.sentence}” {asks}"
+    asks = say_contrast(first.asks, first.unit)
+    asks = f"{asks[:1].upper()}{asks[1:]}"
+    said = f"{verdict.id}, {say_verdict(first.verdict)}: “{verdict.sentence}” {asks}"
     parts = [f"{said}: {say_cases(first)}"]
     parts += [
-        f"{name_question(one)}: {one.verdict} ({say_cases(one)})" for one in others
+        f"{name_question(one)}: {say_verdict(one.verdict)} ({say_cases(one)})"
+        for one in others
     ]
     return ". ".join(parts)
 
@@ -36,7 +44,7 @@ def count_known(answer: Answer) -> int:
 
 def name_question(answer: Answer) -> str:
     """Returns the key of a question with a capital, or what it asks."""
-    name = answer.key or answer.asks
+    name = answer.key or say_contrast(answer.asks, answer.unit)
     return f"{name[:1].upper()}{name[1:]}"
 
 
@@ -65,8 +73,8 @@ def explain(verdict: Verdict) -> str:
         if case.effect is not None and case.interval not in (NONE, EXACT)
     ]
     named = "; ".join(dict.fromkeys(kinds))
-    bars = f"Bars: 95 %, {named}." if named else "Counts are exact."
-    return f"{bars} Shaded, or a broken line: the margin." if known else bars
+    bars = f"Bars: 95 % intervals, {named}." if named else "Counts are exact."
+    return f"{bars} Shaded area or broken line: the margin." if known else bars
 
 
 def list_rules(verdict: Verdict) -> str:

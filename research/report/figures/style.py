@@ -27,7 +27,7 @@ from matplotlib.ticker import LogLocator, NullLocator
 from research.files.atomic import write_bytes
 from research.report.figures.looks import WIDTHS, Width, current, styled
 from research.report.figures.texts import Drawn
-from research.report.figures.words import name_arms
+from research.report.words import name_arms
 
 BLACK, GREY = "#000000", "#8c8c8c"
 ORANGE, RED, PURPLE = "#E69F00", "#D55E00", "#CC79A7"

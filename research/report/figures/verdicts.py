@@ -20,7 +20,7 @@ from research.claims.verdict import (
     Verdict,
 )
 from research.errors import NoRows
-from research.report.effects import format_cases, scale_of
+from research.report.effects import format_cases, say_contrast, say_verdict, scale_of
 from research.report.estimates import format_seeds
 from research.report.figures.looks import WIDTHS, Width, current, styled
 from research.report.figures.statements import count_known
@@ -113,7 +113,8 @@ def say(asked: Asked) -> str:
     one, answer = asked
     cases = format_cases(answer)
     return (
-        f"{name(one, answer)}, {answer.verdict}: {cases} {scale_of(answer.unit).unit}."
+        f"{name(one, answer)}, {say_verdict(answer.verdict)}: "
+        f"{cases} {scale_of(answer.unit).unit}."
     )
 
 
@@ -159,5 +160,6 @@ def style_answer(one: Answer) -> tuple[str, str]:
 
 def label_answer(one: Verdict, answer: Answer, letters: int) -> str:
     """Returns what stands beside an effect: id, what is asked, verdict."""
-    asked = f"{name(one, answer)}, {answer.verdict}: {answer.asks}"
+    asks = say_contrast(answer.asks, answer.unit)
+    asked = f"{name(one, answer)}, {say_verdict(answer.verdict)}: {asks}"
     return textwrap.fill(asked, letters)

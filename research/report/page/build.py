@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 from markupsafe import Markup
 
+from research import claims
 from research.claims.verdict import Verdict
 from research.errors import UserError
 from research.files.atomic import write_text
@@ -16,11 +17,13 @@ from research.report.estimates import format_seeds
 from research.report.page.answer import answer_question
 from research.report.page.embed import embed_figures, map_imports
 from research.report.page.explorers import collect_sets
+from research.report.page.levels import draw_levels
 from research.report.page.opening import draw_opening
 from research.report.page.picture import measure_scales
 from research.report.page.plane import find_planes
 from research.report.page.render import ENVIRONMENT, read_asset
 from research.report.page.verdicts import count_kinds, describe_verdict, find_common
+from research.report.possible import clip_verdict
 from research.report.results import Results
 
 STYLES = [
@@ -34,7 +37,7 @@ STYLES = [
 ]
 SECTIONS = [
     ("answer", "Answer"),
-    ("book", "The book’s example"),
+    ("book", "The network in question"),
     ("verdicts", "Verdicts"),
     ("shifts", "Shifts"),
     ("fields", "Receptive fields"),
@@ -83,7 +86,10 @@ def write(
     common = find_common(verdicts, figures)
     own = {name: one for name, one in figures.items() if name not in common}
     scales = measure_scales(verdicts)
-    shown = [describe_verdict(one, own, scales) for one in verdicts]
+    levels = draw_levels(results, verdicts)
+    shown = [
+        describe_verdict(one, own, scales, levels.get(one.id, ())) for one in verdicts
+    ]
     has_fields = any(one["stages"] for each in sets for one in each["networks"])
     there = (*[bool(verdicts)] * 3, bool(sets), has_fields, bool(planes))
     page = ENVIRONMENT.get_template("page.html").render(
@@ -109,8 +115,11 @@ def write(
 
 def judge_claims(results: Results) -> tuple[Sequence[Verdict], str]:
     """Returns the verdicts, or none and why."""
+    known = claims.load()
     try:
-        return results.verdicts, ""
+        return [
+            clip_verdict(known[one.id.lower()], one) for one in results.verdicts
+        ], ""
     except UserError as error:
         return [], f"; {error}"
 
@@ -129,7 +138,9 @@ def describe_scale(runs: pd.DataFrame) -> str:
             options = sorted(str(one) for one in runs[group].dropna().unique())
             parts.append(f"{group}: {', '.join(options)}")
     seeds = format_seeds(pd.Series([runs["seed"].nunique()]))
-    return "; ".join([*parts, f"at most {seeds} of each"]) + "."
+    of_claims = "setting" in runs and runs["setting"].notna().any()
+    tuned = ", that of tuning included" if of_claims else ""
+    return "; ".join([*parts, f"at most {seeds} of each{tuned}"]) + "."
 
 
 def describe_commits(runs: pd.DataFrame) -> str:

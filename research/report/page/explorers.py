@@ -13,8 +13,8 @@ from research.ranges import Count
 from research.report.arms import label_arms
 from research.report.figures.style import PRESETS
 from research.report.page.pack import crop_fields, pack_array
-from research.report.page.words import spell_arms
 from research.report.results import Results
+from research.report.words import name_arms
 
 FIRST = ("max", "none")
 WHOLE = "whole map"  # the method of a receptive field that has no size of its own
@@ -58,6 +58,8 @@ def collect_sets(
         shown = label_arms(group).sort_values("seed", kind="stable")
         shown = shown.drop_duplicates("arm")
         shown = shown.iloc[np.argsort(rank_runs(shown), kind="stable")]
+        words = name_arms(shown)
+        shown = shown.assign(arm=[words[arm] for arm in shown["arm"]])
         first, data = shown["path"].iloc[0], group.get("data", pd.Series([""])).iloc[0]
         sets.append(
             {
@@ -95,7 +97,7 @@ def describe_network(
     """Returns one network: its orbit and its stages.
 
     Args:
-      run: a line of the runs, with its `arm`.
+      run: a line of the runs, with its `arm` in words.
       rows: of `explorer`, of this run.
       arrays: behind them, by path and name.
     """
@@ -103,7 +105,7 @@ def describe_network(
     orbit = _below(own, "explorer/agreement/")
     method = rows.loc[rows["measure"] == "agreement", "method"].iloc[0]
     return {
-        "arm": spell_arms(run.arm),
+        "arm": run.arm,
         "seed": int(run.seed),
         "parameters": None if pd.isna(run.parameters) else int(run.parameters),
         "orbit": {"method": method}

@@ -6,11 +6,9 @@ Places are in percent of a plot's width; `assets/verdicts.html` lays it out as a
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from research import claims
-from research.claims.measure import POINTS, Contrast
 from research.claims.verdict import Answer, Case, Verdict
 from research.report.page.words import (
     Unit,
@@ -20,12 +18,12 @@ from research.report.page.words import (
     read_unit,
     state_finding,
 )
+from research.report.words import spell_arms
 
 EDGE = 0.04  # of a scale, beyond its ends
 TICKS = 8  # at most, about
+LETTERS = 32  # of all ticks of an axis
 NICE = (1, 2, 5, 10)
-
-Bounds = Mapping[str, tuple[float, float]]  # case → what its effect can be
 
 
 class Scale(NamedTuple):
@@ -64,8 +62,8 @@ class Plot(NamedTuple):
       title: what came out.
       rows: one for each case that has rows, the largest effect first.
       unit: of the effects.
-      zero: no effect.
-      margin: where it begins, and how wide it is; 0: a threshold.
+      zero: no effect; None where values are no effects.
+      margin: where it begins, and how wide it is; 0: a threshold; None: there is none.
       ticks: where, and what of.
       better: which way is.
     """
@@ -73,8 +71,8 @@ class Plot(NamedTuple):
     title: str
     rows: list[Row]
     unit: str
-    zero: float
-    margin: tuple[float, float]
+    zero: float | None
+    margin: tuple[float, float] | None
     ticks: list[tuple[float, str]]
     better: str
 
@@ -86,10 +84,7 @@ def measure_scales(verdicts: Iterable[Verdict]) -> dict[str, Scale]:
         for answer in verdict.answers:
             if any(map(is_known, answer.cases)):
                 found = values.setdefault(answer.unit, [0.0])
-                found += [
-                    *find_ends(answer),
-                    *list_ends(answer, find_bounds(verdict, answer)),
-                ]
+                found += [*find_ends(answer), *list_ends(answer)]
     return {unit: widen_range(min(each), max(each)) for unit, each in values.items()}
 
 
@@ -99,75 +94,65 @@ def widen_range(low: float, high: float) -> Scale:
     return Scale(low - room, high + room)
 
 
-def list_ends(answer: Answer, bounds: Bounds) -> Iterator[float]:
+def list_ends(answer: Answer) -> Iterator[float]:
     """Yields the effects of an answer and the ends of their intervals."""
     for case in filter(is_known, answer.cases):
-        yield from clip_interval(case, bounds)
+        yield from find_interval(case)
 
 
-def clip_interval(case: Case, bounds: Bounds) -> tuple[float, float, float]:
-    """Returns the effect of a case and its interval, as far as it can be."""
+def find_interval(case: Case) -> tuple[float, float, float]:
+    """Returns the effect of a case and the ends of its interval."""
     effect = case.effect or 0.0
-    least, most = bounds.get(case.name, (-math.inf, math.inf))
-    low = effect if case.low is None else max(case.low, least)
-    high = effect if case.high is None else min(case.high, most)
+    low = effect if case.low is None else case.low
+    high = effect if case.high is None else case.high
     return effect, low, high
 
 
-def find_bounds(verdict: Verdict, answer: Answer) -> Bounds:
-    """Returns what the effects of a question can be: a share is of 0 to 100 %."""
-    claim = claims.load().get(verdict.id.lower())
-    question = claim.questions.get(answer.key) if claim else None
-    cases = question.cases if question else {}
-    known = {name: bound_contrast(one) for name, one in cases.items()}
-    return {name: ends for name, ends in known.items() if ends is not None}
-
-
-def bound_contrast(contrast: Contrast) -> tuple[float, float] | None:
-    """Returns what a weighted sum of shares can be, in %; None: it is of no shares."""
-    if contrast.measure.unit != POINTS or contrast.minus is not None:
-        return None
-    weights = contrast.arms.values()
-    least, most = (100 * sum(end(one, 0.0) for one in weights) for end in (min, max))
-    return least + contrast.base, most + contrast.base
-
-
-def draw_plot(answer: Answer, scale: Scale, bounds: Bounds) -> Plot:
+def draw_plot(answer: Answer, scale: Scale) -> Plot:
     """Returns the plot of an answer's effects.
 
     Args:
       answer: with rows in some case.
       scale: of its unit.
-      bounds: what its effects can be.
     """
     unit = read_unit(answer.unit)
     low, high = map(scale.place, find_ends(answer))
     return Plot(
         title=state_finding(answer),
-        rows=[draw_case(one, unit, scale, bounds) for one in list_known(answer)],
+        rows=[draw_case(one, unit, scale) for one in list_known(answer)],
         unit=unit.name,
         zero=scale.place(0.0),
         margin=(low, round(high - low, 2)),
-        ticks=[
-            (scale.place(unit.place(shown)), format_tick(shown))
-            for shown in choose_ticks(unit, scale)
-        ],
+        ticks=list_ticks(unit, scale),
         better=unit.better,
     )
 
 
-def draw_case(case: Case, unit: Unit, scale: Scale, bounds: Bounds) -> Row:
+def draw_case(case: Case, unit: Unit, scale: Scale) -> Row:
     """Returns one line of a plot."""
-    effect, low, high = clip_interval(case, bounds)
+    effect, low, high = find_interval(case)
     ends = () if case.low is None or case.high is None else (low, high)
     start = scale.place(low)
     return Row(
-        name=case.name,
+        name=spell_arms(case.name),
         text=unit.format(effect, *ends),
         low=start,
         width=round(scale.place(high) - start, 2),
         dot=scale.place(effect),
     )
+
+
+def list_ticks(unit: Unit, scale: Scale) -> list[tuple[float, str]]:
+    """Returns where the ticks of a scale are, and what they say.
+
+    Of many long ones every second, third, …, so that they stay apart on a phone.
+    """
+    ticks = [
+        (scale.place(unit.place(shown)), format_tick(shown))
+        for shown in choose_ticks(unit, scale)
+    ]
+    letters = sum(len(text) for _, text in ticks)
+    return ticks[:: math.ceil(letters / LETTERS) or 1]
 
 
 def choose_ticks(unit: Unit, scale: Scale) -> list[float]:
@@ -197,5 +182,7 @@ def list_multiples(low: float, high: float, step: float) -> list[float]:
 
 
 def format_tick(value: float) -> str:
-    """Returns a number without zeros at its end."""
+    """Returns a number without zeros at its end; from 10,000 on in thousands."""
+    if abs(value) >= 10_000:
+        return f"{value / 1000:,.0f}k"
     return f"{value:,.4g}".replace("-", "−") if value else "0"

@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
+from research import claims
 from research.claims.verdict import (
     DEPENDS,
     DESCRIPTIVE,
@@ -19,16 +20,16 @@ from research.claims.verdict import (
 )
 from research.report.formats import format_cell, format_p
 from research.report.page.embed import Embedded
-from research.report.page.picture import Plot, Scale, draw_plot, find_bounds
+from research.report.page.picture import Plot, Scale, draw_plot
 from research.report.page.words import (
     is_known,
-    spell_arms,
     state_finding,
     state_firmness,
     state_question,
     state_rule,
     word_verdict,
 )
+from research.report.words import spell_arms
 
 MARKS = {
     SUPPORTED: "✓",
@@ -79,10 +80,12 @@ class Shown(NamedTuple):
     Attributes:
       verdict: as it was judged.
       run: whether it has rows that were asked for; else it is one of a list.
+      apart: whether it names no networks to train: its numbers are not in this store.
       word: the verdict, as a sentence begins.
       kind: class of its colour: `supported`, `no-difference`, ….
       mark: a sign for it.
       answers: to each question.
+      levels: plots of what each arm scores by itself.
       remarks: each in pieces, of which every second is code.
       head: the names of further numbers.
       body: these numbers, a line each.
@@ -91,10 +94,12 @@ class Shown(NamedTuple):
 
     verdict: Verdict
     run: bool
+    apart: bool
     word: str
     kind: str
     mark: str
     answers: list[ShownAnswer]
+    levels: Sequence[Plot]
     remarks: list[list[str]]
     head: list[str]
     body: list[list[str]]
@@ -102,7 +107,10 @@ class Shown(NamedTuple):
 
 
 def describe_verdict(
-    verdict: Verdict, figures: Mapping[str, Embedded], scales: Mapping[str, Scale]
+    verdict: Verdict,
+    figures: Mapping[str, Embedded],
+    scales: Mapping[str, Scale],
+    levels: Sequence[Plot] = (),
 ) -> Shown:
     """Returns one verdict as text.
 
@@ -110,17 +118,21 @@ def describe_verdict(
       verdict: to show.
       figures: those that may be shown, by name.
       scales: of the plots, by unit.
+      levels: the plots of its arms.
     """
     details = [one for one in verdict.details if one.get("effect", 0.0) is not None]
     cases = [case for one in verdict.answers for case in one.cases]
     known = any(map(is_known, cases)) if cases else bool(details)
+    claim = claims.load().get(verdict.id.lower())
     return Shown(
         verdict=verdict,
         run=known and verdict.kind != NOT_RUN,
+        apart=claim is not None and not (claim.arms or claim.questions),
         word=word_verdict(verdict.verdict),
         kind=name_class(verdict.kind),
         mark=MARKS[verdict.kind],
-        answers=[describe_answer(verdict, one, scales) for one in verdict.answers],
+        answers=[describe_answer(one, scales) for one in verdict.answers],
+        levels=levels,
         remarks=[re.split("`([^`]+)`", line) for line in verdict.remarks],
         head=[str(name) for line in details[:1] for name in line],
         body=[
@@ -130,9 +142,7 @@ def describe_verdict(
     )
 
 
-def describe_answer(
-    verdict: Verdict, one: Answer, scales: Mapping[str, Scale]
-) -> ShownAnswer:
+def describe_answer(one: Answer, scales: Mapping[str, Scale]) -> ShownAnswer:
     """Returns one answer of a verdict as text."""
     kind = one.verdict.partition(":")[0]
     holm = "" if one.adjusted is None else f"; {format_p(one.adjusted)} after Holm"
@@ -145,9 +155,7 @@ def describe_answer(
         kind=name_class(kind),
         mark=MARKS[kind],
         finding=state_finding(one),
-        plot=draw_plot(one, scales[one.unit], find_bounds(verdict, one))
-        if known
-        else None,
+        plot=draw_plot(one, scales[one.unit]) if known else None,
         intervals="; ".join(dict.fromkeys(case.interval for case in known)),
         rule=state_rule(one),
         p="" if one.p is None else f"{format_p(one.p)}{largest}{holm}",
@@ -158,7 +166,7 @@ def describe_answer(
 
 def count_kinds(shown: Sequence[Shown]) -> str:
     """Returns `1 supported, 2 refuted, 2 depend`."""
-    kinds = [one.verdict.kind if one.run else NOT_RUN for one in shown]
+    kinds = [one.verdict.kind if one.run or one.apart else NOT_RUN for one in shown]
     counts = {kind: kinds.count(kind) for kind in MARKS if kind in kinds}
     return ", ".join(
         f"{n} {'depend' if kind == DEPENDS and n > 1 else kind}"

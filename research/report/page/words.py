@@ -1,27 +1,17 @@
-"""Arms, units and outcomes as sentences have them."""
+"""Units and outcomes as sentences have them."""
 
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter
 from typing import NamedTuple
 
 from research.claims import rule
-from research.claims.arms import WORDS
 from research.claims.measure import LOG_RATIO, POINTS
-from research.claims.verdict import DEPENDS, Answer, Case
-from research.report.effects import TIMES
-from research.report.formats import format_effect, format_interval
+from research.claims.verdict import Answer, Case
+from research.report.effects import Scale, say_contrast, say_verdict, scale_of
+from research.report.formats import format_effect
 
-ARMS = WORDS | {
-    "none": "no downsampling",
-    "max": "max pooling",
-    "average": "average pooling",
-    "decimate": "bare strides",
-}
-NAMES = re.compile(rf"(?<![\w=-])({'|'.join(map(re.escape, ARMS))})(?![\w-])")
-DOUBLINGS = "doublings"
 BETTER = {POINTS: "better →", LOG_RATIO: "← better"}  # unit → at the axis
 MORE = "more →"
 RULES = {one.text: one for one in vars(rule).values() if isinstance(one, rule.Rule)}
@@ -31,14 +21,22 @@ class Unit(NamedTuple):
     """How effects of a unit are shown: logarithms as ratios.
 
     Attributes:
-      name: of what is shown.
-      base: of the logarithm that the effects are; 0: they are none.
+      scale: of what is shown, with its name.
       better: which way is better, for the end of an axis.
     """
 
-    name: str
-    base: float
+    scale: Scale
     better: str
+
+    @property
+    def name(self) -> str:
+        """Of what is shown."""
+        return self.scale.unit
+
+    @property
+    def base(self) -> float:
+        """Of the logarithm that the effects are; 0: they are none."""
+        return self.scale.base
 
     def show(self, value: float) -> float:
         """Returns an effect as it is shown."""
@@ -50,35 +48,18 @@ class Unit(NamedTuple):
 
     def format(self, *values: float | None) -> str:
         """Returns `3.90 [2.65, 5.15]` of an effect, or it and its interval."""
-        shown = [None if one is None else self.show(one) for one in values]
-        return format_interval(*shown)
+        return self.scale.format(*values)
 
 
 def read_unit(unit: str) -> Unit:
     """Returns how effects of a unit are shown: `doublings of time` as a factor."""
-    better = BETTER.get(unit, MORE)
-    if unit == LOG_RATIO:
-        return Unit(TIMES, math.e, better)
-    if unit == DOUBLINGS:
-        return Unit("times", 2.0, better)
-    if unit.startswith(DOUBLINGS):
-        return Unit(unit.replace(f"{DOUBLINGS} of", "times the", 1), 2.0, better)
-    return Unit(unit, 0.0, better)
-
-
-def spell_arms(text: str) -> str:
-    """Returns a text in which options of downsamplers are words.
-
-    >>> spell_arms("accuracy, max less none, 300 images")
-    'accuracy, max pooling less no downsampling, 300 images'
-    """
-    return NAMES.sub(lambda found: ARMS[found[1]], text)
+    return Unit(scale_of(unit), BETTER.get(unit, MORE))
 
 
 def word_verdict(verdict: str) -> str:
     """Returns `Depends on the head`, or `Supported`."""
-    kind, _, on = verdict.partition(": ")
-    return f"Depends on the {on}" if kind == DEPENDS and on else kind.capitalize()
+    said = say_verdict(verdict)
+    return said[:1].upper() + said[1:]
 
 
 def is_known(case: Case) -> bool:
@@ -105,11 +86,7 @@ def state_rule(answer: Answer) -> str:
 
 def state_question(answer: Answer) -> str:
     """Returns what is compared; of logarithms, which are shown as ratios, these."""
-    if not read_unit(answer.unit).base:
-        return answer.asks
-    text = re.sub(r"log2? of (the )?", r"\1", answer.asks)
-    text = re.sub(r",? in doublings\b", "", text)
-    return re.sub(r"\bless\b", "over", text)
+    return say_contrast(answer.asks, answer.unit)
 
 
 def state_finding(answer: Answer) -> str:
@@ -167,13 +144,14 @@ def state_firmness(answer: Answer) -> str:
         return ""
     turning = [case for case in known if case.turning]
     where = f" in {len(turning)} of {len(known)} cases" if len(known) > 1 else ""
+    seeds = "repeats" if "repeats" in known[0].interval else "seeds"
     text = (
-        f"Without one of the seeds the outcome would be another{where}."
+        f"Without one of the {seeds} the outcome would be another{where}."
         if turning
-        else "The outcome is the same whichever seed is left out."
+        else f"The outcome is the same whichever {seeds[:-1]} is left out."
     )
     needed = [case.needed for case in known if case.needed is not None]
     if needed:
-        seeds = " to ".join(f"{one:,}" for one in sorted({min(needed), max(needed)}))
-        text += f" {seeds} seeds would decide what is undecided, at 80 % power."
+        counts = " to ".join(f"{one:,}" for one in sorted({min(needed), max(needed)}))
+        text += f" {counts} {seeds} would decide what is undecided, at 80 % power."
     return text

@@ -11,7 +11,7 @@ import pandas as pd
 from research import claims
 from research.claims.pool import Pool
 from research.claims.verdict import Answer, Case, Verdict
-from research.report.effects import scale_of
+from research.report.effects import say_contrast, scale_of
 from research.report.formats import MISSING
 from research.report.results import Results
 
@@ -103,7 +103,7 @@ def format_line(one: Verdict, answer: Answer, case: Case) -> dict[str, str]:
     ends = case.crossed
     return {
         "": f"{one.id} {answer.key}".strip(),
-        "case": case.name or answer.asks,
+        "case": case.name or say_contrast(answer.asks, answer.unit),
         "outcome": case.outcome,
         "effect [95 %]": scale.format(case.effect, case.low, case.high),
         "unit": scale.unit,

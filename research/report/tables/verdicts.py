@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from research.claims.verdict import Verdict
-from research.report.effects import format_cases, format_rule
+from research.report.effects import format_cases, format_rule, say_contrast
 from research.report.results import Results
 
 COLUMNS = [
@@ -86,7 +86,7 @@ def format_verdict(one: Verdict) -> list[dict[str, str]]:
         line = [
             "" if place else one.id,
             "" if place else one.sentence,
-            answer.asks,
+            say_contrast(answer.asks, answer.unit),
             answer.verdict,
             format_cases(answer),
             format_rule(answer),

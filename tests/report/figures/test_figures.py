@@ -12,8 +12,8 @@ from matplotlib.text import Text
 from research.errors import UserError
 from research.report.figures import curves, distance, style, tradeoff
 from research.report.figures.labels import cost, label_points, overlap
-from research.report.figures.words import WORDS
 from research.report.results import Results
+from research.report.words import WORDS
 
 
 @pytest.fixture(scope="module")

@@ -28,8 +28,8 @@ from research.report.figures import (
     style,
     tradeoff,
 )
-from research.report.figures.words import WORDS
 from research.report.results import Results
+from research.report.words import WORDS
 
 NAME = WORDS["aps"]
 MAPS = {"protocol": "consistency_linear", "score": "mean_iou"}

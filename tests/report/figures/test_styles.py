@@ -9,14 +9,15 @@ from measured import measured_runs
 
 from research.claims.measure import ACCURACY, Contrast, less, only
 from research.claims.verdict import Answer, Case, Verdict
-from research.report.figures import claim, distance, layers, style, tradeoff
+from research.report import possible
+from research.report.figures import distance, layers, style, tradeoff
 from research.report.figures.captions import escape, save_texts, to_latex, to_text
 from research.report.figures.forest import Mark, Panel, draw_forests
 from research.report.figures.looks import WIDTHS, use
 from research.report.figures.statements import state
 from research.report.figures.texts import describe
-from research.report.figures.words import WORDS, name_arm, name_arms
 from research.report.results import Results
+from research.report.words import WORDS, name_arm, name_arms
 
 
 @pytest.fixture(scope="module")
@@ -145,12 +146,12 @@ def test_a_claim_is_stated_with_the_numbers_of_its_cases():
 
 
 def test_no_interval_goes_beyond_what_is_possible():
-    assert claim.reach(only("a", ACCURACY)) == (0, 100)
-    assert claim.reach(only("a", ACCURACY, above=95.0)) == (-95, 5)
-    assert claim.reach(less("a", "b", ACCURACY)) == (-100, 100)
-    assert claim.reach(Contrast({"a": 0.5, "b": 0.5}, ACCURACY)) == (0, 100)
-    assert claim.clip(only("a", ACCURACY, above=95.0), 4.97, 5.01) == (4.97, 5)
-    assert claim.clip(only("a", ACCURACY), None, 101.0) == (None, 100)
+    assert possible.reach(only("a", ACCURACY)) == (0, 100)
+    assert possible.reach(only("a", ACCURACY, above=95.0)) == (-95, 5)
+    assert possible.reach(less("a", "b", ACCURACY)) == (-100, 100)
+    assert possible.reach(Contrast({"a": 0.5, "b": 0.5}, ACCURACY)) == (0, 100)
+    assert possible.clip(only("a", ACCURACY, above=95.0), 4.97, 5.01) == (4.97, 5)
+    assert possible.clip(only("a", ACCURACY), None, 101.0) == (None, 100)
 
 
 def test_the_margin_is_what_decides():

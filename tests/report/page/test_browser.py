@@ -134,3 +134,22 @@ def test_nothing_moves_where_less_motion_is_wanted(page):
     assert page.execute_script(script).startswith("none")
     media(page, motion="no-preference")
     assert "height" in page.execute_script(script)
+
+
+def test_on_paper_columns_stay_and_what_cannot_be_clicked_is_gone(page):
+    columns = "return getComputedStyle(arguments[0]).gridTemplateColumns.split(' ')"
+    page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    assert len(page.execute_script(columns, find(page, ".sights"))) == 4
+    assert len(page.execute_script(columns, find(page, ".short"))) == 2
+    assert not find(page, ".head nav").is_displayed()
+    page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+    assert find(page, ".head nav").is_displayed()
+
+
+def test_the_opening_can_be_read_at_any_width(page):
+    size = "return parseFloat(getComputedStyle(arguments[0]).fontSize)"
+    panels = all_of(page, ".opening .panel p")
+    assert len(panels) == 5
+    assert all(page.execute_script(size, one) >= 14 for one in panels)
+    for panel, text in zip(all_of(page, ".opening .panel"), panels, strict=True):
+        assert text.size["width"] <= panel.size["width"]

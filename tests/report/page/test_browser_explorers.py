@@ -121,7 +121,7 @@ def test_maps_show_where_predictions_are_kept(page):
 
 def test_networks_come_and_go_but_never_all(page):
     arms = [card.text for card in all_of(page, "#shifts .card h3")]
-    assert arms == ["max pooling", "no downsampling", "bare strides", "adaptive phase"]
+    assert arms == ["max pooling", "no downsampling", "bare stride", "adaptive phase"]
     for arm in arms:
         choose(page, "shifts", arm)
     assert [card.text for card in all_of(page, "#shifts .card h3")] == arms[-1:]
@@ -146,7 +146,7 @@ def test_the_first_two_fields_differ_in_pooling_alone(driver, tmp_path):
     for page in opened(driver, made(tmp_path, tmp_path / "out")):
         arms = [card.text for card in all_of(page, "#fields .card h3")]
         pair = [
-            f"mnist, {one}, head=flatten" for one in ("max pooling", "no downsampling")
+            f"mnist, {one}, flattened" for one in ("max pooling", "no downsampling")
         ]
         assert sorted(arms) == pair
 

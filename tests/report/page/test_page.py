@@ -109,7 +109,7 @@ def test_elements_are_named_once_and_close(page):
 
 def test_its_arrays_are_those_of_the_runs(runs, page):
     (group,) = data_of(page)["sets"]
-    words = ["max pooling", "no downsampling", "bare strides", "adaptive phase"]
+    words = ["max pooling", "no downsampling", "bare stride", "adaptive phase"]
     assert [one["arm"] for one in group["networks"]] == words
     assert group["all"] == 4 and group["labels"] == [0, 1, 2, 3]
     for one, preset in zip(

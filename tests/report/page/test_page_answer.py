@@ -71,13 +71,14 @@ def test_the_answer_is_that_of_the_book():
 def test_who_has_two_minutes_reads_the_answer_first():
     layout = ENVIRONMENT.get_template("answer.html").module
     text = " ".join(str(layout.show(answer_question(NOTHING))).split())
-    assert text.index("sees 18 of 28 pixels; without them, 7") < 200
+    assert text.index("sees 18 of the 28 pixels along each axis; without them, 7") < 200
     for part in (
-        "<b>It is the stride.</b> Two bare strides in place of the poolings see 15",
-        "Six more convolutions see 19 pixels without any pooling, for 37 times the",
+        "<b>Most of it is the stride.</b> With bare strides in place of the two",
+        "a unit sees 15 pixels along each axis; the windows of the poolings add 3.",
+        "no pooling a unit sees 19 pixels along each axis, for 37 times the",
     ):
         assert part in text, part
-    assert "tells the marks" not in text  # nothing was measured
+    assert "on the marks" not in text  # nothing was measured
     squares = [a for tag, a in Elements(text).found if tag == "rect" and "x" in a]
     assert [(one["width"], one["x"]) for one in squares] == [
         ("18", "5.0"), ("7", "10.5"), ("15", "6.5"), ("19", "4.5"),

@@ -1,10 +1,12 @@
 """The picture that a page opens with, against the networks that it is of."""
 
 import base64
+import io
 
 import jax.numpy as jnp
 import numpy as np
 from pages import NETWORKS, SPLIT, explored_runs, made, network, plane_run
+from PIL import Image
 from test_page import Elements
 
 from research.report.page.opening import draw_opening
@@ -50,14 +52,26 @@ def test_the_image_is_one_that_all_get_right():
     assert choose_image(list(answers), labels + 9) == 0  # nobody is right
 
 
+def decode(image):
+    """Returns the pixels of an image of a page."""
+    kind, _, content = image["src"].partition(";base64,")
+    assert kind == "data:image/png"
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(content))))
+
+
 def test_the_page_opens_with_it_before_any_script(tmp_path):
     page = made(explored_runs(tmp_path / "runs"), tmp_path).read_text()
     elements = Elements(page)
-    (image,) = [given for tag, given in elements.found if tag == "img"]
-    kind, _, content = image["src"].partition(";base64,")
-    assert kind == "data:image/svg+xml"
-    assert b"keeps 100 %" in base64.b64decode(content)
-    assert "all 224 circular shifts" in image["alt"]
+    image, moved, *maps = [given for tag, given in elements.found if tag == "img"]
+    given = decode(image).reshape(SPLIT.images.shape[1:])
+    assert any(np.array_equal(given, one) for one in SPLIT.images)
+    assert decode(moved).shape[:2] == (5 * 15 - 1, 5 * 17 - 1)  # a line parts them
+    assert len(maps) == 3 and maps[-1]["alt"].endswith(" 100 % of the shifts")
+    kept = [(decode(one) == decode(one)[7, 8]).all(-1).mean() for one in maps]
+    for one, share in zip(maps, kept, strict=True):  # the middle is not shifted
+        assert f"at {100 * share:.0f} % of the shifts" in one["alt"]
+    assert 0 < kept[0] < kept[-1] == 1
+    assert "all 224 circular shifts" in page
     assert page.index("<img") < page.index('<section id="shifts"')
 
 

@@ -12,19 +12,19 @@ from research.report.page.embed import Embedded
 from research.report.page.picture import measure_scales
 from research.report.page.verdicts import count_kinds, describe_verdict
 from research.report.page.words import (
-    spell_arms,
     state_finding,
     state_firmness,
     state_question,
     state_rule,
     word_verdict,
 )
+from research.report.words import spell_arms
 
 
 def test_verdicts_are_counted(page_file):
     page = page_file.read_text()
     counted = "1 supported, 1 refuted, 1 depends, 1 not run."
-    assert f"Of 4 sentences, by the first question of each: {counted}" in page
+    assert f"<b>the 4 sentences come to: {counted}" in page
     scales = measure_scales([verdict()])
     depends = describe_verdict(verdict("C1", answer("depends: head")), {}, scales)
     assert count_kinds([depends] * 2) == "2 depend"
@@ -33,6 +33,10 @@ def test_verdicts_are_counted(page_file):
         nothing.__class__(**vars(nothing) | {"answers": ()}), {}, {}
     )
     assert not nothing.run and count_kinds([nothing]) == "1 not run"
+    apart = verdict("B8", details=())
+    apart = apart.__class__(**vars(apart) | {"answers": ()})
+    apart = describe_verdict(apart, {}, {})
+    assert apart.apart and count_kinds([apart, nothing]) == "1 not run, 1 descriptive"
 
 
 def test_a_verdict_states_its_numbers():
@@ -140,9 +144,15 @@ def test_what_is_undetermined_says_what_it_would_take():
 
 def test_arms_are_words():
     assert spell_arms("accuracy, max less decimate, 300 images") == (
-        "accuracy, max pooling less bare strides, 300 images"
+        "accuracy, max pooling less bare stride, 300 images"
     )
     assert spell_arms("max_blur, head=gap") == "max and blur, head=gap"
+    for words in (
+        "two max poolings less max and blur",
+        "strided convolution over max and adaptive phase",
+        "lowpass: binomial less none",
+    ):
+        assert spell_arms(words) == words
     assert word_verdict("depends: head") == "Depends on the head"
     assert word_verdict("no difference") == "No difference"
 

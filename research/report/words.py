@@ -1,7 +1,12 @@
-"""Arms in words, for readers who do not know the names of options."""
+"""Arms in words, for readers who do not know the names of options.
+
+Figures, the page and the documents take their words from here, so that one arm has one
+name everywhere.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import pandas as pd
@@ -28,6 +33,12 @@ WORDS = OF_CLAIMS | {
     "lps": "learned phase",
     "blur_lps": "blur and learned phase",
 }
+# Of these, those that stand alone in a sentence: not in "two max poolings", "max and
+# blur" or "strided convolution", which are words already.
+NAMES = re.compile(
+    rf"(?<![\w=-])({'|'.join(map(re.escape, WORDS))})(?![\w-]| pool| and | convolution)"
+)
+PARTS = re.compile(r"\b(reduce|lowpass|sample)\b")  # whose options are no presets
 OPTIONS = {"head=gap": "global pooling", "head=flatten": "flattened"}
 
 
@@ -67,6 +78,20 @@ def name_arm(arm: str, preset: object, words: Mapping[str, str] = WORDS) -> str:
         for part in parts
     ]
     return ", ".join(named)
+
+
+def spell_arms(text: str) -> str:
+    """Returns a text in which presets of downsamplers are words.
+
+    A text about the parts of downsamplers stays as it is: their options have the same
+    names, but `none` of a lowpass is not `no downsampling`.
+
+    >>> spell_arms("accuracy, max less none, 300 images")
+    'accuracy, max pooling less no downsampling, 300 images'
+    """
+    if PARTS.search(text):
+        return text
+    return NAMES.sub(lambda found: WORDS[found[1]], text)
 
 
 def name_option(part: str) -> str:
