@@ -4,6 +4,7 @@ import math
 
 import pandas as pd
 import pytest
+from matplotlib.text import Text
 from pools import Made, compose
 
 from research import claims
@@ -14,6 +15,7 @@ from research.report.effects import format_rule
 from research.report.figures import claim as claim_figure
 from research.report.figures import style
 from research.report.figures import verdicts as verdict_figure
+from research.report.figures.looks import use
 from research.report.results import Results
 from research.report.tables import cases, forms, orderings
 from research.report.tables.verdicts import tabulate
@@ -75,6 +77,20 @@ def test_a_figure_shows_the_arms_that_are_compared():
     low, high = axes.get_xlim()
     assert low <= -claim_figure.SMALL and high >= claim_figure.SMALL
     assert [0, 0] in [list(line.get_xdata()) for line in axes.lines]
+
+
+def test_a_column_of_a_page_has_the_questions_alone():
+    found = made("c2")
+    for contrast in CLAIMS["c2"].details.values():
+        for place, arm in enumerate(contrast.arms):
+            found.values(arm, contrast.measure, 9.0 - place, 0.05)
+    screen = claim_figure.draw(results(found), claim="c2")
+    with use("paper"):
+        page = claim_figure.draw(results(found), claim="c2")
+    assert [len(one.axes) for one in (screen, page)] == [5, 3], "two more units"
+    said = {text.get_text() for text in screen.findobj(Text)}
+    assert any("Further contrasts" in text for text in said)
+    assert page.get_figheight() < 9.0, "inches of a page"
 
 
 def test_the_report_of_the_same_rows_is_the_same_bytes(tmp_path):

@@ -17,7 +17,7 @@ from research.report.effects import Scale, say_contrast, say_verdict, scale_of
 from research.report.figures.findings import FEW
 from research.report.figures.forest import SMALL as SMALL
 from research.report.figures.forest import Mark, Panel, draw_forests
-from research.report.figures.looks import Width, styled
+from research.report.figures.looks import Width, current, styled
 from research.report.figures.statements import explain, list_rules, state
 from research.report.figures.style import BLUE, PRESETS, point_better
 from research.report.figures.texts import Drawn, describe
@@ -29,7 +29,9 @@ from research.report.words import spell_arms
 
 @styled
 def draw(results: Results, *, claim: str, width: Width | None = None) -> Drawn:
-    """Draws a panel of the arms' values, one of each question, then of what is beside.
+    """Draws a panel of the arms' values and one of each question.
+
+    On a screen, further contrasts follow by unit.
 
     Args:
       results: with runs of the experiments.
@@ -42,7 +44,7 @@ def draw(results: Results, *, claim: str, width: Width | None = None) -> Drawn:
     declared = claims.load()[claim]
     verdict = {one.id: one for one in results.verdicts}[claim.upper()]
     found = clip_verdict(declared, verdict)
-    panels = collect_panels(declared, found, results.pool)
+    panels = collect_panels(declared, found, results.pool, whole=current().whole)
     if not panels:
         raise UserError(f"no rows of {claim}; run `{found.command}`")
     figure = draw_forests(panels, width)
@@ -54,16 +56,25 @@ def draw(results: Results, *, claim: str, width: Width | None = None) -> Drawn:
     describe(
         figure,
         state(found),
-        shows="The arms by themselves, each question against its margin, and what was "
-        f"compared beside. {list_rules(found)}".rstrip(),
+        shows="The arms by themselves, and each question against its margin. "
+        f"{list_rules(found)}".rstrip(),
         numbers=" ".join(said),
         note=explain(found),
     )
     return figure
 
 
-def collect_panels(claim: Claim, verdict: Verdict, pool: Pool) -> dict[str, Panel]:
-    """Returns what there is to draw, by title: values, questions, then by unit."""
+def collect_panels(
+    claim: Claim, verdict: Verdict, pool: Pool, *, whole: bool
+) -> dict[str, Panel]:
+    """Returns what there is to draw, by title: values, questions, then by unit.
+
+    Args:
+      claim: as declared.
+      verdict: on it.
+      pool: of the runs.
+      whole: with further contrasts.
+    """
     panels: dict[str, Panel] = {}
     for measure in find_measures(claim):
         marks = measure_arms(claim, pool, measure)
@@ -79,7 +90,7 @@ def collect_panels(claim: Claim, verdict: Verdict, pool: Pool) -> dict[str, Pane
             asks = say_contrast(answer.asks, answer.unit)
             panels[f"{capitalize(key)}: {asks}"] = panel
     asked = [one for each in claim.questions.values() for one in each.cases.values()]
-    for one in verdict.details:
+    for one in verdict.details if whole else ():
         if one["effect"] is None or claim.details[one["contrast"]] in asked:
             continue
         scale = scale_of(one["unit"])

@@ -54,6 +54,8 @@ class Look:
       titled: whether the finding stands above a figure, and its note below.
       small: points of the smallest text.
       ticks: points of the text at ticks and in legends.
+      whole: whether a claim's figure shows further contrasts below its questions, for
+        which a page has no room.
       kinds: formats that are written.
     """
 
@@ -61,6 +63,7 @@ class Look:
     titled: bool
     small: float
     ticks: float
+    whole: bool
     kinds: tuple[str, ...]
 
     @property
@@ -72,8 +75,8 @@ class Look:
 
 
 LOOKS: dict[Style, Look] = {
-    "screen": Look("two", True, 6.5, 7.0, ("png", "svg", "pdf")),
-    "paper": Look("one", False, 8.0, 8.0, ("svg", "pdf")),
+    "screen": Look("two", True, 6.5, 7.0, True, ("png", "svg", "pdf")),
+    "paper": Look("one", False, 8.0, 8.0, False, ("svg", "pdf")),
 }
 _look: ContextVar[Look] = ContextVar("look", default=LOOKS["screen"])
 
