@@ -86,6 +86,7 @@ def test_a_mistake_is_one_line(words, error):
     assert error in str(raised.value) and "\n" not in str(raised.value)
 
 
+@pytest.mark.slow  # reads every store again
 def test_the_command_checks():
     def run(*words):
         script = [sys.executable, "scripts/insert.py", *words]

@@ -206,6 +206,7 @@ def test_receptive_fields_through_a_level(skips):
     assert last[0] > level[0]
 
 
+@pytest.mark.slow  # compiles every preset's step
 def test_training_moves_every_parameter():
     network = build(*SMALL["unet"], "downsample=lps", "upsample=transposed")
     network.train()

@@ -4,6 +4,7 @@ import base64
 
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from pages import NETWORKS, SPLIT, explored_runs, made, network, plane_run
 from test_page import Elements
 
@@ -12,6 +13,7 @@ from research.report.results import Results
 from research.report.shifts import choose_arms, choose_image, describe, select
 
 
+@pytest.mark.slow  # trains, and asks for every shift
 def test_answers_are_those_of_the_network_to_each_shift(tmp_path):
     results = Results.read(explored_runs(tmp_path))
     shown = select(results, arms=list(NETWORKS), image=2)
