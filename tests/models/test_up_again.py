@@ -108,6 +108,7 @@ def parts_of(group):
     return factories
 
 
+@pytest.mark.slow  # composes every pair
 def test_every_preset_composes_with_every_upsampler_or_says_why_not():
     downs, ups = parts_of("downsample"), parts_of("upsample")
     refused = set()
