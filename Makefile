@@ -10,7 +10,7 @@ export CONSTRAINTS
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export NOTEBOOKS
 
-.PHONY: demo test test-laws test-fuzz test-peers test-adapters test-chaos test-slurm test-ray test-browser test-loggers test-latest docs lint install clean
+.PHONY: demo test test-slow test-laws test-fuzz test-peers test-adapters test-chaos test-slurm test-ray test-browser test-loggers test-latest docs lint install clean
 
 demo: $(READY)
 	$(BIN)/python scripts/train.py -m experiment=demo
@@ -21,9 +21,16 @@ demo: $(READY)
 	  "$(BIN)/python scripts/evaluate.py run_dir='outputs/mine/*' eval=fragile" \
 	  "$(BIN)/python scripts/report.py runs=outputs/mine"
 
+# Of all tests, those for which a bare machine will do.
+HERE := not peers and not adapters and not slurm and not ray and not browser and not loggers
+
+# All but those that prove their point with long real runs: those are `make test-slow`.
 test: $(READY)
-	$(BIN)/python -m pytest -n auto --dist worksteal -m "not peers and not adapters and not slurm and not ray and not browser and not loggers"
+	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow and $(HERE)"
 	$(MAKE) --no-print-directory lint
+
+test-slow: $(READY)
+	$(BIN)/python -m pytest -n auto --dist worksteal -m "slow and $(HERE)"
 
 test-laws: $(READY)
 	LAWS=200 $(BIN)/python -m pytest -n auto -m laws

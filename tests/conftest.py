@@ -5,6 +5,7 @@ import os
 import tempfile
 from pathlib import Path
 
+import compiled
 import jax
 from jaxtyping import install_import_hook
 
@@ -14,13 +15,16 @@ ROOT = Path(__file__).parent.parent
 CACHE = ROOT / "outputs/.cache/jax"
 MAPS = Path("/proc/self/maps")
 
+# Compiling takes most of the time, and this way a quarter of it; so it does in scripts
+# that tests run in processes of their own, unless given `compiled.as_users_do`.
+os.environ.update(compiled.QUICKLY)
+jax.config.update("jax_disable_most_optimizations", True)
+devices.add_flags(compiled.FLAGS)
+
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(CACHE))  # of scripts, too
 devices.use_virtual_cpus(2)
 devices.use_compilation_cache(CACHE)
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
-# Compiling takes most of the time: 35 → 15 s for two networks. Scripts, which tests run
-# in processes of their own, are compiled as users compile them.
-jax.config.update("jax_disable_most_optimizations", True)
 os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ.setdefault("MPLCONFIGDIR", tempfile.gettempdir())
 

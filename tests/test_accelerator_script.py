@@ -38,6 +38,7 @@ def run(*words, **environment):
         return process.returncode, printed
 
 
+@pytest.mark.slow  # the whole script
 def test_a_rehearsed_benchmark_leaves_its_table_and_nothing_else(tmp_path):
     out, scratch = tmp_path / "out", tmp_path / "scratch"
     scratch.mkdir()
@@ -65,6 +66,7 @@ def stop_at(text, out, **environment):
         assert process.returncode == 128 + signal.SIGTERM
 
 
+@pytest.mark.slow  # the whole script, twice
 def test_what_a_stopped_part_has_written_is_packed_and_goes_on_elsewhere(tmp_path):
     first, second = tmp_path / "first", tmp_path / "second"
     stop_at(": accuracy ", first)

@@ -246,11 +246,15 @@ def small():
     return cfg
 
 
+LONG = [("step", 8), ("dense_orbit", 8), ("startup", 3)]  # of which each compiles much
+
+
 @pytest.mark.parametrize(
     "name, rows",
     [
-        *[("step", 8), ("downsample", 4), ("orbit", 4), ("dense_orbit", 8)],
-        *[("windows", 2), ("pooling", 6), ("plain", 2), ("startup", 3)],
+        *[("downsample", 4), ("orbit", 4), ("windows", 2)],
+        *[("pooling", 6), ("plain", 2)],
+        *[pytest.param(*one, marks=pytest.mark.slow) for one in LONG],
     ],
 )
 def test_each_benchmark_runs(small, name, rows):

@@ -266,6 +266,7 @@ def test_a_mistake_is_one_line(words, reason):
     assert reason in stderr
 
 
+@pytest.mark.slow  # thirty runs
 def test_the_scripts_run_an_experiment_and_judge_it(tmp_path):
     """The real ones, on the smallest experiment that tunes, twice."""
     line = ["experiment=c6", "only=primary", "scale=smoke", "seed=0,1"]

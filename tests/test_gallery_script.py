@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from research import config
 
 ROOT = Path(__file__).parent.parent
@@ -15,6 +17,7 @@ def gallery(*overrides):
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
 
 
+@pytest.mark.slow  # compiles every preset
 def test_every_preset_is_drawn(tmp_path):
     done = gallery(f"out={tmp_path}/maps", "~presets.lps", "~presets.blur_lps")
     assert done.returncode == 0, done.stderr[-2000:]

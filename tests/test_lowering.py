@@ -23,6 +23,8 @@ from research.nn.cpu import convolution, onednn
 from research.training import step
 from research.training.step import Trainer
 
+pytestmark = pytest.mark.slow  # every network and evaluator is lowered for accelerators
+
 SHAPE, CLASSES = (28, 28, 1), 10  # of data=digits
 SIZES = ((16, 16), (12, 20), (15, 13))
 SPLIT = Split.labelled(

@@ -12,7 +12,9 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
+from compiled import as_users_do
 from flax import nnx
+from in_process import call_train
 
 from research.files.lines import read_lines
 from research.runs.run import load
@@ -39,10 +41,11 @@ def command(script, *overrides):
     return [sys.executable, str(ROOT / "scripts" / f"{script}.py"), *overrides]
 
 
-def run(script, *overrides, cwd=ROOT, status=0):
+def run(script, *overrides, cwd=ROOT, status=0, env=None):
     done = subprocess.run(
         command(script, *overrides),
         cwd=cwd,
+        env=env,
         capture_output=True,
         text=True,
         timeout=300,
@@ -51,21 +54,22 @@ def run(script, *overrides, cwd=ROOT, status=0):
     return done
 
 
-def mistake(script, *overrides, cwd=ROOT):
-    """Runs a script that must refuse with one line on stderr; returns the line."""
-    error = run(script, *overrides, cwd=cwd, status=2).stderr
+def mistake(*overrides):
+    """Calls a script that must refuse with one line on stderr; returns the line."""
+    status, error = call_train(*overrides)
+    assert status == 2, error
     assert error.startswith("error: ") and error.count("\n") == 1, error
     return error
 
 
 @pytest.fixture(scope="session")
 def runs(tmp_path_factory, digits):
-    """A small sweep, and the arguments that made it."""
+    """A small sweep, compiled as for users, and the arguments that made it."""
     root = tmp_path_factory.mktemp("outputs")
     arguments = ["-m", f"root={root}", f"data.dir={digits}", *TINY]
     arguments += ["downsample=max,blur", "eval=[accuracy,shift]", "seed=0,1"]
     arguments += ["eval.shift.distances=2"]
-    run("train", *arguments)
+    run("train", *arguments, env=as_users_do())
     return root, arguments
 
 
@@ -97,7 +101,7 @@ def test_a_repeated_sweep_finds_everything_done(runs):
 
 def test_a_folder_of_another_config_is_left_alone(runs):
     folder = folders(runs[0])[0]
-    line = mistake("train", f"hydra.run.dir='{folder}'", "seed=7", *TINY)
+    line = mistake(f"hydra.run.dir='{folder}'", "seed=7", *TINY)
     assert "another config" in line and "name=" in line
     assert load(folder)[0].seed != 7
 
@@ -106,7 +110,8 @@ def test_saved_runs_are_evaluated_again(runs):
     folder = folders(runs[0])[0]
     first = (folder / "eval" / "accuracy.jsonl").read_bytes()
     (folder / "eval" / "accuracy.jsonl").unlink()
-    run("evaluate", f"run_dir={folder}", "eval=accuracy", cwd=folder)
+    words = [f"run_dir={folder}", "eval=accuracy"]
+    run("evaluate", *words, cwd=folder, env=as_users_do())
     again = (folder / "eval" / "accuracy.jsonl").read_bytes()
     assert again.replace(b"-dirty", b"") == first  # of a checkout with changes
     assert not list(folder.glob("outputs/data"))  # the run's own data were found
@@ -200,7 +205,11 @@ def whole(tmp_path_factory, digits):
     return folder, arguments
 
 
-@pytest.mark.parametrize("moment", ["2.sha256", "4.sha256", "4*tmp*", "done.json"])
+SLOW = pytest.mark.slow  # the same once more, at another moment or by another signal
+MOMENTS = ["4*tmp*", *(pytest.param(m, marks=SLOW) for m in ("2.sha256", "4.sha256"))]
+
+
+@pytest.mark.parametrize("moment", [*MOMENTS, pytest.param("done.json", marks=SLOW)])
 def test_kill_9_at_any_moment_and_resume_bit_by_bit(tmp_path, whole, moment):
     undisturbed, arguments = whole
     folder = tmp_path / "killed"
@@ -223,7 +232,11 @@ def test_kill_9_at_any_moment_and_resume_bit_by_bit(tmp_path, whole, moment):
 
 
 @pytest.mark.parametrize(
-    "numbers", [[signal.SIGTERM], [signal.SIGCONT, signal.SIGUSR1, signal.SIGTERM]]
+    "numbers",
+    [
+        [signal.SIGCONT, signal.SIGUSR1, signal.SIGTERM],
+        pytest.param([signal.SIGTERM], marks=SLOW),
+    ],
 )
 def test_a_signal_saves_and_says_how_to_go_on(tmp_path, digits, numbers):
     arguments = [f"hydra.run.dir={tmp_path}", f"data.dir={digits}", *TINY]
@@ -244,7 +257,9 @@ def test_a_signal_saves_and_says_how_to_go_on(tmp_path, digits, numbers):
     assert not (tmp_path / "done.json").exists()
 
 
-@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGUSR2])
+@pytest.mark.parametrize(
+    "number", [signal.SIGHUP, pytest.param(signal.SIGUSR2, marks=SLOW)]
+)
 def test_a_signal_while_evaluators_measure_ends_the_run_which_goes_on(
     tmp_path, digits, number
 ):
@@ -285,10 +300,15 @@ def test_a_signal_while_evaluators_measure_ends_the_run_which_goes_on(
     ids=lambda x: str(x[0]),
 )
 def test_mistakes_get_one_line(tmp_path, digits, overrides, words):
-    line = mistake("train", f"root={tmp_path}", f"data.dir={digits}", *TINY, *overrides)
+    line = mistake(f"root={tmp_path}", f"data.dir={digits}", *TINY, *overrides)
     assert all(word in line for word in words), line
     left = [path for path in (tmp_path / "runs").rglob("*") if path.is_file()]
     assert not left, "half-written"
+
+
+def test_a_mistake_ends_a_process_as_it_ends_a_call(tmp_path):
+    words = [f"root={tmp_path}", *TINY, "model=cholett"]
+    assert run("train", *words, status=2).stderr == mistake(*words)
 
 
 def test_a_mistake_in_one_job_spares_the_others(tmp_path, digits):
@@ -308,7 +328,7 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path, words, place):
     before = sorted(tmp_path.rglob("*"))
     if place == "file":
         words = [*words, "hydra.run.dir=${root}", "hydra.sweep.dir=${root}"]
-    line = mistake("train", *words, f"root={tmp_path / place}", *TINY)
+    line = mistake(*words, f"root={tmp_path / place}", *TINY)
     assert (
         f"cannot write {tmp_path / place.partition('/')[0]}" in line
         and "root=…" in line

@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any
 
 import pytest
-from every_option import GIVEN, GROUPS, compose_option
+from every_option import GIVEN, compose_together
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
@@ -83,9 +83,8 @@ def walked():
     for config, schema in SCHEMAS.items():
         given = GIVEN if "data" in schema.__annotations__ else []
         walk(config, compose(*given, config=config))
-    for group in GROUPS:
-        for option in options_of(group):
-            walk(*compose_option(group, option))
+    for config, cfg in compose_together():
+        walk(config, cfg)
     for group in SWEEPS:
         for option in options_of(group):
             node = OmegaConf.load(CONF / group / f"{option}.yaml")
@@ -107,7 +106,7 @@ def refusals(config, cfg, node, key):
         node[key] = value
         try:
             if "_target_" in node:
-                check_values(node)
+                check_values(node, besides=[one for one in node if one != key])
             else:
                 check_value(cfg, group, schema.get(group, Any))
             answers[str(value)] = None

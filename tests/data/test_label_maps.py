@@ -193,6 +193,7 @@ def test_streams_bring_label_maps(tree):
         assert wrong.mean() < 0.15
 
 
+@pytest.mark.slow  # a real training and its evaluation
 def test_a_network_learns_from_a_folder_of_one_class_with_label_maps(tree):
     """The commands of the documentation, from pictures to rows."""
     shared = ["data=folder", "data.name=streets", "data.classes=1", f"data.dir={tree}"]

@@ -251,6 +251,7 @@ RUN = [
 ]
 
 
+@pytest.mark.slow  # trains twice
 def test_kill_9_in_the_middle_of_an_epoch_and_resume_bit_by_bit(jpegs, tmp_path):
     words = [*RUN, f"data.dir={jpegs}", f"root={tmp_path}"]
     cfg, undisturbed, killed = config.compose(*words), tmp_path / "a", tmp_path / "b"

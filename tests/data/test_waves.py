@@ -71,6 +71,7 @@ def test_offsets_keep_their_distance_along_the_axis_there_is(size):
     np.testing.assert_array_equal(along(offsets, (9, 9)), offsets)
 
 
+@pytest.mark.slow  # a real training and its evaluation
 def test_a_tiny_network_trains_on_signals_and_is_measured(tmp_path):
     """The command of the documentation, from data to rows."""
     chosen = ["model=tiny", "data=waves", "downsample=aps", "downsample.stride=[1,2]"]

@@ -25,6 +25,7 @@ ROOT = Path(__file__).parents[2]
 # Two devices; and compiling takes most of the time.
 VARIABLES = {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
 VARIABLES |= {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
+LONG = pytest.mark.slow  # three runs, two of them of two processes
 OVERRIDES = [
     "model=tiny",
     "data.train_examples=96",
@@ -97,12 +98,14 @@ def runs(tmp_path_factory):
     return one, two, stopped, ended(under_slurm(two, root / "data"))
 
 
+@LONG
 def test_a_signal_to_one_process_stops_both_and_saves(runs):
     codes, errors, steps = runs[2]
     assert codes == [128 + signal.SIGTERM] * 2, errors
     assert 0 < steps[-1] < 18
 
 
+@LONG
 def test_two_processes_finish_what_one_would(runs):
     one, two, _, (codes, errors) = runs
     assert codes == [0, 0], errors
@@ -117,6 +120,7 @@ def parameters(folder):
     ]
 
 
+@LONG
 def test_every_row_is_there_once_and_says_the_same(runs):
     one, two, _, _ = runs
     rows = [read_lines(folder / "metrics.jsonl") for folder in (one, two)]
@@ -136,6 +140,7 @@ def test_every_row_is_there_once_and_says_the_same(runs):
     )
 
 
+@LONG
 def test_only_the_first_process_speaks(runs):
     _, errors = runs[3]
     assert "accuracy" in errors[0] and "accuracy" not in errors[1]

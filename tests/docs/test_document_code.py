@@ -81,6 +81,7 @@ assert answer.shape[:3] == (1, *cfg.data.shape[:2]), answer.shape
 """
 
 
+@pytest.mark.slow  # a real training for each command
 @pytest.mark.parametrize(
     "words",
     [one for one in commands(OWN) if "experiment=c3" not in one],

@@ -15,6 +15,7 @@ import insert  # noqa: E402
 STORE = "outputs/reference/first"
 
 
+@pytest.mark.slow  # reads every store
 @pytest.mark.parametrize("path", insert.list_documents(), ids=lambda path: path.name)
 def test_a_document_says_what_the_stores_say(path):
     assert insert.insert(path.read_text()) == path.read_text(), "run scripts/insert.py"
@@ -86,6 +87,7 @@ def test_a_mistake_is_one_line(words, error):
     assert error in str(raised.value) and "\n" not in str(raised.value)
 
 
+@pytest.mark.slow  # reads every store again
 def test_the_command_checks():
     def run(*words):
         script = [sys.executable, "scripts/insert.py", *words]

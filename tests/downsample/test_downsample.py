@@ -90,7 +90,10 @@ def test_valid_windows_give_the_sizes_of_strided_pooling(size, window, stride):
     assert y.shape[1] == (size - window) // stride + 1
 
 
-@pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16])
+HALF = pytest.param(jnp.bfloat16, marks=pytest.mark.slow)  # traces all of them again
+
+
+@pytest.mark.parametrize("dtype", [jnp.float32, HALF])
 @pytest.mark.parametrize("reduce", REDUCES)
 def test_any_three_parts_compose(reduce, dtype):
     """All 225 triples: shapes, dtypes, in training and evaluation, with a companion."""

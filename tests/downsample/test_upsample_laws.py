@@ -74,8 +74,12 @@ def test_a_shift_by_one_above_is_one_by_the_stride_below(member, maps):
     )
 
 
+AGAIN = pytest.mark.slow  # compiles every member for each size
+OTHER_SIZES = [pytest.param(size, marks=AGAIN) for size in ((5, 12), (13, 4))]
+
+
 @pytest.mark.parametrize("member", MEMBERS)
-@pytest.mark.parametrize("size", [(7, 9), (5, 12), (13, 4)])
+@pytest.mark.parametrize("size", [(7, 9), *OTHER_SIZES])
 @pytest.mark.parametrize("stride", [1, 2, 3])
 def test_any_size_comes_back(member, size, stride, maps):
     reduce = partial(CIRCULAR, window=stride)

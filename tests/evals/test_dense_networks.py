@@ -61,6 +61,7 @@ def make(name):
     return dataclasses.replace(evaluator, **less)
 
 
+@pytest.mark.slow  # every evaluator of a real run
 @pytest.mark.parametrize("name", options_of("eval"))
 def test_a_dense_network_is_measured_or_refused_before_training(name):
     evaluator, network = make(name), build()

@@ -119,6 +119,7 @@ def test_between_rounding_and_a_border_there_is_a_gap(on):
             commutes(1.5 * bounds.commuting, bounds, "it")
 
 
+@pytest.mark.slow  # a real run for each
 @pytest.mark.parametrize("size, accepted", [(3e-5, True), (3e-3, False)])
 def test_what_the_probe_found_is_in_the_rows(split, size, accepted):
     got = {m.measure: m for m in Orbit()(bordered(size), split)}
@@ -151,6 +152,7 @@ def test_a_stage_that_cannot_be_decided_is_an_error(split):
     assert "agreement" in got and "commutation_tolerance" not in got
 
 
+@pytest.mark.slow  # a real run
 def test_coarse_products_make_coarse_tolerances(on, split):
     """What float32 refuses TF32 takes for rounding, and the rows say by which bound."""
     with computing("default"):

@@ -5,14 +5,11 @@ checked, and everything is built and traced. One case in a few also trains for r
 """
 
 import contextlib
-import io
 import json
 import math
 import os
 import re
 import shutil
-import signal
-import sys
 import time
 from unittest.mock import patch
 
@@ -20,18 +17,15 @@ import jax
 import jax.numpy as jnp
 import pytest
 from flax import nnx
-from hydra.core.global_hydra import GlobalHydra
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from in_process import call_train
 
 from research.config import CONF, compose
 from research.config.composing import is_option
 from research.runs import run as running
 from research.runs.experiment import build
 from research.runs.identity import flatten
-
-sys.path.insert(0, str(CONF.parent / "scripts"))
-import train  # noqa: E402
 
 MINUTES = float(os.environ.get("MINUTES", "0"))
 SMALL = ["model=tiny", "data.train_examples=64", "train.batch_size=32"]
@@ -165,32 +159,6 @@ run = running.run
 trace.trains = False
 
 
-def call(given):
-    """Runs the script; returns its status and what it wrote to stderr."""
-    errors = io.StringIO()
-    before = dict(os.environ), {n: signal.getsignal(n) for n in signal.valid_signals()}
-    try:
-        with (
-            patch.object(sys, "argv", ["train.py", *given]),
-            patch.object(running, "run", trace),
-            contextlib.redirect_stderr(errors),
-            contextlib.redirect_stdout(io.StringIO()),
-        ):
-            sys.argv[1:] = train.with_sweeper(sys.argv[1:])
-            train.main()
-        status = 0
-    except SystemExit as stop:
-        status = stop.code
-    finally:
-        GlobalHydra.instance().clear()
-        os.environ.clear()
-        os.environ.update(before[0])
-        for number, handler in before[1].items():
-            if handler is not None and signal.getsignal(number) is not handler:
-                signal.signal(number, handler)
-    return status, errors.getvalue()
-
-
 def finite(folder):
     """Whether each number of a run's rows is finite."""
     rows = [
@@ -218,7 +186,8 @@ def attempt(given, root, data, trains):
     place.mkdir()
     with contextlib.chdir(place):
         own = [f"root={place}/root", f"data.dir={data}", *SMALL]
-        status, errors = call([*own, *given])
+        with patch.object(running, "run", trace):
+            status, errors = call_train(*own, *given)
     left = [path for path in place.rglob("*") if path.is_file()]
     left = [path for path in left if ".cache" not in path.parts]
     lines = [line for line in errors.splitlines() if line.startswith("error: ")]
@@ -240,6 +209,7 @@ def place(tmp_path_factory):
     return tmp_path_factory.mktemp("fuzz")
 
 
+@pytest.mark.slow  # a dozen configs, built and traced
 def test_any_overrides_end_well_or_in_one_line(place, data):
     count = 0
 

@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pandas as pd
+import pytest
 from hypothesis import event, given
 from hypothesis import strategies as st
 
@@ -220,6 +221,7 @@ def composed(evaluators, batch):
     return config.compose(chosen, "predict=fuzzed:answer", *words, config="eval")
 
 
+@pytest.mark.slow  # a dozen evaluations
 @given(
     classifiers(),
     st.sets(st.sampled_from(sorted(SMALL)), min_size=1, max_size=2),

@@ -39,6 +39,7 @@ def until(condition, *processes):
         time.sleep(0.02)
 
 
+@pytest.mark.slow  # two launchers and their workers
 def test_two_launches_share_a_sweep_and_run_no_job_twice(tmp_path):
     launches = [start(tmp_path, 4, 10) for _ in range(2)]
     for launch in launches:
@@ -48,6 +49,7 @@ def test_two_launches_share_a_sweep_and_run_no_job_twice(tmp_path):
     assert len({one.owner for one in known}) == 2, "one launch has done all the work"
 
 
+@pytest.mark.slow  # three launches
 def test_one_jobs_end_is_its_own_and_is_not_forgotten(tmp_path):
     line = [*LOCAL, "train.batch_size=32,999"]  # the second cannot be
     error = ended(start(tmp_path, 1, 2, *line), status=2)

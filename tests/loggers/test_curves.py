@@ -49,6 +49,7 @@ def weights(folder):
     return [np.asarray(x) for x in jax.tree.leaves(nnx.state(network))]
 
 
+@pytest.mark.slow  # trains twice
 def test_logging_changes_no_weight_and_no_row(tmp_path, kept, every_step):
     plain, logged = tmp_path / "runs/plain", tmp_path / "runs/logged"
     train(plain, "eval=[accuracy,shift]")

@@ -71,6 +71,7 @@ def test_agreement_under_fractional_shifts_is_exact():
     assert change(build(*AFC), band_limited(noise())) < 1e-4
 
 
+@pytest.mark.slow  # a real training
 def test_trained_it_is_exact_too():
     network = build(*AFC)
     images, labels = noise(16), jnp.arange(16) % 10

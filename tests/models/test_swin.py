@@ -218,6 +218,7 @@ def test_parameters():
     assert full - count("model/position=none") == 10 * (48 + 96)
 
 
+@pytest.mark.slow  # trains until it has learnt
 def test_it_learns():
     network = build(ON, "model.depths=[2,1]")
     network.train()

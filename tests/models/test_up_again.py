@@ -108,6 +108,7 @@ def parts_of(group):
     return factories
 
 
+@pytest.mark.slow  # composes every pair
 def test_every_preset_composes_with_every_upsampler_or_says_why_not():
     downs, ups = parts_of("downsample"), parts_of("upsample")
     refused = set()
@@ -206,6 +207,7 @@ def test_receptive_fields_through_a_level(skips):
     assert last[0] > level[0]
 
 
+@pytest.mark.slow  # compiles every preset's step
 def test_training_moves_every_parameter():
     network = build(*SMALL["unet"], "downsample=lps", "upsample=transposed")
     network.train()

@@ -139,6 +139,7 @@ def test_parameters_and_receptive_field():
     assert receptive_fields(build(), SHAPE)[-1] == (None, None)
 
 
+@pytest.mark.slow  # trains until it has learnt
 def test_it_learns():
     network = build(*ON, "model.depth=1")
     network.train()

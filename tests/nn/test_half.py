@@ -20,6 +20,8 @@ from research.nn.norm import CHW2, LayerNorm
 from research.nn.token_norm import TokenNorm
 from research.nn.whitening import Whiten
 
+pytestmark = pytest.mark.slow  # every layer and downsampler in every type
+
 CONF = Path(config.CONF) / "downsample"
 PRESETS = sorted(p.stem for p in CONF.glob("*.yaml") if not p.stem.startswith("base"))
 

@@ -162,6 +162,7 @@ def digests_of_runs():
         yield run.config
 
 
+@pytest.mark.slow  # composes the configs of all older runs
 def test_digests_of_older_runs_stay():
     """They were written before some keys were there, by code that is now gone."""
     found = []

@@ -1,34 +1,23 @@
 """Every key of every config has a class, which says what changes if it does."""
 
-from itertools import zip_longest
-
 import pytest
-from every_option import GIVEN, GROUPS, REPORT, compose_option
+from every_option import CHOOSE, GIVEN, GROUPS, REPORT, compose_option, compose_together
 
 from research.config.composing import compose, options_of
 from research.runs.identity import flatten
 from research.runs.identity_keys import Kind, Unclassified, classify
 
-SWEPT = ("experiment", "study")  # which choose the options of other groups
-GROUPS_OF_RUNS = [one for one in GROUPS if one not in (*REPORT, *SWEPT)]
-COPIED = ("eval", "loss", "task")  # whose keys other options copy: each by itself
-TOGETHER = [one for one in GROUPS_OF_RUNS if "/" not in one and one not in COPIED]
+COPIED = ("loss", "task")  # whose keys other options copy: each by itself, too
+GROUPS_OF_RUNS = [one for one in GROUPS if one not in (*REPORT, *CHOOSE)]
 
 
 def configs():
-    """Yields configs with each option of each group of a run, and of an evaluation.
-
-    One option of several groups at once: composing takes the time.
-    """
+    """Yields configs with each option of each group of a run, and of an evaluation."""
     yield from (compose(*GIVEN, config=one) for one in ("train", "eval", "photos"))
-    for chosen in zip_longest(*map(options_of, TOGETHER)):
-        words = zip(TOGETHER, chosen, strict=True)
-        chosen = (f"{group}={one}" for group, one in words if one)
-        yield compose(*chosen, *GIVEN, config="eval")
-    for group in GROUPS_OF_RUNS:
-        if group not in TOGETHER:
-            for option in options_of(group):
-                yield compose_option(group, option)[1]
+    yield from (cfg for _, cfg in compose_together(GROUPS_OF_RUNS))
+    for group in COPIED:
+        for option in options_of(group):
+            yield compose_option(group, option)[1]
 
 
 def test_every_key_of_every_config_is_in_a_class():

@@ -3,6 +3,7 @@ import pytest
 from research.stats import coverage
 
 
+@pytest.mark.slow  # simulates thousands of intervals
 @pytest.mark.parametrize("agreement", [0.9, 0.995])
 @pytest.mark.parametrize("spread", [0.1, 0.3])
 def test_t_on_log_flip_rates_covers_at_ten_seeds(agreement, spread):
@@ -13,6 +14,7 @@ def test_t_on_log_flip_rates_covers_at_ten_seeds(agreement, spread):
 QUICK = {"trials": 400, "examples": 60, "resamples": 400}
 
 
+@pytest.mark.slow  # simulates thousands of intervals
 def test_the_crossed_bootstrap_is_short_for_few_seeds():
     few, many = (coverage.cover_crossed(n, share=0.9, **QUICK) for n in (4, 16))
     assert 0.75 < few.crossed < 0.9 < many.crossed < 0.98

@@ -33,6 +33,7 @@ def test_superiority_is_the_noncentral_t(n, effect):
     )
 
 
+@pytest.mark.slow  # simulates thousands of claims
 @pytest.mark.parametrize(
     ("effect", "sd", "n", "margin"),
     [
@@ -65,6 +66,7 @@ def test_ten_seeds_decide_what_the_programme_says():
     assert find_widest_sd(10) == pytest.approx(0.867, abs=0.001)
 
 
+@pytest.mark.slow  # simulates thousands of claims
 def test_clearance_and_sd_by_simulation_at_the_first_step_of_holm():
     rng = np.random.default_rng(0)
     clear = rng.normal(1 + 1.46, 1, (1500, 10))

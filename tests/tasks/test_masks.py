@@ -79,6 +79,7 @@ def test_one_step_adds_up_loss_and_scores():
         assert sums["scores"][name] == pytest.approx(float(each.sum()), rel=1e-5)
 
 
+@pytest.mark.slow  # trains until it has learnt
 def test_it_learns_and_every_score_has_its_name(fitted):
     _, rows = fitted
     train, validation = rows[::2], rows[1::2]

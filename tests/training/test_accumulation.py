@@ -57,7 +57,10 @@ def run(accumulate, *, steps=3, dtype="float32", several=False, network=make_pla
     return trainer.network(state), jax.device_get(sums), jax.device_get(state.scale)
 
 
-@pytest.mark.parametrize("parts", [2, 8, 16])
+AGAIN = pytest.mark.slow  # compiles the step again, in more parts
+
+
+@pytest.mark.parametrize("parts", [2, *(pytest.param(n, marks=AGAIN) for n in (8, 16))])
 def test_the_parts_of_a_batch_make_its_step(parts):
     whole, sums, _ = run(1)
     found, added, _ = run(parts)

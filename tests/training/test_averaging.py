@@ -74,6 +74,7 @@ def test_older_averages_did_not_warm_up():
     assert training_digest(warm) != training_digest(now)
 
 
+@pytest.mark.slow  # trains each twice
 @pytest.mark.parametrize("kind", [Lookahead, Exponential])
 def test_a_run_with_an_average_goes_on_bit_by_bit(tmp_path, kind):
     split = make_split()

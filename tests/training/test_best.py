@@ -62,7 +62,14 @@ def test_of_the_loss_the_least_is_the_best(tmp_path):
     assert keep(tmp_path, {4: 0.5, 8: 0.4, 12: 0.9}, "loss")[1] == 8
 
 
-@pytest.mark.parametrize("stop, ends", [(5, [4]), (9, [4, 8]), (11, [4, 8, 12])])
+@pytest.mark.parametrize(
+    "stop, ends",
+    [
+        (9, [4, 8]),
+        pytest.param(5, [4], marks=pytest.mark.slow),  # trains twice again
+        pytest.param(11, [4, 8, 12], marks=pytest.mark.slow),
+    ],
+)
 def test_a_kill_changes_nothing_of_it(tmp_path, stop, ends):
     whole, step = keep(tmp_path / "whole", VALUES)
 

@@ -55,10 +55,13 @@ sys.exit(any(a.tobytes() != b.tobytes() for a, b in zip(one, several)))
 """
 
 
+RESNET = ["model=resnet20", "model.depths=[1,1,1]", "optim=sgd", "augment=circular"]
+
+
 @pytest.mark.parametrize(
     "words",
     [
-        ["model=resnet20", "model.depths=[1,1,1]", "optim=sgd", "augment=circular"],
+        pytest.param(RESNET, marks=pytest.mark.slow),  # whose compilation takes long
         ["model=mlp"],
     ],
     ids=" ".join,

@@ -147,6 +147,7 @@ def test_a_checkpoint_without_a_scale_goes_on(tmp_path, split, dtype):
     assert step(again, found, split).step == 2
 
 
+@pytest.mark.slow  # trains until it has learnt
 @pytest.mark.parametrize(
     "model, rate, accuracy", [("tiny", 0.01, 0.5), ("chollet", 0.003, 0.95)]
 )

@@ -23,6 +23,7 @@ def read_steps(folder):
     return sum(event.get("name") == "PjitFunction(once)" for event in events)
 
 
+@pytest.mark.slow  # trains twice, once under the profiler
 def test_a_trace_has_its_steps_and_changes_no_weight(tmp_path):
     plain, traced = tmp_path / "runs/plain", tmp_path / "runs/traced"
     train(plain)

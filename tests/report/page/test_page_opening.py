@@ -5,6 +5,7 @@ import io
 
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from pages import NETWORKS, SPLIT, explored_runs, made, network, plane_run
 from PIL import Image
 from test_page import Elements
@@ -14,6 +15,7 @@ from research.report.results import Results
 from research.report.shifts import choose_arms, choose_image, describe, select
 
 
+@pytest.mark.slow  # trains, and asks for every shift
 def test_answers_are_those_of_the_network_to_each_shift(tmp_path):
     results = Results.read(explored_runs(tmp_path))
     shown = select(results, arms=list(NETWORKS), image=2)

@@ -1,0 +1,40 @@
+"""`scripts/train.py` in this process, as its command line would be run in its own."""
+
+import contextlib
+import io
+import os
+import signal
+import sys
+from unittest.mock import patch
+
+from hydra.core.global_hydra import GlobalHydra
+
+from research.config import CONF
+
+sys.path.insert(0, str(CONF.parent / "scripts"))
+import train  # noqa: E402
+
+
+def call_train(*words):
+    """Runs it; returns its status and what it wrote to stderr."""
+    errors = io.StringIO()
+    before = dict(os.environ), {n: signal.getsignal(n) for n in signal.valid_signals()}
+    try:
+        with (
+            patch.object(sys, "argv", ["train.py", *words]),
+            contextlib.redirect_stderr(errors),
+            contextlib.redirect_stdout(io.StringIO()),
+        ):
+            sys.argv[1:] = train.with_sweeper(sys.argv[1:])
+            train.main()
+        status = 0
+    except SystemExit as stop:
+        status = stop.code
+    finally:
+        GlobalHydra.instance().clear()
+        os.environ.clear()
+        os.environ.update(before[0])
+        for number, handler in before[1].items():
+            if handler is not None and signal.getsignal(number) is not handler:
+                signal.signal(number, handler)
+    return status, errors.getvalue()
