@@ -213,7 +213,9 @@ def recompute(folder, cases):
                 for s in shared
             ]
             yield f"{what}: seeds", line.n, len(shared)
-            if line.interval == "exact count" or "over examples" in line.interval:
+            alone = len(differences) == 1  # a seed by itself has no interval, nor a p
+            apart = line.interval == "exact count" or "over examples" in line.interval
+            if alone or apart:
                 yield f"{what}: effect", line.effect, float(np.mean(differences))
                 continue
             ends = ENDS[known["rule"]](line.margin)
