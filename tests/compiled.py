@@ -1,4 +1,7 @@
-"""How tests have XLA compile: quickly, or as users do."""
+"""How tests have XLA compile: quickly, or as users do.
+
+`python -m compiled` prints the flags, for scripts whose runs are as short.
+"""
 
 import os
 
@@ -16,3 +19,7 @@ def as_users_do() -> dict[str, str]:
     kept = [word for word in words if word.partition("=")[0] not in FLAGS]
     others = {k: v for k, v in os.environ.items() if k not in QUICKLY}
     return others | {"XLA_FLAGS": " ".join(kept)}
+
+
+if __name__ == "__main__":
+    print(" ".join(map("=".join, FLAGS.items())))

@@ -1,6 +1,7 @@
 """Runs every test on virtual CPU devices, with shapes and types checked at run time."""
 
 import gc
+import mmap
 import os
 import tempfile
 from pathlib import Path
@@ -13,7 +14,7 @@ from research.distributed import devices
 
 ROOT = Path(__file__).parent.parent
 CACHE = ROOT / "outputs/.cache/jax"
-MAPS = Path("/proc/self/maps")
+PROCESS = Path("/proc/self")
 
 # Compiling takes most of the time, and this way a quarter of it; so it does in scripts
 # that tests run in processes of their own, unless given `compiled.as_users_do`.
@@ -42,14 +43,22 @@ def pytest_collection_finish():
 
 
 def pytest_runtest_teardown(item, nextitem):
-    """Forgets compiled programs when they are many, between two modules.
+    """Forgets compiled programs when they are many or large, between two modules."""
+    if (nextitem is None or nextitem.path != item.path) and is_full():
+        jax.clear_caches()
+        gc.collect()
 
-    Each takes memory maps, of which Linux lets a process have 65,530: one more is a
-    segmentation fault.
+
+def is_full():
+    """Whether this process nears a limit; only Linux tells.
+
+    Each program takes memory maps, of which Linux lets a process have 65,530: one more
+    is a segmentation fault. And a machine has a worker for each core, often with no
+    more than 4 GB.
     """
-    if MAPS.exists() and (nextitem is None or nextitem.path != item.path):
-        with MAPS.open() as maps:
-            many = sum(1 for _ in maps) > 20_000
-        if many:
-            jax.clear_caches()
-            gc.collect()
+    if not PROCESS.exists():
+        return False
+    with (PROCESS / "maps").open() as maps:
+        count = sum(1 for _ in maps)
+    pages = int((PROCESS / "statm").read_text().split()[1])
+    return count > 20_000 or pages * mmap.PAGESIZE > 2 * 2**30

@@ -286,7 +286,8 @@ def test_the_scripts_run_an_experiment_and_judge_it(tmp_path):
     out = [f"out={tmp_path}", "table=[verdicts,cases]", "page=page"]
     script("report", f"runs={runs}", *out)
     page = (tmp_path / "page.html").read_text()
-    assert "C6" in page and "sees 18 of 28 pixels; without them, 7<" in page
+    said = "sees 18 of the 28 pixels along each axis; without them, 7<"
+    assert "C6" in page and said in page
     table = pd.read_csv(tmp_path / "verdicts.csv").set_index("id")
     assert table.loc["C6", "answers"].startswith("exponential: supported; nothing")
     assert "All 12 runs carry the fingerprint" in table.loc["C6", "remarks"]

@@ -24,11 +24,11 @@ WRONG = ["word", "", " ", None, True, -1, 2.5, [], [None], {"a": 1}, 10**30]
 WRONG += [math.inf, math.nan]
 # Which of these a key takes, by its last part. Text is a name or a place.
 TAKES = {
-    "word": "address claim class_names coordinator device dir distance figure "
+    "word": "address claim class_names coordinator credits device dir distance figure "
     "manual_dir name masks objective out partition predict python root run_dir runs "
     "scale split store test_split tune url version weights only padding "
     "experiment keep_best profile project uri",
-    "None": "address classes clip compile coordinator decoder distance early_epochs "
+    "None": "address classes clip compile coordinator credits decoder distance early_epochs "
     "examples gain hidden image index manual_dir mask_classes masks max_shift mean "
     "memory names norm objective out outputs pad pool_padding predict run_dir seeds "
     "shape std store stream subset train_examples units url version weights "
