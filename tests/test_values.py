@@ -29,7 +29,8 @@ TAKES = {
     "scale split store test_split tune url version weights only padding "
     "experiment keep_best profile project uri",
     "None": "address classes clip compile coordinator credits decoder distance "
-    "early_epochs examples gain hidden image index manual_dir mask_classes masks max_shift mean "
+    "early_epochs examples gain hidden image index manual_dir mask_classes masks "
+    "max_shift mean "
     "memory names norm objective out outputs pad pool_padding predict run_dir seeds "
     "shape std store stream subset train_examples units url version weights "
     "experiment keep_best profile uri",
