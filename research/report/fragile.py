@@ -44,11 +44,7 @@ def read_pairs(results: Results, row: pd.Series) -> dict[str, np.ndarray]:
     of the classes, or their numbers, are always there.
     """
     start = name_array(row["protocol"], row["params"], row["measure"], "")
-    arrays = {
-        name.removeprefix(start): one
-        for name, one in results.arrays(row["path"], "fragile", row["split"]).items()
-        if name.startswith(start)
-    }
+    arrays = results.arrays(row["path"], "fragile", row["split"]).below(start)
     if "moved" not in arrays:
         pairs = zip(arrays["images"], arrays["offsets"], strict=True)
         rolled = [np.roll(image, offset, (0, 1)) for image, offset in pairs]

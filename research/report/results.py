@@ -49,6 +49,15 @@ class Arrays(dict[str, np.ndarray]):
         """Raises the UserError that says how to keep it."""
         raise UserError(describe_missing(key, self.evaluator))
 
+    def below(self, prefix: str) -> Arrays:
+        """Returns those whose names begin so, by the rest of their names."""
+        kept = {
+            name.removeprefix(prefix): one
+            for name, one in self.items()
+            if name.startswith(prefix)
+        }
+        return Arrays(kept, of=self.evaluator)
+
 
 @dataclass(frozen=True, eq=False)
 class Results:
@@ -147,9 +156,7 @@ class Results:
         """Returns the rows of those measurements that have some: `select_available`."""
         return select_available(self.labelled_rows, wanted, split=split)
 
-    def arrays(
-        self, path: str, evaluator: str, split: str = "test"
-    ) -> dict[str, np.ndarray]:
+    def arrays(self, path: str, evaluator: str, split: str = "test") -> Arrays:
         """Returns the arrays behind the rows of one run; see `read_arrays`.
 
         Raises:

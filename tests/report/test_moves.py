@@ -149,5 +149,7 @@ def test_arrays_that_were_not_kept_are_named(results):
     arrays = results.arrays(path, "fragile")
     with pytest.raises(UserError, match="arrays gone of eval=fragile were not kept"):
         arrays["gone"]
+    with pytest.raises(UserError, match="arrays masks of eval=fragile were not kept"):
+        arrays.below("fragile,border=window/agreement/")["masks"]
     with pytest.raises(UserError, match=r"arrays \* of eval=receptive were not kept"):
         results.arrays(path, "receptive")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -67,7 +66,7 @@ def draw(
         raise UserError(f"seed={seed}: there are rows of {', '.join(map(str, known))}")
     found = found[found["seed"] == seed]
     kept = [
-        take_arrays(results.arrays(row["path"], row["evaluator"], split))
+        results.arrays(row["path"], row["evaluator"], split).below(PREFIX)
         for _, row in found.iterrows()
     ]
     count = min(images, *(len(arrays["images"]) for arrays in kept))
@@ -105,15 +104,6 @@ def draw(
         note=f"Seed {seed}; above: the mean over {found['n'].iloc[0]:,} images.",
     )
     return figure
-
-
-def take_arrays(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Returns what was kept beside the map of flips, by name."""
-    return {
-        name.removeprefix(PREFIX): one
-        for name, one in arrays.items()
-        if name.startswith(PREFIX)
-    }
 
 
 def draw_labels(axes: Axes, labels: np.ndarray) -> None:

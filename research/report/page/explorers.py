@@ -13,7 +13,7 @@ from research.ranges import Count
 from research.report.arms import label_arms
 from research.report.figures.style import PRESETS
 from research.report.page.pack import crop_fields, pack_array
-from research.report.results import Results
+from research.report.results import Arrays, Results
 from research.report.words import name_arms
 
 FIRST = ("max", "none")
@@ -50,7 +50,7 @@ def collect_sets(
     arrays = {
         path: results.arrays(path, "explorer", split) for path in measured["path"]
     }
-    orbits = {path: _below(arrays[path], "explorer/agreement/") for path in arrays}
+    orbits = {path: arrays[path].below("explorer/agreement/") for path in arrays}
     images = [orbit["images"].tobytes() for orbit in orbits.values()]
     digests = [hashlib.sha256(one).hexdigest() for one in images]
     sets = []
@@ -92,7 +92,7 @@ def rank_runs(shown: pd.DataFrame) -> list[int]:
 
 
 def describe_network(
-    run: Any, rows: pd.DataFrame, arrays: Mapping[str, Mapping[str, np.ndarray]]
+    run: Any, rows: pd.DataFrame, arrays: Mapping[str, Arrays]
 ) -> dict[str, Any]:
     """Returns one network: its orbit and its stages.
 
@@ -102,7 +102,7 @@ def describe_network(
       arrays: behind them, by path and name.
     """
     own = arrays[run.path]
-    orbit = _below(own, "explorer/agreement/")
+    orbit = own.below("explorer/agreement/")
     method = rows.loc[rows["measure"] == "agreement", "method"].iloc[0]
     return {
         "arm": run.arm,
@@ -117,9 +117,7 @@ def describe_network(
     }
 
 
-def describe_stages(
-    rows: pd.DataFrame, arrays: Mapping[str, np.ndarray]
-) -> list[dict[str, Any]]:
+def describe_stages(rows: pd.DataFrame, arrays: Arrays) -> list[dict[str, Any]]:
     """Returns the receptive fields after each stage of one run.
 
     Args:
@@ -138,7 +136,7 @@ def describe_stages(
     for index in sorted(places.get("index", pd.Series(dtype=float)).dropna().unique()):
         own = rows[places["index"] == index].set_index("measure")
         part = own["params"].iloc[0]["part"]
-        kept = _below(arrays, f"explorer,index={index:.0f},part={part}/size/")
+        kept = arrays.below(f"explorer,index={index:.0f},part={part}/size/")
         theory = own.loc[["receptive_height", "receptive_width"]]
         fields = kept["fields"].reshape(-1, *kept["fields"].shape[2:])
         found.append(
@@ -159,12 +157,3 @@ def describe_stages(
             }
         )
     return found
-
-
-def _below(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
-    """Returns the arrays whose names begin so, by the rest of their names."""
-    return {
-        name.removeprefix(prefix): array
-        for name, array in arrays.items()
-        if name.startswith(prefix)
-    }
