@@ -14,7 +14,8 @@ three that are chosen, with a column for each value of the first; and `cell` one
 of a CSV: of the line that starts with a word, by the column's name.
 `claim` and `background` are the two halves of a claim's page in docs/results, between
 which an author may write; `index` is the list that leads to the pages of `C`, `B` or
-`A`, and `run` how many claims were run. A claim without a page gets one.
+`A`, `pages` the same for Sphinx, `summary` a table of those that were decided, and `run`
+how many claims were run. A claim without a page gets one.
 `--check` writes nothing and names the documents that differ.
 """
 
@@ -185,23 +186,38 @@ def take_background(store: Path, words: list[str]) -> str:
     return f"\n{background.write_background(found, link(store))}\n"
 
 
+def find_claims(store: Path, words: list[str]) -> list[judged.Judged]:
+    """Returns the claims of some letters: `c`, or `cb`."""
+    return [find_claim(store, [one]) for one in claims.ids("".join(words).lower())]
+
+
 def list_claims(store: Path, words: list[str]) -> str:
-    """Returns the list of the claims of a letter, with links to their pages."""
-    letters = "".join(words).lower()
-    found = [find_claim(store, [name]) for name in claims.ids(letters)]
-    return f"\n{index.write_index(found, Path(PAGES).name)}\n"
+    """Returns the list of the claims of a letter, as docs/ links to their pages."""
+    return f"\n{index.write_index(find_claims(store, words), Path(PAGES).name)}\n"
+
+
+def list_pages(store: Path, words: list[str]) -> str:
+    """Returns Sphinx's list of the pages, for the document that has the index."""
+    pages = [f"{Path(PAGES).name}/{one.id}" for one in find_claims(store, words)]
+    return "\n".join(["", "```{toctree}", ":hidden:", "", *pages, "```", ""])
+
+
+def sum_up_claims(store: Path, words: list[str]) -> str:
+    """Returns the table of the claims that were decided, as the README links to them."""
+    return f"\n{index.write_summary(find_claims(store, words), PAGES)}\n"
 
 
 def count_claims(store: Path, words: list[str]) -> str:
     """Returns how many of the claims of some letters were run."""
-    letters = "".join(words).lower()
-    return index.write_count([find_claim(store, [one]) for one in claims.ids(letters)])
+    return index.write_count(find_claims(store, words))
 
 
 OF_CLAIMS: dict[str, Callable[[Path, list[str]], str]] = {
     "claim": take_claim,
     "background": take_background,
     "index": list_claims,
+    "pages": list_pages,
+    "summary": sum_up_claims,
     "run": count_claims,
 }
 KINDS: dict[str, Callable[[Path, list[str]], str]] = {

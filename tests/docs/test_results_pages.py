@@ -42,7 +42,8 @@ def test_every_claim_has_a_page_that_the_index_leads_to():
     named = {path.stem for path in PAGES} - {"first_edition"}
     assert named == {*claims.load()}
     text = (ROOT / "docs/results.md").read_text()
-    tree = re.search(r"```{toctree}\n:hidden:\n\n(.*?)```", text, re.DOTALL)[1].split()
+    trees = re.findall(r"```{toctree}\n:hidden:\n\n(.*?)```", text, re.DOTALL)
+    tree = [page for one in trees for page in one.split()]
     assert tree == [f"results/{one}" for one in [*claims.ids("cba"), "first_edition"]]
     links = re.findall(r"\]\(results/(\w+)\.md\)", text)
     assert {*named, "first_edition"} <= {*links}
@@ -52,6 +53,20 @@ def test_the_index_keeps_the_order_of_the_answer():
     text = (ROOT / "docs/results.md").read_text()
     listed = re.findall(r"^\d+\. .*\[(\w+)\]\(results/\w+\.md\)$", text, re.MULTILINE)
     assert listed == [one.upper() for one in claims.ids("cba")]
+
+
+def test_the_readme_lists_what_was_decided():
+    text = (ROOT / "README.md").read_text()
+    listed = re.findall(r"^\| \[(\w+)\]\(docs/results/\w+\.md\) \|", text, re.MULTILINE)
+    decided = [one for one in map(find, claims.ids("cb")) if one.ran]
+    asked = [one for one in decided if one.claim.questions]
+    assert listed == [one.verdict.id for one in asked]
+    for one in asked:
+        line = next(
+            line for line in text.splitlines() if f"[{one.verdict.id}](" in line
+        )
+        assert one.claim.sentence in line
+        assert line.count("**") == 2 * len(one.verdict.answers), line
 
 
 @pytest.mark.parametrize("name", [*claims.load()])

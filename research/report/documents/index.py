@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from research.claims.verdict import NOT_RUN
-from research.report.documents.claim import list_answers, sum_up
+from research.claims.verdict import DESCRIPTIVE, NOT_RUN
+from research.report.documents.claim import LETTERS, list_answers, sum_up
 from research.report.documents.judged import Judged
 from research.report.documents.words import (
     capitalise,
     end_sentence,
     list_words,
     say_verdict,
+    write_table,
 )
 
 NESTED = "\n    - "  # within a numbered item, also from 10 on
@@ -47,3 +48,32 @@ def write_count(found: Sequence[Judged]) -> str:
     missing = [one.verdict.id for one in found if not one.ran]
     text = f"{len(ran)} of {len(found)} sentences have been run"
     return f"{text}; not yet {list_words(missing)}" if missing else text
+
+
+def write_summary(found: Sequence[Judged], folder: str) -> str:
+    """Returns a table of the claims that were decided: a sentence and its verdicts.
+
+    Args:
+      found: the claims; those that were not run, or decide nothing, are left out.
+      folder: of their pages, as the document links to it.
+    """
+    lines = [
+        [f"[{one.verdict.id}]({folder}/{one.id}.md)", one.claim.sentence, say_all(one)]
+        for one in found
+        if one.ran and one.verdict.verdict != DESCRIPTIVE
+    ]
+    return write_table(["", "sentence", "verdict"], lines)
+
+
+def say_all(one: Judged) -> str:
+    """Returns the verdict of each question of a claim, in one line."""
+    answers = one.verdict.answers
+    if len(answers) < 2:
+        return f"**{say_verdict(one.verdict.verdict)}**"
+    said = [(ask(answer.key), say_verdict(answer.verdict)) for answer in answers]
+    return "; ".join(f"{asked}**{verdict}**" for asked, verdict in said)
+
+
+def ask(key: str) -> str:
+    """Returns the name of a question before its verdict; the main one has none."""
+    return f"{key}: " if len(key) > LETTERS else ""
