@@ -14,8 +14,8 @@ three that are chosen, with a column for each value of the first; and `cell` one
 of a CSV: of the line that starts with a word, by the column's name.
 `claim` and `background` are the two halves of a claim's page in docs/results, between
 which an author may write; `index` is the list that leads to the pages of `C`, `B` or
-`A`, `pages` the same for Sphinx, `summary` a table of those that were decided, and `run`
-how many claims were run. A claim without a page gets one.
+`A`, `pages` the same for Sphinx, `summary` a table of those that were decided, and
+`run` how many claims were run. A claim without a page gets one.
 `--check` writes nothing and names the documents that differ.
 """
 
@@ -203,7 +203,7 @@ def list_pages(store: Path, words: list[str]) -> str:
 
 
 def sum_up_claims(store: Path, words: list[str]) -> str:
-    """Returns the table of the claims that were decided, as the README links to them."""
+    """Returns the table of what was decided, as the README links to the pages."""
     return f"\n{index.write_summary(find_claims(store, words), PAGES)}\n"
 
 
