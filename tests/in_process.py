@@ -1,6 +1,7 @@
-"""`scripts/train.py` in this process, as its command line would be run in its own."""
+"""A script in this process, as its command line would be run in its own."""
 
 import contextlib
+import importlib
 import io
 import os
 import signal
@@ -12,21 +13,21 @@ from hydra.core.global_hydra import GlobalHydra
 from research.config import CONF
 
 sys.path.insert(0, str(CONF.parent / "scripts"))
-import train  # noqa: E402
 
 
-def call_train(*words):
-    """Runs it; returns its status and what it wrote to stderr."""
+def call(script, *words):
+    """Runs `scripts/SCRIPT.py`; returns its status and what it wrote to stderr."""
+    module = importlib.import_module(script)
+    as_main = getattr(module, "with_sweeper", list)  # train.py's, of its experiments
     errors = io.StringIO()
     before = dict(os.environ), {n: signal.getsignal(n) for n in signal.valid_signals()}
     try:
         with (
-            patch.object(sys, "argv", ["train.py", *words]),
+            patch.object(sys, "argv", [f"{script}.py", *as_main(words)]),
             contextlib.redirect_stderr(errors),
             contextlib.redirect_stdout(io.StringIO()),
         ):
-            sys.argv[1:] = train.with_sweeper(sys.argv[1:])
-            train.main()
+            module.main()
         status = 0
     except SystemExit as stop:
         status = stop.code

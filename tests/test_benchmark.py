@@ -247,13 +247,13 @@ def small():
 
 
 LONG = [("step", 8), ("dense_orbit", 8), ("startup", 3)]  # of which each compiles much
+LONG += [("plain", 2), ("windows", 2), ("pooling", 6), ("orbit", 4)]
 
 
 @pytest.mark.parametrize(
     "name, rows",
     [
-        *[("downsample", 4), ("orbit", 4), ("windows", 2)],
-        *[("pooling", 6), ("plain", 2)],
+        ("downsample", 4),
         *[pytest.param(*one, marks=pytest.mark.slow) for one in LONG],
     ],
 )

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import hydra
 import pandas as pd
 import pytest
+from in_process import call
 from omegaconf.errors import ConfigAttributeError
 
 from research import claims, config
@@ -33,6 +34,7 @@ def train(monkeypatch):
     return train
 
 
+@pytest.mark.slow  # composes some thousand configs
 @pytest.mark.parametrize("scale", SCALES)
 def test_every_arm_of_every_claim_composes(scale):
     digests, spellings = {}, {}
@@ -261,9 +263,10 @@ def script(name, *words, status=0):
     ],
 )
 def test_a_mistake_is_one_line(words, reason):
-    stderr = script("train", *words.split(), status=2).stderr
-    assert stderr.startswith("error: ") and stderr.count("\n") == 1
-    assert reason in stderr
+    status, error = call("train", *words.split())
+    assert status == 2
+    assert error.startswith("error: ") and error.count("\n") == 1
+    assert reason in error
 
 
 @pytest.mark.slow  # thirty runs

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from in_process import call
 
 from research import config
 
@@ -29,7 +30,7 @@ def test_every_preset_is_drawn(tmp_path):
 
 
 def test_an_example_that_there_is_not_is_refused(tmp_path):
-    done = gallery(f"out={tmp_path}/maps", "example=100000")
-    assert done.returncode == 2
-    assert done.stderr.startswith("error: example=100000: split=test has examples 0 to")
+    status, error = call("gallery", f"out={tmp_path}/maps", "example=100000")
+    assert status == 2
+    assert error.startswith("error: example=100000: split=test has examples 0 to")
     assert not list(tmp_path.iterdir())

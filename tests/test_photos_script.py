@@ -60,6 +60,7 @@ def call(place, *words):
     )
 
 
+@pytest.mark.slow  # the whole script
 def test_a_table_figures_and_a_page_from_one_command(place):
     done = call(place, "predict=theirs:sharp")
     assert done.returncode == 0, done.stderr

@@ -73,6 +73,7 @@ def make(model):
 BATCH = {"image": np.zeros((4, 28, 28, 1), np.uint8), "label": np.zeros(4, np.int32)}
 
 
+@pytest.mark.slow  # traces the steps of many networks
 @pytest.mark.parametrize("model", MODELS)
 def test_the_training_step(model):
     cfg, network = make(model)

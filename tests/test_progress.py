@@ -119,6 +119,7 @@ TINY = ["data=digits", "model.widths=[2,2]", "model.poolings=1", "data.shape=[28
 TINY += ["data.train_examples=320", "train.epochs=2", "train.batch_size=32"]
 
 
+@pytest.mark.slow  # a run of each script
 def test_the_scripts_say_how_far_they_are(tmp_path):
     """A sweep without a terminal, whose second measure takes brute force."""
     words = ["-m", "downsample=max,none", f"root={tmp_path}", *TINY]

@@ -271,6 +271,7 @@ def test_names_that_a_format_could_take_for_its_own(report, tmp_path):
     assert "$x" in (tmp_path / "runs/tradeoff.svg").read_text()
 
 
+@pytest.mark.slow  # a process for each script
 @pytest.mark.parametrize("script", ["report", "status", "pack"])
 @pytest.mark.parametrize("terminal", [{"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C"}])
 def test_a_terminal_of_few_letters_stops_no_script(tmp_path, script, terminal):
@@ -291,6 +292,7 @@ def test_a_terminal_of_few_letters_stops_no_script(tmp_path, script, terminal):
     assert script not in saved or (tmp_path / saved[script]).is_file()
 
 
+@pytest.mark.slow  # a report of claims
 def test_the_pool_of_runs_is_built_once_a_report(report, tmp_path, monkeypatch):
     """Seventeen figures, a table, a picture and a page ask for it."""
     import research.report.results as module

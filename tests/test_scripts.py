@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from compiled import as_users_do
 from flax import nnx
-from in_process import call_train
+from in_process import call
 
 from research.files.lines import read_lines
 from research.runs.run import load
@@ -56,7 +56,7 @@ def run(script, *overrides, cwd=ROOT, status=0, env=None):
 
 def mistake(*overrides):
     """Calls a script that must refuse with one line on stderr; returns the line."""
-    status, error = call_train(*overrides)
+    status, error = call("train", *overrides)
     assert status == 2, error
     assert error.startswith("error: ") and error.count("\n") == 1, error
     return error
@@ -211,6 +211,7 @@ OTHERS = [
 ]
 
 
+@pytest.mark.slow  # trains, and is killed, and trains
 @pytest.mark.parametrize("moment", ["4*tmp*", *OTHERS])
 def test_kill_9_at_any_moment_and_resume_bit_by_bit(tmp_path, whole, moment):
     undisturbed, arguments = whole
@@ -259,6 +260,7 @@ def test_a_signal_saves_and_says_how_to_go_on(tmp_path, digits, numbers):
     assert not (tmp_path / "done.json").exists()
 
 
+@pytest.mark.slow  # a real run, twice
 @pytest.mark.parametrize(
     "number", [signal.SIGHUP, pytest.param(signal.SIGUSR2, marks=SLOW)]
 )

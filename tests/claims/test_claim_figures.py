@@ -93,6 +93,7 @@ def test_a_column_of_a_page_has_the_questions_alone():
     assert page.get_figheight() < 9.0, "inches of a page"
 
 
+@pytest.mark.slow  # two whole reports
 def test_the_report_of_the_same_rows_is_the_same_bytes(tmp_path):
     one, other = made("c3"), made("c4")
     for path, run in other.runs.items():

@@ -56,6 +56,7 @@ def test_it_agrees_with_the_report(store):
     assert int(done.stdout.split()[0]) > 40  # C3 alone has four cases of five numbers
 
 
+@pytest.mark.slow  # recomputes everything, several times
 @pytest.mark.parametrize("column", ["effect", "high", "p", "adjusted", "n"])
 def test_it_finds_what_was_changed(store, tmp_path, column):
     for file in store.iterdir():

@@ -71,6 +71,7 @@ def accuracy(features, labels):
     return (model.predict(features[600:]) == labels[600:]).mean()
 
 
+@pytest.mark.slow  # fits classifiers to thousands of patches
 def test_a_bag_of_part_sized_patches_is_at_chance_and_a_look_at_the_slots_is_not():
     images, boxes, labels = labelled()
     windows = np.lib.stride_tricks.sliding_window_view(images, (TILE, TILE), (1, 2))

@@ -241,6 +241,7 @@ def test_the_name_is_that_of_the_folder():
     assert config.compose("data=photos").data.name == "photos"
 
 
+@pytest.mark.slow  # a process that trains
 def test_nothing_is_trained_on_them(folder):
     with pytest.raises(UserError, match="nothing can be trained on them"):
         read(folder).split("train")

@@ -89,6 +89,7 @@ def test_no_arrays_of_the_training_images_are_made(jpegs):
     assert not len(load("folder", **settings(jpegs)).split("validation"))
 
 
+@pytest.mark.slow  # starts workers
 @pytest.mark.parametrize("shared", [{"threads": 3}, {"threads": 2, "workers": 2}])
 def test_threads_and_workers_change_nothing(jpegs, whole, shared):
     for ours, theirs in zip(batches(jpegs, **shared), whole, strict=True):

@@ -17,6 +17,7 @@ from research.errors import UserError
 from research.training.checkpoint import Checkpoints
 
 HERE = Path(__file__).parents[1]
+pytestmark = pytest.mark.slow  # a process of eight devices
 
 
 @pytest.fixture(scope="module")

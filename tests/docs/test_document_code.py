@@ -84,7 +84,7 @@ assert answer.shape[:3] == (1, *cfg.data.shape[:2]), answer.shape
 @pytest.mark.slow  # a real training for each command
 @pytest.mark.parametrize(
     "words",
-    commands(OWN),
+    list(commands(OWN)),
     ids=lambda words: " ".join(words[1:])[:60],
 )
 def test_what_is_added_is_trained_and_measured(checkout, words):

@@ -55,6 +55,7 @@ def test_the_index_keeps_the_order_of_the_answer():
     assert listed == [one.upper() for one in claims.ids("cba")]
 
 
+@pytest.mark.slow  # judges every claim again
 def test_the_readme_lists_what_was_decided():
     text = (ROOT / "README.md").read_text()
     listed = re.findall(r"^\| \[(\w+)\]\(docs/results/\w+\.md\) \|", text, re.MULTILINE)
@@ -69,6 +70,7 @@ def test_the_readme_lists_what_was_decided():
         assert line.count("**") == 2 * len(one.verdict.answers), line
 
 
+@pytest.mark.slow  # judges every claim again
 @pytest.mark.parametrize("name", [*claims.load()])
 def test_a_page_has_all_numbers_or_none(name):
     found = find(name)
@@ -193,6 +195,7 @@ def test_conditions_are_told():
     assert "Condition: training loss of at most 0.01 nats" in text
 
 
+@pytest.mark.slow  # judges claims
 def test_a_store_that_is_not_there_yet_has_no_runs():
     found = judged.find_claim(STORE / "not_yet", "a1", compose_flat)
     assert not found.ran

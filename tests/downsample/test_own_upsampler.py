@@ -34,6 +34,7 @@ def zeros(monkeypatch):
     return cfg
 
 
+@pytest.mark.slow  # a process that compiles a network
 def test_it_builds_a_network_and_forgets_the_phase(zeros):
     down = config.build(config.compose("downsample=aps").downsample)(
         3, rngs=nnx.Rngs(0)

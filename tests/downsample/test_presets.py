@@ -135,6 +135,7 @@ def test_the_trap_is_refused_with_a_reason():
         build("downsample=max_aps", "downsample.sample.norm=inf")
 
 
+@pytest.mark.slow  # a training for each preset
 @pytest.mark.parametrize("name", PRESETS)
 def test_preset_trains_chollet_on_digits(name):
     """A few steps of gradient descent lower the loss."""

@@ -112,7 +112,13 @@ def test_gradient_is_finite_on_flat_maps(name, value):
 
 @pytest.mark.parametrize("padding", ["valid", "zero", "reflect", "circular"])
 @pytest.mark.parametrize(
-    "window, stride", [(2, (2, 2)), (3, (2, 2)), ((3, 2), (3, 3)), ((2, 4), (1, 3))]
+    "window, stride",
+    [
+        (2, (2, 2)),
+        (3, (2, 2)),
+        pytest.param((3, 2), (3, 3), marks=pytest.mark.slow),
+        pytest.param((2, 4), (1, 3), marks=pytest.mark.slow),
+    ],
 )
 def test_equal_values_share_the_gradient_of_the_maximum(window, stride, padding):
     """As JAX's own `maximum` does: first those of a column, then the columns."""
@@ -138,7 +144,9 @@ def test_equal_values_share_the_gradient_of_the_maximum(window, stride, padding)
 
 
 @pytest.mark.parametrize("name", WINDOWS)
-@pytest.mark.parametrize("window, stride", [(2, (2, 2)), (3, (2, 3))])
+@pytest.mark.parametrize(
+    "window, stride", [(2, (2, 2)), pytest.param(3, (2, 3), marks=pytest.mark.slow)]
+)
 def test_both_modes_of_differentiation_and_vmap_agree(name, window, stride, maps):
     part = WINDOWS[name][0](3, stride, window=window, rngs=nnx.Rngs(0))
     part.eval()

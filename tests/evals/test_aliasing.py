@@ -39,7 +39,8 @@ def test_the_maps_are_those_before_and_within_the_downsampler():
     [
         ["model=tiny", "downsample=aps"],
         ["model=tiny", "downsample=strided"],
-        ["model=resnet20", "downsample=blur_aps"],
+        ["model=resnet20", "downsample=blur_aps", "model.depths=[1,1]"]
+        + ["model.widths=[4,8]"],
         ["model=capsnet_small", "downsample=max_blur"],
     ],
 )

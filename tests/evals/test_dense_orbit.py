@@ -98,6 +98,7 @@ def test_a_network_without_grid_answers_at_each_fraction_of_one_pixel():
     assert_brute(orbit, net, images, fine=2)
 
 
+@pytest.mark.slow  # compiles both ways
 def test_what_is_rolled_once_is_not_rolled_again():
     """A level of stride 2 behind one of stride 4 needs nothing; the other way 2 × 2."""
     shape = (8, 16)

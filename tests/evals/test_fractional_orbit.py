@@ -98,7 +98,16 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("name", CASES)
+LONG = {"alias-free", "alias-free, flat", "relu, not square"}  # the others say as much
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(one, marks=pytest.mark.slow) if one in LONG else one
+        for one in CASES
+    ],
+)
 def test_equals_the_loop_over_all_fractions(name):
     make, u, draw, period, shared = CASES[name]
     net = make()

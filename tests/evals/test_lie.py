@@ -78,6 +78,7 @@ def test_the_published_tangents_are_ours_where_both_are_two_sided():
     assert near.max() < 1e-5
 
 
+@pytest.mark.slow  # compiles a derivative for every stage
 @pytest.mark.parametrize(
     "options",
     [

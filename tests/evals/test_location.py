@@ -42,6 +42,7 @@ def test_ridge_is_scikit_learns_at_the_best_penalty():
     assert rows["r2"].n == 30 and rows["r2"].low < rows["r2"].value < rows["r2"].high
 
 
+@pytest.mark.slow  # fits probes
 def test_stages_that_keep_and_forget():
     boxes = Split.labelled(
         np.full((400, 8, 12, 1), 255, np.uint8), np.zeros(400, np.int32)

@@ -19,7 +19,7 @@ import pytest
 from flax import nnx
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from in_process import call_train
+from in_process import call
 
 from research.config import CONF, compose
 from research.config.composing import is_option
@@ -187,7 +187,7 @@ def attempt(given, root, data, trains):
     with contextlib.chdir(place):
         own = [f"root={place}/root", f"data.dir={data}", *SMALL]
         with patch.object(running, "run", trace):
-            status, errors = call_train(*own, *given)
+            status, errors = call("train", *own, *given)
     left = [path for path in place.rglob("*") if path.is_file()]
     left = [path for path in left if ".cache" not in path.parts]
     lines = [line for line in errors.splitlines() if line.startswith("error: ")]

@@ -8,6 +8,7 @@ import time
 
 import pytest
 from chaos import ONE_DEVICE, sweep
+from in_process import call
 
 from research.jobs import overview
 from research.jobs.status import read
@@ -69,6 +70,7 @@ def test_one_jobs_end_is_its_own_and_is_not_forgotten(tmp_path):
     )
 
 
+@pytest.mark.slow  # a launcher and its workers
 def test_a_launcher_that_is_told_to_stop_saves_its_jobs(tmp_path):
     launch = start(tmp_path, 2, 2000, *LOCAL)
     folders = tmp_path / "chaos"
@@ -87,6 +89,7 @@ def test_a_launcher_that_is_told_to_stop_saves_its_jobs(tmp_path):
         assert list((tmp_path / line.name / "checkpoints").glob("*.sha256"))
 
 
+@pytest.mark.slow  # a search, twice
 def test_a_search_finds_its_trials_again(tmp_path):
     rate = "optim.learning_rate=tag(log,interval(1e-4,1e-1))"
     search = ["hydra/sweeper=search", "objective=validation.loss", rate]
@@ -111,5 +114,6 @@ def test_a_search_finds_its_trials_again(tmp_path):
     ],
 )
 def test_mistakes_of_a_sweep_get_one_line(tmp_path, overrides, words):
-    error = ended(start(tmp_path, 1, 2, *overrides), status=2)
+    status, error = call("train", *map(str, sweep(tmp_path, 1, 2, *overrides)[2:]))
+    assert status == 2
     assert words in error and error.count("\n") == 1, error

@@ -10,6 +10,7 @@ from chaos import ONE_DEVICE, ROOT, sweep
 from fake_gpus import LOG, clear, gpu, nvidia
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from in_process import call
 
 from research.jobs import overview
 from research.jobs.accelerators import GIVEN, installed_plugins
@@ -183,11 +184,12 @@ def test_real_jobs_share_out_gpus_which_the_launcher_leaves_alone(
 def test_mistakes_get_one_line(tmp_path, monkeypatch, override, words):
     nvidia(tmp_path, monkeypatch, gpu(0), gpu(1))
     line = sweep(tmp_path, 1, 1, "hydra/launcher=local", f"hydra.launcher.{override}")
-    made = subprocess.run(line, capture_output=True, text=True)
-    assert made.returncode == 2 and words in made.stderr, made.stderr
-    assert made.stderr.count("\n") == 1 and not (tmp_path / "chaos").exists()
+    status, error = call("train", *map(str, line[2:]))
+    assert status == 2 and words in error, error
+    assert error.count("\n") == 1 and not (tmp_path / "chaos").exists()
 
 
+@pytest.mark.slow  # a process that composes all arms
 def test_planning_the_points_of_a_claim_leaves_the_gpus_alone(tmp_path, monkeypatch):
     nvidia(tmp_path, monkeypatch, gpu(0))
     log = tmp_path / "started.txt"

@@ -65,6 +65,7 @@ def test_logging_changes_no_weight_and_no_row(tmp_path, kept, every_step):
     assert kept.opened[0][2]["train.batch_size"] == 32
 
 
+@pytest.mark.slow  # trains and steps by hand
 def test_points_are_means_of_the_steps_since_the_last(tmp_path, kept, every_step):
     train(tmp_path / "runs/logged", *LOGGED)
     rows = [r for r in read_metrics(tmp_path / "runs/logged") if r["split"] == "train"]
@@ -83,6 +84,7 @@ def test_points_are_means_of_the_steps_since_the_last(tmp_path, kept, every_step
     assert row.keys() == {"step", "epoch", "split", "examples", "loss", "accuracy"}
 
 
+@pytest.mark.slow  # trains, and steps by hand
 def test_the_learning_rate_and_the_gradient_are_those_of_the_step(
     tmp_path, kept, every_step
 ):

@@ -9,6 +9,7 @@ from research.errors import UserError
 
 CONVNEXT_T = ["model.patch=4", "model.widths=[96,192,384,768]"]
 CONVNEXT_T += ["model.depths=[3,3,9,3]"]
+SLOW = pytest.mark.slow  # to trace
 MNIST, CIFAR, IMAGENET = (28, 28, 1), (32, 32, 3), (224, 224, 3)
 
 
@@ -36,15 +37,17 @@ def count(part):
         (["model=allconv_all"], CIFAR, 10, 1_369_738),
         (["model=resnet20"], CIFAR, 10, 269_722),
         (["model=resnet32"], CIFAR, 10, 464_154),
-        (["model=resnet56"], CIFAR, 10, 853_018),
+        pytest.param(["model=resnet56"], CIFAR, 10, 853_018, marks=SLOW),
         (["model=resnet20", "downsample=aps"], CIFAR, 10, 269_722),
         (["model=resnet18"], IMAGENET, 1000, 11_689_512),
-        (["model=resnet50"], IMAGENET, 1000, 25_557_032),
+        pytest.param(["model=resnet50"], IMAGENET, 1000, 25_557_032, marks=SLOW),
         (["model=vgg13"], CIFAR, 10, 9_416_010),
-        (["model=vgg13_imagenet"], IMAGENET, 1000, 133_053_736),
+        pytest.param(["model=vgg13_imagenet"], IMAGENET, 1000, 133_053_736, marks=SLOW),
         (["model=vgg13_imagenet", "model.norm=null"], IMAGENET, 1000, 133_047_848),
         (["model=convnext_tiny"], CIFAR, 10, 102_634),
-        (["model=convnext_tiny", *CONVNEXT_T], IMAGENET, 1000, 28_589_128),
+        pytest.param(
+            ["model=convnext_tiny", *CONVNEXT_T], IMAGENET, 1000, 28_589_128, marks=SLOW
+        ),
         (["model=afc_tiny"], CIFAR, 10, 102_634 + 3 * 4 * (2 * 32 + 2 * 64)),
         (["model=resnet20", "model/activation=alias_free"], CIFAR, 10, 269_722 + 2_064),
         (["model=capsnet"], MNIST, 10, 8_215_568),

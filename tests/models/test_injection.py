@@ -54,7 +54,16 @@ def abstract(*overrides):
     return nnx.eval_shape(logits)
 
 
-@pytest.mark.parametrize("family", SMALL)
+LONG = {"swin", "airbench", "bottleneck", "convnext"}  # to trace, five times
+
+
+@pytest.mark.parametrize(
+    "family",
+    [
+        pytest.param(one, marks=pytest.mark.slow) if one in LONG else one
+        for one in SMALL
+    ],
+)
 def test_every_network_takes_them(family):
     parts = ["model/activation=alias_free", "model/norm=chw2"]
     logits, found = abstract(*SMALL[family], *parts)

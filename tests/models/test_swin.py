@@ -163,7 +163,12 @@ def test_windows_on_a_fixed_grid_do_not_commute():
 
 
 @pytest.mark.parametrize(
-    "parts", [[], ["model/anchor=first"], ["model/embed=anchored"]]
+    "parts",
+    [
+        [],
+        pytest.param(["model/anchor=first"], marks=pytest.mark.slow),
+        pytest.param(["model/embed=anchored"], marks=pytest.mark.slow),
+    ],
 )
 def test_the_closed_form_is_brute_force(parts):
     """Where stages commute is found by trying: blocks on a fixed grid do not."""
@@ -188,6 +193,7 @@ def test_margins_are_of_every_choice():
     assert margins(build(*fixed[:2]), IMAGES) is not None
 
 
+@pytest.mark.slow  # compiles every stage
 def test_cost_and_receptive_fields_walk_its_stages():
     network = build(ON)
     rows = list(Cost()(network, EVALUATION))

@@ -145,6 +145,7 @@ def test_a_network_that_goes_down_only_refuses_an_upsampler():
         config.network(cfg, rngs=nnx.Rngs(0))
 
 
+@pytest.mark.slow  # compiles four networks
 def test_skips_bring_what_the_way_down_has_lost():
     """Without them and switches, the answers below stride 4 depend on the stride."""
     parts = ["upsample=nearest", "downsample=average", "model.widths=[4,6,8]"]
@@ -160,6 +161,7 @@ def test_skips_bring_what_the_way_down_has_lost():
     assert (level(x)[..., :4] == x).all()
 
 
+@pytest.mark.slow  # compiles four networks
 def test_the_maps_inside_a_level_in_order():
     network = build(*SMALL["unet"])
     (level,) = [stage for stage in network.stages if isinstance(stage, Level)]

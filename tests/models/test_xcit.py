@@ -125,6 +125,7 @@ def test_the_closed_form_is_brute_force():
     assert np.abs(np.tile(found, (1, 4, 4, 1)) - want).max() < EXACT * want.std()
 
 
+@pytest.mark.slow  # traces networks of full size
 def test_parameters_and_receptive_field():
     cfg = config.compose("model=xcit_tiny", "data=cifar10")
     network = nnx.eval_shape(lambda: config.network(cfg, rngs=nnx.Rngs(0)))

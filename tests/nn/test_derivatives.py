@@ -41,6 +41,7 @@ def derivatives(layer):
     return jax.jit(everything), params
 
 
+@pytest.mark.slow  # compiles derivatives of every layer
 @pytest.mark.skipif(not onednn.available(), reason="this jaxlib has no oneDNN call")
 @pytest.mark.parametrize("kind", LAYERS)
 def test_layers_are_differentiable_to_any_order(kind, monkeypatch):

@@ -9,6 +9,7 @@ from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
+from in_process import call
 
 from research import config
 from research.adapters.engine.description import Description
@@ -205,10 +206,12 @@ def test_embeddings_are_evaluated(functions):
     ],
     ids=lambda x: x[0] if isinstance(x, list) else "",
 )
-def test_a_mistake_is_one_line_and_leaves_nothing(functions, words, said):
-    done = evaluate(functions, *words)
-    assert done.returncode == 2, done.stderr
-    (line,) = done.stderr.splitlines()
+def test_a_mistake_is_one_line_and_leaves_nothing(functions, words, said, monkeypatch):
+    monkeypatch.syspath_prepend(functions)
+    monkeypatch.delitem(sys.modules, "theirs", raising=False)
+    status, errors = call("evaluate", f"root={functions / 'out'}", *words)
+    assert status == 2, errors
+    (line,) = errors.splitlines()
     assert line.startswith("error: ")
     assert any(one in line for one in said.split("|")), line
     assert not [*functions.glob("out/*/*")]

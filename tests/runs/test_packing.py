@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fake_runs import fake_run, fake_sweep
+from in_process import call
 from stores import (
     KEY,
     READERS,
@@ -212,8 +213,8 @@ def test_a_mistake_is_one_line_and_status_2(tmp_path, monkeypatch, words, reason
     if "runs=one" in words:
         fake_run(tmp_path, "one")
     before = sorted(tmp_path.rglob("*"))
-    done = script(*words)
-    assert done.returncode == 2
-    assert done.stderr.startswith(f"error: {reason}"), done.stderr
-    assert done.stderr.count("\n") == 1
+    status, error = call("pack", *words)
+    assert status == 2
+    assert error.startswith(f"error: {reason}"), error
+    assert error.count("\n") == 1
     assert sorted(tmp_path.rglob("*")) == before

@@ -21,6 +21,7 @@ def test_the_crossed_bootstrap_is_short_for_few_seeds():
     assert 0.91 < few.same_images < 0.98
 
 
+@pytest.mark.slow  # simulates thousands of intervals
 def test_t_over_seeds_is_of_the_images_at_hand():
     found = coverage.cover_crossed(10, share=0.2, **QUICK)
     assert found.seeds < 0.85 and 0.91 < found.same_images < 0.98

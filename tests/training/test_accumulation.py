@@ -111,6 +111,7 @@ def test_what_parts_come_to():
         )
 
 
+@pytest.mark.slow  # compiles the step in several parts
 def test_statistics_and_random_streams_go_through_the_parts(tmp_path):
     """With them it is another training, that goes on and learns."""
     split = make_split()

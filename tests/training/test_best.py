@@ -102,6 +102,7 @@ def test_it_changes_nothing_else(tmp_path):
     assert identical(plain, kept)
 
 
+@pytest.mark.slow  # trains and evaluates
 def test_evaluations_and_load_choose_it(tmp_path, monkeypatch):
     folder, losses = tmp_path / "runs/run", []
 

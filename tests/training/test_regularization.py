@@ -28,6 +28,7 @@ def losses(folder):
     return [json.loads(line)["loss"] for line in lines]
 
 
+@pytest.mark.slow  # trains twice
 def test_the_second_term_enters_at_its_epoch(tmp_path):
     """With α = 1 the task has no part: the loss is L_FM, then L_FM + L_undo."""
     network = make_network(alpha=1.0, undo_epoch=2)

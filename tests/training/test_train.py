@@ -69,6 +69,7 @@ def test_a_second_run_is_the_same(uninterrupted, tmp_path, split):
     assert not identical(uninterrupted[1], train(tmp_path / "b", split, seed=2))
 
 
+@pytest.mark.slow  # trains three times
 @pytest.mark.parametrize(
     "number, stop", [*((number, 4) for number in STOP), (STOP[0], 1), (STOP[0], 11)]
 )

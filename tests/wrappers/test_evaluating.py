@@ -137,6 +137,7 @@ def test_what_a_network_or_task_cannot_take_is_refused():
     assert choose_wrapper(config.compose(*dense, "wrap=blur", config="eval"))
 
 
+@pytest.mark.slow  # a sweep of several wrappers
 def test_one_sweep_is_one_table_of_arms(tmp_path):
     """Networks as initialised and functions alike, each in two wrappers and in none."""
     few = ["eval=[accuracy,shift]", "eval.shift.examples=20", "eval.shift.distances=0"]

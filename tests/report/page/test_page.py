@@ -67,6 +67,7 @@ def data_of(page):
     return json.loads(Elements(page).scripts["data"])
 
 
+@pytest.mark.slow  # two processes that write the page
 def test_the_same_rows_give_the_same_bytes(runs, page, tmp_path):
     figure(tmp_path)
     figure(tmp_path, "all")
