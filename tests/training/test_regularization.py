@@ -5,6 +5,7 @@ from functools import partial
 
 import jax
 import numpy as np
+import pytest
 from flax import nnx
 from small import leave, leaves, make_split, train
 
