@@ -2,54 +2,15 @@
 
 from __future__ import annotations
 
-import re
 import textwrap
 from pathlib import Path
 
 from research.files.atomic import write_text
 from research.report.figures.looks import WIDTHS
 from research.report.figures.texts import Drawn
+from research.report.latex import escape
 
 COLUMNS = 88  # characters in a line of a file
-# What pdfLaTeX takes for a command, and what its fonts lack.
-SIGNS = {
-    **{sign: f"\\{sign}" for sign in "&%$#_{}"},
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": "$<$",
-    ">": "$>$",
-    "|": "$|$",
-    '"': "''",
-    "“": "``",
-    "”": "''",
-    "’": "'",
-    "…": r"\ldots{}",
-    "–": "--",
-    "−": "$-$",
-    "×": r"$\times$",
-    "·": r"$\cdot$",
-    "±": r"$\pm$",
-    "≤": r"$\leq$",
-    "≥": r"$\geq$",
-    "→": r"$\rightarrow$",
-    "←": r"$\leftarrow$",
-    "∂": r"$\partial$",
-    "√": r"$\sqrt{\ }$",
-    "‖": r"$\|$",
-    "²": r"$^2$",
-    "½": r"$\frac12$",
-}
-ESCAPES = str.maketrans(SIGNS)
-
-
-def escape(text: str) -> str:
-    """Returns text in which pdfLaTeX finds nothing to act on, letters as they are.
-
-    A space before a per cent sign does not break. Of signs that are neither letters of
-    Europe nor in `SIGNS` the LaTeX file has the sign itself, for XeLaTeX.
-    """
-    return re.sub(r" (?=\\%)", "~", text.translate(ESCAPES))
 
 
 def to_text(figure: Drawn) -> str:

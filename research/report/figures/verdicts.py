@@ -49,7 +49,7 @@ Asked = tuple[Verdict, Answer]
 
 
 @styled
-def draw(results: Results, *, width: Width | None = None) -> Drawn:
+def draw(results: Results, *, width: Width = "two") -> Drawn:
     """Draws all effects with their intervals, in units of the margin.
 
     The axis is linear between −1 and 1, the margins, and logarithmic beyond. What has
@@ -57,7 +57,7 @@ def draw(results: Results, *, width: Width | None = None) -> Drawn:
 
     Args:
       results: with runs of the experiments.
-      width: `one` or `two` columns; None for what the style in use has.
+      width: `one` or `two` columns; what is asked takes half of it.
 
     Raises:
       UserError: there are no runs of the experiments.
@@ -68,7 +68,7 @@ def draw(results: Results, *, width: Width | None = None) -> Drawn:
     if not found:
         raise NoRows("no rows of any claim; run an experiment=…")
     look = current()
-    letters = count_letters(NAMES * WIDTHS[width or look.width], look.small)
+    letters = count_letters(NAMES * WIDTHS[width], look.small)
     labels = [label_answer(*each, letters) for each in found]
     lines = [label.count("\n") + 1.6 for label in labels]
     places = np.cumsum(lines) - np.array(lines) / 2

@@ -13,12 +13,9 @@ from rich.text import Text
 
 from research.files.atomic import write_text
 from research.report.formats import MISSING
+from research.report.latex import escape
 
 WRAPPED = 24  # characters from which on a column is wrapped in LaTeX
-ESCAPES = str.maketrans(
-    {character: f"\\{character}" for character in "&%$#_{}"}
-    | {"\\": r"\textbackslash{}", "^": r"\^{}", "~": r"\~{}"}
-)
 NAME = 14  # characters in a line for the name of an arm: `space_to_depth`
 
 
@@ -62,21 +59,16 @@ def to_latex(table: pd.DataFrame) -> str:
     longest = {name: max(map(len, text[name])) for name in text}
     columns = "".join("X" if size > WRAPPED else "l" for size in longest.values())
     head, *body = (
-        " & ".join(map(escape_latex, line)) + r" \\"
+        " & ".join(map(escape, line)) + r" \\"
         for line in [text.columns, *text.to_numpy()]
     )
     lines = [
         rf"\begin{{tabularx}}{{\linewidth}}{{{columns}}}",
         *(r"\toprule", head, r"\midrule", *body, r"\bottomrule"),
         r"\end{tabularx}",
-        rf"\par\small {escape_latex(table.attrs.get('caption', ''))}",
+        rf"\par\small {escape(table.attrs.get('caption', ''))}",
     ]
     return "\n".join(lines) + "\n"
-
-
-def escape_latex(text: str) -> str:
-    """Returns text in which LaTeX finds nothing to act on; Unicode stays (XeLaTeX)."""
-    return text.translate(ESCAPES)
 
 
 def to_rich(table: pd.DataFrame) -> Table:

@@ -11,7 +11,7 @@ from research.claims.measure import ACCURACY, Contrast, less, only
 from research.claims.verdict import Answer, Case, Verdict
 from research.report import possible
 from research.report.figures import distance, layers, style, tradeoff
-from research.report.figures.captions import escape, save_texts, to_latex, to_text
+from research.report.figures.captions import save_texts, to_latex, to_text
 from research.report.figures.forest import Mark, Panel, draw_forests
 from research.report.figures.looks import WIDTHS, use
 from research.report.figures.statements import state
@@ -105,17 +105,6 @@ def test_caption_and_latex_have_the_numbers_of_the_data(results, tmp_path):
     assert r"\includegraphics[width=3.35in]{c1}" in source
     assert r"\label{fig:c1}" in source and source.startswith(r"\begin{figure}")
     assert to_latex(distance.draw(results), "two").startswith(r"\begin{figure*}")
-
-
-def test_latex_finds_nothing_to_act_on():
-    signs = "50 % of a_b & $x$ #1 {y} ~ ^ \\ ≤ 3 px, −0.5 “x” √ ‖ × … R²"
-    found = escape(signs)
-    assert found.startswith(r"50~\% of a\_b \& \$x\$ \#1 \{y\} ")
-    assert found.isascii()
-    bare = re.sub(r"\\[%&$#_{}|]", "", found)
-    bare = re.sub(r"\$[^$]*\$", "", bare)  # what is in mathematics is ours
-    assert not set("%&$#_^") & set(bare)
-    assert bare.count("{") == bare.count("}")
 
 
 def test_a_file_of_text_has_the_whole_caption(results):
