@@ -83,8 +83,8 @@ CLAIM = Claim(
     arms={cell(*place): overrides for place, overrides in PLANE.items()},
     questions={
         "": Question(
-            asks="main effect of the sampling phase on the log of the flips: first, "
-            "less highest energy",
+            asks="log of the flips with the first phase over those with the phase of "
+            "highest energy: the main effect of the phase",
             cases={"": effect(MOVED, sample={0: 1, 1: -1})},
             margin=MARGIN,
             reason=REASON,

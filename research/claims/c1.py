@@ -50,7 +50,8 @@ CLAIM = Claim(
     },
     questions={
         "dimensions": Question(
-            asks="rows of the last map, in doublings for each pooling: none less some",
+            asks="rows of the last map without pooling less those with it, in "
+            "doublings for each pooling",
             cases={
                 f"{one} of them, {level}": halving(one, head)
                 for level, head in HEADS.items()
@@ -62,7 +63,7 @@ CLAIM = Claim(
             rule=MORE_THAN,
         ),
         "parameters": Question(
-            asks="parameters in doublings: without pooling, less with two",
+            asks="parameters without pooling less those with two, in doublings",
             cases={
                 level: less(with_poolings(0, head), with_poolings(2, head), PARAMETERS)
                 for level, head in HEADS.items()

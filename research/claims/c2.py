@@ -40,7 +40,7 @@ CLAIM = Claim(
     },
     questions={
         "": Question(
-            asks="test accuracy with two max poolings, less without downsampling",
+            asks="test accuracy with two max poolings less that without downsampling",
             cases={
                 size: less(arm("max", size), arm("none", size), ACCURACY)
                 for size in SIZES
@@ -56,8 +56,8 @@ CLAIM = Claim(
             limit=0.01,
         ),
         "the maximum": Question(
-            asks="test accuracy with two max poolings, less with bare strides: is it "
-            "the pooling, or the smaller map?",
+            asks="test accuracy with two max poolings less that with bare strides: is "
+            "it the pooling, or the smaller map?",
             cases={
                 size: less(arm("max", size), arm("decimate", size), ACCURACY)
                 for size in SIZES

@@ -76,14 +76,14 @@ CLAIM = Claim(
             rule=MORE_THAN,
         ),
         "nothing beyond": Question(
-            asks="accuracy of nine convolutions without pooling, less 95 %",
+            asks="accuracy of nine convolutions without pooling, in excess of 95 %",
             cases={"": only(PLAIN.format(9), ACCURACY, above=95.0)},
             margin=0.0,
             reason="95 % is as good as solved where chance is 50.",
             rule=LESS_THAN,
         ),
         "the stride": Question(
-            asks="accuracy with two bare strides, less with two max poolings",
+            asks="accuracy with two bare strides less that with two max poolings",
             cases={"": less(STRIDE, MAX, ACCURACY)},
             margin=5.0,
             reason="A tenth of the way from chance to perfect.",
@@ -91,7 +91,8 @@ CLAIM = Claim(
             confirmatory=True,
         ),
         "the stride, 10 px": Question(
-            asks="the same with marks 10 pixels apart",
+            asks="accuracy with two bare strides less that with two max poolings, "
+            "marks 10 pixels apart",
             cases={"": less(STRIDE + NEAR, MAX + NEAR, ACCURACY)},
             margin=5.0,
             reason="As above; the field of 18 pixels holds both marks with room.",

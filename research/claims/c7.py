@@ -60,8 +60,8 @@ CLAIM = Claim(
     | {f"{CONVOLUTION}, permuted pixels": few("max", UNITS, PERMUTED)},
     questions={
         "weights": Question(
-            asks="parameters of the readout in doublings: without pooling, less with "
-            "two",
+            asks="parameters of the readout without pooling less those with two, in "
+            "doublings",
             cases={
                 "flattened": less(sized("none", 1000), CONVOLUTION, READOUT),
                 "global pooling": less(GLOBAL["none"], GLOBAL["max"], READOUT),
@@ -72,8 +72,8 @@ CLAIM = Claim(
             factor="head",
         ),
         "images": Question(
-            asks="images needed for 95 % test accuracy, in doublings: without pooling, "
-            "less with two",
+            asks="images needed for 95 % test accuracy without pooling less those "
+            "needed with two, in doublings",
             cases={"": less("none", "max", NEEDED)},
             margin=1.0,
             reason="Twice the images, the least that is called expensive.",

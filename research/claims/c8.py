@@ -65,8 +65,8 @@ CLAIM = Claim(
     },
     questions={
         "probe": Question(
-            asks="accuracy of the probe: without downsampling and with bare strides, "
-            "less with max pooling",
+            asks="accuracy of the probe without downsampling, and with bare strides, "
+            "less that with max pooling",
             cases={
                 level: less(other, POOLED, PLACE) for level, other in OTHERS.items()
             },
@@ -75,15 +75,15 @@ CLAIM = Claim(
             confirmatory=True,
         ),
         "places of the maxima": Question(
-            asks="error of reconstruction of the map before the last max pooling: "
-            "without the places of the maxima, less with them",
+            asks="error of reconstruction of the map before the last max pooling, "
+            "without the places of the maxima less that with them",
             cases={"": between(POOLED, ERROR[False], ERROR[True])},
             margin=10.0,
             reason="A tenth of the map's norm.",
         ),
         "boundaries": Question(
-            asks="boundary IoU of label maps: with bare strides and adaptive phases, "
-            "less with max pooling",
+            asks="boundary IoU of label maps with bare strides, and with adaptive "
+            "phases, less that with max pooling",
             cases={
                 level: less(MAPS[one], MAPS["max"], BOUNDARY)
                 for level, one in (

@@ -54,8 +54,8 @@ CLAIM = Claim(
     },
     questions={
         "who it is": Question(
-            asks="accuracy and confidence with parts jumbled, less intact; max pooling "
-            "and global pooling, trained on who it is",
+            asks="accuracy and confidence on jumbled faces less those on intact ones; "
+            "max pooling and global pooling, trained on who it is",
             cases={kind: lost(PRIMARY, kind) for kind in KINDS},
             margin=10.0,
             reason="An eighth of the way from always right to chance.",
@@ -63,7 +63,8 @@ CLAIM = Claim(
             confirmatory=True,
         ),
         "is it jumbled": Question(
-            asks="accuracy on whether a face is jumbled, less chance; trained on that",
+            asks="accuracy in telling jumbled faces from intact ones, in excess of "
+            "chance; trained on that",
             cases={
                 level: only(name("max", head, TELL), ACCURACY, above=50.0)
                 for level, head in HEADS.items()
