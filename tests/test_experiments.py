@@ -269,34 +269,34 @@ def test_a_mistake_is_one_line(words, reason):
     assert reason in error
 
 
-@pytest.mark.slow  # thirty runs
+@pytest.mark.slow  # a dozen runs
 def test_the_scripts_run_an_experiment_and_judge_it(tmp_path):
     """The real ones, on the smallest experiment that tunes, twice."""
-    line = ["experiment=c6", "only=primary", "scale=smoke", "seed=0,1"]
+    line = ["experiment=c4", "only=primary", "scale=smoke", "seed=0,1"]
     places = [f"root={tmp_path}", f"data.dir={tmp_path}/data"]
     script("train", *line, *places, "tune=only")
     runs = tmp_path / "smoke"
     tried = len(list(runs.glob("*/done.json")))
-    assert tried in range(12, 19)  # two rates of six arms, and one beyond an edge
+    assert tried in range(4, 7)  # two rates of two arms, and one beyond an edge
     script("train", *line, *places)
-    assert len(list(runs.glob("*/done.json"))) == tried + 12
-    assert script("train", *line, *places).stderr.count("12 done already") >= 1
+    assert len(list(runs.glob("*/done.json"))) == tried + 4
+    assert script("train", *line, *places).stderr.count("4 done already") >= 1
     # One broke, and is got through with options that decide nothing of its weights.
-    (next(runs.glob("*seed=1*/done.json"))).unlink()
+    (next(runs.glob("*seed=1,*/done.json"))).unlink()
     help_it = ["train.shard_state=true", "train.checkpoint_seconds=5", "retry=all"]
     again = script("train", *line, *places, *help_it).stderr
-    assert "11 done already, 1 resumed" in again
+    assert "3 done already, 1 resumed" in again
     out = [f"out={tmp_path}", "table=[verdicts,cases]", "page=page"]
     script("report", f"runs={runs}", *out)
     page = (tmp_path / "page.html").read_text()
     said = "sees 18 of the 28 pixels along each axis; without them, 7<"
-    assert "C6" in page and said in page
+    assert "C4" in page and said in page
     table = pd.read_csv(tmp_path / "verdicts.csv").set_index("id")
-    assert table.loc["C6", "answers"].startswith("exponential: supported; nothing")
-    assert "All 12 runs carry the fingerprint" in table.loc["C6", "remarks"]
+    assert table.loc["C4", "verdict"] != "not run"
+    assert "All 4 runs carry the fingerprint" in table.loc["C4", "remarks"]
     assert "experiment=c3 scale=smoke" in table.loc["C3", "remarks"]
     # Packed, a store says the same, and a point that it holds counts as done.
     script("pack", f"runs={runs}", f"out={tmp_path}/store")
     elsewhere = [f"root={tmp_path}/other", f"data.dir={tmp_path}/data"]
     done = script("train", *line, *elsewhere, f"store={tmp_path}/store").stderr
-    assert "12 jobs: 12 done already" in done
+    assert "4 jobs: 4 done already" in done
