@@ -82,6 +82,7 @@ def test_every_preset_builds_a_network(preset):
     assert parameters(f"downsample={preset}", *circular) > 55_744
 
 
+@pytest.mark.slow  # every network at full size
 @pytest.mark.parametrize("model", options("model"))
 def test_every_model_builds(model):
     data = [] if "imagenet" not in model else ["data=imagenet2012"]

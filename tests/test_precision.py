@@ -113,6 +113,7 @@ MULTIPLYING = {"strided", "space_to_depth", "strided_blur", "adaptive_blur"}
 MULTIPLYING |= {"ideal", "flc", "asap", "lps", "blur_lps"}
 
 
+@pytest.mark.slow  # traces every preset
 @pytest.mark.parametrize(
     "preset",
     [p.stem for p in (ROOT / "conf/downsample").glob("*.yaml") if "base" not in p.stem],

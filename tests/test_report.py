@@ -257,6 +257,7 @@ def test_a_reason_is_given_once(report, tmp_path):
     assert (status, err) == (2, f"{line}line\n")
 
 
+@pytest.mark.slow  # draws every format
 def test_names_that_a_format_could_take_for_its_own(report, tmp_path):
     names = ["a|b", "[/x]", "$x", "größe_%"]
     for name in names:

@@ -315,6 +315,7 @@ def test_a_mistake_ends_a_process_as_it_ends_a_call(tmp_path):
     assert run("train", *words, status=2).stderr == mistake(*words)
 
 
+@pytest.mark.slow  # a sweep
 def test_a_mistake_in_one_job_spares_the_others(tmp_path, digits):
     arguments = ["-m", f"root={tmp_path}", f"data.dir={digits}", *TINY]
     error = run("train", *arguments, "train.batch_size=99999,32", status=2).stderr

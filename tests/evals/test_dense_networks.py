@@ -80,6 +80,7 @@ def test_a_dense_network_is_measured_or_refused_before_training(name):
             assert 0 <= row.value <= 1
 
 
+@pytest.mark.slow  # compiles every dense network
 @pytest.mark.parametrize("family", ["segnet", "fcn"])
 @pytest.mark.parametrize("name", ["segmentation", "consistency", "aliasing", "maximum"])
 def test_other_dense_networks_are_measured_as_well(name, family):

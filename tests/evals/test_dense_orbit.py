@@ -67,7 +67,16 @@ def assert_brute(orbit, net, images, fine=1):
     assert np.abs(got - want).max() < 1e-4 * want.std()
 
 
-@pytest.mark.parametrize("name", CASES)
+LONG = {"unet of three", "stride 2×1", "zero"}  # to compile
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(one, marks=pytest.mark.slow) if one in LONG else one
+        for one in CASES
+    ],
+)
 def test_equals_brute_force(name):
     shape, overrides, period, shared = CASES[name]
     net, images = build(shape, *overrides), scenes(3, shape).images

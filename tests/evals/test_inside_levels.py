@@ -110,6 +110,7 @@ def test_theoretical_fields_grow_down_and_up_again():
     assert receptive_fields(adaptive, (*SHAPE, 1)) == [(3, 3), *whole]
 
 
+@pytest.mark.slow  # compiles a gradient for every map
 @pytest.mark.parametrize("family", ["unet of three", "segnet"])
 def test_effective_fields_are_the_gradient_of_each_centre(family):
     network = build(SHAPE, family, *BROKEN)

@@ -67,7 +67,11 @@ def worst_shift(network, offsets):
 EVERY = list(np.ndindex(SHAPE[:2]))
 
 
-@pytest.mark.parametrize("family", ["unet", "shallow", "fcn", "segnet"])
+@pytest.mark.parametrize(
+    "family",
+    ["unet", "fcn"]
+    + [pytest.param(one, marks=pytest.mark.slow) for one in ("shallow", "segnet")],
+)
 @pytest.mark.parametrize("up", ["polyphase", "lpu", "unpool"])
 def test_answers_move_with_their_image_by_every_circular_shift(family, up):
     if (family, up) == ("fcn", "unpool"):
@@ -89,6 +93,7 @@ def test_each_of_the_three_is_needed(parts):
     assert worst_shift(network, [(1, 0), (0, 1)]) > 0.01
 
 
+@pytest.mark.slow  # traces every network at several sizes
 @pytest.mark.parametrize("family", SMALL)
 @pytest.mark.parametrize("padding", ["zero", "reflect", "circular"])
 def test_every_size_has_answers_of_its_own_size(family, padding):

@@ -155,6 +155,7 @@ def test_chw2_has_one_deviation_for_an_example():
     np.testing.assert_allclose(norm(x), 2 * y + np.arange(6), atol=1e-5)
 
 
+@pytest.mark.slow  # compiles gradients in two types
 @pytest.mark.parametrize("part", [AliasFree, HalfBand, CHW2])
 def test_half_precision_keeps_its_type_and_gradients_are_finite(part):
     made = build(part)

@@ -45,6 +45,7 @@ def test_equals_scipy_paired():
     assert (found.n, found.margin) == (9, (-0.5, 0.1))
 
 
+@pytest.mark.slow  # simulates thousands of outcomes
 @pytest.mark.parametrize("margin", MARGINS, ids=str)
 def test_an_outcome_is_what_p_at_the_margin_claims(margin):
     rng, seen = np.random.default_rng(0), set()

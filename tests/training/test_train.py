@@ -231,6 +231,7 @@ def unbounded(x):
 unbounded.defvjp(lambda x: (jnp.zeros_like(x), None), lambda _, g: (g * jnp.nan,))
 
 
+@pytest.mark.slow  # trains several times
 @pytest.mark.parametrize("head", ["flatten", "gap", "grid"])
 def test_seeds_of_one_sweep_share_a_compiled_step(split, head):
     """And do not share what follows from the seed."""

@@ -92,6 +92,7 @@ def test_an_empty_validation_split_leaves_no_rows(tmp_path):
     assert [row["split"] for row in read_lines(tmp_path / "metrics.jsonl")] == ["train"]
 
 
+@pytest.mark.slow  # trains capsules
 def test_of_capsules_it_is_the_margin_loss_with_the_reconstruction(tmp_path):
     """So a search by `validation.loss` optimises what trains."""
     shape = (8, 8, 1)

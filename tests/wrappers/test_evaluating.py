@@ -112,6 +112,7 @@ def test_logits_and_embeddings_of_a_network_go_through_one_wrapper():
     assert wrap_network(asked(), network) is network
 
 
+@pytest.mark.slow  # evaluates every wrapper
 def test_constant_images_are_answered_as_without_a_wrapper():
     network = config.network(asked(), rngs=nnx.Rngs(0))
     network.eval()

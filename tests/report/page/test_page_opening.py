@@ -32,6 +32,7 @@ def test_answers_are_those_of_the_network_to_each_shift(tmp_path):
         assert f"{one.arm} {100 * one.kept:.0f} %" in describe(shown)
 
 
+@pytest.mark.slow  # trains
 def test_networks_are_the_least_and_the_most_stable_and_one_between(tmp_path):
     results = Results.read(explored_runs(tmp_path))
     found = results.select("explorer", "agreement").set_index("arm", drop=False)
