@@ -70,8 +70,9 @@ def say_all(one: Judged) -> str:
     answers = one.verdict.answers
     if len(answers) < 2:
         return f"**{say_verdict(one.verdict.verdict)}**"
-    said = [(ask(answer.key), say_verdict(answer.verdict)) for answer in answers]
-    return "; ".join(f"{asked}**{verdict}**" for asked, verdict in said)
+    ran = [answer for answer in answers if answer.verdict != NOT_RUN]
+    said = [f"{ask(one.key)}**{say_verdict(one.verdict)}**" for one in ran]
+    return "; ".join([*said, *["the rest is not run yet"] * (len(ran) < len(answers))])
 
 
 def ask(key: str) -> str:
