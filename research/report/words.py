@@ -38,6 +38,7 @@ WORDS = OF_CLAIMS | {
 NAMES = re.compile(
     rf"(?<![\w=-])({'|'.join(map(re.escape, WORDS))})(?![\w-]| pool| and | convolution)"
 )
+LETTERS = 3  # of keys of questions that are no words, such as `a` and `C3a`
 PARTS = re.compile(r"\b(reduce|lowpass|sample)\b")  # whose options are no presets
 OPTIONS = {"head=gap": "global pooling", "head=flatten": "flattened"}
 
@@ -98,3 +99,8 @@ def name_option(part: str) -> str:
     """Returns `learning rate 0.003` for `learning_rate=0.003`."""
     key, equals, value = part.partition("=")
     return f"{key.replace('_', ' ').replace('.', ' ')} {value}" if equals else part
+
+
+def word_key(key: str) -> str:
+    """Returns the key of a question where it is a word, and else nothing."""
+    return key if len(key) > LETTERS else ""

@@ -24,11 +24,10 @@ from research.report.documents.words import (
 )
 from research.report.effects import Scale, format_rule, say_contrast, scale_of
 from research.report.formats import MISSING, format_effect, format_number, format_p
-from research.report.words import spell_arms
+from research.report.words import spell_arms, word_key
 
 MOST = "over 10,000"  # seeds, of which no number suffices
 NAMED = 3  # seeds that are named; of more only how many
-LETTERS = 3  # of keys that are no words, such as `a` and `C3a`
 FEW = 2  # cases that a line has room for
 SMALL = 0.001  # below which a loss is not told more exactly
 
@@ -67,7 +66,7 @@ def write_outcome(found: Judged) -> str:
 def list_answers(answers: Sequence[Answer]) -> Iterator[str]:
     """Yields a line for each question: its verdict, what was asked, and the effect."""
     for one in answers:
-        named = f"{capitalise(one.key)}: " if len(one.key) > LETTERS else ""
+        named = f"{capitalise(key)}: " if (key := word_key(one.key)) else ""
         verdict = say_verdict(one.verdict)
         asked = say_contrast(one.asks, one.unit)
         ran = one.verdict != NOT_RUN

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from research.claims.verdict import DESCRIPTIVE, NOT_RUN
-from research.report.documents.claim import LETTERS, list_answers, sum_up
+from research.report.documents.claim import list_answers, sum_up
 from research.report.documents.judged import Judged
 from research.report.documents.words import (
     capitalise,
@@ -14,6 +14,7 @@ from research.report.documents.words import (
     say_verdict,
     write_table,
 )
+from research.report.words import word_key
 
 NESTED = "\n    - "  # within a numbered item, also from 10 on
 
@@ -71,10 +72,8 @@ def say_all(one: Judged) -> str:
     if len(answers) < 2:
         return f"**{say_verdict(one.verdict.verdict)}**"
     ran = [answer for answer in answers if answer.verdict != NOT_RUN]
-    said = [f"{ask(one.key)}**{say_verdict(one.verdict)}**" for one in ran]
+    said = [
+        f"{word_key(one.key)}: **{say_verdict(one.verdict)}**".removeprefix(": ")
+        for one in ran
+    ]
     return "; ".join([*said, *["the rest is not run yet"] * (len(ran) < len(answers))])
-
-
-def ask(key: str) -> str:
-    """Returns the name of a question before its verdict; the main one has none."""
-    return f"{key}: " if len(key) > LETTERS else ""

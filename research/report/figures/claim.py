@@ -24,7 +24,7 @@ from research.report.figures.texts import Drawn, describe
 from research.report.levels import find_measures, measure_levels, prefer
 from research.report.possible import clip_verdict
 from research.report.results import Results
-from research.report.words import spell_arms
+from research.report.words import spell_arms, word_key
 
 
 @styled
@@ -86,7 +86,7 @@ def collect_panels(
         panel = draw_question(answer, claim.questions[answer.key])
         if panel.marks:
             said = say_verdict(answer.verdict)
-            key = f"{answer.key}, {said}" if answer.key else said
+            key = f"{word_key(answer.key)}, {said}".removeprefix(", ")
             asks = say_contrast(answer.asks, answer.unit)
             panels[f"{capitalize(key)}: {asks}"] = panel
     asked = [one for each in claim.questions.values() for one in each.cases.values()]

@@ -12,6 +12,7 @@ from research.report.effects import (
     scale_of,
 )
 from research.report.figures.findings import FEW
+from research.report.words import word_key
 
 NONE = "none"  # the name of an interval that there is not
 
@@ -44,7 +45,7 @@ def count_known(answer: Answer) -> int:
 
 def name_question(answer: Answer) -> str:
     """Returns the key of a question with a capital, or what it asks."""
-    name = answer.key or say_contrast(answer.asks, answer.unit)
+    name = word_key(answer.key) or say_contrast(answer.asks, answer.unit)
     return f"{name[:1].upper()}{name[1:]}"
 
 

@@ -29,7 +29,7 @@ from research.report.page.words import (
     state_rule,
     word_verdict,
 )
-from research.report.words import spell_arms
+from research.report.words import spell_arms, word_key
 
 MARKS = {
     SUPPORTED: "✓",
@@ -148,8 +148,9 @@ def describe_answer(one: Answer, scales: Mapping[str, Scale]) -> ShownAnswer:
     holm = "" if one.adjusted is None else f"; {format_p(one.adjusted)} after Holm"
     largest = ", the largest over the cases" if len(one.cases) > 1 else ""
     known = [case for case in one.cases if is_known(case)]
+    key = word_key(one.key)
     return ShownAnswer(
-        key=one.key[:1].upper() + one.key[1:],
+        key=key[:1].upper() + key[1:],
         asks=state_question(one),
         word=word_verdict(one.verdict),
         kind=name_class(kind),
