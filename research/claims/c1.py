@@ -50,8 +50,8 @@ CLAIM = Claim(
     },
     questions={
         "dimensions": Question(
-            asks="rows of the last map without pooling less those with it, in "
-            "doublings for each pooling",
+            asks="rows of the last map without pooling less those with it, for each "
+            "pooling, in doublings",
             cases={
                 f"{one} of them, {level}": halving(one, head)
                 for level, head in HEADS.items()

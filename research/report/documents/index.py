@@ -38,7 +38,11 @@ def write_item(one: Judged, folder: str) -> str:
     answers = one.verdict.answers
     if not one.ran or len(answers) < 2:
         verdict = one.verdict.verdict if one.ran else NOT_RUN
-        effect = f". {end_sentence(sum_up(answers[0]))}" if answers and one.ran else ""
+        effect = (
+            f". {end_sentence(capitalise(sum_up(answers[0])))}"
+            if answers and one.ran
+            else ""
+        )
         return f"{said}{NESTED}**{capitalise(say_verdict(verdict))}**{effect}"
     return NESTED.join([said, *list_answers(answers)])
 
