@@ -3,6 +3,7 @@
 import re
 import sys
 from copy import copy
+from dataclasses import replace
 
 import pytest
 from documents import ROOT
@@ -23,7 +24,7 @@ from research.config import compose_flat
 from research.errors import UserError
 from research.report.documents import background, claim, index, judged, words
 from research.report.levels import format_level, list_measures, measure_levels
-from research.report.words import spell_arms
+from research.report.words import spell_arms, word_key
 
 sys.path.insert(0, str(ROOT / "scripts"))
 import insert  # noqa: E402
@@ -142,6 +143,23 @@ def make_case(**more):
     values = dict(effect=0.7, low=0.5, high=0.9, sd=0.3, n=10)
     values |= dict(interval="paired t over 10 seeds", outcome="superior")
     return Case("", **values | more)
+
+
+def test_a_line_has_each_verdict_and_a_key_where_that_is_a_word():
+    found = make_found(make_case(), make_question())
+    (one,) = found.verdict.answers
+    assert index.say_all(found) == "**supported**"
+    answers = (
+        replace(one, key="a"),
+        replace(one, key="the stride", verdict="depends: head"),
+        replace(one, key="b", verdict="not run"),
+    )
+    several = replace(found.verdict, answers=answers)
+    said = index.say_all(replace(found, verdict=several))
+    assert said == (
+        "**supported**; the stride: **it depends on the head**; the rest is not run yet"
+    )
+    assert [word_key(answer.key) for answer in answers] == ["", "the stride", ""]
 
 
 def test_flips_are_shown_as_ratios_and_named_so():
