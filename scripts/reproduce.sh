@@ -51,9 +51,9 @@ if [ -z "${REPORT:-}" ]; then
   # What the page explores: the first seed of some, where its checkpoint is at hand.
   for run in "$runs"/downsample=*,seed=0,setting="$scale".few; do
     if [ -d "$run/checkpoints" ] && [ ! -e "$run/eval/explorer.jsonl" ]; then
-      "$python" scripts/evaluate.py run_dir="$run" eval=explorer
+      printf '%s\0' "$run"
     fi
-  done
+  done | xargs -0 -P 2 -I{} "$python" scripts/evaluate.py run_dir={} eval=explorer
 fi
 if [ "$scale" = cpu ] && [ -z "${REPORT:-}" ]; then # what is published is packed
   "$python" scripts/pack.py runs=$runs out=$out
