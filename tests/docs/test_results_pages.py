@@ -22,7 +22,14 @@ from research.claims.question import Question
 from research.claims.verdict import Answer, Case, Verdict
 from research.config import compose_flat
 from research.errors import UserError
-from research.report.documents import background, claim, index, judged, words
+from research.report.documents import (
+    background,
+    beside,
+    claim,
+    index,
+    judged,
+    words,
+)
 from research.report.levels import format_level, list_measures, measure_levels
 from research.report.words import spell_arms, word_key
 
@@ -177,6 +184,31 @@ def test_p_is_told_before_and_after_holm():
     text = claim.write_claim(make_found(make_case(), make_question()), "store")
     assert "0.004; **0.036 after Holm's rule**" in text
     assert "Leaving out any one of the seeds changes no outcome." in text
+
+
+def test_what_depends_has_no_p():
+    question = make_question()
+    differs = "max less average: 0.7 [0.5, 0.9] log ratio, paired t over seeds"
+    given = dict(verdict="depends: head", p=1.0, adjusted=1.0, interaction=differs)
+    found = make_found(make_case(), question, **given)
+    (one,) = found.verdict.answers
+    two = replace(one, cases=(make_case(), make_case(outcome="equivalent")))
+    text = " ".join(claim.remark(two, question, found))
+    assert "there is no p value for all of them" in text and "Holm's rule**" not in text
+    assert "The cases differ: max over average: 2.01 [1.65, 2.46], paired t" in text
+
+
+def test_what_is_compared_within_an_arm_is_shown():
+    found = replace(
+        make_found(make_case(), make_question()),
+        claim=claims.load()["c9"],
+        pool=judged.open_pool(STORE, compose_flat),
+    )
+    lines = [*beside.write_levels(found)][-1].splitlines()
+    for part in ("accuracy, intact (%)", "accuracy, parts jumbled (%)"):
+        assert part in lines[0]
+    (who,) = [line for line in lines if "who it is |" in line]
+    assert "100.0 [99.6, 100.0]" in who
 
 
 @pytest.mark.parametrize(

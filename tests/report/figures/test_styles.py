@@ -1,6 +1,7 @@
 """The two styles of figures, and what lies beside a figure in words."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from fake_runs import fake_sweep
@@ -131,6 +132,12 @@ def test_a_claim_is_stated_with_the_numbers_of_its_cases():
     )
     many = Verdict("C0", "It helps.", "", (asked(3.0, 1.0, 2.0, 7.0),))
     assert state(many).endswith("from 1.00 to 7.00 nats in 4 cases")
+    first, other = asked(3.9), replace(asked(-2.0), key="other", verdict="refuted")
+    several = Verdict("C0", "It helps.", "", (first, other, replace(first, cases=())))
+    assert state(several) == (
+        "C0: “It helps.” This less that: supported (case 0 3.90 [2.90, 4.90] nats). "
+        "Other: refuted (case 0 −2.00 [−3.00, −1.00] nats). The rest is not run yet"
+    ), "no verdict is that of the sentence"
     assert state(Verdict("B0", "So it is.", "", ())) == "B0, descriptive: “So it is.”"
 
 
