@@ -31,6 +31,7 @@ from research.report.documents import (
     words,
 )
 from research.report.levels import format_level, list_measures, measure_levels
+from research.report.tables import cases, verdicts
 from research.report.words import spell_arms, word_key
 
 sys.path.insert(0, str(ROOT / "scripts"))
@@ -108,6 +109,14 @@ def test_a_page_has_all_numbers_or_none(name):
     for one in found.verdict.details:
         if found.ran and found.claim.details[one["contrast"]] not in asked:
             assert words.say_detail(one["contrast"], one["unit"]) in text
+
+
+@pytest.mark.slow  # judges every claim
+def test_tables_show_no_interval_beyond_what_is_possible():
+    results = judged.read_store(STORE, compose_flat)
+    for table in (verdicts.tabulate(results), cases.tabulate(results)):
+        shown = table.attrs["text"].to_string(max_colwidth=None)
+        assert "4.99 [4.97, 5.00]" in shown
 
 
 def test_published_differences_are_beside_ours():

@@ -61,11 +61,12 @@ def write_claim(found: Judged, folder: str) -> str:
 
 def write_outcome(found: Judged) -> str:
     """Returns the outcome of each question, or that there is none."""
-    answers = found.verdict.answers
-    if not found.ran or len(answers) < 2:
+    lines = [*list_answers(found.verdict.answers)]
+    if not found.ran or not lines:
         verdict = found.verdict.verdict if found.ran else NOT_RUN
         return f"**{capitalise(say_verdict(verdict))}.**"
-    return "\n".join(f"- {line}" for line in list_answers(answers))
+    bullet = "- " if len(lines) > 1 else ""
+    return "\n".join(f"{bullet}{line}" for line in lines)
 
 
 def list_answers(answers: Sequence[Answer]) -> Iterator[str]:

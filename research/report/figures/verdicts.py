@@ -106,7 +106,7 @@ def draw(results: Results, *, width: Width = "two") -> Drawn:
         shows="Each question that has rows, its effect in units of its margin; one "
         "mark for each case, from the top in the order in which the numbers follow.",
         numbers=" ".join(map(say, found)),
-        note=f"Bars: 95 % intervals{over}{name_intervals(found)}. Shaded: within the "
+        note=f"Bars: 95 % intervals{over}.{name_intervals(found)} Shaded: within the "
         f"margin.{name_without_margin(found)}{list_others(verdicts)}",
     )
     return figure
@@ -128,25 +128,24 @@ def name(one: Verdict, answer: Answer) -> str:
 
 
 def name_intervals(found: list[Asked]) -> str:
-    """Names the questions whose intervals are over anything but seeds, or exact."""
+    """Names the questions whose intervals are over anything but seeds, or missing."""
     kinds: dict[str, list[str]] = {}
     for one, answer in found:
         for case in answer.cases:
             if case.effect is not None and not case.interval.endswith("seeds"):
                 kinds.setdefault(case.interval, []).append(name(one, answer))
-    exact = kinds.pop(EXACT, [])
-    told = [
-        f"; {', '.join(dict.fromkeys(names))}: {kind}" for kind, names in kinds.items()
-    ]
-    if exact:
-        told.append(f"; {', '.join(dict.fromkeys(exact))}: exact, without any")
+    named = {kind: "; ".join(dict.fromkeys(names)) for kind, names in kinds.items()}
+    exact = named.pop(EXACT, "")
+    told = [f" {names}: {kind}." for kind, names in named.items()]
+    told += [f" No bars, since counts are exact: {exact}."] * bool(exact)
     return "".join(told)
 
 
 def name_without_margin(found: list[Asked]) -> str:
     """Names the questions whose margin is 0: their effects have a unit of their own."""
     named = [f"{name(*each)} ({each[1].unit})" for each in found if not each[1].margin]
-    return f" The margin is 0, the unit its own: {'; '.join(named)}." if named else ""
+    text = "In its own unit, since the margin is 0"
+    return f" {text}: {'; '.join(named)}." if named else ""
 
 
 def list_others(found: list[Verdict]) -> str:
