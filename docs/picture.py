@@ -77,8 +77,10 @@ def draw(image: np.ndarray, classes: Classes, shares: dict[str, float]) -> Figur
     for axes, (arm, found) in zip(others, classes.items(), strict=True):
         other = np.roll(is_other(found[None])[0], np.array(found.shape) // 2, (0, 1))
         axes.imshow(other, cmap=ListedColormap([SAME, OTHER]), vmin=0, vmax=1)
-        axes.set_title(f"{ARMS[arm]}\n{other.sum()} of {other.size} shifts", color=INK)
-        axes.set_xlabel(f"mean of all test images:\n{shares[arm]:.0%} of shifts")
+        count = f"{other.sum()} of {other.size} shifts change it"
+        axes.set_title(f"{ARMS[arm]}\n{count}", color=INK, fontsize=11)
+        share = f"{100 * shares[arm]:.0f} % of shifts change it"
+        axes.set_xlabel(f"mean over the test images:\n{share}")
     for axes in (first, *others):
         axes.set_xticks([])
         axes.set_yticks([])

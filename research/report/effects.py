@@ -4,15 +4,28 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from research.claims.measure import LOG_RATIO
-from research.claims.verdict import DEPENDS, Answer, Case
+from research.claims.verdict import (
+    DEPENDS,
+    NO_DIFFERENCE,
+    NOT_RUN,
+    REFUTED,
+    SUPPORTED,
+    UNDETERMINED,
+    Answer,
+    Case,
+)
 from research.report.formats import format_effect, format_interval
 
 TIMES = "times as many flips"
 DOUBLINGS = "doublings"
+KINDS = (SUPPORTED, REFUTED, NO_DIFFERENCE, DEPENDS, UNDETERMINED)  # as counted
 LOGARITHM = re.compile(r"\b(?:the )?log2? (?:of )?|,? in doublings\b")
+LEVELS = re.compile(r"(.+) less (.+): (\S+) \[(\S+), (\S+)\] .+?, (.+)")
 
 
 class Scale(NamedTuple):
@@ -70,6 +83,35 @@ def say_contrast(text: str, unit: str) -> str:
     if not scale_of(unit).ratio:
         return text
     return re.sub(r"\bless\b", "over", LOGARITHM.sub("", text))
+
+
+def say_difference(answer: Answer) -> str:
+    """Returns how the first two cases differ; of logarithms the ratio of the ratios.
+
+    Of `flattened less global pooling: -0.693 [-1, -0.4] log ratio, paired t` that is
+    `flattened over global pooling: 0.50 [0.37, 0.67], paired t`; empty where there is
+    nothing to tell.
+    """
+    scale = scale_of(answer.unit)
+    found = LEVELS.fullmatch(answer.interaction)
+    if found is None:
+        return answer.interaction
+    first, second, *numbers, how = found.groups()
+    word, unit = ("over", "") if scale.ratio else ("less", f" {scale.unit}")
+    return f"{first} {word} {second}: {scale.format(*map(float, numbers))}{unit}, {how}"
+
+
+def count_answers(answers: Iterable[Answer]) -> str:
+    """Returns `15 of the 29 questions have been run: 8 supported, 2 depend`."""
+    kinds = [one.verdict.partition(":")[0] for one in answers]
+    counts = Counter(kind for kind in kinds if kind != NOT_RUN)
+    said = ", ".join(
+        f"{counts[kind]} {'depend' if kind == DEPENDS and counts[kind] > 1 else kind}"
+        for kind in KINDS
+        if counts[kind]
+    )
+    text = f"{counts.total()} of the {len(kinds)} questions have been run"
+    return f"{text}: {said}" if said else text
 
 
 def format_case(case: Case, unit: str) -> str:

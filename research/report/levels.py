@@ -114,6 +114,11 @@ def prefer(measure: Measure) -> int:
     return int(np.sign(measure.scale)) * BETTER.get(measure.measure, 0)
 
 
+def format_small(value: float) -> str:
+    """Returns a number to three digits, or to four places where these are less."""
+    return f"{value:.4f}" if abs(value) < 10 * SMALL else format_number(value)
+
+
 def format_level(level: Level, measure: Measure) -> str:
     """Returns `93.88 [93.5, 94.2]`, and a count in full."""
     scale = Scale(measure.unit, 2.0 if measure.log2 else 0.0)
@@ -124,5 +129,5 @@ def format_level(level: Level, measure: Measure) -> str:
     shown = [scale.show(one) for one in (level.value, level.low, level.high)]
     if 0 <= (shown[0] or 0.0) < SMALL:
         return f"< {SMALL}"
-    value, *ends = [format_number(one) for one in shown if one is not None]
+    value, *ends = [format_small(one) for one in shown if one is not None]
     return f"{value} [{', '.join(ends)}]" if ends else value

@@ -22,8 +22,16 @@ from research.claims.question import Question
 from research.claims.verdict import Answer, Case, Verdict
 from research.config import compose_flat
 from research.errors import UserError
-from research.report.documents import background, claim, index, judged, words
+from research.report.documents import (
+    background,
+    beside,
+    claim,
+    index,
+    judged,
+    words,
+)
 from research.report.levels import format_level, list_measures, measure_levels
+from research.report.tables import cases, verdicts
 from research.report.words import spell_arms, word_key
 
 sys.path.insert(0, str(ROOT / "scripts"))
@@ -103,6 +111,14 @@ def test_a_page_has_all_numbers_or_none(name):
             assert words.say_detail(one["contrast"], one["unit"]) in text
 
 
+@pytest.mark.slow  # judges every claim
+def test_tables_show_no_interval_beyond_what_is_possible():
+    results = judged.read_store(STORE, compose_flat)
+    for table in (verdicts.tabulate(results), cases.tabulate(results)):
+        shown = table.attrs["text"].to_string(max_colwidth=None)
+        assert "4.99 [4.97, 5.00]" in shown
+
+
 def test_published_differences_are_beside_ours():
     text = (ROOT / "docs/results/b6.md").read_text()
     assert all(f"| {one} |" in text for one in b6.PUBLISHED.values())
@@ -177,6 +193,31 @@ def test_p_is_told_before_and_after_holm():
     text = claim.write_claim(make_found(make_case(), make_question()), "store")
     assert "0.004; **0.036 after Holm's rule**" in text
     assert "Leaving out any one of the seeds changes no outcome." in text
+
+
+def test_what_depends_has_no_p():
+    question = make_question()
+    differs = "max less average: 0.7 [0.5, 0.9] log ratio, paired t over seeds"
+    given = dict(verdict="depends: head", p=1.0, adjusted=1.0, interaction=differs)
+    found = make_found(make_case(), question, **given)
+    (one,) = found.verdict.answers
+    two = replace(one, cases=(make_case(), make_case(outcome="equivalent")))
+    text = " ".join(claim.remark(two, question, found))
+    assert "there is no p value for all of them" in text and "Holm's rule**" not in text
+    assert "The cases differ: max over average: 2.01 [1.65, 2.46], paired t" in text
+
+
+def test_what_is_compared_within_an_arm_is_shown():
+    found = replace(
+        make_found(make_case(), make_question()),
+        claim=claims.load()["c9"],
+        pool=judged.open_pool(STORE, compose_flat),
+    )
+    lines = [*beside.write_levels(found)][-1].splitlines()
+    for part in ("accuracy, intact (%)", "accuracy, parts jumbled (%)"):
+        assert part in lines[0]
+    (who,) = [line for line in lines if "who it is |" in line]
+    assert "100.0 [99.6, 100.0]" in who
 
 
 @pytest.mark.parametrize(

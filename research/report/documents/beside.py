@@ -48,13 +48,21 @@ def write_details(found: Judged) -> Iterator[str]:
 
 def write_levels(found: Judged) -> Iterator[str]:
     """Yields what each arm scores by itself, as a table with a column a measure."""
+    questions = found.claim.questions.values()
+    within = [  # measures that are compared with one another in one and the same arm
+        measure
+        for one in questions
+        for contrast in one.contrasts
+        if contrast.minus is not None
+        for measure in (contrast.measure, contrast.minus)
+    ]
     measured = {
         measure.name: (measure, measure_levels(found.claim, found.pool, measure))
         for measure in list_measures(found.claim)
     }
     head, cells = ["arm"], dict[str, dict[str, str]]()
     for name, (measure, levels) in measured.items():
-        if len(levels) > 1:
+        if len(levels) > 1 or (levels and measure in within):
             unit = (
                 "%" if measure.unit == POINTS else "" if measure.log2 else measure.unit
             )

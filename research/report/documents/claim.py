@@ -10,7 +10,7 @@ from research.claims.judge import NO_MARGIN
 from research.claims.question import Question
 from research.claims.remarks import describe_training
 from research.claims.rule import FAMILY
-from research.claims.verdict import NOT_RUN, UNDETERMINED, Answer, Case
+from research.claims.verdict import DEPENDS, NOT_RUN, UNDETERMINED, Answer, Case
 from research.report.documents.beside import repeats_of, write_details
 from research.report.documents.judged import Judged
 from research.report.documents.words import (
@@ -19,10 +19,15 @@ from research.report.documents.words import (
     end_sentence,
     name_data,
     say_verdict,
-    sign,
     write_table,
 )
-from research.report.effects import Scale, format_rule, say_contrast, scale_of
+from research.report.effects import (
+    Scale,
+    format_rule,
+    say_contrast,
+    say_difference,
+    scale_of,
+)
 from research.report.formats import MISSING, format_effect, format_number, format_p
 from research.report.words import spell_arms, word_key
 
@@ -56,11 +61,12 @@ def write_claim(found: Judged, folder: str) -> str:
 
 def write_outcome(found: Judged) -> str:
     """Returns the outcome of each question, or that there is none."""
-    answers = found.verdict.answers
-    if not found.ran or len(answers) < 2:
+    lines = [*list_answers(found.verdict.answers)]
+    if not found.ran or not lines:
         verdict = found.verdict.verdict if found.ran else NOT_RUN
         return f"**{capitalise(say_verdict(verdict))}.**"
-    return "\n".join(f"- {line}" for line in list_answers(answers))
+    bullet = "- " if len(lines) > 1 else ""
+    return "\n".join(f"{bullet}{line}" for line in lines)
 
 
 def list_answers(answers: Sequence[Answer]) -> Iterator[str]:
@@ -216,7 +222,7 @@ def remark(answer: Answer, question: Question, found: Judged) -> Iterator[str]:
     if word == "seeds" and fewest < wanted:
         yield f"{fewest} of the {wanted} registered seeds have been run."
     if answer.interaction and len(answer.cases) == FEW:
-        yield f"The cases differ: {sign(answer.interaction)}."
+        yield f"The cases differ: {say_difference(answer)}."
     yield from remark_left_out(answer, word)
     if any(case.outcome == UNDETERMINED for case in answer.cases):
         yield (
@@ -241,8 +247,15 @@ def describe_conditions(question: Question, found: Judged) -> str:
 
 
 def remark_p(answer: Answer) -> Iterator[str]:
-    """Yields p, before and after Holm's rule."""
+    """Yields p, before and after Holm's rule, or why there is none to go by."""
     if answer.p is None:
+        return
+    if answer.verdict.startswith(DEPENDS):
+        yield (
+            "The cases came out differently, so there is no p value for all of them. "
+            "That it depends rests on the interval of their difference, which Holm's "
+            "rule does not correct."
+        )
         return
     largest = ", the largest over the cases" if len(answer.cases) > 1 else ""
     text = f"p at the margin: {format_p(answer.p)}{largest}"
@@ -262,7 +275,7 @@ def remark_left_out(answer: Answer, word: str) -> Iterator[str]:
     if known and not turned:
         yield f"Leaving out any one of the {word} changes no outcome."
     if turned:
-        named = "; ".join(name_turning(case, word) for case in turned)
+        named = ";".join(name_turning(case, word) for case in turned)
         yield f"Leaving out one of the {word} would change the outcome{named}."
 
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from research.claims.verdict import DESCRIPTIVE, NOT_RUN
-from research.report.documents.claim import list_answers, sum_up
+from research.report.documents.claim import list_answers
 from research.report.documents.judged import Judged
 from research.report.documents.words import (
     capitalise,
-    end_sentence,
     list_words,
     say_verdict,
     write_table,
@@ -36,14 +35,9 @@ def write_item(one: Judged, folder: str) -> str:
     link = f"[{one.verdict.id}]({folder}/{one.id}.md)"
     said = f"{one.claim.sentence} {link}"
     answers = one.verdict.answers
-    if not one.ran or len(answers) < 2:
+    if not one.ran or not answers:
         verdict = one.verdict.verdict if one.ran else NOT_RUN
-        effect = (
-            f". {end_sentence(capitalise(sum_up(answers[0])))}"
-            if answers and one.ran
-            else ""
-        )
-        return f"{said}{NESTED}**{capitalise(say_verdict(verdict))}**{effect}"
+        return f"{said}{NESTED}**{capitalise(say_verdict(verdict))}**"
     return NESTED.join([said, *list_answers(answers)])
 
 

@@ -13,8 +13,10 @@ from research.report.tables.forms import WRAPPED, escape_markdown
 from research.report.words import spell_arms
 
 SAID = {NOT_RUN: "not run yet", DESCRIPTIVE: "descriptive: it decides nothing"}
-MINUS = re.compile(r"(?<![\w.])-(?=\d)")
 NAMES = {
+    "scenes/mnist": "scenes (digits of MNIST over photographs)",
+    "scenes/fashion_mnist": "scenes (clothes of Fashion-MNIST over photographs)",
+    "faces_jumbled": "faces, intact and jumbled",
     "mnist": "MNIST",
     "fashion_mnist": "Fashion-MNIST",
     "cifar10": "CIFAR-10",
@@ -49,11 +51,6 @@ def list_words(words: Sequence[str]) -> str:
 def end_sentence(text: str) -> str:
     """Returns a text with a full stop, where it has no mark at its end."""
     return text if text[-1:] in ".?!" else f"{text}."
-
-
-def sign(text: str) -> str:
-    """Returns a text whose negative numbers have true minus signs."""
-    return MINUS.sub("−", text)
 
 
 def name_data(text: str) -> str:

@@ -20,22 +20,24 @@ NONE = "none"  # the name of an interval that there is not
 def state(verdict: Verdict) -> str:
     """Returns what a claim came to: sentence, verdict, and the numbers of its cases.
 
-    The first question that has numbers is given in full, the others in short.
+    Where a claim asks several questions each has its own verdict, and the sentence as a
+    whole has none.
     """
     known = [one for one in verdict.answers if count_known(one)]
     if not known:
         kind = verdict.kind if verdict.answers else DESCRIPTIVE
         return f"{verdict.id}, {kind}: “{verdict.sentence}”"
-    first, *others = known
-    asks = say_contrast(first.asks, first.unit)
-    asks = f"{asks[:1].upper()}{asks[1:]}"
-    said = f"{verdict.id}, {say_verdict(first.verdict)}: “{verdict.sentence}” {asks}"
-    parts = [f"{said}: {say_cases(first)}"]
-    parts += [
+    if len(verdict.answers) == 1:
+        (only,) = known
+        said = f"{verdict.id}, {say_verdict(only.verdict)}: “{verdict.sentence}”"
+        asks = say_contrast(only.asks, only.unit)
+        return f"{said} {asks[:1].upper()}{asks[1:]}: {say_cases(only)}"
+    parts = [
         f"{name_question(one)}: {say_verdict(one.verdict)} ({say_cases(one)})"
-        for one in others
+        for one in known
     ]
-    return ". ".join(parts)
+    parts += ["The rest is not run yet"] * (len(known) < len(verdict.answers))
+    return f"{verdict.id}: “{verdict.sentence}” {'. '.join(parts)}"
 
 
 def count_known(answer: Answer) -> int:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import textwrap
-from collections import Counter
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from research import claims
+from research.claims.estimate import EXACT
 from research.claims.verdict import (
     DESCRIPTIVE,
     NO_DIFFERENCE,
@@ -20,7 +21,13 @@ from research.claims.verdict import (
     Verdict,
 )
 from research.errors import NoRows
-from research.report.effects import format_cases, say_contrast, say_verdict, scale_of
+from research.report.effects import (
+    count_answers,
+    format_cases,
+    say_contrast,
+    say_verdict,
+    scale_of,
+)
 from research.report.estimates import format_seeds
 from research.report.figures.looks import WIDTHS, Width, current, styled
 from research.report.figures.statements import count_known
@@ -33,7 +40,9 @@ from research.report.figures.style import (
     create_axes,
 )
 from research.report.figures.texts import LEADING, Drawn, count_letters, describe
+from research.report.possible import clip_verdict
 from research.report.results import Results
+from research.report.words import word_key
 
 COLORS = {
     SUPPORTED: (BLUE, "o"),
@@ -63,7 +72,9 @@ def draw(results: Results, *, width: Width = "two") -> Drawn:
       UserError: there are no runs of the experiments.
       NoRows: no question has rows.
     """
-    asked = [(one, answer) for one in results.verdicts for answer in one.answers]
+    declared = claims.load()
+    verdicts = [clip_verdict(declared[one.id.lower()], one) for one in results.verdicts]
+    asked = [(one, answer) for one in verdicts for answer in one.answers]
     found = [each for each in asked if count_known(each[1])]
     if not found:
         raise NoRows("no rows of any claim; run an experiment=…")
@@ -91,21 +102,14 @@ def draw(results: Results, *, width: Width = "two") -> Drawn:
     over = f", {format_seeds(seeds)}" if len(seeds) else ""
     describe(
         figure,
-        count_verdicts(found, asked),
+        count_answers(answer for _, answer in asked),
         shows="Each question that has rows, its effect in units of its margin; one "
-        "mark for each case.",
+        "mark for each case, from the top in the order in which the numbers follow.",
         numbers=" ".join(map(say, found)),
-        note=f"Bars: 95 % intervals{over}. Shaded: within the margin."
-        f"{name_without_margin(found)}{list_others(results.verdicts)}",
+        note=f"Bars: 95 % intervals{over}.{name_intervals(found)} Shaded: within the "
+        f"margin.{name_without_margin(found)}{list_others(verdicts)}",
     )
     return figure
-
-
-def count_verdicts(found: list[Asked], asked: list[Asked]) -> str:
-    """Returns `8 of 27 questions have rows: 5 supported, 2 refuted, 1 depends`."""
-    kinds = Counter(answer.verdict.partition(":")[0] for _, answer in found)
-    said = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
-    return f"{len(found)} of {len(asked)} questions have rows: {said}"
 
 
 def say(asked: Asked) -> str:
@@ -119,14 +123,29 @@ def say(asked: Asked) -> str:
 
 
 def name(one: Verdict, answer: Answer) -> str:
-    """Returns `C6, the stride`, or the claim alone where it asks one thing."""
-    return f"{one.id}, {answer.key}" if answer.key else one.id
+    """Returns `C6, the stride`, or the claim alone where the key is no word."""
+    return f"{one.id}, {key}" if (key := word_key(answer.key)) else one.id
+
+
+def name_intervals(found: list[Asked]) -> str:
+    """Names the questions whose intervals are over anything but seeds, or missing."""
+    kinds: dict[str, list[str]] = {}
+    for one, answer in found:
+        for case in answer.cases:
+            if case.effect is not None and not case.interval.endswith("seeds"):
+                kinds.setdefault(case.interval, []).append(name(one, answer))
+    named = {kind: "; ".join(dict.fromkeys(names)) for kind, names in kinds.items()}
+    exact = named.pop(EXACT, "")
+    told = [f" {names}: {kind}." for kind, names in named.items()]
+    told += [f" No bars, since counts are exact: {exact}."] * bool(exact)
+    return "".join(told)
 
 
 def name_without_margin(found: list[Asked]) -> str:
     """Names the questions whose margin is 0: their effects have a unit of their own."""
     named = [f"{name(*each)} ({each[1].unit})" for each in found if not each[1].margin]
-    return f" The margin is 0, the unit its own: {'; '.join(named)}." if named else ""
+    text = "In its own unit, since the margin is 0"
+    return f" {text}: {'; '.join(named)}." if named else ""
 
 
 def list_others(found: list[Verdict]) -> str:
@@ -134,7 +153,9 @@ def list_others(found: list[Verdict]) -> str:
     kinds: dict[str, list[str]] = {NOT_RUN: [], DESCRIPTIVE: []}
     for one in found:
         if not any(map(count_known, one.answers)):
-            kinds[NOT_RUN if one.answers else DESCRIPTIVE].append(one.id)
+            missing = all(each["effect"] is None for each in one.details)
+            pending = one.answers or (one.details and missing)
+            kinds[NOT_RUN if pending else DESCRIPTIVE].append(one.id)
     named = [f"{kind}: {', '.join(ids)}" for kind, ids in kinds.items() if ids]
     return "".join(f" {one[:1].upper()}{one[1:]}." for one in named)
 

@@ -22,7 +22,11 @@ from research.report.page.opening import draw_opening
 from research.report.page.picture import measure_scales
 from research.report.page.plane import find_planes
 from research.report.page.render import ENVIRONMENT, read_asset
-from research.report.page.verdicts import count_kinds, describe_verdict, find_common
+from research.report.page.verdicts import (
+    count_questions,
+    describe_verdict,
+    find_common,
+)
 from research.report.possible import clip_verdict
 from research.report.results import Results
 
@@ -105,7 +109,7 @@ def write(
         commits=describe_commits(results.runs),
         opening=draw_opening(results, split),
         common={name: figures[name] for name in common},
-        kinds=count_kinds(shown),
+        counted=count_questions(verdicts),
         verdicts=shown,
         has_fields=has_fields,
     )

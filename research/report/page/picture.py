@@ -24,6 +24,7 @@ EDGE = 0.04  # of a scale, beyond its ends
 TICKS = 8  # at most, about
 LETTERS = 32  # of all ticks of an axis
 NICE = (1, 2, 5, 10)
+MANY = 1000  # from which on a power of two is no round number
 
 
 class Scale(NamedTuple):
@@ -158,11 +159,16 @@ def list_ticks(unit: Unit, scale: Scale) -> list[tuple[float, str]]:
 def choose_ticks(unit: Unit, scale: Scale) -> list[float]:
     """Returns round numbers on a scale, as they are shown.
 
-    Of ratios powers of two, unless the scale is less than a factor of four long.
+    Of ratios powers of two, unless the scale is less than a factor of four long; of
+    thousands 1, 2 and 5 of each power of ten.
     """
     low, high = unit.show(scale.low), unit.show(scale.high)
     if not unit.base or high < 4 * low:
         return list_multiples(low, high, choose_step((high - low) / TICKS))
+    if low >= MANY:
+        decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)))
+        round_numbers = (one * 10.0**each for each in decades for one in NICE[:-1])
+        return [one for one in round_numbers if low <= one <= high]
     ends = math.ceil(math.log2(low)), math.floor(math.log2(high))
     step = math.ceil((ends[1] - ends[0]) / TICKS) or 1
     powers = range(ends[0], ends[1] + 1)
@@ -182,7 +188,12 @@ def list_multiples(low: float, high: float, step: float) -> list[float]:
 
 
 def format_tick(value: float) -> str:
-    """Returns a number without zeros at its end; from 10,000 on in thousands."""
+    """Returns a number without zeros at its end; from 10,000 on in thousands.
+
+    From a million on in millions.
+    """
+    if abs(value) >= 1_000_000:
+        return f"{value / 1e6:,g}M"
     if abs(value) >= 10_000:
         return f"{value / 1000:,.0f}k"
     return f"{value:,.4g}".replace("-", "−") if value else "0"

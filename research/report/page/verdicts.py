@@ -18,6 +18,7 @@ from research.claims.verdict import (
     Answer,
     Verdict,
 )
+from research.report.effects import count_answers, say_difference
 from research.report.formats import format_cell, format_p
 from research.report.page.embed import Embedded
 from research.report.page.picture import Plot, Scale, draw_plot
@@ -145,8 +146,6 @@ def describe_verdict(
 def describe_answer(one: Answer, scales: Mapping[str, Scale]) -> ShownAnswer:
     """Returns one answer of a verdict as text."""
     kind = one.verdict.partition(":")[0]
-    holm = "" if one.adjusted is None else f"; {format_p(one.adjusted)} after Holm"
-    largest = ", the largest over the cases" if len(one.cases) > 1 else ""
     known = [case for case in one.cases if is_known(case)]
     key = word_key(one.key)
     return ShownAnswer(
@@ -159,20 +158,24 @@ def describe_answer(one: Answer, scales: Mapping[str, Scale]) -> ShownAnswer:
         plot=draw_plot(one, scales[one.unit]) if known else None,
         intervals="; ".join(dict.fromkeys(case.interval for case in known)),
         rule=state_rule(one),
-        p="" if one.p is None else f"{format_p(one.p)}{largest}{holm}",
-        interaction=one.interaction if len(one.cases) == 2 else "",
+        p="" if one.p is None else state_p(one),
+        interaction=say_difference(one) if len(one.cases) == 2 else "",
         firmness=state_firmness(one),
     )
 
 
-def count_kinds(shown: Sequence[Shown]) -> str:
-    """Returns `1 supported, 2 refuted, 2 depend`."""
-    kinds = [one.verdict.kind if one.run or one.apart else NOT_RUN for one in shown]
-    counts = {kind: kinds.count(kind) for kind in MARKS if kind in kinds}
-    return ", ".join(
-        f"{n} {'depend' if kind == DEPENDS and n > 1 else kind}"
-        for kind, n in counts.items()
-    )
+def state_p(one: Answer) -> str:
+    """Returns p before and after Holm's rule, or why there is none to go by."""
+    if one.verdict.startswith(DEPENDS):
+        return "none: the cases came out differently"
+    largest = ", the largest over the cases" if len(one.cases) > 1 else ""
+    holm = "" if one.adjusted is None else f"; {format_p(one.adjusted)} after Holm"
+    return f"{format_p(one.p or 0.0)}{largest}{holm}"
+
+
+def count_questions(verdicts: Sequence[Verdict]) -> str:
+    """Returns how many questions have been run, and what they came to."""
+    return count_answers(answer for one in verdicts for answer in one.answers)
 
 
 def name_class(kind: str) -> str:

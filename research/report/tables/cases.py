@@ -13,6 +13,7 @@ from research.claims.pool import Pool
 from research.claims.verdict import Answer, Case, Verdict
 from research.report.effects import say_contrast, scale_of
 from research.report.formats import MISSING
+from research.report.possible import clip_answer
 from research.report.results import Results
 
 CAPTION = (
@@ -50,7 +51,13 @@ def tabulate(results: Results) -> pd.DataFrame:
         [describe(*each) | {"evidence": prove(*each, results.pool)} for each in found]
     )
     table.attrs["caption"] = CAPTION
-    table.attrs["text"] = pd.DataFrame([format_line(*each) for each in found])
+    known = claims.load()
+    lines = []
+    for one, answer, case in found:
+        shown = clip_answer(known[one.id.lower()], answer)
+        place = answer.cases.index(case)
+        lines.append(format_line(one, shown, shown.cases[place]))
+    table.attrs["text"] = pd.DataFrame(lines)
     return table
 
 

@@ -1,6 +1,7 @@
 """The two styles of figures, and what lies beside a figure in words."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from fake_runs import fake_sweep
@@ -10,7 +11,7 @@ from measured import measured_runs
 from research.claims.measure import ACCURACY, Contrast, less, only
 from research.claims.verdict import Answer, Case, Verdict
 from research.report import possible
-from research.report.figures import distance, layers, style, tradeoff
+from research.report.figures import distance, layers, style, tradeoff, verdicts
 from research.report.figures.captions import save_texts, to_latex, to_text
 from research.report.figures.forest import Mark, Panel, draw_forests
 from research.report.figures.looks import WIDTHS, use
@@ -131,7 +132,30 @@ def test_a_claim_is_stated_with_the_numbers_of_its_cases():
     )
     many = Verdict("C0", "It helps.", "", (asked(3.0, 1.0, 2.0, 7.0),))
     assert state(many).endswith("from 1.00 to 7.00 nats in 4 cases")
+    first, other = asked(3.9), replace(asked(-2.0), key="other", verdict="refuted")
+    several = Verdict("C0", "It helps.", "", (first, other, replace(first, cases=())))
+    assert state(several) == (
+        "C0: “It helps.” This less that: supported (case 0 3.90 [2.90, 4.90] nats). "
+        "Other: refuted (case 0 −2.00 [−3.00, −1.00] nats). The rest is not run yet"
+    ), "no verdict is that of the sentence"
     assert state(Verdict("B0", "So it is.", "", ())) == "B0, descriptive: “So it is.”"
+
+
+def test_bars_that_are_not_over_seeds_are_named():
+    def over(interval, key=""):
+        (case,) = (one := asked(2.0)).cases
+        return replace(one, key=key, cases=(case._replace(interval=interval),))
+
+    claims = {"C1": over("exact count", "weights"), "C3": over("t over 10 seeds", "a")}
+    claims |= {"C5": over("paired t over 30 repeats")}
+    found = [(Verdict(id, "", "", (one,)), one) for id, one in claims.items()]
+    assert verdicts.name_intervals(found) == (
+        " C5: paired t over 30 repeats. No bars, since counts are exact: C1, weights."
+    )
+    assert [verdicts.name(*one) for one in found] == ["C1, weights", "C3", "C5"]
+    waiting = Verdict("B6", "", "", (), details=({"effect": None},))
+    others = [waiting, Verdict("B8", "", "", ())]
+    assert verdicts.list_others(others) == " Not run: B6. Descriptive: B8."
 
 
 def test_no_interval_goes_beyond_what_is_possible():

@@ -46,7 +46,7 @@ def test_the_answer_stands_first_then_the_example_then_the_verdicts(page):
         "How does removing",
         "sees 18 of the 28",
         "30,976",
-        "the 4 sentences",
+        "these 4 sentences",
         "C1",
     ]
     places = [text.index(one) for one in order]

@@ -52,6 +52,8 @@ def test_counts_are_given_in_full_and_small_losses_are_not():
     assert format_level(level("a", 0.5, 0.4, 0.6), TRAINING_LOSS) == (
         "0.500 [0.400, 0.600]"
     )
+    loss = level("a", 0.001234, 0.001067, 0.001389)
+    assert format_level(loss, TRAINING_LOSS) == "0.0012 [0.0011, 0.0014]"
 
 
 @pytest.mark.parametrize("name", [*claims.load()])
@@ -70,7 +72,9 @@ def test_less_flips_are_better_however_they_are_counted():
 
 def test_long_ticks_stay_apart():
     texts = [text for _, text in list_ticks(read_unit("doublings"), Scale(15.8, 22.0))]
-    assert texts == ["66k", "262k", "1,049k", "4,194k"]
+    assert texts == ["100k", "200k", "500k", "1M", "2M"]
+    texts = [text for _, text in list_ticks(read_unit("doublings"), Scale(15.8, 33.0))]
+    assert texts[:5] == ["100k", "500k", "2M", "10M", "50M"] and len(texts) == 8
 
 
 def test_without_the_configs_of_arms_there_are_no_levels():

@@ -68,6 +68,7 @@ def test_no_interval_lies_beyond_what_is_possible():
         ("percentage points", -6.9, 5.6, [-6, -4, -2, 0, 2, 4]),
         ("doublings", -0.2, 3.7, [1, 2, 4, 8]),
         ("doublings", -8.0, 9.0, [2.0**n for n in (-6, -3, 0, 3, 6, 9)]),
+        ("doublings", 15.6, 21.9, [5e4, 1e5, 2e5, 5e5, 1e6, 2e6]),
         (
             "log ratio",
             math.log(0.79),

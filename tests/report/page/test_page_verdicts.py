@@ -2,15 +2,16 @@
 
 import math
 import re
+from dataclasses import replace
 
 import pytest
 from pages import UNKNOWN, answer, article, case, verdict
 
 from research.claims.rule import LESS_THAN, MORE_THAN, SAME
+from research.report.effects import say_difference
 from research.report.formats import format_number
 from research.report.page.embed import Embedded
-from research.report.page.picture import measure_scales
-from research.report.page.verdicts import count_kinds, describe_verdict
+from research.report.page.verdicts import count_questions, describe_verdict
 from research.report.page.words import (
     state_finding,
     state_firmness,
@@ -21,22 +22,37 @@ from research.report.page.words import (
 from research.report.words import spell_arms
 
 
-def test_verdicts_are_counted(page_file):
+def test_every_question_is_counted(page_file):
     page = page_file.read_text()
-    counted = "1 supported, 1 refuted, 1 depends, 1 not run."
-    assert f"<b>the 4 sentences come to: {counted}" in page
-    scales = measure_scales([verdict()])
-    depends = describe_verdict(verdict("C1", answer("depends: head")), {}, scales)
-    assert count_kinds([depends] * 2) == "2 depend"
-    nothing = verdict("B6", details=({"effect": None},))
-    nothing = describe_verdict(
-        nothing.__class__(**vars(nothing) | {"answers": ()}), {}, {}
+    counted = "3 of the 4 questions have been run: 1 supported, 1 refuted, 1 depends"
+    assert f"<b>{counted}.</b>" in page
+    mixed = verdict("C1", answer("supported"), answer("depends: head", key="weights"))
+    assert count_questions([mixed, verdict("C2", answer("depends: head"))]) == (
+        "3 of the 3 questions have been run: 1 supported, 2 depend"
     )
-    assert not nothing.run and count_kinds([nothing]) == "1 not run"
-    apart = verdict("B8", details=())
-    apart = apart.__class__(**vars(apart) | {"answers": ()})
-    apart = describe_verdict(apart, {}, {})
-    assert apart.apart and count_kinds([apart, nothing]) == "1 not run, 1 descriptive"
+    assert count_questions([verdict("C2", answer("not run", UNKNOWN))]) == (
+        "0 of the 1 questions have been run"
+    )
+
+
+def test_what_has_no_answers_is_not_run_or_apart():
+    nothing = replace(verdict("B6", details=({"effect": None},)), answers=())
+    nothing = describe_verdict(nothing, {}, {})
+    assert not nothing.run and not nothing.apart
+    apart = describe_verdict(replace(verdict("B8", details=()), answers=()), {}, {})
+    assert not apart.run and apart.apart
+
+
+def test_what_depends_has_no_p_and_a_difference_as_people_read_it():
+    cases = case("flattened", math.log(1.03)), case("pooled", math.log(0.42))
+    differs = "flattened less pooled: 0.9 [0.8, -0.1] log ratio, paired t over seeds"
+    given = dict(p=1.0, adjusted=1.0, interaction=differs, unit="log ratio")
+    text = article(verdict("B2", replace(answer("depends: head", *cases), **given)))
+    assert "<dd>none: the cases came out differently</dd>" in text
+    assert "flattened over pooled: 2.46 [2.23, 0.90], paired t over seeds" in text
+    points = replace(answer("supported", *cases), interaction=differs)
+    assert "flattened less pooled: 0.90 [0.80, −0.10]" in say_difference(points)
+    assert say_difference(replace(points, interaction="")) == ""
 
 
 def test_a_verdict_states_its_numbers():
