@@ -69,15 +69,16 @@ class Slices:
       steps: its stages.
       readout: likewise, taken apart: graph and state.
       size: (height, width) of a window.
-      memory: MiB of maps that the devices may hold at once; None: an eighth of what is
-        free there.
+      memory: MiB of maps that a device may hold at once. It is asked for once: blocks
+        of images are then of one size, for one compilation, and the same in every
+        process.
     """
 
     standardize: Callable[[Images], Map]
     steps: Sequence[Step]
     readout: tuple[nnx.GraphDef, Any]
     size: Size
-    memory: int | None = None
+    memory: int
 
     @classmethod
     def of(cls, network: Network, shape: Shape) -> Slices | None:
@@ -109,7 +110,8 @@ class Slices:
         if apply.eval_shape(*readout, x[:, : shape[0], : shape[1]]).ndim != 2:
             return None  # it answers at every pixel
         height, width = size[0] - ROOM * across[0], size[1] - ROOM * across[1]
-        return cls(network.standardize, steps, readout, (height, width))
+        memory = hosts.agree_on(share(mesh) // 2**20)
+        return cls(network.standardize, steps, readout, (height, width), memory)
 
     def __call__(
         self, images: Float[np.ndarray | Array, "examples height width channels"]
@@ -129,10 +131,9 @@ class Slices:
 
     def block(self, shape: Sequence[int]) -> int:
         """Returns how many images keep to the memory, at least one on each device."""
-        mesh = devices.mesh()
-        memory = share(mesh) // 2**20 if self.memory is None else self.memory
         largest = max([prod(shape), *self.values(shape)])
-        return max(1, memory * 2**20 // (3 * 4 * largest)) * mesh.size
+        each = max(1, self.memory * 2**20 // (3 * 4 * largest))
+        return each * devices.mesh().size
 
     def values(self, shape: Sequence[int]) -> list[int]:
         """Returns the numbers in the maps of an image after each stage, and of slices.
