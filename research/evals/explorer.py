@@ -46,12 +46,12 @@ class Explorer(Evaluator):
     probable over each image's shifts.
 
     Of a network of ours, for the map after each stage, of a level that goes down and up
-    again the last: `receptive_height` and `receptive_width` as `eval=cost` states them, and `size`, the effective size of the
-    middle unit as of `eval=receptive`. Beside it: the cumulative `stride` (height,
-    width); the `rows` (h, H) and `columns` (w, W) of the image on which each position
-    depends; and, for a coarse grid of positions `ys` × `xs`, the effective `fields`
-    (Y, X, H, W), as √(|∂ unit / ∂ pixel| of its peak) in 255ths, and their `sizes` in
-    pixels.
+    again the last: `receptive_height` and `receptive_width` as `eval=cost` states them,
+    and `size`, the effective size of the middle unit as of `eval=receptive`. Beside it:
+    the cumulative `stride` (height, width); the `rows` (h, H) and `columns` (w, W) of
+    the image on which each position depends; and, for a coarse grid of positions `ys` ×
+    `xs`, the effective `fields` (Y, X, H, W), as √(|∂ unit / ∂ pixel| of its peak) in
+    255ths, and their `sizes` in pixels.
 
     Attributes:
       images: how many are shown, at most: the first of each class.
