@@ -76,9 +76,11 @@ class Calibration(Evaluator):
     batch: Count = 512
 
     def check(self, predict: Callable[..., Any], split: Split) -> None:
-        """Refuses answers at every pixel, and examples without labels."""
+        """Refuses answers at every pixel, missing labels, and too large shifts."""
         require_one_answer(predict, split, self.name)
         self.require_labels(split)
+        m = self.max_shift
+        self.require_room("max_shift", m, (m, m), split)
 
     def __call__(
         self, predict: Callable[..., Any], split: Split

@@ -43,7 +43,8 @@ def augment(
       batch: `image`, float32 in [0, 1], (batch, height, width, channels), and any other
         arrays; `position` is (batch, …, 2), `box` is (batch, …, 4).
       key: of the step.
-      shift: the largest offset in pixels; (dy, dx) is uniform on [−shift, shift]².
+      shift: the largest offset in pixels; (dy, dx) is uniform on [−shift, shift]². An
+        axis of one pixel, as of a signal, is not shifted.
       border: what moves in: the other side (`circular`), 0 (`zero`: a crop from the
         padded image; He 2016, arXiv:1512.03385, has shift 4), or the mirrored image.
       flip: whether to mirror left and right with probability ½; `alternating`: half of
@@ -67,6 +68,9 @@ def augment(
     count, height, width = batch["image"].shape[:3]
     keys = jax.vmap(partial(jax.random.fold_in, key))(jnp.arange(count))
     moves = Moves.draw(keys, shift=shift, border=border, flip=flip is True)
+    if 1 in (height, width):
+        alone = jnp.array((height, width)) == 1
+        moves = replace(moves, corners=jnp.where(alone, shift, moves.corners))
     if flip == "alternating":
         mirrored = (batch["draw"] + batch["epoch"].astype(jnp.uint32)) % 2 == 1
         moves = replace(moves, mirrored=mirrored)

@@ -3,7 +3,7 @@
 A perturbation is `perturb(images, arguments) → images`, jittable, with one row of the
 argument for each example, so that what an example goes through never depends on its
 batch. Offsets are (dy, dx) in pixels; content moves down and right for
-d > 0.
+d > 0. Along an axis of one pixel, as of a signal, nothing moves.
 """
 
 from __future__ import annotations
@@ -48,9 +48,12 @@ def zero(images: Images, offsets: Offsets) -> Images:
 
 
 def is_inside(offsets: Int[Array, " batch"], size: int) -> Bool[Array, "batch size"]:
-    """Whether position i of a translated axis shows the image: 0 ≤ i − d < size."""
+    """Whether position i of a translated axis shows the image: 0 ≤ i − d < size.
+
+    An axis of one pixel always does: there is nowhere to go along it.
+    """
     source = jnp.arange(size) - offsets[:, None]
-    return (source >= 0) & (source < size)
+    return (source >= 0) & (source < size) | (size == 1)
 
 
 @dataclass(frozen=True)
@@ -119,6 +122,11 @@ def draw_ring(key: PRNGKeyArray, examples: int, distance: int) -> Draws:
         ]
     )
     return sides[place // (2 * d), np.arange(examples)]
+
+
+def shortest(size: tuple[int, int]) -> int:
+    """Returns the length of the shorter axis; one of one pixel does not count."""
+    return min((length for length in size if length > 1), default=1)
 
 
 def along(offsets: Draws, size: tuple[int, int]) -> Draws:
