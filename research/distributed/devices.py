@@ -18,7 +18,7 @@ import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from research.distributed import backend, determinism, hosts
+from research.distributed import backend, determinism, hosts, seeds
 from research.errors import UserError
 from research.nn.cpu.memory import keep_freed_memory
 
@@ -88,8 +88,10 @@ def prepare(
 
     Raises:
       UserError: the other processes cannot be reached, or it is too late for
-        `deterministic`, or XLA_FLAGS contradict it.
+        `deterministic`, or XLA_FLAGS contradict it; or JAX's environment changes what a
+        seed means.
     """
+    seeds.require_settings()
     cache = Path(root) / ".cache" / "jax"
     determinism.prepare(deterministic, cache)
     if backend.will_be_cpu():

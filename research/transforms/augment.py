@@ -13,6 +13,7 @@ from jaxtyping import Array, Bool, Int, Key, Shaped
 
 from research.errors import UserError
 from research.nn.signal import MODES
+from research.transforms.shifts import draw_whole
 from research.types import Natural
 
 Batch = Mapping[str, Array]  # name → array with one row per example
@@ -125,7 +126,7 @@ class Moves:
     ) -> Moves:
         """Draws a move for each key."""
         place, side = jnp.moveaxis(jax.vmap(jax.random.split)(keys), 1, 0)
-        corner = partial(jax.random.randint, shape=(2,), minval=0, maxval=2 * shift + 1)
+        corner = partial(draw_whole, shape=(2,), minval=0, maxval=2 * shift + 1)
         mirrored = jax.vmap(jax.random.bernoulli)(side) if flip else None
         return cls(jax.vmap(corner)(place), mirrored, shift, border)
 
@@ -141,7 +142,7 @@ class Moves:
             sizes = rows.shape[1:]
 
             def cut(one: Array, corner: Array) -> Array:
-                start = (*corner, *[0] * (one.ndim - 2))
+                start = (*corner, *[jnp.int32(0)] * (one.ndim - 2))
                 return jax.lax.dynamic_slice(one, start, sizes)
 
             rows = jax.vmap(cut)(padded, self.corners)

@@ -10,6 +10,7 @@ axis of one pixel, as of a signal, has no outside: nothing moves along it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -180,4 +181,5 @@ def _per_image(values: Amounts) -> Float[Array, "batch 1 1 1"]:
 
 
 def _normal(seeds: Seeds, shape: tuple[int, ...]) -> Float[Array, "batch h w c"]:
-    return jax.vmap(lambda s: jax.random.normal(jax.random.key(s), shape))(seeds)
+    normal = partial(jax.random.normal, shape=shape, dtype=jnp.float32)
+    return jax.vmap(lambda seed: normal(jax.random.key(seed)))(seeds)

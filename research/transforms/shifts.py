@@ -9,6 +9,7 @@ d > 0. Along an axis of one pixel, as of a signal, nothing moves.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -21,6 +22,8 @@ from research.types import Images
 Offsets = Int[Array, "batch 2"]  # (dy, dx) of each example, pixels
 Draws = Int[np.ndarray, "examples 2"]
 Size = int | tuple[int, int]  # for both axes, or (height, width)
+# Of 32 bits wherever JAX would take 64: those are other draws.
+draw_whole = partial(jax.random.randint, dtype=jnp.int32)
 
 
 def circular(images: Images, offsets: Offsets) -> Images:
@@ -99,7 +102,7 @@ def draw_offsets(key: PRNGKeyArray, examples: int, low: Size, high: Size) -> Dra
       high: largest offset.
     """
     least, most = np.array(low), np.array(high)
-    return np.asarray(jax.random.randint(key, (examples, 2), least, most + 1))
+    return np.asarray(draw_whole(key, (examples, 2), least, most + 1))
 
 
 def draw_ring(key: PRNGKeyArray, examples: int, distance: int) -> Draws:
@@ -111,7 +114,7 @@ def draw_ring(key: PRNGKeyArray, examples: int, distance: int) -> Draws:
       distance: d ≥ 1, pixels.
     """
     d = distance
-    place = np.asarray(jax.random.randint(key, (examples,), 0, 8 * d))
+    place = np.asarray(draw_whole(key, (examples,), 0, 8 * d))
     along = place % (2 * d) - d  # −d … d−1, so that each corner belongs to one side
     sides = np.stack(
         [

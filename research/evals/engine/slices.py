@@ -95,7 +95,8 @@ class Slices:
         network = in_inference(network)
         across = network.stride
         size = (shape[0] + ROOM * across[0], shape[1] + ROOM * across[1], shape[2])
-        x = network.standardize(jax.random.uniform(jax.random.key(0), (TRIALS, *size)))
+        noise = jax.random.uniform(jax.random.key(0), (TRIALS, *size), jnp.float32)
+        x = network.standardize(noise)
         steps: list[Step] = []
         for stage in network.stages:
             graph, state = take_apart(stage, mesh)
