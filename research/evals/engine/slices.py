@@ -24,6 +24,7 @@ from jaxtyping import Array, Float
 from research.distributed import devices, hosts
 from research.distributed.memory import share
 from research.evals.engine.modules import apply, in_inference, take_apart
+from research.evals.engine.predictor import require_numbers
 from research.evals.engine.tolerance import current_tolerance
 from research.evals.engine.window_phases import (
     Size,
@@ -123,6 +124,9 @@ class Slices:
           `logits` (N, R, Q, K) and `embedding` (N, R, Q, C), the mean over positions of
           the last map, of the windows whose first row is 0 … R − 1 and first column 0 …
           Q − 1, all that lie within an image.
+
+        Raises:
+          UserError: they are no numbers.
         """
         found: list[Answers] = []
         block = self.block(images.shape[1:])
@@ -172,7 +176,10 @@ class Slices:
         last = self.steps[-1].seen if self.steps else self.size
         answers = read_windows(*self.readout, x, last, room)
         put = partial(arrange, taken=taken, room=room, whole=whole)
-        return {name: put(np.asarray(one))[:count] for name, one in answers.items()}
+        found = {name: put(np.asarray(one))[:count] for name, one in answers.items()}
+        for one in found.values():
+            require_numbers(self, one)
+        return found
 
 
 def slices_windows(step: Step, x: Map, y: Map) -> bool:
