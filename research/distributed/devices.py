@@ -113,6 +113,14 @@ def mesh(batch: int | None = None) -> Mesh:
     return Mesh(np.array(devices[: divisor(batch, len(devices))]), ("data",))
 
 
+def find_cpu() -> Any | None:
+    """Returns a CPU device of this process, None where JAX_PLATFORMS leaves it out."""
+    try:
+        return jax.local_devices(backend="cpu")[0]
+    except RuntimeError:
+        return None
+
+
 def world(batch: int) -> Mesh:
     """Returns a one-axis mesh `data` over the devices of all processes, for training.
 
