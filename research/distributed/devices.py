@@ -18,7 +18,7 @@ import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from research.distributed import backend, determinism, hosts
+from research.distributed import backend, determinism, hosts, seeds
 from research.errors import UserError
 from research.nn.cpu.memory import keep_freed_memory
 
@@ -88,8 +88,10 @@ def prepare(
 
     Raises:
       UserError: the other processes cannot be reached, or it is too late for
-        `deterministic`, or XLA_FLAGS contradict it.
+        `deterministic`, or XLA_FLAGS contradict it; or JAX's environment changes what a
+        seed means.
     """
+    seeds.require_settings()
     cache = Path(root) / ".cache" / "jax"
     determinism.prepare(deterministic, cache)
     if backend.will_be_cpu():
@@ -109,6 +111,14 @@ def mesh(batch: int | None = None) -> Mesh:
     """
     devices = jax.local_devices()
     return Mesh(np.array(devices[: divisor(batch, len(devices))]), ("data",))
+
+
+def find_cpu() -> Any | None:
+    """Returns a CPU device of this process, None where JAX_PLATFORMS leaves it out."""
+    try:
+        return jax.local_devices(backend="cpu")[0]
+    except RuntimeError:
+        return None
 
 
 def world(batch: int) -> Mesh:

@@ -37,8 +37,8 @@ class Calibration(Evaluator):
     adds to the bias: compare seeds.
 
     With the parameter `scaled` the same of z/T, where the `temperature` T has the least
-    cross-entropy on the unshifted `validation` examples; they must be others than those
-    measured. Where there are none a row, `skipped`, says so.
+    cross-entropy on the unshifted `validation` examples. Where there are none, or they
+    are the ones that are measured, a row, `skipped`, says so.
 
     Costs 1 + borders × draws passes, and one over the validation examples.
 
@@ -76,9 +76,11 @@ class Calibration(Evaluator):
     batch: Count = 512
 
     def check(self, predict: Callable[..., Any], split: Split) -> None:
-        """Refuses answers at every pixel, and examples without labels."""
+        """Refuses answers at every pixel, missing labels, and too large shifts."""
         require_one_answer(predict, split, self.name)
         self.require_labels(split)
+        m = self.max_shift
+        self.require_room("max_shift", m, (m, m), split)
 
     def __call__(
         self, predict: Callable[..., Any], split: Split
@@ -93,8 +95,8 @@ class Calibration(Evaluator):
         }
         yield from self.compare(still, moved, split.labels, {})
         validation = self.data.split("validation")
-        if not len(validation):
-            yield Measurement("calibration", "skipped", 1, 0, method=SKIPPED)
+        if reason := refuse_to_fit(validation, split):
+            yield Measurement("calibration", "skipped", 1, 0, method=reason)
             return
         logits = predictor.logits(validation.images)
         temperature = fit_temperature(logits, validation.labels)
@@ -141,6 +143,19 @@ class Calibration(Evaluator):
             )
 
 
+def refuse_to_fit(validation: Split, split: Split) -> str:
+    """Returns why no temperature is fitted; empty where one is.
+
+    Args:
+      validation: the examples that would fit it.
+      split: those that are measured, which may be the first of them.
+    """
+    if not len(validation):
+        return SKIPPED
+    same = np.array_equal(validation.images[: len(split)], split.images)
+    return MEASURED if same else ""
+
+
 def of_bins(
     draws: list[Reliability], examples: int, params: Mapping[str, Any]
 ) -> Measurement:
@@ -166,3 +181,6 @@ def of_bins(
 
 
 SKIPPED = "temperature skipped: no validation examples; data.validation_examples=100"
+MEASURED = (
+    "temperature skipped: it would be fitted on what it is measured on; split=test"
+)

@@ -17,13 +17,19 @@ from research.evals.engine.views import make_draw
 from research.evals.evaluator import Evaluator
 from research.evals.fragile import STEPS
 from research.evals.measurement import Measurement
-from research.evals.shift import shortest
 from research.stats import resample_sums
 from research.tasks.classification import CLASSIFICATION
 from research.tasks.confusion import divide
 from research.tasks.consistency import count_agreement, roll_back, stays_inside
 from research.tasks.task import Task
-from research.transforms.shifts import Draws, along, circular, draw_ring, zero
+from research.transforms.shifts import (
+    Draws,
+    along,
+    circular,
+    draw_ring,
+    shortest,
+    zero,
+)
 from research.types import Count, Natural, OneOf, Seed
 
 PUBLISHED = ("massc",)

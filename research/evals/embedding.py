@@ -23,8 +23,7 @@ from research.evals.engine.neighbours import find_nearest, rank_former
 from research.evals.engine.predictor import Perturb
 from research.evals.evaluator import Evaluator
 from research.evals.measurement import Measurement
-from research.evals.shift import shortest
-from research.transforms.shifts import along, draw_ring
+from research.transforms.shifts import along, draw_ring, shortest
 from research.types import Count, Natural, Seed
 
 Each = dict[str, np.ndarray]  # by measure, (N,)
@@ -80,6 +79,8 @@ class Embedding(Evaluator):
             raise self.refusal(
                 "examples", self.examples, f"at least 3 images, and there are {count}"
             )
+        m = self.max_shift
+        self.require_room("max_shift", m, (m, m), split)
 
     def __call__(
         self, predict: Callable[..., Any], split: Split

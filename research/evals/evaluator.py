@@ -87,6 +87,32 @@ class Evaluator:
                 f"{', '.join(split.arrays)}: leave {self.name} out of eval"
             )
 
+    def require_room(
+        self, key: str, value: Any, reach: tuple[float | int, float | int], split: Split
+    ) -> None:
+        """Refuses shifts as large as the images, of which zeros leave nothing.
+
+        Along an axis of one pixel nothing is shifted.
+
+        Args:
+          key: of the parameter.
+          value: of the parameter, for the error.
+          reach: the largest shift down and right, pixels.
+          split: the examples.
+
+        Raises:
+          UserError: names the key and the largest shifts.
+        """
+        height, width = split.images.shape[1:3]
+        pairs = zip(reach, (height, width), strict=True)
+        if any(pixels >= length > 1 for pixels, length in pairs):
+            raise self.refusal(
+                key,
+                value,
+                f"shifts of up to {height - 1} pixels down and {width - 1} right for "
+                f"images of {height}×{width}",
+            )
+
     def refusal(self, key: str, value: Any, accepted: str) -> UserError:
         """Returns the error for a parameter: `eval.NAME.KEY=VALUE: takes …`."""
         shown = list(value) if isinstance(value, tuple) else value

@@ -45,13 +45,13 @@ class Explorer(Evaluator):
     `probabilities` (N, P, Q, k), in 255ths, of the k `classes` (N, k) that are most
     probable over each image's shifts.
 
-    Of a network of ours, for the map after each stage: `receptive_height` and
-    `receptive_width` as `eval=cost` states them, and `size`, the effective size of the
-    middle unit as of `eval=receptive`. Beside it: the cumulative `stride` (height,
-    width); the `rows` (h, H) and `columns` (w, W) of the image on which each position
-    depends; and, for a coarse grid of positions `ys` × `xs`, the effective `fields`
-    (Y, X, H, W), as √(|∂ unit / ∂ pixel| of its peak) in 255ths, and their `sizes` in
-    pixels.
+    Of a network of ours, for the map after each stage, of a level that goes down and up
+    again the last: `receptive_height` and `receptive_width` as `eval=cost` states them,
+    and `size`, the effective size of the middle unit as of `eval=receptive`. Beside it:
+    the cumulative `stride` (height, width); the `rows` (h, H) and `columns` (w, W) of
+    the image on which each position depends; and, for a coarse grid of positions `ys` ×
+    `xs`, the effective `fields` (Y, X, H, W), as √(|∂ unit / ∂ pixel| of its peak) in
+    255ths, and their `sizes` in pixels.
 
     Attributes:
       images: how many are shown, at most: the first of each class.
@@ -174,7 +174,7 @@ def explore_stages(
     maps = inside.features(prepare(None, devices.shard(images, inside.mesh)))
     theory = receptive_fields(inside.network, shape)
     masks = receptive_masks(inside.network, shape)
-    for index, (rows, columns) in enumerate(masks):
+    for index, (rows, columns) in zip(inside.ends, masks, strict=True):
         params = {"index": index, "part": inside.parts[index]}
         yield from describe_field("explorer", theory[index], shape, params)
         ys, xs = (

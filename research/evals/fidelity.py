@@ -56,8 +56,10 @@ class Fidelity(Evaluator):
     batch: Count = 512
 
     def check(self, predict: Callable[..., Any], split: Split) -> None:
-        """Refuses answers at every pixel."""
+        """Refuses answers at every pixel, and shifts as large as the images."""
         require_one_answer(predict, split, self.name)
+        m = self.max_shift
+        self.require_room("max_shift", m, (m, m), split)
 
     def __call__(
         self, predict: Callable[..., Any], split: Split

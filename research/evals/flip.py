@@ -62,8 +62,12 @@ class Flip(Evaluator):
             raise self.refusal("directions", self.directions, "steps [dy, dx], not 0")
 
     def check(self, predict: Callable[..., Any], split: Split) -> None:
-        """Refuses answers at every pixel."""
+        """Refuses answers at every pixel, and paths that leave the image."""
         require_one_answer(predict, split, self.name)
+        steps = max(map(abs, self.reach))
+        for down, right in self.directions:
+            end = steps * abs(down), steps * abs(right)
+            self.require_room("reach", self.reach, end, split)
 
     def __call__(
         self, predict: Callable[..., Any], split: Split

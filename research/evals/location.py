@@ -168,7 +168,7 @@ def project(
     """Returns a Gaussian random projection of a map; seed and index draw it."""
     flat = x.reshape(x.shape[0], -1)
     key = jax.random.fold_in(jax.random.key(seed), index)
-    matrix = jax.random.normal(key, (flat.shape[1], features))
+    matrix = jax.random.normal(key, (flat.shape[1], features), jnp.float32)
     return flat @ matrix / np.sqrt(flat.shape[1])
 
 

@@ -105,7 +105,7 @@ def effective_field(
       index: of the map's place.
       position: (row, column) of the map.
     """
-    end = np.cumsum(np.bincount([place.stage for place in inside.places]))
+    end = [place + 1 for place in inside.ends]
     gradient = jnp.zeros_like(maps[index + 1]).at[:, *position].set(1)
     last = inside.places[index].stage
     for stage in range(last, -1, -1):

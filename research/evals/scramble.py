@@ -144,16 +144,16 @@ def scramble_stages(
     A block has `size` strides of the network per side in *input* pixels at each stage,
     whatever the stride there, and all channels of a position go together. Positions at
     the lower and right border that fill no block stay (`moved` is the fraction of the
-    others); stages with fewer than two blocks are left out.
+    others); stages with fewer than two blocks are left out. Of a level, which goes down
+    and up again, it is the last map.
     """
     network = inside.network
     shapes = network.map_shapes(split.images.shape[1:])[1:]
     cases = []
     for size in sizes:
         pixels = (size * network.stride[0], size * network.stride[1])
-        for index, (shape, stride) in enumerate(
-            zip(shapes, inside.strides, strict=True)
-        ):
+        for stage, (shape, index) in enumerate(zip(shapes, inside.ends, strict=True)):
+            stride = inside.strides[index]
             block = (pixels[0] // stride[0], pixels[1] // stride[1])
             blocks = prod(count_blocks(shape, block))
             if blocks > 1:
@@ -163,13 +163,13 @@ def scramble_stages(
                     "pixels": list(pixels),
                     "moved": blocks * prod(block) / (shape[0] * shape[1]),
                 }
-                cases.append((index, block, params))
+                cases.append((stage, index, block, params))
 
     def logits(images: Images, seeds: Seeds) -> list[Logits]:
         maps = inside.features(images)[1:]
         return [
-            inside.logits_from(permute(maps[index], seeds, block), index + 1)
-            for index, block, _ in cases
+            inside.logits_from(permute(maps[index], seeds, block), stage + 1)
+            for stage, index, block, _ in cases
         ]
 
     found = inside.map(logits, split.images, seeds)

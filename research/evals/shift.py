@@ -19,7 +19,7 @@ from research.evals.evaluator import Evaluator
 from research.evals.measurement import Measurement
 from research.tasks.classification import CLASSIFICATION
 from research.tasks.task import Outputs, Task
-from research.transforms.shifts import along, circular, draw_ring, zero
+from research.transforms.shifts import along, circular, draw_ring, shortest, zero
 from research.types import Count, Natural, OneOf, Seed
 
 
@@ -152,8 +152,3 @@ class Shift(Evaluator):
         """Returns the answers to a view of every image, its shift undone."""
         answers = predictor.outputs(split.images, view.perturb, view.offsets)
         return self.task.undo(answers, view.shifts)
-
-
-def shortest(size: tuple[int, int]) -> int:
-    """Returns the length of the shorter axis; one of one pixel does not count."""
-    return min((length for length in size if length > 1), default=1)

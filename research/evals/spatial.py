@@ -76,9 +76,11 @@ class Spatial(Evaluator):
             raise self.refusal("step", self.step, fit)
 
     def check(self, predict: Callable[..., Any], split: Split) -> None:
-        """Refuses answers at every pixel, and examples without labels."""
+        """Refuses answers at every pixel, missing labels, and too large shifts."""
         require_one_answer(predict, split, self.name)
         self.require_labels(split)
+        most = max(map(abs, self.shifts))
+        self.require_room("shifts", self.shifts, (most, most), split)
 
     def __call__(
         self, predict: Callable[..., Any], split: Split

@@ -22,9 +22,10 @@ class Speed(Evaluator):
 
     It takes any classifier, ours or not, logits or embeddings. In a wrapper it also
     yields `times_bare`: the same as a multiple of what the classifier takes as it is,
-    whose passes are taken in turn with these. Compilation is left out; bringing images
-    to the device and answers back is not. Other programs on the machine can only
-    lengthen a pass, which is why the shortest counts.
+    whose passes are taken in turn with these. Compilation is left out, and so is
+    bringing the images to the device, where evaluators keep them for their next pass
+    (`research.evals.engine.batches.Kept`); bringing answers back is not. Other programs
+    on the machine can only lengthen a pass, which is why the shortest counts.
 
     Attributes:
       passes: how many, after one that is not timed.

@@ -17,9 +17,15 @@ from research.evals.engine.predictor import Predictor
 from research.evals.engine.windows import Canvases
 from research.evals.evaluator import Evaluator
 from research.evals.measurement import Measurement
-from research.evals.shift import shortest
 from research.tasks import metrics
-from research.transforms.shifts import Draws, along, circular, draw_ring, zero
+from research.transforms.shifts import (
+    Draws,
+    along,
+    circular,
+    draw_ring,
+    shortest,
+    zero,
+)
 from research.types import Bits, Count, Range, Seed
 
 BORDERS = {"circular": circular, "zero": zero}

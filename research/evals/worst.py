@@ -50,6 +50,11 @@ class Worst(Evaluator):
     batch: Count = 512
     task: Task = CLASSIFICATION
 
+    def check(self, predict: Callable[..., Any], split: Split) -> None:
+        """Refuses shifts as large as the images."""
+        m = self.max_shift
+        self.require_room("max_shift", m, (m, m), split)
+
     def __call__(
         self, predict: Callable[..., Any], split: Split
     ) -> Iterator[Measurement]:

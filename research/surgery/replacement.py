@@ -110,6 +110,7 @@ class Operators:
         Raises:
           UserError: the map does not suit the lowpass, or the leader has another size.
         """
+        self._build(stride)  # here: built while JAX traces it would keep tracers
         if leader is x or not self.chooses:
             return self._alone(stride, x)
         return self._led(stride, x, leader)

@@ -13,6 +13,7 @@ from jaxtyping import Array, Bool, Int, Key, Shaped
 
 from research.errors import UserError
 from research.nn.signal import MODES
+from research.transforms.shifts import draw_whole
 from research.types import Natural
 
 Batch = Mapping[str, Array]  # name → array with one row per example
@@ -43,7 +44,8 @@ def augment(
       batch: `image`, float32 in [0, 1], (batch, height, width, channels), and any other
         arrays; `position` is (batch, …, 2), `box` is (batch, …, 4).
       key: of the step.
-      shift: the largest offset in pixels; (dy, dx) is uniform on [−shift, shift]².
+      shift: the largest offset in pixels; (dy, dx) is uniform on [−shift, shift]². An
+        axis of one pixel, as of a signal, is not shifted.
       border: what moves in: the other side (`circular`), 0 (`zero`: a crop from the
         padded image; He 2016, arXiv:1512.03385, has shift 4), or the mirrored image.
       flip: whether to mirror left and right with probability ½; `alternating`: half of
@@ -67,6 +69,9 @@ def augment(
     count, height, width = batch["image"].shape[:3]
     keys = jax.vmap(partial(jax.random.fold_in, key))(jnp.arange(count))
     moves = Moves.draw(keys, shift=shift, border=border, flip=flip is True)
+    if 1 in (height, width):
+        alone = jnp.array((height, width)) == 1
+        moves = replace(moves, corners=jnp.where(alone, shift, moves.corners))
     if flip == "alternating":
         mirrored = (batch["draw"] + batch["epoch"].astype(jnp.uint32)) % 2 == 1
         moves = replace(moves, mirrored=mirrored)
@@ -121,7 +126,7 @@ class Moves:
     ) -> Moves:
         """Draws a move for each key."""
         place, side = jnp.moveaxis(jax.vmap(jax.random.split)(keys), 1, 0)
-        corner = partial(jax.random.randint, shape=(2,), minval=0, maxval=2 * shift + 1)
+        corner = partial(draw_whole, shape=(2,), minval=0, maxval=2 * shift + 1)
         mirrored = jax.vmap(jax.random.bernoulli)(side) if flip else None
         return cls(jax.vmap(corner)(place), mirrored, shift, border)
 
@@ -137,7 +142,7 @@ class Moves:
             sizes = rows.shape[1:]
 
             def cut(one: Array, corner: Array) -> Array:
-                start = (*corner, *[0] * (one.ndim - 2))
+                start = (*corner, *[jnp.int32(0)] * (one.ndim - 2))
                 return jax.lax.dynamic_slice(one, start, sizes)
 
             rows = jax.vmap(cut)(padded, self.corners)

@@ -3,12 +3,14 @@
 Each is a perturbation `change(images, amounts, seeds) → images` with one amount and one
 seed per example (only the random ones use the seed), pure and jittable. Geometry is
 resampled bilinearly about the image's centre ((H − 1)/2, (W − 1)/2) and takes zeros
-outside the image: `scipy.ndimage.map_coordinates(order=1, mode="grid-constant")`.
+outside the image: `scipy.ndimage.map_coordinates(order=1, mode="grid-constant")`. An
+axis of one pixel, as of a signal, has no outside: nothing moves along it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -165,8 +167,12 @@ def _from_centre(images: Images) -> tuple[Array, Array]:
 
 def _about_centre(images: Images, y: Array, x: Array) -> Images:
     batch, height, width, _ = images.shape
-    rows = jnp.broadcast_to(y + (height - 1) / 2, (batch, height, width))
-    columns = jnp.broadcast_to(x + (width - 1) / 2, rows.shape)
+    rows, columns = (
+        jnp.zeros((batch, height, width))
+        if length == 1
+        else jnp.broadcast_to(place + (length - 1) / 2, (batch, height, width))
+        for place, length in ((y, height), (x, width))
+    )
     return bilinear(images, rows, columns)
 
 
@@ -175,4 +181,5 @@ def _per_image(values: Amounts) -> Float[Array, "batch 1 1 1"]:
 
 
 def _normal(seeds: Seeds, shape: tuple[int, ...]) -> Float[Array, "batch h w c"]:
-    return jax.vmap(lambda s: jax.random.normal(jax.random.key(s), shape))(seeds)
+    normal = partial(jax.random.normal, shape=shape, dtype=jnp.float32)
+    return jax.vmap(lambda seed: normal(jax.random.key(seed)))(seeds)

@@ -8,6 +8,7 @@ large as the images is ever held: an example is scrambled the same way in any ba
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from math import prod
 
 import jax
@@ -58,7 +59,8 @@ def draw_seeds(seed: int, examples: int) -> UInt32[np.ndarray, " examples"]:
 
 def draw_orders(seeds: Seeds, blocks: int, places: int) -> Int[Array, "batch blocks _"]:
     """Draws uniform permutations, independent for every example and block."""
-    sorts = jax.vmap(lambda s: jax.random.bits(jax.random.key(s), (blocks, places)))
+    bits = partial(jax.random.bits, shape=(blocks, places), dtype=jnp.uint32)
+    sorts = jax.vmap(lambda seed: bits(jax.random.key(seed)))
     return jnp.argsort(sorts(seeds), axis=-1)
 
 

@@ -3,12 +3,13 @@
 A perturbation is `perturb(images, arguments) → images`, jittable, with one row of the
 argument for each example, so that what an example goes through never depends on its
 batch. Offsets are (dy, dx) in pixels; content moves down and right for
-d > 0.
+d > 0. Along an axis of one pixel, as of a signal, nothing moves.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -21,6 +22,8 @@ from research.types import Images
 Offsets = Int[Array, "batch 2"]  # (dy, dx) of each example, pixels
 Draws = Int[np.ndarray, "examples 2"]
 Size = int | tuple[int, int]  # for both axes, or (height, width)
+# Of 32 bits wherever JAX would take 64: those are other draws.
+draw_whole = partial(jax.random.randint, dtype=jnp.int32)
 
 
 def circular(images: Images, offsets: Offsets) -> Images:
@@ -48,9 +51,12 @@ def zero(images: Images, offsets: Offsets) -> Images:
 
 
 def is_inside(offsets: Int[Array, " batch"], size: int) -> Bool[Array, "batch size"]:
-    """Whether position i of a translated axis shows the image: 0 ≤ i − d < size."""
+    """Whether position i of a translated axis shows the image: 0 ≤ i − d < size.
+
+    An axis of one pixel always does: there is nowhere to go along it.
+    """
     source = jnp.arange(size) - offsets[:, None]
-    return (source >= 0) & (source < size)
+    return (source >= 0) & (source < size) | (size == 1)
 
 
 @dataclass(frozen=True)
@@ -96,7 +102,7 @@ def draw_offsets(key: PRNGKeyArray, examples: int, low: Size, high: Size) -> Dra
       high: largest offset.
     """
     least, most = np.array(low), np.array(high)
-    return np.asarray(jax.random.randint(key, (examples, 2), least, most + 1))
+    return np.asarray(draw_whole(key, (examples, 2), least, most + 1))
 
 
 def draw_ring(key: PRNGKeyArray, examples: int, distance: int) -> Draws:
@@ -108,7 +114,7 @@ def draw_ring(key: PRNGKeyArray, examples: int, distance: int) -> Draws:
       distance: d ≥ 1, pixels.
     """
     d = distance
-    place = np.asarray(jax.random.randint(key, (examples,), 0, 8 * d))
+    place = np.asarray(draw_whole(key, (examples,), 0, 8 * d))
     along = place % (2 * d) - d  # −d … d−1, so that each corner belongs to one side
     sides = np.stack(
         [
@@ -119,6 +125,11 @@ def draw_ring(key: PRNGKeyArray, examples: int, distance: int) -> Draws:
         ]
     )
     return sides[place // (2 * d), np.arange(examples)]
+
+
+def shortest(size: tuple[int, int]) -> int:
+    """Returns the length of the shorter axis; one of one pixel does not count."""
+    return min((length for length in size if length > 1), default=1)
 
 
 def along(offsets: Draws, size: tuple[int, int]) -> Draws:

@@ -7,9 +7,11 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Int, Key, Shaped
 
 from research.errors import UserError
+from research.transforms.shifts import draw_whole
 from research.types import Natural
 
 Batch = Mapping[str, Array]  # name → array with one row per example
@@ -48,8 +50,8 @@ def move_windows(batch: Batch, key: Key[Array, ""], *, shift: Natural = 4) -> Ba
         )
     count, *size = batch["image"].shape[:3]
     keys = jax.vmap(partial(jax.random.fold_in, key))(jnp.arange(count))
-    draw = partial(jax.random.randint, shape=(2,), minval=-shift, maxval=shift + 1)
-    room = jnp.array(batch[CANVAS].shape[1:3]) - jnp.array(size)
+    draw = partial(draw_whole, shape=(2,), minval=-shift, maxval=shift + 1)
+    room = jnp.array(np.subtract(batch[CANVAS].shape[1:3], size), jnp.int32)
     old = batch["corner"]
     new = jnp.clip(old + jax.vmap(draw)(keys), 0, room)
     moved = dict(batch) | {"corner": new.astype(old.dtype)}
@@ -74,7 +76,7 @@ def cut(
 
     def one(row: Array, corner: Array) -> Array:
         rest = row.shape[2:]
-        start = (*corner, *[0] * len(rest))
+        start = (*corner, *[jnp.int32(0)] * len(rest))
         return jax.lax.dynamic_slice(row, start, (*size, *rest))
 
     return jax.vmap(one)(rows, corners)

@@ -15,9 +15,10 @@ from research.wrappers.wrapper import Wrapper, shape_of
 class Average(Wrapper):
     """The mean of the logits, or vectors, of count² views, each moved by whole pixels.
 
-    Along each axis an image is moved by step · (i − ⌊(count − 1)/2⌋), i = 0 … count −
-    1. Wrapped around, so that count · step is the image's side, these moves are a
-    subgroup of all, and the mean does not change under any of them: with step = 1 under
+    Along each axis an image is moved up, or left, by step · i − ⌊step · (count − 1)/2⌋
+    pixels, i = 0 … count − 1: evenly to both sides, but for half a pixel. Wrapped
+    around, so that count · step is the image's side, these moves are a subgroup of all
+    or a coset of one, and the mean does not change under its moves: with step = 1 under
     none. So does, of a network that commutes with circular shifts by its stride s, the
     mean of count = s, step = 1. Costs count² passes, and the memory of as many images.
 

@@ -80,6 +80,14 @@ def test_without_validation_examples_a_row_says_so():
     assert not any("scaled" in key or "temperature" in key for key in rows)
 
 
+@pytest.mark.parametrize("measured", [VALIDATION, VALIDATION.first(23)])
+def test_what_is_measured_fits_no_temperature(measured):
+    evaluator = Calibration({"zero": zero}, dataset(VALIDATION), max_shift=2, draws=2)
+    rows = table(measure(evaluator, pixel, measured))
+    assert "split=test" in rows["calibration/skipped"].method
+    assert not any("scaled" in key or "temperature" in key for key in rows)
+
+
 def test_one_draw_has_no_deviation():
     with pytest.raises(
         UserError, match=r"eval\.calibration\.draws=1: takes an integer of at least 2"

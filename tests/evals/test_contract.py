@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import get_type_hints
 
@@ -19,6 +20,7 @@ from research.data.split import Split
 from research.errors import UserError
 from research.evals.changes import Change
 from research.evals.evaluator import Evaluator
+from research.models.readout import PixelClasses
 from research.transforms.corruptions.corruption import Corruption
 from research.transforms.corruptions.weather import add_fog
 from research.transforms.distortions import rotate
@@ -200,3 +202,36 @@ def test_without_labels_just_the_rows_are_missing_that_it_names(evaluator):
     assert without and without <= rows
     assert {measure for _, measure in rows - without} == set(evaluator.labelled)
     assert not {measure for _, measure in without} & set(evaluator.labelled)
+
+
+FAR = {
+    "calibration": {"max_shift": 5},
+    "consistency": {"max_shift": 5},
+    "embedding": {"max_shift": 5},
+    "fidelity": {"max_shift": 5},
+    "flip": {"reach": (-1, 5)},
+    "shift": {"max_shift": 5},
+    "spatial": {"shifts": (-5.0, 0.0)},
+    "stability": {"max_shift": 5},
+    "worst": {"max_shift": 5},
+}
+
+
+@pytest.mark.parametrize("name", FAR)
+def test_shifts_as_large_as_the_images_are_refused(name):
+    overrides = ["task=segmentation"] if name == "consistency" else []
+    stages = [networks.Keep()]
+    model = networks.of(stages, (5, 9, 1), pool=networks.mean)
+    if overrides:
+        rngs = nnx.Rngs(0)
+        head = partial(PixelClasses, classes=2)
+        model = networks.Network((5, 9, 1), stages, head, rngs=rngs)
+    evaluator = dataclasses.replace(composed(name, *overrides)[1], **FAR[name])
+    small = Split.labelled(SPLIT.images[:, :5, :9], SPLIT.labels)
+    (key,) = FAR[name]
+    error = refusal(evaluator, model, small)
+    assert error is not None and error.startswith(f"eval.{name}.{key}="), error
+    if name != "consistency":
+        model = networks.of(stages, (1, 9, 1), pool=networks.mean)
+        signals = Split.labelled(SPLIT.images[:, :1, :9], SPLIT.labels)
+        assert refusal(evaluator, model, signals) is None, "nothing goes down"

@@ -9,13 +9,16 @@ import pytest
 from flax import nnx
 
 from research.data.split import Split
+from research.distributed import devices
 from research.downsample import Downsample
 from research.downsample.learned import Learned
 from research.downsample.lowpass import Binomial, Ideal
 from research.downsample.reduce import Max
 from research.downsample.sample import Energy
 from research.errors import UserError
+from research.evals.engine import modules
 from research.evals.engine.dependence import dependence, receptive_masks
+from research.evals.engine.receptive import receptive_fields
 from research.evals.explorer import (
     Explorer,
     choose_positions,
@@ -194,3 +197,22 @@ def test_grids_and_classes():
 def test_answers_without_classes_are_refused():
     with pytest.raises(UserError, match="eval=explorer"):
         measured(lambda images: images)
+
+
+def test_what_depends_on_what_is_found_on_a_cpu_wherever_the_network_lies(monkeypatch):
+    here, there = jax.devices()[0], jax.devices("cpu")[1]
+    monkeypatch.setattr(devices, "find_cpu", lambda: there)
+    seen, run = [], modules.apply
+
+    def watch(graph, state, x):
+        y = run(graph, state, x)
+        seen.append(y.devices())
+        return y
+
+    monkeypatch.setattr(modules, "apply", watch)
+    net = jax.device_put(network("zero", pooled("zero")), here)
+    for rows, _ in receptive_masks(net, SHAPE):
+        assert rows.any(1).all()
+    receptive_fields(net, SHAPE)
+    assert len(seen) > 10 and set.union(*seen) == {there}
+    assert net.stages[0].conv.kernel[...].devices() == {here}

@@ -41,7 +41,7 @@ def test_a_pixel_flips_where_its_neighbours_differ(step):
 
 
 def test_who_does_not_mind_never_flips():
-    found = measure(Flip({"circular": circular}), ink, SPLIT)
+    found = measure(Flip({"circular": circular}, reach=(-7, 7)), ink, SPLIT)
     assert {one.measure for one in found} == {"flip_rate", "top5_distance"}
     assert all(one.value == 0 for one in found)
 

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from dense_networks import build, scenes
-from known import measure
+from known import measure, table
 
 from research.data.split import Split
 from research.evals.cost import Cost
@@ -14,11 +14,14 @@ from research.evals.engine.modules import in_inference
 from research.evals.engine.operations import count_operations
 from research.evals.engine.places import place_shapes
 from research.evals.engine.receptive import receptive_fields
+from research.evals.explorer import Explorer
 from research.evals.layers import Layers
 from research.evals.location import Location
 from research.evals.receptive import Receptive, effective_fields
+from research.evals.scramble import Scramble, permute
 from research.models.level import stage_maps
 from research.nn.layers import count_parameters
+from research.transforms.scrambles import draw_seeds
 
 SHAPE = (8, 16)
 EXACT = ["downsample=max_aps", "upsample=polyphase"]
@@ -183,3 +186,60 @@ def test_place_is_read_out_of_the_maps_on_the_way_up():
     assert list(trained.values()) == [
         part.format("Polyphase") for part in PARTS["unet"]
     ]
+
+
+def labelled(count=4):
+    """Images with a class each, for a network that goes up again and then pools."""
+    images = scenes(count, SHAPE).images
+    return Split.labelled(images, np.arange(count, dtype=np.int32) % 3)
+
+
+def test_the_explorer_describes_the_last_map_of_each_stage():
+    network = build(SHAPE, "unet", *BROKEN, "model/head=gap")
+    split = labelled()
+    explorer = Explorer(images=2, grid=2, examples=2, batch=4)
+    rows = [one for one in measure(explorer, network, split) if one.params]
+    inside = Inside(network, name="it", batch=2)
+    shapes = place_shapes(inside.network, (*SHAPE, 1))[1:]
+    stated = table(measure(Cost(), network, split))
+    sizes = [one for one in rows if one.measure == "size"]
+    assert [one.params["index"] for one in sizes] == [0, 4, 5] == inside.ends
+    for one in sizes:
+        index = one.params["index"]
+        assert one.params["part"] == inside.parts[index]
+        assert one.arrays["stride"].tolist() == list(inside.strides[index])
+        assert len(one.arrays["rows"]) == shapes[index][0]
+        assert (one.arrays["fields"].max((2, 3)) == 255).all(), "each unit sees pixels"
+    for one in rows:
+        if one.measure.startswith("receptive"):
+            own = one.params
+            key = f"cost,index={own['index']},part={own['part']}/{one.measure}"
+            assert one.value == stated[key].value
+
+
+def test_scrambles_are_of_the_last_map_of_each_stage():
+    network = build(SHAPE, "unet", *BROKEN, "model/head=flatten")
+    split = labelled(5)
+    scramble = Scramble(grids=[], blocks=[], sizes=[2], batch=5)
+    found = table(measure(scramble, network, split))
+    rows = [
+        one
+        for one in found.values()
+        if one.protocol == "stage" and one.measure == "accuracy"
+    ]
+    assert [one.params["index"] for one in rows] == [0, 4, 5]
+    plain = in_inference(network)
+    seeds = draw_seeds(0, 5)
+
+    @jax.jit
+    def scrambled(images, number):
+        x = plain.standardize(images)
+        for index, stage in enumerate(plain.stages):
+            x = stage(x)
+            x = jnp.where(index == number, permute(x, seeds, (2, 2)), x)
+        return plain.readout(x)
+
+    images = jnp.asarray(split.images / np.float32(255))
+    for number, one in enumerate(rows):
+        wanted = np.asarray(scrambled(images, number)).argmax(-1)
+        np.testing.assert_array_equal(one.arrays["predictions"], wanted)

@@ -96,6 +96,20 @@ def test_what_does_not_fit_is_not_kept(split, transfers, monkeypatch):
     assert transfers == [4, 4]
 
 
+def test_what_is_kept_stays_although_it_leaves_less_memory_free(
+    split, transfers, monkeypatch
+):
+    free = iter([split.images.nbytes, 0, 0, 0])
+    monkeypatch.setattr(batches, "share", lambda mesh: next(free))
+    place = Kept(devices.mesh(1))
+    first = [place(split.images, start, 4) for start in (0, 4, 8)]
+    again = [place(split.images, start, 4) for start in (0, 4, 8)]
+    assert all(a is b for a, b in zip(first, again, strict=True))
+    assert transfers == [4, 4, 4]
+    place(read_only(split.images[:, ::-1]), 0, 4)  # another asks anew: no room
+    assert transfers == 4 * [4] and next(free) == 0
+
+
 def test_a_split_cannot_be_written_to_and_its_source_can():
     images = np.zeros((2, 3, 3, 1), np.uint8)
     split = Split({"image": images})

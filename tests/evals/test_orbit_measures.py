@@ -1,5 +1,6 @@
 """What an orbit comes to: its measures, ties, and what has no closed form."""
 
+import tracemalloc
 from functools import partial
 
 import jax.numpy as jnp
@@ -12,6 +13,7 @@ from research.data.split import Split
 from research.downsample import Downsample
 from research.downsample.sample import Energy
 from research.errors import UserError
+from research.evals.engine.answers import Missing, Truth
 from research.evals.engine.closed_form import ClosedForm
 from research.evals.engine.trials import try_commuting
 from research.evals.orbit import Orbit
@@ -26,6 +28,27 @@ VOUCHING = {"closed_form_error", "commutation_tolerance", "commutation_accepted"
 def split():
     images = (smooth(5, (8, 12), seed=3) * 255).astype(np.uint8)
     return Split.labelled(images, np.array([0, 1, 2, 3, 1], np.int32))
+
+
+@pytest.mark.parametrize("method", ["auto", "brute"])
+def test_what_no_score_asks_for_is_not_repeated_for_each_shift(split, method):
+    net = network((8, 12), max_round, seed=1)
+    canvas = np.zeros((5, 1000, 2000, 1), np.uint8)
+    larger = Split({**split.arrays, "canvas": canvas})
+    tracemalloc.start()
+    rows = list(Orbit(method=method, block=5, batch=60)(net, larger))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2 * canvas.nbytes, "4 or 12 shifts to the right"
+    assert by_measure(rows)["accuracy"].value > 0
+
+
+def test_truth_is_what_the_data_have():
+    truth = Truth({"label": np.array([3, 5])}, 2)
+    assert truth["label"].tolist() == [3, 3, 5, 5] and list(truth) == ["label"]
+    assert "label" in truth and "mask" not in truth and truth.get("mask") is None
+    with pytest.raises(Missing, match="mask"):
+        truth["mask"]
 
 
 def by_measure(measured):

@@ -12,6 +12,7 @@ from known import measure, scene_split, split, table
 from research.downsample import Downsample
 from research.downsample.reduce import Average, Max
 from research.errors import UserError
+from research.evals.engine import slices
 from research.evals.engine.embedding import Embedder
 from research.evals.engine.slices import Slices
 from research.evals.window import Window
@@ -84,6 +85,16 @@ def test_images_that_do_not_fit_the_memory_take_turns():
     np.testing.assert_allclose(
         parts(images)["logits"], whole(images)["logits"], atol=1e-6
     )
+
+
+def test_blocks_stay_as_large_whatever_memory_is_free_later(monkeypatch):
+    free = iter([2**30, 2**20])
+    monkeypatch.setattr(slices, "share", lambda mesh: next(free))
+    monkeypatch.setattr(slices.hosts, "agree_on", lambda value: value // 2)
+    form, shape = Slices.of(inner([2]), (*SIZE, 2)), (SIZE[0] + 3, SIZE[1] + 2, 2)
+    assert form.memory == 2**9, "what all processes agree on"
+    assert form.block(shape) == form.block(shape)
+    assert next(free) == 2**20, "nobody asks again"
 
 
 @pytest.mark.parametrize("padding", ["zero", "reflect", "circular"])

@@ -8,6 +8,7 @@ from flax import nnx
 
 from research.data.split import Split
 from research.evals import speed
+from research.evals.engine import batches
 from research.evals.speed import Speed
 from research.wrappers.average import Average
 from research.wrappers.rics import Rics
@@ -71,3 +72,24 @@ def test_the_bare_classifier_sees_as_much_as_a_view(ours):
     rows = list(Speed(passes=1, examples=10, batch=10)(wrapped, SPLIT))
     assert [row.measure for row in rows] == ["seconds_per_image", "times_bare"]
     assert {shape[1:] for shape in seen} == {(4, 4, 1)}
+
+
+def test_images_are_brought_to_the_device_before_the_clock_runs(monkeypatch):
+    sent, shard = [], batches.devices.shard
+
+    def count(tree, over):
+        sent.extend(one for one in [tree] if isinstance(one, np.ndarray))
+        return shard(tree, over)
+
+    def during(calls, passes):
+        sofar = []
+        for call in calls * 2:
+            call()
+            sofar.append(len(sent))
+        assert sofar == [2, 2], "two batches, in the pass that is not timed"
+        return [1.0]
+
+    monkeypatch.setattr(batches.devices, "shard", count)
+    monkeypatch.setattr(speed, "measure_in_turn", during)
+    list(Speed(passes=1, examples=10, batch=5)(lambda x: np.zeros((len(x), 2)), SPLIT))
+    assert len(sent) == 2

@@ -10,9 +10,11 @@ from flax import nnx
 from orbits import GAP, looped, max_round, network, smooth
 
 from research.data.split import Split
+from research.downsample import Downsample
 from research.errors import UserError
 from research.evals.engine.closed_form import ClosedForm
 from research.evals.engine.predictor import Predictor
+from research.evals.engine.slices import Slices
 from research.evals.engine.tolerance import current_tolerance
 from research.evals.engine.trials import commutes
 from research.evals.engine.verify import verify
@@ -196,3 +198,46 @@ def test_images_that_tie_do_not_count_against_it(split):
         with pytest.raises(UserError, match="errs by"):
             check(margin=margin)
     assert check(margin=np.zeros(4, np.float32)).n == 0
+
+
+class Unlit(nnx.Module):
+    """Divides by the mean of an image, which a black one has not."""
+
+    stride = (1, 1)
+
+    def __call__(self, x):
+        return x / x.mean((1, 2, 3), keepdims=True)
+
+
+def test_answers_that_are_no_numbers_are_refused(split):
+    net = Network((8, 12, 1), [Unlit()], partial(GAP, classes=4), rngs=nnx.Rngs(0))
+    images = np.concatenate([split.images] * 3)
+    images[9] = 0  # none of those on which stages are tried
+    orbit = ClosedForm(net, images)
+    assert orbit.shared and np.isfinite(orbit.logits(images[:8])).all()
+    with pytest.raises(UserError, match=r"Network returned NaN for 4 images"):
+        orbit.logits(images[8:])
+    form = Slices.of(
+        network((6, 8), partial(Downsample, stride=1), padding="valid"), (6, 8, 1)
+    )
+    windows = np.ones((2, 7, 8, 1), np.float32)
+    assert np.isfinite(form(windows)["logits"]).all()
+    windows[1, 6, 0] = np.nan
+    with pytest.raises(UserError, match="returned NaN for 2 images"):
+        form(windows)
+
+
+def test_an_error_that_is_no_number_is_none_of_rounding(split):
+    net = network((8, 12), max_round, seed=1)
+    at = np.zeros((4, 2), np.int32)
+    chosen = Predictor(net).logits(split.images)
+    chosen[2, 1] = np.nan
+    with pytest.raises(UserError, match="closed form errs by nan"):
+        verify(
+            chosen,
+            Predictor(net),
+            split.images,
+            at,
+            margin=None,
+            tolerance=current_tolerance(),
+        )

@@ -230,3 +230,19 @@ def test_in_any_two_epochs_an_example_is_seen_both_ways():
     np.testing.assert_array_equal(mirrored[1], ~mirrored[0])
     np.testing.assert_array_equal(mirrored[2], mirrored[0])
     np.testing.assert_array_equal(mirrored[3], mirrored[1])
+
+
+@pytest.mark.parametrize("border", ["zero", "reflect", "circular"])
+def test_along_an_axis_of_one_pixel_nothing_is_shifted(border):
+    count = 64
+    places = np.stack([np.zeros(count, int), np.arange(count) % 8 + 8], 1)
+    signals = jnp.zeros((count, 1, 24, 1)).at[np.arange(count), 0, places[:, 1]].set(1)
+    boxes = np.tile([0, 3, 1, 5], (count, 1))
+    batch = {"image": signals, "position": jnp.asarray(places, jnp.float32)}
+    batch["box"] = jnp.asarray(boxes, jnp.int32)
+    moved = augment(batch, KEY, shift=3, border=border)
+    where = np.argwhere(np.asarray(moved["image"][..., 0]))
+    np.testing.assert_array_equal(where[:, 0], np.arange(count), "none is lost")
+    np.testing.assert_array_equal(where[:, 1:], moved["position"])
+    assert set(where[:, 2] - places[:, 1]) == set(range(-3, 4))
+    assert (moved["box"][:, [0, 2]] == np.array([0, 1])).all()

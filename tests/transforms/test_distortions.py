@@ -13,6 +13,7 @@ from research.transforms.distortions import (
     brighten,
     rotate,
     scale,
+    turn_and_move,
 )
 from research.transforms.scrambles import draw_seeds
 
@@ -112,3 +113,21 @@ def test_elastic_displaces_by_its_amount_and_smoothly():
     for image, result, dx, pixels in zip(IMAGES, ours, field, (0.5, 1, 2), strict=True):
         y, x = about_centre(np.eye(2)) + pixels * np.moveaxis(dx, -1, 0)
         np.testing.assert_allclose(result, reference(image, y, x), atol=1e-4)
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_a_signal_is_never_moved_off_its_line(axis):
+    shape = (1, 16, 1) if axis == 0 else (16, 1, 1)
+    white, seeds = jnp.ones((3, *shape)), SEEDS
+    middle = (
+        (slice(None), 0, slice(4, 12)) if axis == 0 else (slice(None), slice(4, 12))
+    )
+    for change, amount in ((rotate, 15.0), (scale, 1.1), (Elastic(2.0), 2.0)):
+        moved = change(white, amounts(*[amount] * 3), seeds)
+        np.testing.assert_allclose(moved[middle], 1, atol=1e-6)
+    signal = jnp.asarray(np.random.default_rng(0).random((3, *shape)), jnp.float32)
+    pose = np.array([0.0, 3.0, 3.0]) * (np.arange(3) != 1 + axis)
+    posed = turn_and_move(signal, jnp.tile(amounts(0, 3, 3), (3, 1)), seeds)
+    wanted = turn_and_move(signal, jnp.tile(amounts(*pose), (3, 1)), seeds)
+    np.testing.assert_array_equal(posed, wanted)
+    assert not np.array_equal(posed, signal)

@@ -94,3 +94,13 @@ def test_nothing_is_seen_beyond_the_horizon():
     beyond = np.cos(np.deg2rad(80)) <= v / 24 * np.sin(np.deg2rad(80))
     assert beyond.any() and not made[beyond].any()
     assert made[~beyond].any()
+
+
+def test_along_an_axis_of_one_pixel_nothing_moves():
+    for shape, down, right in (((1, 9, 2), 3, 0), ((9, 1, 2), 0, 3)):
+        image = picture(shape)
+        np.testing.assert_array_equal(translate(image, RNG, down, right), image)
+        moved = translate(image, RNG, 2, 2)
+        wanted = translate(image, RNG, 0 if down else 2, 0 if right else 2)
+        np.testing.assert_array_equal(moved, wanted)
+        assert not np.array_equal(moved, image)

@@ -82,3 +82,13 @@ def test_the_ring_is_uniform_and_complete(distance):
     places, counts = np.unique(draws, axis=0, return_counts=True)
     assert len(places) == 8 * distance
     assert counts.min() > 60  # 100 expected, 4 standard deviations
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize("move", [circular, zero])
+def test_along_an_axis_of_one_pixel_nothing_moves(images, axis, move):
+    lines = jnp.asarray(np.take(images, [2], 1 + axis))
+    other = OFFSETS * (np.arange(2) != axis)
+    moved = move(lines, jnp.asarray(OFFSETS))
+    np.testing.assert_array_equal(moved, move(lines, jnp.asarray(other)))
+    assert not np.array_equal(moved[1], lines[1])

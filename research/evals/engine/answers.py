@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import partial
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -26,23 +26,53 @@ class Missing(LookupError):
     """A task asks for an array that the data set lacks."""
 
 
-class Truth(dict[str, Any]):
-    """The arrays of a data set by name, as a task scores by them."""
+class Truth(Mapping[str, Any]):
+    """The arrays of a data set by name, as a task scores by them.
 
-    def __missing__(self, name: str) -> NoReturn:
-        raise Missing(name)
+    Args:
+      arrays: one row for each example.
+      views: answers to each example, for each of which its row is repeated. Only what
+        is asked for is: canvases are a hundred times as large as labels.
+    """
+
+    def __init__(self, arrays: Mapping[str, Any], views: int = 1):
+        self.arrays = arrays
+        self.views = views
+
+    def __getitem__(self, name: str) -> Any:
+        """Returns an array; raises `Missing` where the data set has none."""
+        if name not in self.arrays:
+            raise Missing(name)
+        rows = self.arrays[name]
+        return rows if self.views == 1 else np.repeat(rows, self.views, 0)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.arrays
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Returns an array, or `default` where the data set has none."""
+        return self[name] if name in self else default
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.arrays)
+
+    def __len__(self) -> int:
+        return len(self.arrays)
 
 
-def score(task: Task, answers: Outputs, arrays: Mapping[str, Any]) -> dict[str, Each]:
+def score(
+    task: Task, answers: Outputs, arrays: Mapping[str, Any], *, views: int = 1
+) -> dict[str, Each]:
     """Returns how right each answer is, by measure; nothing where no truth is known.
 
     Args:
       task: scores.
-      answers: a tree of arrays with N rows.
+      answers: a tree of arrays with N · views rows, those of one example in a row.
       arrays: of the split, N rows each.
+      views: answers to each example.
     """
     try:
-        scores = task.score(answers, Truth(arrays))
+        scores = task.score(answers, Truth(arrays, views))
     except Missing:
         return {}
     return {name: np.asarray(each, np.float64) for name, each in scores.items()}

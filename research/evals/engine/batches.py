@@ -23,7 +23,8 @@ class Kept:
 
     It keeps those of the one array that it was last given, if they fit into the
     devices' memory (`memory.share`), and if it cannot be written to, as those of a
-    split cannot. It is the same array as before if it lies at the same place.
+    split cannot. It is the same array as before if it lies at the same place. Whether
+    they fit is asked once, before any is there: kept rows leave less memory free.
 
     Args:
       mesh: devices, over which the rows are sharded.
@@ -32,18 +33,24 @@ class Kept:
     def __init__(self, mesh: Mesh):
         self.mesh = mesh
         self._array: np.ndarray | None = None
+        self._fits = False
         self._rows: dict[tuple[int, int], Any] = {}
 
     def __call__(self, array: np.ndarray, start: int, size: int) -> Any:
         """Returns `size` rows from `start` on; the last one repeats to fill up."""
-        if array.flags.writeable or array.nbytes > self.mesh.size * share(self.mesh):
-            return devices.shard(hosts.pad_rows(array[start:], size), self.mesh)
+        if array.flags.writeable:
+            return self._put(array, start, size)
         if self._array is None or place_of(array) != place_of(self._array):
             self._array, self._rows = array, {}
+            self._fits = array.nbytes <= self.mesh.size * share(self.mesh)
+        if not self._fits:
+            return self._put(array, start, size)
         if (start, size) not in self._rows:
-            rows = hosts.pad_rows(array[start:], size)
-            self._rows[start, size] = devices.shard(rows, self.mesh)
+            self._rows[start, size] = self._put(array, start, size)
         return self._rows[start, size]
+
+    def _put(self, array: np.ndarray, start: int, size: int) -> Any:
+        return devices.shard(hosts.pad_rows(array[start:], size), self.mesh)
 
 
 def place_of(array: np.ndarray) -> tuple[Any, ...]:

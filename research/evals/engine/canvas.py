@@ -43,11 +43,11 @@ class Canvas:
         size = (batch, self.height, self.width, channels)
         objects = jax.image.resize(images, size, "linear")
         empty = jnp.broadcast_to(
-            jnp.asarray(self.background), (rows, columns, channels)
+            jnp.asarray(self.background, images.dtype), (rows, columns, channels)
         )
 
         def put(thing: Array, place: Array) -> Array:
-            return jax.lax.dynamic_update_slice(empty, thing, (*place, 0))
+            return jax.lax.dynamic_update_slice(empty, thing, (*place, jnp.int32(0)))
 
         return jax.vmap(put)(objects, places)
 

@@ -156,7 +156,8 @@ def chain(
     """
     tolerance = current_tolerance()
     network = in_inference(network)
-    noise = jax.random.uniform(jax.random.key(0), (TRIALS, *images.shape[1:]))
+    shape = TRIALS, *images.shape[1:]
+    noise = jax.random.uniform(jax.random.key(0), shape, jnp.float32)
     x = network.standardize((jnp.resize(images, noise.shape) + noise) / 2)
     axes, found = (Axis(1, fine), Axis(1, fine)), []
     steps: list[Step] = []

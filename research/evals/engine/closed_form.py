@@ -13,7 +13,12 @@ from jaxtyping import Float, Int
 from research.distributed import devices, hosts
 from research.distributed.memory import share
 from research.evals.engine.chain import chain
-from research.evals.engine.predictor import Stored, Unit, prepare
+from research.evals.engine.predictor import (
+    Stored,
+    Unit,
+    prepare,
+    require_numbers,
+)
 from research.models.network import Network
 from research.transforms.shifts import Draws
 from research.types import LogitMaps, Logits, Map
@@ -48,7 +53,8 @@ class ClosedForm:
       probe: what the stages did when they were tried.
 
     Raises:
-      UserError: it cannot be known whether a stage commutes, at this precision.
+      UserError: it cannot be known whether a stage commutes, at this precision; or, of
+        logits, they are no numbers.
     """
 
     def __init__(
@@ -87,6 +93,7 @@ class ClosedForm:
         orbits = np.empty((size, *self.period, *answer), np.float32)
         for logits, examples, shifts in fetch_ahead(leaves):
             orbits[examples, shifts[:, 0], shifts[:, 1]] = logits
+        require_numbers(self.network, orbits[:count])
         return orbits[:count]
 
     def walk(

@@ -77,6 +77,12 @@ class Inside:
         return [place.name for place in self.places]
 
     @property
+    def ends(self) -> list[int]:
+        """The place of the last map of each stage, which is the stage's own."""
+        counts = np.bincount([place.stage for place in self.places])
+        return (np.cumsum(counts) - 1).tolist()
+
+    @property
     def strides(self) -> list[tuple[int, int]]:
         """The cumulative stride j of each map, (height, width)."""
         return [place.stride for place in self.places]

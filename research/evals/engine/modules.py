@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 from jax.sharding import Mesh
 from jaxtyping import Array, Float, Int
@@ -56,6 +57,24 @@ def apply(
         move = shift if whole else fractional_shift
         x = move(jnp.repeat(x, count, 0), jnp.tile(rolls, (batch, 1)))
     return nnx.merge(graph, state)(x)
+
+
+def apply_exactly(module: Callable[..., Any], x: np.ndarray) -> np.ndarray:
+    """Applies a module on a CPU, wherever it lies: what a value depends on shows.
+
+    Kernels of accelerators compute a convolution of a whole tile at once, by other sums
+    than its own (Winograd 1980; by Fourier transforms): a large value then leaves
+    rounding in results that it is no part of.
+
+    Args:
+      module: stays where it is.
+      x: its input.
+    """
+    graph, state = nnx.split(module)
+    cpu = devices.find_cpu()
+    if cpu is not None:
+        state, x = jax.device_put((state, x), cpu)
+    return np.asarray(apply(graph, state, x))
 
 
 @partial(jax.jit, static_argnums=0)

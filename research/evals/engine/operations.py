@@ -14,6 +14,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from research.distributed import devices
 from research.nn.cpu import convolution
 from research.types import Shape
 
@@ -121,9 +122,8 @@ def xla_flops(network: Callable[..., Any], shape: Shape) -> float:
     CPU.
     """
     x = jax.ShapeDtypeStruct((1, *shape), jnp.float32)
-    try:
-        cpu = jax.local_devices(backend="cpu")[0]
-    except RuntimeError:  # JAX_PLATFORMS leaves it out
+    cpu = devices.find_cpu()
+    if cpu is None:
         return nan
     with convolution.enabled(False), jax.default_device(cpu):
         lowered = jax.jit(lambda x: network(x)).lower(x)

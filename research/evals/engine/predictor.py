@@ -149,16 +149,40 @@ class Predictor:
         outputs = jax.tree.map(narrow, result)
         for leaf in jax.tree.leaves(outputs) or [np.empty(())]:
             rows = leaf.ndim > 0 and len(leaf) == size
-            if not rows or (leaf.dtype == np.float32 and np.isnan(leaf).any()):
-                what = "NaN" if rows else f"an array {leaf.shape}"
-                raise UserError(
-                    f"predict: {type(self.predict).__name__} returned {what} for "
-                    f"{size} images; logits ({size}, classes), or arrays with a row "
-                    "for each image, are wanted"
-                )
+            if not rows:
+                raise refusal(self.predict, f"an array {leaf.shape}", size)
+            require_numbers(self.predict, leaf)
         if views is None:
             return outputs
         return jax.tree.map(lambda x: x.reshape(count, views, *x.shape[1:]), outputs)
+
+
+def require_numbers(predict: Callable[..., Any], answers: np.ndarray) -> None:
+    """Refuses NaN, which has a class like any other answer, and always the same.
+
+    Args:
+      predict: what answered.
+      answers: a row for each image.
+
+    Raises:
+      UserError: there is one.
+    """
+    if answers.dtype == np.float32 and np.isnan(answers).any():
+        raise refusal(predict, "NaN", len(answers))
+
+
+def refusal(predict: Callable[..., Any], what: str, size: int) -> UserError:
+    """Returns the error for a classifier whose answers are none.
+
+    Args:
+      predict: the classifier.
+      what: it returned.
+      size: how many images it was given.
+    """
+    return UserError(
+        f"predict: {type(predict).__name__} returned {what} for {size} images; logits "
+        f"({size}, classes), or arrays with a row for each image, are wanted"
+    )
 
 
 def narrow(array: Any) -> np.ndarray:

@@ -10,7 +10,7 @@ from flax import nnx
 
 from research.downsample.sample import Scored
 from research.errors import UserError
-from research.evals.engine.modules import apply
+from research.evals.engine.modules import apply_exactly
 from research.evals.measurement import Measurement
 from research.models.level import Level
 from research.models.network import Network, Stage, output_shape
@@ -179,7 +179,7 @@ def spans(
             images[probe, row] = sign * far[row]
         for probe, column in enumerate(columns, first + len(rows)):
             images[probe, :, column] = sign * far[:, column]
-    y = np.asarray(apply(*nnx.split(stage), images))
+    y = apply_exactly(stage, images)
     middle = y[:, y.shape[1] // 2, y.shape[2] // 2]
     matter = np.any(middle[1:] != middle[0], axis=-1).reshape(2, count).any(0)
     return extent(rows, matter[: len(rows)]), extent(columns, matter[len(rows) :])

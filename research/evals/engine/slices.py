@@ -24,6 +24,7 @@ from jaxtyping import Array, Float
 from research.distributed import devices, hosts
 from research.distributed.memory import share
 from research.evals.engine.modules import apply, in_inference, take_apart
+from research.evals.engine.predictor import require_numbers
 from research.evals.engine.tolerance import current_tolerance
 from research.evals.engine.window_phases import (
     Size,
@@ -69,15 +70,16 @@ class Slices:
       steps: its stages.
       readout: likewise, taken apart: graph and state.
       size: (height, width) of a window.
-      memory: MiB of maps that the devices may hold at once; None: an eighth of what is
-        free there.
+      memory: MiB of maps that a device may hold at once. It is asked for once: blocks
+        of images are then of one size, for one compilation, and the same in every
+        process.
     """
 
     standardize: Callable[[Images], Map]
     steps: Sequence[Step]
     readout: tuple[nnx.GraphDef, Any]
     size: Size
-    memory: int | None = None
+    memory: int
 
     @classmethod
     def of(cls, network: Network, shape: Shape) -> Slices | None:
@@ -94,7 +96,8 @@ class Slices:
         network = in_inference(network)
         across = network.stride
         size = (shape[0] + ROOM * across[0], shape[1] + ROOM * across[1], shape[2])
-        x = network.standardize(jax.random.uniform(jax.random.key(0), (TRIALS, *size)))
+        noise = jax.random.uniform(jax.random.key(0), (TRIALS, *size), jnp.float32)
+        x = network.standardize(noise)
         steps: list[Step] = []
         for stage in network.stages:
             graph, state = take_apart(stage, mesh)
@@ -109,7 +112,8 @@ class Slices:
         if apply.eval_shape(*readout, x[:, : shape[0], : shape[1]]).ndim != 2:
             return None  # it answers at every pixel
         height, width = size[0] - ROOM * across[0], size[1] - ROOM * across[1]
-        return cls(network.standardize, steps, readout, (height, width))
+        memory = hosts.agree_on(share(mesh) // 2**20)
+        return cls(network.standardize, steps, readout, (height, width), memory)
 
     def __call__(
         self, images: Float[np.ndarray | Array, "examples height width channels"]
@@ -120,6 +124,9 @@ class Slices:
           `logits` (N, R, Q, K) and `embedding` (N, R, Q, C), the mean over positions of
           the last map, of the windows whose first row is 0 … R − 1 and first column 0 …
           Q − 1, all that lie within an image.
+
+        Raises:
+          UserError: they are no numbers.
         """
         found: list[Answers] = []
         block = self.block(images.shape[1:])
@@ -129,10 +136,9 @@ class Slices:
 
     def block(self, shape: Sequence[int]) -> int:
         """Returns how many images keep to the memory, at least one on each device."""
-        mesh = devices.mesh()
-        memory = share(mesh) // 2**20 if self.memory is None else self.memory
         largest = max([prod(shape), *self.values(shape)])
-        return max(1, memory * 2**20 // (3 * 4 * largest)) * mesh.size
+        each = max(1, self.memory * 2**20 // (3 * 4 * largest))
+        return each * devices.mesh().size
 
     def values(self, shape: Sequence[int]) -> list[int]:
         """Returns the numbers in the maps of an image after each stage, and of slices.
@@ -170,7 +176,10 @@ class Slices:
         last = self.steps[-1].seen if self.steps else self.size
         answers = read_windows(*self.readout, x, last, room)
         put = partial(arrange, taken=taken, room=room, whole=whole)
-        return {name: put(np.asarray(one))[:count] for name, one in answers.items()}
+        found = {name: put(np.asarray(one))[:count] for name, one in answers.items()}
+        for one in found.values():
+            require_numbers(self, one)
+        return found
 
 
 def slices_windows(step: Step, x: Map, y: Map) -> bool:

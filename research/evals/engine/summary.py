@@ -123,8 +123,7 @@ def summarize_line(
     flat = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), answers)
     undone = task.undo(flat, pixels)
     still = jax.tree.map(lambda leaf: np.repeat(leaf, shifts, 0), unshifted)
-    repeated = {k: np.repeat(v, shifts, 0) for k, v in truth.items() if k != "image"}
-    scores = score(task, undone, repeated)
+    scores = score(task, undone, truth, views=shifts)
     logits = None
     if has_logits(undone):
         logits = per_shift(predictions(flat)), per_shift(mac(flat, still))

@@ -38,7 +38,8 @@ def reinitialize(network: Network, seed: int) -> Network:
         if value.ndim == 0 or name in STARTS:
             return jnp.full_like(value, STARTS.get(name, 0.0))
         place = zlib.crc32(jax.tree_util.keystr(path).encode())
-        draw = jax.random.normal(jax.random.fold_in(key, place), value.shape)
+        own = jax.random.fold_in(key, place)
+        draw = jax.random.normal(own, value.shape, jnp.float32)
         deviation = np.sqrt(2 / max(1, prod(value.shape[:-1])))
         return (deviation * draw).astype(value.dtype)
 

@@ -55,7 +55,7 @@ def verify(
     error = np.abs(chosen - direct).reshape(count, -1).max(1) / (direct.std() or 1)
     counted = error if margin is None else error[margin[:count] >= tolerance.ties]
     worst = float(counted.max(initial=0))
-    if worst > tolerance.closed_form:
+    if not worst <= tolerance.closed_form:  # or it is no number
         raise UserError(
             f"the closed form errs by {worst:.1e} of the logits' standard deviation; "
             f"rounding ({tolerance.arithmetic}) explains {tolerance.closed_form:.1e}: "

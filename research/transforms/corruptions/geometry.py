@@ -1,7 +1,8 @@
 """Geometry of one picture: translations, rotations, tilts and scale.
 
 Each samples the picture once, bilinearly, about its centre ((H − 1)/2, (W − 1)/2), and
-takes zeros outside. The amount that changes nothing returns the picture bit by bit.
+takes zeros outside. The amount that changes nothing returns the picture bit by bit. An
+axis of one pixel, as of a signal, has no outside: nothing moves along it.
 """
 
 from __future__ import annotations
@@ -91,7 +92,12 @@ def sample(image: Picture, y: Places, x: Places) -> Picture:
       x: likewise.
     """
     height, width, channels = image.shape
-    places = np.stack([y + (height - 1) / 2, x + (width - 1) / 2])
+    places = np.stack(
+        [
+            np.zeros_like(place) if length == 1 else place + (length - 1) / 2
+            for place, length in ((y, height), (x, width))
+        ]
+    )
     made = np.empty_like(image)
     for channel in range(channels):
         made[..., channel] = ndimage.map_coordinates(
