@@ -1,7 +1,7 @@
-"""What a seed means: JAX's settings that draws, and so weights and shifts, follow.
+"""What a seed means: settings of JAX that change which weights and shifts it draws.
 
-A run is what its config says, and they are not in it: of two runs with one config and
-other settings the weights differ. JAX reads them from its environment.
+A run is what its config says, and these are not in it: two runs with the same config
+and other settings would have other weights. JAX reads them from its environment.
 """
 
 from __future__ import annotations
