@@ -18,6 +18,8 @@ from typing import Any
 from research.errors import Unwritable, UserError
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
+READABLE = 0o644  # mkstemp's 0600 would hide results from colleagues
+TRIES = 5  # at a file that others replace while it is read
 LINKLESS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 writes = True  # of several processes that run one job, only the first (hosts.join)
 
@@ -39,7 +41,7 @@ def write_bytes(path: str | Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)  # mkstemp's 0600 would hide results from colleagues
+        os.chmod(temporary, READABLE)
         os.replace(temporary, path)
     except OSError as error:
         if temporary is not None:
@@ -58,6 +60,12 @@ def write_json(path: str | Path, value: Any) -> None:
     write_bytes(path, text.encode() + b"\n")
 
 
+def remove(path: Path) -> None:
+    """Removes a file, if it is there; of several processes only the first does."""
+    if writes:
+        path.unlink(missing_ok=True)
+
+
 def read_json(path: str | Path, *, remedy: str = "") -> dict[str, Any]:
     """Returns the JSON object that a file holds.
 
@@ -70,8 +78,9 @@ def read_json(path: str | Path, *, remedy: str = "") -> dict[str, Any]:
       UserError: it cannot be read, or holds no JSON object.
     """
     path = Path(path)
+    content = read_bytes(path, remedy)
     try:
-        value = json.loads(read_bytes(path, remedy))
+        value = json.loads(content)
     except (ValueError, RecursionError):
         value = None
     if isinstance(value, dict):
@@ -79,8 +88,16 @@ def read_json(path: str | Path, *, remedy: str = "") -> dict[str, Any]:
     raise damaged(path, "it holds no JSON object", remedy)
 
 
-def read_bytes(path: str | Path, remedy: str = "") -> bytes:
-    """Returns what a file holds; arguments as `read_json`.
+def read_bytes(path: str | Path, remedy: str = "", tries: int = TRIES) -> bytes:
+    """Returns what a file holds.
+
+    On a network file system a file that another machine replaces while it is read here
+    is stale, and the new one lies at its path: that is read then.
+
+    Args:
+      path: the file.
+      remedy: as of `read_json`.
+      tries: how often at most it is read.
 
     Raises:
       FileNotFoundError: there is no such file.
@@ -92,6 +109,8 @@ def read_bytes(path: str | Path, remedy: str = "") -> bytes:
     except FileNotFoundError:
         raise
     except OSError as error:
+        if error.errno == errno.ESTALE and tries > 1:
+            return read_bytes(path, remedy, tries - 1)
         fault = f"it cannot be read ({error.strerror})"
         raise damaged(path, fault, remedy) from error
 

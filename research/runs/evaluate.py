@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from research import config
 from research.errors import UserError
-from research.files.atomic import write_json, write_text
+from research.files.atomic import remove, write_json, write_text
 from research.jobs.following import lead_or_follow
 from research.jobs.lock import hold
 from research.nn.layers import count_parameters
@@ -67,7 +67,7 @@ def evaluate_run(
         say_undivided(network, trained)
         check_all(evaluators, network, split, trained)
         provenance["commit"] = find_commit()
-        forget(folder, trained)
+        forget(folder, trained, evaluators)
         found = measure_all(
             evaluators, network, split, folder, provenance, trained, own
         )
@@ -247,7 +247,8 @@ def evaluate_new(
 ) -> list[Row]:
     """Makes a folder with the rows of something that was not trained here.
 
-    It is written when all is measured: what fails leaves the folder as it was.
+    It is written when all is measured: what fails leaves the folder as it was. A kill
+    between two of its files leaves a run that counts as not finished.
     """
     started = time.monotonic()
     with lead_or_follow(folder, hold):
@@ -266,6 +267,7 @@ def evaluate_new(
             }
         measuring = measure_each(evaluators, predict, split, folder, provenance, cfg)
         found = list(measuring)
+        remove(folder / "done.json")
         write_text(folder / "config.yaml", OmegaConf.to_yaml(cfg, resolve=True))
         write_json(folder / "provenance.json", provenance)
         for measured in found:
