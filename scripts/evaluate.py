@@ -41,6 +41,7 @@ def main(cfg: DictConfig) -> None:
             and (path == exact or not (is_leftover(path.name) or is_copy(path)))
         )
         if not folders:
+            require_no_store(exact)
             raise UserError(
                 f"run_dir={cfg.run_dir}: neither a run folder, with its config.yaml, "
                 "nor a pattern that fits one; give what scripts/train.py made, such "
@@ -65,6 +66,22 @@ def main(cfg: DictConfig) -> None:
     evaluate = evaluate_untrained if cfg.predict is None else evaluate_foreign
     out = Path(runtime.output_dir)
     show(evaluate(cfg, out, choices=runtime.choices, command=line), cfg)
+
+
+def require_no_store(path: Path) -> None:
+    """Refuses a packed store, or a run in one.
+
+    Raises:
+      UserError: names the store.
+    """
+    from research.errors import UserError
+    from research.runs.store import find_around
+
+    if (store := find_around(path / "run")) is not None:
+        raise UserError(
+            f"run_dir={path}: {store.folder} is a packed store, which keeps rows and "
+            "no networks; give the folders that it was packed from"
+        )
 
 
 def keep_finished(folders: Sequence[Path]) -> Sequence[Path]:

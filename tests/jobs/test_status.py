@@ -246,6 +246,8 @@ def test_an_objective_is_the_last_of_its_rows(tmp_path):
     assert objective(tmp_path, None) is None
     with pytest.raises(UserError, match=r"objective=validation.los: .*validation.loss"):
         objective(tmp_path, "validation.los")
+    with pytest.raises(UserError, match="objective=train.loss: .* holds: nothing; for"):
+        objective(tmp_path / "untrained", "train.loss")
 
 
 def test_a_job_stops_when_its_launcher_is_killed(tmp_path):

@@ -24,6 +24,7 @@ from research.runs.evaluate import (
 from research.runs.foreign import Foreign
 from research.runs.measure import check_all
 from research.runs.outcome import read_digests
+from research.runs.pack import pack
 from research.runs.rows import Measured, read_arrays
 from research.runs.run import load, run
 from research.runs.tables import read_rows
@@ -170,6 +171,15 @@ def test_of_a_pattern_those_that_are_finished_are_measured(trained, tmp_path):
     status, said = call("evaluate", *words)
     assert status == 2 and said.startswith(f"error: run_dir={tmp_path}/a: this run is")
     assert said.count("\n") == 1
+
+
+def test_a_store_has_no_networks_to_measure(trained, tmp_path):
+    pack(trained.parent, tmp_path / "store")
+    for place in (tmp_path / "store", tmp_path / "store" / "run"):
+        words = [f"run_dir={place}", "eval=cost", f"root={tmp_path / 'out'}"]
+        status, said = call("evaluate", *words)
+        assert status == 2 and said.count("\n") == 1
+        assert f"run_dir={place}: {tmp_path}/store is a packed store, which" in said
 
 
 def test_rows_half_written_anew_are_of_no_finished_run(tmp_path, monkeypatch):
