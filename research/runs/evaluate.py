@@ -29,7 +29,14 @@ from research.runs.measure import (
     measure_each,
     say_headline,
 )
-from research.runs.outcome import forget, read_config, record, require_room
+from research.runs.outcome import (
+    file_name,
+    forget,
+    own_split,
+    read_config,
+    record,
+    require_room,
+)
 from research.runs.provenance import describe, find_commit
 from research.runs.rows import Row
 from research.runs.run import load
@@ -248,14 +255,16 @@ def evaluate_new(
     """Makes a folder with the rows of something that was not trained here.
 
     It is written when all is measured: what fails leaves the folder as it was. A kill
-    between two of its files leaves a run that counts as not finished.
+    between two of its files leaves a run that counts as not finished. Rows of another
+    split than those that are there get files of their own.
     """
     started = time.monotonic()
     with lead_or_follow(folder, hold):
         evaluators, data = config.evals(cfg), config.data(cfg)
         split = data.split(cfg.split)
         check_all(evaluators, predict, split, cfg)
-        require_room(folder, evaluators)
+        own = own_split(folder, cfg.split)
+        require_room(folder, [file_name(one, cfg.split, own) for one in evaluators])
         require_same_data(folder, data.photographs)
         provenance = describe(cfg, folder, choices=choices, command=command)
         if data.photographs is not None:
@@ -265,10 +274,13 @@ def evaluate_new(
                 "model": asdict(replace(predict.description, classes=None)),
                 "replaced": dict(predict.replaced),
             }
-        measuring = measure_each(evaluators, predict, split, folder, provenance, cfg)
+        measuring = measure_each(
+            evaluators, predict, split, folder, provenance, cfg, own
+        )
         found = list(measuring)
         remove(folder / "done.json")
-        write_text(folder / "config.yaml", OmegaConf.to_yaml(cfg, resolve=True))
+        kept = OmegaConf.merge(cfg, {"split": own})
+        write_text(folder / "config.yaml", OmegaConf.to_yaml(kept, resolve=True))
         write_json(folder / "provenance.json", provenance)
         for measured in found:
             measured.write(folder)

@@ -173,6 +173,20 @@ def test_of_a_pattern_those_that_are_finished_are_measured(trained, tmp_path):
     assert said.count("\n") == 1
 
 
+def test_rows_of_another_split_do_not_replace_those_that_are_there(tmp_path):
+    """Of what was not trained, too."""
+    place = f"data.dir={tmp_path / 'data'}"
+    for split in ("test", "validation", "test"):
+        words = ["model=tiny", "data.validation_examples=40", f"split={split}", place]
+        more = {"choices": {}, "command": ""}
+        evaluate_untrained(asked(*words), tmp_path / "out", **more)
+    rows = read_rows(tmp_path / "out")
+    counts = rows[rows["measure"] == "accuracy"].set_index("split")["n"]
+    assert counts.to_dict() == {"test": 360, "validation": 40}
+    assert set(rows["evaluator"]) == {"accuracy"}
+    assert set(read_digests(tmp_path / "out")) == {"accuracy"}
+
+
 def test_a_store_has_no_networks_to_measure(trained, tmp_path):
     pack(trained.parent, tmp_path / "store")
     for place in (tmp_path / "store", tmp_path / "store" / "run"):
