@@ -42,8 +42,8 @@ def test_slurm_is_asked_for_the_gpus_of_a_job(slurm, importable, key, number):
     assert asked == (number or None)
 
 
+@pytest.mark.slurm  # with submitit
 def test_slurm_reads_it_so(slurm, tmp_path):
-    pytest.importorskip("submitit")
     launcher = Slurm(gpus_per_job=8, sbatch={"account": "mine"})
     launcher.sweep = tmp_path
     launcher.command = lambda job, cpus: Job(job.folder, "job.py", (), cpus)
@@ -61,7 +61,6 @@ def test_slurm_reads_it_so(slurm, tmp_path):
 @pytest.fixture
 def launcher(slurm, tmp_path):
     """A launcher whose jobs run `job.py`."""
-    pytest.importorskip("submitit")
 
     def make(**given):
         made = Slurm(poll_seconds=0, **given)
@@ -77,6 +76,7 @@ def jobs(folder, count):
     return [SimpleNamespace(folder=one, done=True) for one in folders]
 
 
+@pytest.mark.slurm
 def test_what_slurm_refuses_is_one_line(launcher, tmp_path):
     program(
         tmp_path, "sbatch", "echo 'error: invalid partition\nspecified' >&2; exit 1"
@@ -88,6 +88,7 @@ def test_what_slurm_refuses_is_one_line(launcher, tmp_path):
     assert "\n" not in said and not list(tmp_path.glob("*/slurm.json"))
 
 
+@pytest.mark.slurm
 def test_no_array_has_more_tasks_than_slurm_takes(launcher, tmp_path, monkeypatch):
     monkeypatch.setattr(slurm_launcher, "ARRAY", 4)
     keep = f'grep -o "array=.*" "$1" >> {tmp_path}/arrays; wc -l < {tmp_path}/arrays'
