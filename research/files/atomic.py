@@ -24,13 +24,19 @@ LINKLESS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 writes = True  # of several processes that run one job, only the first (hosts.join)
 
 
-def write_bytes(path: str | Path, content: bytes) -> None:
+def write_bytes(path: str | Path, content: bytes, *, by_each: bool = False) -> None:
     """Puts `content` at `path` in one step: a reader sees all of it or what was there.
+
+    Args:
+      path: the file.
+      content: of it.
+      by_each: whether each of several processes that run one job writes it, such as in
+        a folder of data that it makes for itself; otherwise only the first does.
 
     Raises:
       UserError: the disk is full or the folder cannot be written; nothing stays behind.
     """
-    if not writes:
+    if not (writes or by_each):
         return
     path = Path(path)
     temporary = None
@@ -54,10 +60,10 @@ def write_text(path: str | Path, text: str) -> None:
     write_bytes(path, text.encode())
 
 
-def write_json(path: str | Path, value: Any) -> None:
-    """Writes one JSON value, atomically. Raises as `write_bytes`."""
+def write_json(path: str | Path, value: Any, *, by_each: bool = False) -> None:
+    """Writes one JSON value, atomically. Arguments and errors as of `write_bytes`."""
     text = json.dumps(plain(value), indent=2, ensure_ascii=False)
-    write_bytes(path, text.encode() + b"\n")
+    write_bytes(path, text.encode() + b"\n", by_each=by_each)
 
 
 def remove(path: Path) -> None:
