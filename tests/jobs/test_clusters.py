@@ -44,6 +44,7 @@ def test_slurm_is_asked_for_the_gpus_of_a_job(slurm, importable, key, number):
 
 @pytest.mark.slurm  # with submitit
 def test_slurm_reads_it_so(slurm, tmp_path):
+    pytest.importorskip("submitit")
     launcher = Slurm(gpus_per_job=8, sbatch={"account": "mine"})
     launcher.sweep = tmp_path
     launcher.command = lambda job, cpus: Job(job.folder, "job.py", (), cpus)
@@ -61,6 +62,7 @@ def test_slurm_reads_it_so(slurm, tmp_path):
 @pytest.fixture
 def launcher(slurm, tmp_path):
     """A launcher whose jobs run `job.py`."""
+    pytest.importorskip("submitit")
 
     def make(**given):
         made = Slurm(poll_seconds=0, **given)
