@@ -173,6 +173,10 @@ def main() -> None:
     except Missing as missing:
         print(f"error: cannot collect: {missing}", file=sys.stderr)
         sys.exit(2)
+    except OSError as error:
+        what = f"{error.filename or sys.argv[1]}: {error.strerror or error}"
+        print(f"error: {what}; choose another folder", file=sys.stderr)
+        sys.exit(2)
     print(f"{count} photographs in {sys.argv[1]}")
 
 

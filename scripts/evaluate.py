@@ -41,13 +41,14 @@ def main(cfg: DictConfig) -> None:
             and (path == exact or not (is_leftover(path.name) or is_copy(path)))
         )
         if not folders:
+            require_no_store(exact)
             raise UserError(
                 f"run_dir={cfg.run_dir}: neither a run folder, with its config.yaml, "
                 "nor a pattern that fits one; give what scripts/train.py made, such "
                 "as run_dir='outputs/runs/*'"
             )
         overrides = list(HydraConfig.get().overrides.task)
-        for folder in folders:
+        for folder in folders if exact.is_dir() else keep_finished(folders):
             if not cfg.wrap and cfg.checkpoint == "last":
                 show(evaluate_run(cfg, folder, overrides=overrides), cfg)
                 continue
@@ -65,6 +66,42 @@ def main(cfg: DictConfig) -> None:
     evaluate = evaluate_untrained if cfg.predict is None else evaluate_foreign
     out = Path(runtime.output_dir)
     show(evaluate(cfg, out, choices=runtime.choices, command=line), cfg)
+
+
+def require_no_store(path: Path) -> None:
+    """Refuses a packed store, or a run in one.
+
+    Raises:
+      UserError: names the store.
+    """
+    from research.errors import UserError
+    from research.runs.store import find_around
+
+    if (store := find_around(path / "run")) is not None:
+        raise UserError(
+            f"run_dir={path}: {store.folder} is a packed store, which keeps rows and "
+            "no networks; give the folders that it was packed from"
+        )
+
+
+def keep_finished(folders: Sequence[Path]) -> Sequence[Path]:
+    """Returns the runs that are finished, and prints how many of a pattern are not.
+
+    If none is they all stay: the first is then refused.
+    """
+    from research.jobs.status import done
+    from research.progress import say
+
+    finished = [folder for folder in folders if done(folder) is not None]
+    if not finished:
+        return folders
+    if unfinished := [folder for folder in folders if folder not in finished]:
+        several = "s" if len(unfinished) > 1 else ""
+        say(
+            f"left out: {len(unfinished)} run{several}, such as {unfinished[0]}, not "
+            "finished"
+        )
+    return finished
 
 
 def show(rows: Sequence[Row], cfg: DictConfig) -> None:

@@ -40,7 +40,8 @@ fi
 train() { "$python" scripts/train.py "experiment=$1" scale="$scale" "${@:2}"; }
 if [ -z "${REPORT:-}" ]; then
   if [ "$scale" = smoke ]; then # side by side: these two have no arm in common
-    train c6,c3,b1,b2,b3,b4,b5,c9,c10 "$@" &
+    # No function, whose shell alone a signal would reach.
+    "$python" scripts/train.py experiment=c6,c3,b1,b2,b3,b4,b5,c9,c10 scale=smoke "$@" &
     aside=$!
     trap 'kill "$aside" 2> /dev/null || true' EXIT # a process in the background is deaf to Ctrl-C
     train c2,c1,c8,c4,b7,c7,b6 "$@"

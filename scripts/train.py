@@ -31,14 +31,14 @@ def main(cfg: DictConfig) -> float | None:
         k: v for k, v in job.runtime.choices.items() if not k.startswith("hydra/")
     }
     folder = Path(job.runtime.output_dir)
-    run(
+    done = run(
         cfg,
         folder,
         choices=choices,
         command=" ".join(sys.argv),
         overrides=list(job.overrides.task),
     )
-    return objective(folder, cfg.objective)
+    return objective(folder, cfg.objective) if done else None
 
 
 def with_sweeper(words: Sequence[str]) -> list[str]:

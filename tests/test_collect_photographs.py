@@ -77,6 +77,20 @@ def test_large_ones_are_halved_and_reduced(script, packages, tmp_path):
     assert len(sources) == 4 and sources[1].endswith("CC0\tA")
 
 
+def test_a_folder_that_cannot_be_written_is_one_line(
+    script, packages, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(script, "read_list", lambda: packages)
+    place = tmp_path / "file"
+    place.touch()
+    monkeypatch.setattr(sys, "argv", ["script", str(place)])
+    with pytest.raises(SystemExit) as stop:
+        script.main()
+    said = capsys.readouterr().err
+    assert stop.value.code == 2 and said.count("\n") == 1
+    assert said.startswith(f"error: {place}: File exists; choose another folder")
+
+
 def test_what_is_missing_is_named_and_nothing_is_written(script, packages, tmp_path):
     absent = packages[0]._replace(path="usr/other.png")
     lost = script.Photograph("deb", "lost", "a.png", "CC0", "C")

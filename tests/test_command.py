@@ -50,6 +50,8 @@ def test_each_help_of_an_option_is_text(own_process_state, monkeypatch):
         (["hydra.run.dir=null"], "hydra.run.dir=null"),
         (["-m", "hydra.sweep.dir="], "hydra.sweep.dir="),
         (["root="], "root=: takes text"),
+        (["name=../x"], "name=../x: takes a folder below root"),
+        (["-m", "name=../x"], "name=../x: takes a folder below root"),
         (["seed='0'"], "seed='0': takes an integer"),
     ],
 )

@@ -162,6 +162,7 @@ def test_downsample_takes_the_configured_stride_or_the_one_asked_for():
         ("setting=cpu/mnits", "setting/cpu=mnits: no such option"),
         ("downsample=maxx", "did you mean max"),
         ("train.epoch=3", "train.epoch: no such key (did you mean train.epochs"),
+        ("train={epoch:3}", "train.epoch: no such key (did you mean train.epochs"),
         ("optim.learningrate=3", "optim.learning_rate"),
         ("train.epochs=[", "train.epochs="),
     ],

@@ -1,6 +1,7 @@
 import errno
 import json
 import os
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -120,9 +121,34 @@ def test_damaged_json_is_one_line_with_the_file_and_a_remedy(tmp_path, content):
         read_json(path, remedy="do this")
 
 
+@pytest.mark.parametrize("times", [1, atomic.TRIES])
+def test_a_file_that_another_machine_replaces_is_read_again(
+    tmp_path, monkeypatch, times
+):
+    write_json(tmp_path / "file.json", {"a": 1})
+    stale, read = iter(range(times)), Path.read_bytes
+
+    def read_or_fail(path):
+        if next(stale, None) is not None:
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", read_or_fail)
+    if times < atomic.TRIES:
+        assert read_json(tmp_path / "file.json") == {"a": 1}
+    else:
+        with pytest.raises(UserError, match="cannot be read .Stale file handle"):
+            read_json(tmp_path / "file.json")
+
+
 def test_a_file_system_without_hard_links_is_not_called_full(tmp_path):
     refused = OSError(errno.EPERM, "Operation not permitted", "a", None, "b")
     said = str(unwritable(tmp_path / "lock", refused))
     assert "its file system has no hard links" in said and "make room" not in said
     denied = str(unwritable(tmp_path / "lock", OSError(errno.EACCES, "Denied", "a")))
     assert "Denied; choose another folder" in denied
+
+
+def test_json_that_is_a_folder_says_so(tmp_path):
+    with pytest.raises(UserError, match="cannot be read .Is a directory"):
+        read_json(tmp_path)

@@ -31,18 +31,19 @@ ROOMS = {
     "annotations": {"errors", "ranges"},
     "types": {"ranges"},
     "progress": set(),
+    "cores": set(),
     "stats": set(),
     "runs.identity": set(),
     "files": {"errors"},
     "config": {"errors", "ranges", "annotations", "runs.identity"},
     "nn": {"errors", "types"},
-    "distributed": {"nn", "errors", "files", "progress", "ranges"},
+    "distributed": {"nn", "errors", "files", "progress", "ranges", "cores"},
     "transforms": {"nn", "annotations", "errors", "types"},
     "tasks": {"nn", "errors", "types"},
     "downsample": {"nn", "errors", "types"},
     "models": {"downsample", "tasks", "nn", "errors", "types"},
     "jobs": {"distributed", "files", "errors", "progress"},
-    "data": {"files", "errors", "progress", "types"},
+    "data": {"files", "errors", "progress", "types", "cores"},
     "training": {"data", "tasks", "jobs", "distributed", "files", "nn"}
     | {"errors", "types"},
     "loggers": {"files", "errors"},
@@ -57,7 +58,7 @@ ROOMS = {
     | {"runs.identity", "files", "config", "nn", "errors", "progress"},
     "report": {"runs", "runs.identity", "claims", "files", "ranges", "stats", "errors"},
     "benchmarks": {"config", "training", "evals", "models", "distributed", "nn"}
-    | {"files", "errors", "progress", "types"},
+    | {"files", "errors", "progress", "types", "cores"},
 }
 
 

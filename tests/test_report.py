@@ -184,6 +184,16 @@ def test_a_mistake_is_one_line_and_status_2(report, tmp_path, words, reason):
     assert err.startswith(reason) and err.count("\n") == 1
 
 
+def test_times_that_are_damaged_are_one_line(report, tmp_path):
+    fake_run(tmp_path, "one")
+    (tmp_path / "pooling.json").write_text('{"rows": [')
+    status, _, err = report("runs=.", "table=summary")
+    assert status == 2 and err.count("\n") == 1
+    assert err.startswith(
+        "error: pooling.json is damaged: it holds no JSON object; run"
+    )
+
+
 @pytest.mark.parametrize("chosen", [[], ["table=summary"], ["figure=curves"]])
 def test_a_file_that_cannot_be_written_is_not_left_out(report, tmp_path, chosen):
     """Part of a report beside the note that the rest has no place is no success."""

@@ -7,7 +7,6 @@ It times itself, since the benchmarks' own process has virtual devices.
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,6 +24,7 @@ from flax import nnx
 from research import config
 from research.benchmarks.peers.library import pytorch
 from research.benchmarks.timing import Row, Subject, race
+from research.cores import count_cores
 from research.nn.cpu import convolution
 from research.types import Count
 
@@ -63,7 +63,7 @@ def measure(case: str, *, batch: int, rounds: int, peers: bool) -> list[Row]:
     if peers:
         subjects["PyTorch"] = chosen["peer"](batch)[0]
         # On all cores, as XLA with one device; elsewhere it has a thread a device.
-        pytorch().set_num_threads(len(os.sched_getaffinity(0)))
+        pytorch().set_num_threads(count_cores())
     return race(f"{case} step, no set-up", subjects, rounds=rounds)
 
 

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from research.benchmarks.timing import Row
+from research.cores import count_cores
 from research.files.atomic import write_json, write_text
 
 PACKAGES = ("jax", "jaxlib", "flax", "numpy", "torch")
@@ -84,7 +85,7 @@ def machine() -> dict[str, Any]:
     return {
         "device": jax.devices()[0].device_kind,
         "devices": jax.device_count(),
-        "cores": len(os.sched_getaffinity(0)),
+        "cores": count_cores(),
         "processor": processor(),
         "system": platform.system(),
         "load": round(os.getloadavg()[0], 1),

@@ -68,7 +68,11 @@ class Check(Callback):
             raise Refused(mistake) from None
 
     def _require(self, key: str, config: DictConfig) -> Path:
-        folder = OmegaConf.select(config, key)
+        try:
+            with explain_errors(config.hydra.job.config_name):
+                folder = OmegaConf.select(config, key)
+        except UserError as mistake:  # of the name that it is made from
+            raise Refused(mistake) from None
         if not (folder and str(folder).strip()):
             shown = "null" if folder is None else folder
             raise Refused(UserError(f"{key}={shown}: takes a folder"))

@@ -166,8 +166,10 @@ def explain(error: Exception, config: str) -> str:
     text = str(error)
     if key := re.search(r"Could not override '([^']+)'", text):
         known = list(identity.flatten(assemble(config, ())))
-        near = suggest(key[1], known)
-        return f"{key[1]}: no such key{near}"
+        name, inner = key[1], getattr(error.__cause__, "full_key", None)
+        if inner and any(f"{one}.".startswith(f"{name}.") for one in known):
+            name = str(inner)  # the key is there, and not what is below it
+        return f"{name}: no such key{suggest(name, known)}"
     if swept := re.search(r"Ambiguous value for argument '([^']*)'", text):
         name, _, value = swept[1].partition("=")
         return (

@@ -82,7 +82,7 @@ def write(
                 for name, column in columns.items()
             },
         }
-        write_json(temporary / INDEX, index)
+        write_json(temporary / INDEX, index, by_each=True)
 
 
 def create(folder: Path, example: Example, count: int) -> dict[str, np.memmap]:

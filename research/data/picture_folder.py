@@ -110,7 +110,7 @@ def write(folder: Path, root: Path, paths: Sequence[Path], frame: Frame) -> None
         pictures = read_all(paths, frame)
         arrays.write(whole / "test", pictures, count=len(paths), classes=None)
         names = [key_of(path, root) for path in paths]
-        write_json(whole / NAMES, {"photographs": names})
+        write_json(whole / NAMES, {"photographs": names}, by_each=True)
 
 
 def read_all(paths: Sequence[Path], frame: Frame) -> Iterator[arrays.Example]:

@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from research.cores import count_cores
 from research.data.arrays import Example, Image
 from research.data.images import UNREADABLE
 from research.data.masks import MASK
@@ -57,7 +58,7 @@ class Stream:
         self.examples = examples
         self.shape = records.shape
         self.crop = crop
-        self.threads = threads or len(os.sched_getaffinity(0))
+        self.threads = threads or count_cores()
         self.workers = workers
         self.records = records
         if not records.encoded:

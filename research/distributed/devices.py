@@ -18,6 +18,7 @@ import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from research.cores import count_cores
 from research.distributed import backend, determinism, hosts, seeds
 from research.errors import UserError
 from research.nn.cpu.memory import keep_freed_memory
@@ -33,7 +34,7 @@ def use_virtual_cpus(count: int | None = None) -> None:
     concerns only the CPU backend: with an accelerator nothing changes. Flags that the
     user has set in XLA_FLAGS win.
     """
-    count = count or len(os.sched_getaffinity(0))
+    count = count or count_cores()
     add_flags(
         {
             "--xla_force_host_platform_device_count": str(count),

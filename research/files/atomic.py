@@ -18,17 +18,25 @@ from typing import Any
 from research.errors import Unwritable, UserError
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
+READABLE = 0o644  # mkstemp's 0600 would hide results from colleagues
+TRIES = 5  # at a file that others replace while it is read
 LINKLESS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 writes = True  # of several processes that run one job, only the first (hosts.join)
 
 
-def write_bytes(path: str | Path, content: bytes) -> None:
+def write_bytes(path: str | Path, content: bytes, *, by_each: bool = False) -> None:
     """Puts `content` at `path` in one step: a reader sees all of it or what was there.
+
+    Args:
+      path: the file.
+      content: of it.
+      by_each: whether each of several processes that run one job writes it, such as in
+        a folder of data that it makes for itself; otherwise only the first does.
 
     Raises:
       UserError: the disk is full or the folder cannot be written; nothing stays behind.
     """
-    if not writes:
+    if not (writes or by_each):
         return
     path = Path(path)
     temporary = None
@@ -39,7 +47,7 @@ def write_bytes(path: str | Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)  # mkstemp's 0600 would hide results from colleagues
+        os.chmod(temporary, READABLE)
         os.replace(temporary, path)
     except OSError as error:
         if temporary is not None:
@@ -52,10 +60,16 @@ def write_text(path: str | Path, text: str) -> None:
     write_bytes(path, text.encode())
 
 
-def write_json(path: str | Path, value: Any) -> None:
-    """Writes one JSON value, atomically. Raises as `write_bytes`."""
+def write_json(path: str | Path, value: Any, *, by_each: bool = False) -> None:
+    """Writes one JSON value, atomically. Arguments and errors as of `write_bytes`."""
     text = json.dumps(plain(value), indent=2, ensure_ascii=False)
-    write_bytes(path, text.encode() + b"\n")
+    write_bytes(path, text.encode() + b"\n", by_each=by_each)
+
+
+def remove(path: Path) -> None:
+    """Removes a file, if it is there; of several processes only the first does."""
+    if writes:
+        path.unlink(missing_ok=True)
 
 
 def read_json(path: str | Path, *, remedy: str = "") -> dict[str, Any]:
@@ -70,8 +84,9 @@ def read_json(path: str | Path, *, remedy: str = "") -> dict[str, Any]:
       UserError: it cannot be read, or holds no JSON object.
     """
     path = Path(path)
+    content = read_bytes(path, remedy)
     try:
-        value = json.loads(read_bytes(path, remedy))
+        value = json.loads(content)
     except (ValueError, RecursionError):
         value = None
     if isinstance(value, dict):
@@ -79,8 +94,16 @@ def read_json(path: str | Path, *, remedy: str = "") -> dict[str, Any]:
     raise damaged(path, "it holds no JSON object", remedy)
 
 
-def read_bytes(path: str | Path, remedy: str = "") -> bytes:
-    """Returns what a file holds; arguments as `read_json`.
+def read_bytes(path: str | Path, remedy: str = "", tries: int = TRIES) -> bytes:
+    """Returns what a file holds.
+
+    On a network file system a file that another machine replaces while it is read here
+    is stale, and the new one lies at its path: that is read then.
+
+    Args:
+      path: the file.
+      remedy: as of `read_json`.
+      tries: how often at most it is read.
 
     Raises:
       FileNotFoundError: there is no such file.
@@ -92,6 +115,8 @@ def read_bytes(path: str | Path, remedy: str = "") -> bytes:
     except FileNotFoundError:
         raise
     except OSError as error:
+        if error.errno == errno.ESTALE and tries > 1:
+            return read_bytes(path, remedy, tries - 1)
         fault = f"it cannot be read ({error.strerror})"
         raise damaged(path, fault, remedy) from error
 

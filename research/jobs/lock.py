@@ -24,7 +24,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from research.errors import UserError
-from research.files.atomic import damaged, read_json, unwritable, write_json
+from research.files.atomic import (
+    READABLE,
+    damaged,
+    read_json,
+    unwritable,
+    write_json,
+)
 from research.jobs.owner import SILENCE, Owner
 
 REMEDY = "if nothing runs in the folder above, remove the lock"
@@ -65,6 +71,10 @@ class Lock:
         self._over = threading.Event()
         threading.Thread(target=self._beat, daemon=True).start()
 
+    def is_ours(self) -> bool:
+        """Whether nobody has taken it, as others may from one who was silent."""
+        return max(numbers(self.folder), default=0) == self.number
+
     def check(self) -> None:
         """Makes sure that the lock is still ours; cheap, for every step.
 
@@ -73,7 +83,7 @@ class Lock:
         """
         if time.time() - self._beaten < SILENCE / 2:
             return
-        if max(numbers(self.folder), default=0) != self.number:
+        if not self.is_ours():
             raise Lost(
                 f"{self.folder.parent}: this process was stopped for more than "
                 f"{SILENCE:.0f} s and another has taken the job: left to it"
@@ -87,9 +97,13 @@ class Lock:
             write_json(self.path, dataclasses.asdict(self.owner) | {"released": True})
 
     def remove(self) -> None:
-        """Releases the lock and removes its files: nothing is left to do here."""
+        """Releases the lock and removes its files: nothing is left to do here.
+
+        If another has taken it meanwhile, what is there is that one's and stays.
+        """
         self._over.set()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        if self.is_ours():
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     def _take(self) -> int:
         while True:
@@ -98,9 +112,9 @@ class Lock:
             handle, name = tempfile.mkstemp(dir=self.folder, prefix=".")
             try:
                 with os.fdopen(handle, "w") as file:
+                    os.fchmod(handle, READABLE)
                     json.dump(dataclasses.asdict(self.owner), file)
-                now = os.stat(name).st_mtime  # by the clock of the file system
-                holder = living_owner(self.folder / str(last), now) if last else None
+                holder = living_owner(self.folder / str(last)) if last else None
                 if holder is not None:
                     raise Held(f"{self.folder.parent} is being run by {holder}")
                 os.link(name, self.folder / str(last + 1))
@@ -139,17 +153,14 @@ def hold(folder: str | Path) -> Iterator[Lock]:
     try:
         yield lock
     finally:
-        if lock.path.exists():
-            lock.remove()
-        else:  # it was taken: what is there is another's
-            lock.release()
+        lock.remove()
 
 
 def holder(folder: str | Path) -> Owner | None:
     """Returns the living process that holds a run folder, or None."""
     place = Path(folder) / "lock"
     last = max(numbers(place), default=0)
-    return living_owner(place / str(last), time.time()) if last else None
+    return living_owner(place / str(last)) if last else None
 
 
 def release_dead(folder: str | Path, job: str) -> None:
@@ -169,10 +180,10 @@ def release_dead(folder: str | Path, job: str) -> None:
             write_json(path, found | {"released": True})
 
 
-def living_owner(path: Path, now: float) -> Owner | None:
+def living_owner(path: Path) -> Owner | None:
     """Returns the process that made a lock file; None if it died or released it."""
     try:
-        age = now - path.stat().st_mtime
+        beaten = path.stat().st_mtime
         found = read_json(path, remedy=REMEDY)
     except FileNotFoundError:  # released and removed, or taken over, while we looked
         return None
@@ -181,7 +192,22 @@ def living_owner(path: Path, now: float) -> Owner | None:
         owner = Owner(**found)
     except TypeError:  # other fields than an owner's
         raise damaged(path, "it names no process", REMEDY) from None
-    return owner if not released and owner.lives(age) else None
+    if released:
+        return None
+    age = 0.0 if owner.is_local() else read_clock(path.parent) - beaten
+    return owner if owner.lives(age) else None
+
+
+def read_clock(folder: Path) -> float:
+    """Returns the time by the clock of a folder's file system, which dates heartbeats.
+
+    A machine's own clock may differ from it. It counts where nothing can be written.
+    """
+    try:
+        with tempfile.TemporaryFile(dir=folder, prefix=".") as file:
+            return os.fstat(file.fileno()).st_mtime
+    except OSError:
+        return time.time()
 
 
 def numbers(folder: Path) -> list[int]:

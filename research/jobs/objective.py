@@ -48,13 +48,15 @@ def objective(folder: str | Path, name: str | None) -> float | None:
     if name is None:
         return None
     split, _, measure = name.partition(".")
-    rows = read_lines(Path(folder) / "metrics.jsonl")
+    path = Path(folder) / "metrics.jsonl"
+    rows = read_lines(path) if path.exists() else []
     own = [row for row in rows if row.get("split") == split]
     found = [row[measure] for row in own if measure in row]
     if not found:
         known = sorted({f"{row.get('split')}.{key}" for row in rows for key in row})
+        there = ", ".join(known) or "nothing"
         raise UserError(
             f"objective={name}: not among what {folder}/metrics.jsonl holds: "
-            f"{', '.join(known)}; for validation.… set data.validation_examples"
+            f"{there}; for validation.… set data.validation_examples"
         )
     return found[-1]

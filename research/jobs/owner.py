@@ -41,6 +41,10 @@ class Owner:
             platform.node(), pid, start_time(pid), kernel_id(), slurm_job(), restarts
         )
 
+    def is_local(self) -> bool:
+        """Whether it is a process under this kernel, where all of them are seen."""
+        return self.kernel == kernel_id()
+
     def lives(self, age: float) -> bool:
         """Says whether the process still runs.
 
@@ -51,7 +55,7 @@ class Owner:
         Args:
           age: seconds since its last heartbeat.
         """
-        if self.kernel == kernel_id():
+        if self.is_local():
             return start_time(self.pid) == self.started
         me = Owner.current()
         if self.job and self.job == me.job and self.restarts < me.restarts:

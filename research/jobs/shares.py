@@ -109,7 +109,7 @@ class Request:
             ) from None
         if pool.platform.divisible:
             return self.divide(pool)
-        if self.gpus != "auto" or self.per_gpu != 1:
+        if self.asked and self != Request(gpus_per_job="all"):
             raise UserError(f"{self.asked}: one job has this TPU host; takes gpus=auto")
         return [Share(pool.platform.name)]
 

@@ -227,7 +227,8 @@ def attempt(folder: str | Path) -> Iterator[Attempt]:
     """Runs a job as its only owner, and notes how it ends.
 
     A mistake in a job that nobody planned, found before anything was written, leaves
-    nothing behind.
+    nothing behind. Where another has taken the lock of a process that was silent for
+    long, status and lock are that one's and stay.
 
     Args:
       folder: the run folder.
@@ -246,14 +247,16 @@ def attempt(folder: str | Path) -> Iterator[Attempt]:
     try:
         running = Attempt(folder, lock)
         yield running
-    except Lost:  # folder, lock and status are another's now
+    except Lost:
         raise
     except (SystemExit, KeyboardInterrupt) as stop:
-        if running is not None:
+        if running is not None and lock.is_ours():
             running.end(PREEMPTED, stop)
         lock.release()
         raise
     except BaseException as error:
+        if not lock.is_ours():
+            raise
         known = planned or (folder / "config.yaml").exists()
         if running is not None and known:
             running.end(FAILED, error)
@@ -265,7 +268,8 @@ def attempt(folder: str | Path) -> Iterator[Attempt]:
             with suppress(OSError):  # nothing was written: nothing is left behind
                 folder.rmdir()
         raise
-    running.end(DONE)
+    if lock.is_ours():
+        running.end(DONE)
     lock.remove()
 
 

@@ -54,6 +54,36 @@ class Silent:
         """Does nothing."""
 
 
+def begin(
+    factory: Opened, folder: Path, step: int, config: Mapping[str, Any]
+) -> Logger:
+    """Opens the logger of a run; see `Logger`.
+
+    Raises:
+      UserError: its tracker cannot be reached, or refuses; as the logger says.
+    """
+    try:
+        return factory(folder, step, config)
+    except UserError:
+        raise
+    except Exception as error:  # of whatever library and network
+        raise UserError(
+            f"logger={name_logger(factory)}: cannot be opened ({describe(error)}); "
+            "logger=none trains without it"
+        ) from error
+
+
+def describe(error: Exception) -> str:
+    """Returns what a tracker's library raised, in one line."""
+    return " ".join(f"{type(error).__name__}: {error}".split())
+
+
+def name_logger(factory: Callable[..., Any]) -> str:
+    """Returns the option of a logger; of a class that needs no package, its name."""
+    made = getattr(factory, "func", factory)
+    return getattr(made, "extra", getattr(made, "__name__", type(made).__name__))
+
+
 def require_package(factory: Callable[..., Any]) -> None:
     """Refuses a logger whose package is missing, before anything is trained.
 

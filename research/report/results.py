@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -18,6 +17,7 @@ from research.claims.pool import Pool, Tables, gather
 from research.claims.setting import Compose
 from research.claims.verdict import Verdict
 from research.errors import UserError
+from research.files.atomic import read_json
 from research.report.arms import keep_newest, label_arms
 from research.report.estimates import select_available, select_rows
 from research.report.twins import drop_twins
@@ -208,9 +208,14 @@ class Results:
 
 
 def read_times(root: str | Path) -> Mapping[str, Any] | None:
-    """Returns what `scripts/benchmark.py pooling` left beside runs, None if nothing."""
+    """Returns what `scripts/benchmark.py pooling` left beside runs, None if nothing.
+
+    Raises:
+      UserError: the file is damaged.
+    """
     path = Path(root) / TIMES
-    return json.loads(path.read_text()) if path.is_file() else None
+    remedy = "run `scripts/benchmark.py pooling` again, or remove it"
+    return read_json(path, remedy=remedy) if path.is_file() else None
 
 
 def _describe(paths: Sequence[str], why: str) -> Iterator[str]:

@@ -101,6 +101,11 @@ def name_option(part: str) -> str:
     return f"{key.replace('_', ' ').replace('.', ' ')} {value}" if equals else part
 
 
+def capitalize(text: str) -> str:
+    """Returns a phrase as a sentence begins: a capital, and the rest as it is."""
+    return text[:1].upper() + text[1:]
+
+
 def word_key(key: str) -> str:
     """Returns the key of a question where it is a word, and else nothing."""
     return key if len(key) > LETTERS else ""

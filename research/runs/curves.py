@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 from research.data.split import Split
-from research.loggers.logger import Logger, Value
+from research.errors import UserError
+from research.loggers.logger import Logger, Silent, Value, describe
+from research.progress import say
 from research.runs.flips import draw_flips
 from research.runs.rows import Measured, Row
 from research.training.observer import Observer
@@ -27,7 +30,7 @@ class Curves(Observer):
     Each point of the loss and the scores is a mean over all examples since the point
     before it, or since the epoch began; of the norm of the gradient it is the value of
     that step. They come from what the training has waited for anyhow: nothing waits for
-    them.
+    them. A logger that fails is left, and the training goes on without it.
 
     Args:
       open_logger: `open_logger(step)` opens the logger of a training that goes on
@@ -113,12 +116,28 @@ class Curves(Observer):
 
     def close(self) -> None:
         """Closes the logger, if it was opened."""
-        if self._logger is not None:
-            self._logger.close()
+        with self._leave_if_it_fails():
+            if self._logger is not None:
+                self._logger.close()
 
     def _log(self, step: int, values: Mapping[str, Value]) -> None:
-        if self._logger is not None and values:
-            self._logger.log(step, values)
+        with self._leave_if_it_fails():
+            if self._logger is not None and values:
+                self._logger.log(step, values)
+
+    @contextmanager
+    def _leave_if_it_fails(self) -> Iterator[None]:
+        """Says that a tracker has failed, and takes `Silent` in its place."""
+        try:
+            yield
+        except UserError:  # of our own files
+            raise
+        except Exception as error:  # of whatever library and network
+            self._logger = Silent()
+            say(
+                f"the logger failed ({describe(error)}): nothing more is logged to it; "
+                "metrics.jsonl and the rows are complete"
+            )
 
     def _add_up(self, row: Mapping[str, Any]) -> dict[str, float]:
         measured = {k: v for k, v in row.items() if k not in (*PLACE, *SINGLE)}

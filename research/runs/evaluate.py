@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from research import config
 from research.errors import UserError
-from research.files.atomic import write_json, write_text
+from research.files.atomic import remove, write_json, write_text
 from research.jobs.following import lead_or_follow
 from research.jobs.lock import hold
 from research.nn.layers import count_parameters
@@ -29,7 +29,14 @@ from research.runs.measure import (
     measure_each,
     say_headline,
 )
-from research.runs.outcome import forget, read_config, record, require_room
+from research.runs.outcome import (
+    file_name,
+    forget,
+    own_split,
+    read_config,
+    record,
+    require_room,
+)
 from research.runs.provenance import describe, find_commit
 from research.runs.rows import Row
 from research.runs.run import load
@@ -67,7 +74,7 @@ def evaluate_run(
         say_undivided(network, trained)
         check_all(evaluators, network, split, trained)
         provenance["commit"] = find_commit()
-        forget(folder, trained)
+        forget(folder, trained, evaluators)
         found = measure_all(
             evaluators, network, split, folder, provenance, trained, own
         )
@@ -247,14 +254,17 @@ def evaluate_new(
 ) -> list[Row]:
     """Makes a folder with the rows of something that was not trained here.
 
-    It is written when all is measured: what fails leaves the folder as it was.
+    It is written when all is measured: what fails leaves the folder as it was. A kill
+    between two of its files leaves a run that counts as not finished. Rows of another
+    split than those that are there get files of their own.
     """
     started = time.monotonic()
     with lead_or_follow(folder, hold):
         evaluators, data = config.evals(cfg), config.data(cfg)
         split = data.split(cfg.split)
         check_all(evaluators, predict, split, cfg)
-        require_room(folder, evaluators)
+        own = own_split(folder, cfg.split)
+        require_room(folder, [file_name(one, cfg.split, own) for one in evaluators])
         require_same_data(folder, data.photographs)
         provenance = describe(cfg, folder, choices=choices, command=command)
         if data.photographs is not None:
@@ -264,9 +274,13 @@ def evaluate_new(
                 "model": asdict(replace(predict.description, classes=None)),
                 "replaced": dict(predict.replaced),
             }
-        measuring = measure_each(evaluators, predict, split, folder, provenance, cfg)
+        measuring = measure_each(
+            evaluators, predict, split, folder, provenance, cfg, own
+        )
         found = list(measuring)
-        write_text(folder / "config.yaml", OmegaConf.to_yaml(cfg, resolve=True))
+        remove(folder / "done.json")
+        kept = OmegaConf.merge(cfg, {"split": own})
+        write_text(folder / "config.yaml", OmegaConf.to_yaml(kept, resolve=True))
         write_json(folder / "provenance.json", provenance)
         for measured in found:
             measured.write(folder)

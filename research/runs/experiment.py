@@ -23,7 +23,7 @@ from research.distributed import hosts
 from research.evals.engine.phases import describe_undivided
 from research.jobs.naming import name_briefly
 from research.jobs.objective import check_objective
-from research.loggers.logger import Logger, Opened, Silent, require_package
+from research.loggers.logger import Logger, Opened, Silent, begin, require_package
 from research.models.network import Network, find_initialized
 from research.nn.layers import count_parameters
 from research.nn.precision import Precision, computing
@@ -125,7 +125,7 @@ class Experiment:
         factory, config = self.logger, flatten(self.cfg)
 
         def open_logger(step: int) -> Logger:
-            return factory(folder, step, config) if hosts.leads() else Silent()
+            return begin(factory, folder, step, config) if hosts.leads() else Silent()
 
         curves = Curves(
             open_logger,

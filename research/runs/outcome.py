@@ -7,7 +7,7 @@ asked for other evaluators, and only these are run. Nothing here needs JAX.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +29,14 @@ def read_config(folder: Path) -> dict[str, Any]:
     """
     path = folder / "config.yaml"
     try:
-        config = yaml.load(read_bytes(path), LOADER)
+        content = read_bytes(path)
     except FileNotFoundError:
         raise UserError(
             f"run_dir={folder} is no run folder: it has no config.yaml; give one that "
             "scripts/train.py made, such as run_dir=outputs/runs/default"
         ) from None
+    try:
+        config = yaml.load(content, LOADER)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise damaged(path, " ".join(str(error).split())) from None
     if not isinstance(config, dict):
@@ -70,6 +72,21 @@ def is_trained(folder: Path, config: Any) -> bool:
         return False
     kept = done.get("training") or identity.training_digest(read_config(folder))
     return kept == identity.training_digest(config)
+
+
+def require_trained(folder: Path) -> None:
+    """Refuses a run that is not finished.
+
+    Rows of a network that is half trained would lie in its folder when it is.
+
+    Raises:
+      UserError: names the folder.
+    """
+    if status.done(folder) is None:
+        raise UserError(
+            f"run_dir={folder}: this run is not finished; its command, which "
+            "provenance.json names, goes on with it, and then it can be evaluated"
+        )
 
 
 def read_unchanged(folder: Path) -> dict[str, Any]:
@@ -177,19 +194,21 @@ def read_digests(folder: Path) -> Mapping[str, str]:
     return identity.evaluator_digests(read_config(folder))
 
 
-def forget(folder: Path, config: Any) -> None:
+def forget(folder: Path, config: Any, evaluators: Collection[str]) -> None:
     """Strikes out what is about to be measured anew, if the run is finished.
 
     A kill before all of it is written then leaves rows that count as not measured.
 
     Args:
       folder: the run folder.
-      config: whose `eval` and `split` will be measured.
+      config: of these evaluators, and with the split that will be measured.
+      evaluators: by name; what others have measured stays.
 
     Raises:
       UserError: something is in the way of what will be written.
     """
-    files = dict(_plan_for(folder, config).values())
+    plan = _plan_for(folder, config)
+    files = {plan[name][0] for name in evaluators}
     require_room(folder, files)
     done = status.done(folder)
     if done is not None:

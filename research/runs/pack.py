@@ -2,7 +2,8 @@
 
 A run is identified by its training (`research.runs.identity`). If the store already has
 a run of the same name and training, the folder replaces only the rows of the evaluators
-that it holds; if the training differs, it replaces the whole run.
+that it holds; if the training differs, it replaces the whole run. A folder that changes
+while it is read, since evaluators measure there, is left for another time.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from research.errors import UserError
-from research.jobs.lock import hold
+from research.jobs import status
+from research.jobs.lock import hold, holder
 from research.runs import identity, parquet
 from research.runs.folders import FIELDS, Folder, find
 from research.runs.store import Array, Run, Store, digests, is_store, to_columns
@@ -72,10 +74,15 @@ def pack(
             f"out={out} is the folder of the runs: a store there would be read in "
             "their place; choose another, such as out=outputs/packed"
         )
-    new = collect_records(find(runs, without=out), runs, arrays)
+    sources = find(runs, without=out)
+    new = collect_records(sources, runs, arrays)
+    folders = [one.path for one in sources if isinstance(one, Folder)]
+    changing = [one for one in folders if name_run(one, runs) not in new]
+    left = f"; left out {len(changing)}, which others measure now" if changing else ""
     if not new:
         raise UserError(
-            f"runs={runs}: no finished run there; finish one with scripts/train.py"
+            f"runs={runs}: no finished run there{left}; finish one with "
+            "scripts/train.py"
         )
     require_arrays(new.values(), arrays)
     with hold(out):
@@ -88,13 +95,17 @@ def pack(
         counts = write(out, [merged[name] for name in sorted(merged, key=places)])
     counted = ", ".join(f"{count:,} {what}" for what, count in counts.items())
     replaced = len(old.keys() & new)
-    return f"{out}: {counted}; packed {len(new):,} runs, {replaced:,} of them again"
+    packed = f"packed {len(new):,} runs, {replaced:,} of them again{left}"
+    return f"{out}: {counted}; {packed}"
 
 
 def collect_records(
     sources: Iterable[Folder | Store], root: Path, arrays: Sequence[str] = ("*",)
 ) -> dict[str, Record]:
-    """Returns what folders and stores hold of each run, by its name below `root`."""
+    """Returns what folders and stores hold of each run, by its name below `root`.
+
+    A folder that has changed while it was read is not among them.
+    """
     found: dict[str, Record] = {}
     for source in sources:
         runs = source.runs()
@@ -106,10 +117,10 @@ def collect_records(
                 (one._asdict() for one in source.arrays() if is_kept(one, arrays)),
             )
         )
+        if isinstance(source, Folder) and has_changed(source, *runs):
+            continue
         for run in runs:
-            name = Path(run.path).relative_to(root).as_posix()
-            if name == ".":
-                name = root.resolve().name
+            name = name_run(Path(run.path), root)
             found[name] = Record(
                 run._replace(path=name),
                 [row | {"path": name} for row in rows[run.path]],
@@ -117,6 +128,17 @@ def collect_records(
                 [Array(**array | {"path": name}) for array in kept[run.path]],
             )
     return found
+
+
+def has_changed(folder: Folder, run: Run) -> bool:
+    """Whether somebody measures in a folder, or has since it was read."""
+    return holder(folder.path) is not None or status.done(folder.path) != run.done
+
+
+def name_run(path: Path, root: Path) -> str:
+    """Returns the name of a run in a store: its path below the folder of all."""
+    name = path.relative_to(root).as_posix()
+    return root.resolve().name if name == "." else name
 
 
 def iterate_rows(columns: Mapping[str, list[Any]]) -> Iterable[dict[str, Any]]:

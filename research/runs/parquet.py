@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -28,6 +29,7 @@ INDEX = "store.json"
 FORMAT = 1
 WRITING = ".writing"  # the files of a store to be; may be incomplete
 WRITTEN = ".written"  # complete: its files are being put in place
+TRIES, PAUSE = 20, 0.1  # looks at a store that is being put in place, seconds between
 GROUP_BYTES = 1 << 21  # of a row group, before compression
 LEVEL = 19  # of zstd: packing is rare, reading as fast as at any other level
 
@@ -100,7 +102,7 @@ def finish(folder: Path) -> None:
     new = folder / WRITTEN
     try:
         names = os.listdir(new) if new.is_dir() else []
-        for name in sorted(names, key=lambda name: name == INDEX):
+        for name in sorted(names, key=lambda name: (name == INDEX, name)):
             os.replace(new / name, folder / name)
         if new.is_dir():
             new.rmdir()
@@ -109,29 +111,17 @@ def finish(folder: Path) -> None:
 
 
 def read(
-    folder: Path,
-    table: str,
+    path: Path,
     chosen: Mapping[str, Sequence[str] | None] | None = None,
     columns: Sequence[str] | None = None,
 ) -> pa.Table:
-    """Returns a table of a store.
+    """Returns a table of a store; see `require_whole`.
 
     Args:
-      folder: the store.
-      table: its name.
+      path: of its file.
       chosen: by column, which values the rows may have; None: any.
       columns: which to read; None: all.
-
-    Raises:
-      UserError: the file is missing, cut short, or not the one that the index names.
     """
-    path = folder / f"{table}.parquet"
-    wanted = index(folder)["sha256"].get(path.name)
-    if not path.is_file():
-        raise store_error(path, "is missing")
-    facts = path.stat()
-    if digest(path, facts.st_size, facts.st_mtime_ns) != wanted:
-        raise store_error(path, f"is not the file that {folder / INDEX} names")
     rows = None
     for column, values in (chosen or {}).items():
         if values is not None:
@@ -139,6 +129,36 @@ def read(
             one = compute.field(column).isin(known)
             rows = one if rows is None else rows & one
     return pq.read_table(path, columns=columns, filters=rows)
+
+
+def require_whole(path: Path, tries: int = TRIES) -> dict[str, Any]:
+    """Refuses a file that is not the one that the index beside it names.
+
+    While the store is packed anew some of its files are of the next: it is looked at
+    again.
+
+    Args:
+      path: the file.
+      tries: how often at most.
+
+    Returns:
+      The index.
+
+    Raises:
+      UserError: it is missing, or another one.
+    """
+    known = index(path.parent)
+    if not path.is_file():
+        raise store_error(path, "is missing")
+    facts = path.stat()
+    wanted = known["sha256"].get(path.name)
+    if digest(path, facts.st_size, facts.st_mtime_ns) == wanted:
+        return known
+    packing = (path.parent / WRITTEN).exists() or index(path.parent) != known
+    if not packing or tries <= 1:
+        raise store_error(path, f"is not the file that {path.parent / INDEX} names")
+    time.sleep(PAUSE)
+    return require_whole(path, tries - 1)
 
 
 def index(folder: Path) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from omegaconf import DictConfig, OmegaConf
 from research import config
 from research.distributed import hosts
 from research.errors import UserError
-from research.files.atomic import write_json, write_text
+from research.files.atomic import remove, write_json, write_text
 from research.jobs import status
 from research.jobs.following import lead_or_follow
 from research.progress import say
@@ -43,6 +43,7 @@ from research.runs.outcome import (
     read_unchanged,
     require_room,
     require_same_training,
+    require_trained,
     unmeasured,
 )
 from research.runs.provenance import describe, find_commit
@@ -124,22 +125,25 @@ def complete(
     checkpoints = Checkpoints(folder / "checkpoints")
     if checkpoints.steps() or status.done(folder):
         require_same_training(folder, cfg)
-    trained_before = is_trained(folder, cfg)
-    kept = trained_before and bool(checkpoints.steps())
+    # The first of several processes decides, since it is the one that writes.
+    trained_before = hosts.agree_on(is_trained(folder, cfg))
+    kept = trained_before and hosts.agree_on(bool(checkpoints.steps()))
     earlier = read_digests(folder) if trained_before else {}
     experiment = build(cfg)
     if kept:
-        experiment = experiment.limit_to(unmeasured(folder, cfg))
+        left = unmeasured(folder, cfg)
+        chosen = [one for one in experiment.evaluators if hosts.agree_on(one in left)]
+        experiment = experiment.limit_to(chosen)
         trained = read_provenance(folder)
         provenance = trained | {"commit": find_commit()}
     experiment.check()
     # What can be wrong is found by now: nothing is half-written for a mistake.
     if kept:
-        forget(folder, experiment.cfg)
+        forget(folder, cfg, experiment.evaluators)
     else:
         require_room(folder, experiment.evaluators)
         own = own_split(folder, cfg.split) if trained_before else cfg.split
-        (folder / "done.json").unlink(missing_ok=True)
+        remove(folder / "done.json")
         made_with = OmegaConf.merge(cfg, {"split": own})
         write_text(folder / "config.yaml", OmegaConf.to_yaml(made_with, resolve=True))
         known = {"statistics": config.statistics(cfg)}
@@ -190,10 +194,11 @@ def load(
         validated best, if the run has `train.keep_best`.
 
     Raises:
-      UserError: there is no finished training there, or its config was changed; or it
-        has kept no such checkpoint.
+      UserError: there is no finished run there, or its config was changed; or it has
+        kept no such checkpoint.
     """
     read_unchanged(folder)
+    require_trained(folder)
     place = folder / "checkpoints"
     if checkpoint == "best":
         place = place / FOLDER

@@ -75,6 +75,7 @@ class Store:
     def __init__(self, folder: Path, name: str = ""):
         self.folder = folder
         self.name = name
+        self._index: dict[str, Any] | None = None  # of the table that was read first
 
     def runs(self) -> list[Run]:
         """Returns the runs, in the order of their names.
@@ -112,8 +113,7 @@ class Store:
         Args:
           files: of which files of rows; None: of all.
         """
-        table = _parquet().read(
-            self.folder,
+        table = self._read(
             "predictions",
             {"file": None if files is None else list(files), "path": self._names()},
         )
@@ -124,16 +124,37 @@ class Store:
                 array = _parquet().unshuffle_bytes(values, np.dtype(dtype), shape)
                 yield Array(str(self.folder / name), file, key, array)
 
+    def _read(
+        self,
+        table: str,
+        chosen: Mapping[str, Sequence[str] | None] | None = None,
+        columns: Sequence[str] | None = None,
+    ) -> Any:
+        """Returns an Arrow table; arguments as `parquet.read`.
+
+        Raises:
+          UserError: it is missing or damaged, or of other runs than the tables before.
+        """
+        path = self.folder / f"{table}.parquet"
+        index = _parquet().require_whole(path)
+        if self._index not in (None, index):
+            raise UserError(
+                f"{self.folder} was packed anew while it was read: give the same "
+                "command again"
+            )
+        self._index = index
+        return _parquet().read(path, chosen, columns)
+
     def _names(self) -> list[str] | None:
         """Returns the names of the chosen runs with arrays; None: all there are."""
         if not self.name:
             return None
-        paths = _parquet().read(self.folder, "predictions", columns=["path"])["path"]
+        paths = self._read("predictions", columns=["path"])["path"]
         return [name for name in paths.unique().to_pylist() if self._has(name)]
 
     def _columns(self, table: str) -> Columns:
         """Returns a table of the chosen runs, with their paths in place of names."""
-        columns = _parquet().read(self.folder, table).to_pydict()
+        columns = self._read(table).to_pydict()
         if self.name:
             kept = [self._has(name) for name in columns["path"]]
             columns = {

@@ -11,6 +11,7 @@ from research.config import compose
 from research.data import source
 from research.data.generated import Generated, hash_number
 from research.errors import UserError
+from research.files import atomic
 
 CHECKSUMS = {  # of what the first edition stored, through TFDS and PNG
     "digits": "5155637fc1a728ad",
@@ -35,6 +36,13 @@ def test_examples_and_their_order_are_those_of_the_first_edition(option, tmp_pat
         assert split.images.dtype == np.uint8 and split.labels.dtype == np.int32
         digest.update(split.images.tobytes() + split.labels.tobytes())
     assert digest.hexdigest()[:16] == CHECKSUMS[option]
+
+
+def test_each_of_several_processes_makes_arrays_for_itself(tmp_path, monkeypatch):
+    """Who is not the first writes no results, and needs data all the same."""
+    monkeypatch.setattr(atomic, "writes", False)
+    for _ in range(2):  # made, and read
+        assert len(load("digits", dir=tmp_path).split("test")) == 360
 
 
 def test_the_shuffle_is_that_of_tfds():

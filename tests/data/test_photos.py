@@ -13,6 +13,7 @@ from PIL import ExifTags, Image, ImageCms
 from research import config
 from research.data.pictures import open_picture
 from research.errors import UserError
+from research.files import atomic
 
 ROOT = Path(__file__).parents[2]
 SMALL = {"shape": [14, 14, 3], "central": 0.875}  # canvases of 16×16
@@ -48,6 +49,11 @@ def test_pictures_of_any_depth_and_size_come_with_what_lies_around_them(folder):
     assert split["canvas"].shape == (2, 16, 16, 3)
     np.testing.assert_array_equal(split["corner"], 1)
     np.testing.assert_array_equal(split.images, split["canvas"][:, 1:15, 1:15])
+
+
+def test_each_of_several_processes_makes_arrays_for_itself(folder, monkeypatch):
+    monkeypatch.setattr(atomic, "writes", False)
+    assert [len(read(folder).split("test")) for _ in range(2)] == [2, 2]
 
 
 def test_a_picture_is_scaled_until_it_covers_the_canvas_and_cut_at_its_centre(folder):

@@ -142,8 +142,9 @@ def test_one_job_at_a_time_has_a_tpu_host(tmp_path, monkeypatch):
     for request in (Request(), Request(gpus_per_job="all")):
         (share,) = request.shares({})
         assert not share.environment
-    with pytest.raises(UserError, match="per_gpu=2: one job has this TPU host"):
-        Request(per_gpu=2).shares({})
+    for given in ({"per_gpu": 2}, {"gpus_per_job": 2}, {"gpus": [0]}):
+        with pytest.raises(UserError, match=f"{[*given][0]}=.*: one job has this TPU"):
+            Request(**given).shares({})
     # By hand, as libtpu has it.
     assert Request().shares({"TPU_VISIBLE_CHIPS": "{slot}"}) == []
 

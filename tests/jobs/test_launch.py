@@ -117,3 +117,31 @@ def test_mistakes_of_a_sweep_get_one_line(tmp_path, overrides, words):
     status, error = call("train", *map(str, sweep(tmp_path, 1, 2, *overrides)[2:]))
     assert status == 2
     assert words in error and error.count("\n") == 1, error
+
+
+@pytest.mark.parametrize(
+    "script, swept",
+    [
+        ("train", "eval=accuracy,cost"),
+        ("train", "split=test,validation"),
+        ("train", "train.steps_per_dispatch=1,2"),
+        ("evaluate", "eval=accuracy,cost"),
+    ],
+)
+def test_jobs_that_would_have_one_folder_are_refused(tmp_path, script, swept):
+    """All but the last were passed over without a word."""
+    key, _, values = swept.partition("=")
+    first, second = (f"{key}={value}" for value in values.split(","))
+    status, error = call(script, "-m", swept, "model=tiny", f"root={tmp_path}")
+    assert status == 2 and error.count("\n") == 1, error
+    assert error.startswith(
+        f"error: {first} {second}: these jobs would have one folder"
+    )
+    assert not list(tmp_path.rglob("status.json"))
+
+
+def test_the_same_job_twice_is_one(tmp_path):
+    words = ["-m", "retry=failed", "model=tiny", f"root={tmp_path}"]
+    for same in ("seed=1,1", "+claims.c1=a,b"):
+        status, error = call("train", *words, same)
+        assert status == 0 and "2 jobs: 1 not failed: left alone" in error, error

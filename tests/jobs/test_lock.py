@@ -127,6 +127,28 @@ def test_elsewhere_the_heartbeat_decides(tmp_path):
     Lock(tmp_path)
 
 
+def test_a_wrong_clock_of_ours_buries_nobody(tmp_path, monkeypatch):
+    """Heartbeats are dated by the file system, and so is the look at them."""
+    path = pretend(tmp_path, host="far", kernel="another", pid=1)
+    now = time.time()
+    for wrong in (now + 10 * SILENCE, now - 10 * SILENCE):
+        monkeypatch.setattr("time.time", lambda wrong=wrong: wrong)
+        os.utime(path, (now, now))
+        assert holder(tmp_path).host == "far"
+        os.utime(path, (now - SILENCE - 5,) * 2)
+        assert holder(tmp_path) is None
+    assert (
+        numbers(path.parent) == [7] == [int(one.name) for one in path.parent.iterdir()]
+    )
+
+
+def test_everybody_may_read_who_holds_it(tmp_path):
+    lock = Lock(tmp_path)
+    assert lock.path.stat().st_mode & 0o777 == 0o644
+    lock.release()
+    assert lock.path.stat().st_mode & 0o777 == 0o644
+
+
 def test_a_requeued_slurm_job_takes_its_own_lock(tmp_path, monkeypatch):
     pretend(tmp_path, kernel="another", job="42", restarts=0)
     with pytest.raises(Held, match="Slurm job 42"):

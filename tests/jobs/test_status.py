@@ -106,6 +106,21 @@ def test_who_lost_its_lock_says_no_more(tmp_path, monkeypatch):
     assert "released" not in (tmp_path / "lock" / "2").read_text()
 
 
+@pytest.mark.parametrize("error", [None, ZeroDivisionError, KeyboardInterrupt])
+def test_what_another_has_taken_stays_however_the_first_ends(
+    tmp_path, monkeypatch, error
+):
+    with suppress(ZeroDivisionError, KeyboardInterrupt), attempt(tmp_path):
+        with monkeypatch.context() as patch:
+            patch.setattr("research.jobs.owner.start_time", lambda pid: "")
+            second = Lock(tmp_path)
+        taken = write(tmp_path, Status(state="running", owner="another"))
+        if error is not None:
+            raise error
+    assert read(tmp_path) == taken and second.is_ours()
+    assert "released" not in second.path.read_text()
+
+
 def test_progress_is_noted_now_and_then(tmp_path):
     with attempt(tmp_path) as job:
         job.progress(1, 1000, 32)
@@ -231,6 +246,8 @@ def test_an_objective_is_the_last_of_its_rows(tmp_path):
     assert objective(tmp_path, None) is None
     with pytest.raises(UserError, match=r"objective=validation.los: .*validation.loss"):
         objective(tmp_path, "validation.los")
+    with pytest.raises(UserError, match="objective=train.loss: .* holds: nothing; for"):
+        objective(tmp_path / "untrained", "train.loss")
 
 
 def test_a_job_stops_when_its_launcher_is_killed(tmp_path):

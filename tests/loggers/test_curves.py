@@ -132,6 +132,35 @@ def test_a_run_that_goes_on_logs_from_where_it_was(tmp_path, kept, every_step):
     assert [step for step, _ in kept.curve("test/accuracy/accuracy")] == [8]
 
 
+def test_a_tracker_that_fails_costs_its_curves_and_nothing_else(
+    tmp_path, kept, every_step, capsys
+):
+    def fail(step, values):
+        raise ConnectionError("no route\nto host")
+
+    kept.log = fail
+    train(tmp_path / "runs/run", *LOGGED)
+    said = capsys.readouterr().err
+    assert said.count("the logger failed (ConnectionError: no route to host)") == 1
+    assert len(read_metrics(tmp_path / "runs/run")) == 4 and not kept.values
+
+
+def test_a_tracker_that_cannot_be_reached_is_one_line_before_training(
+    tmp_path, monkeypatch
+):
+    from research.loggers.tensorboard import Tensorboard
+
+    def refuse(self, *given):
+        raise ConnectionError("no route\nto host")
+
+    monkeypatch.setattr(Tensorboard, "__init__", refuse)
+    monkeypatch.setattr(Tensorboard, "package", None)
+    reason = "cannot be opened .ConnectionError: no route to host.; logger=none"
+    with pytest.raises(UserError, match=f"^logger=tensorboard: {reason}"):
+        train(tmp_path / "runs/run", "logger=tensorboard")
+    assert not (tmp_path / "runs/run/checkpoints").exists()
+
+
 def test_only_the_first_process_logs(tmp_path, kept, monkeypatch):
     monkeypatch.setattr(experiment.hosts, "leads", lambda: False)
     place = f"data.dir='{tmp_path / 'data'}'"

@@ -7,6 +7,7 @@ import shutil
 import numpy as np
 import pytest
 from flax import nnx
+from in_process import call
 
 from research import config
 from research.adapters.function import find_function
@@ -14,11 +15,17 @@ from research.errors import UserError
 from research.files.lines import read_lines
 from research.jobs.lock import Held, Lock
 from research.runs import evaluate
-from research.runs.evaluate import evaluate_run, has_moved
+from research.runs.evaluate import (
+    evaluate_run,
+    evaluate_untrained,
+    evaluate_wrapped,
+    has_moved,
+)
 from research.runs.foreign import Foreign
 from research.runs.measure import check_all
 from research.runs.outcome import read_digests
-from research.runs.rows import read_arrays
+from research.runs.pack import pack
+from research.runs.rows import Measured, read_arrays
 from research.runs.run import load, run
 from research.runs.tables import read_rows
 
@@ -130,6 +137,78 @@ def test_two_do_not_write_to_one_folder_at_once(trained):
     evaluate_run(asked("eval=fragile"), trained)
     assert (trained / "eval/fragile.jsonl").exists()
     assert not (trained / "lock").exists()
+
+
+def test_a_run_that_is_not_finished_is_not_measured(trained, tmp_path):
+    """Its rows would lie among those of the trained network later."""
+    folder = tmp_path / "run"
+    shutil.copytree(trained, folder)
+    (folder / "done.json").unlink()
+    before = contents(folder)
+    for words in ((), ("wrap=average",)):
+        with pytest.raises(UserError, match=f"run_dir={folder}: .* not finished"):
+            if words:
+                out = tmp_path / "out"
+                more = {"choices": {"wrap": "average"}, "command": ""}
+                evaluate_wrapped(asked(*words), folder, out, **more)
+            else:
+                evaluate_run(asked(), folder)
+    assert contents(folder) == before and not (tmp_path / "out").exists()
+
+
+def test_of_a_pattern_those_that_are_finished_are_measured(trained, tmp_path):
+    for name in ("a", "b"):
+        shutil.copytree(trained, tmp_path / name)
+        (tmp_path / name / "eval/cost.jsonl").unlink(missing_ok=True)
+    (tmp_path / "a/done.json").unlink()
+    words = [f"run_dir={tmp_path}/*", "eval=cost", f"root={tmp_path / 'out'}"]
+    status, said = call("evaluate", *words)
+    assert status == 0, said
+    assert f"left out: 1 run, such as {tmp_path}/a, not finished" in said
+    assert (tmp_path / "b/eval/cost.jsonl").exists()
+    assert not (tmp_path / "a/eval/cost.jsonl").exists()
+    (tmp_path / "b/done.json").unlink()
+    status, said = call("evaluate", *words)
+    assert status == 2 and said.startswith(f"error: run_dir={tmp_path}/a: this run is")
+    assert said.count("\n") == 1
+
+
+def test_rows_of_another_split_do_not_replace_those_that_are_there(tmp_path):
+    """Of what was not trained, too."""
+    place = f"data.dir={tmp_path / 'data'}"
+    for split in ("test", "validation", "test"):
+        words = ["model=tiny", "data.validation_examples=40", f"split={split}", place]
+        more = {"choices": {}, "command": ""}
+        evaluate_untrained(asked(*words), tmp_path / "out", **more)
+    rows = read_rows(tmp_path / "out")
+    counts = rows[rows["measure"] == "accuracy"].set_index("split")["n"]
+    assert counts.to_dict() == {"test": 360, "validation": 40}
+    assert set(rows["evaluator"]) == {"accuracy"}
+    assert set(read_digests(tmp_path / "out")) == {"accuracy"}
+
+
+def test_a_store_has_no_networks_to_measure(trained, tmp_path):
+    pack(trained.parent, tmp_path / "store")
+    for place in (tmp_path / "store", tmp_path / "store" / "run"):
+        words = [f"run_dir={place}", "eval=cost", f"root={tmp_path / 'out'}"]
+        status, said = call("evaluate", *words)
+        assert status == 2 and said.count("\n") == 1
+        assert f"run_dir={place}: {tmp_path}/store is a packed store, which" in said
+
+
+def test_rows_half_written_anew_are_of_no_finished_run(tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    evaluate = {"choices": {}, "command": ""}
+    evaluate_untrained(asked("model=tiny", "eval=cost"), out, **evaluate)
+    assert (out / "done.json").exists()
+
+    def kill(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Measured, "write", kill)
+    with pytest.raises(KeyboardInterrupt):
+        evaluate_untrained(asked("model=tiny", "eval=cost"), out, **evaluate)
+    assert (out / "eval/cost.jsonl").exists() and not (out / "done.json").exists()
 
 
 def test_no_run_folder_is_made_of_a_folder_that_is_none(tmp_path):

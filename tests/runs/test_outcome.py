@@ -139,6 +139,20 @@ def test_rows_half_measured_anew_do_not_count(trained, tmp_path, monkeypatch):
     assert is_trained(folder, before) and unmeasured(folder, before) == ["accuracy"]
 
 
+def test_what_stays_measured_counts_while_others_are_measured_anew(
+    trained, tmp_path, monkeypatch
+):
+    folder, words = trained
+    folder = Path(shutil.copytree(folder, tmp_path / "run"))
+    more = [*words, "eval=[accuracy,cost]"]
+    monkeypatch.setattr(
+        "research.runs.experiment.measure_all", lambda *args: exit("killed")
+    )
+    with pytest.raises(SystemExit, match="killed"):
+        run(config.compose(*more), folder, choices={}, command="", overrides=more)
+    assert unmeasured(folder, config.compose(*more)) == ["cost"]
+
+
 def test_trained_again_under_another_split_the_rows_of_the_first_stay(
     trained, tmp_path
 ):

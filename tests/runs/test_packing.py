@@ -24,10 +24,13 @@ from stores import (
 from research.errors import UserError
 from research.files.atomic import write_json
 from research.files.lines import write_lines
+from research.jobs import status
+from research.jobs.lock import Lock
 from research.runs import parquet, read_predictions, read_rows, read_runs
+from research.runs.folders import Folder
 from research.runs.pack import pack
 from research.runs.rows import read_arrays
-from research.runs.store import evaluators_in
+from research.runs.store import Store, evaluators_in
 
 ROOT = Path(__file__).parents[2]
 
@@ -129,7 +132,9 @@ def test_only_some_arrays_are_kept(folders, tmp_path):
     )
 
 
-def test_a_kill_between_two_files_is_mended_by_packing_again(tmp_path, monkeypatch):
+@pytest.fixture
+def half_packed(tmp_path, monkeypatch):
+    """A store of `one`, but that metrics and predictions are of `one` and `two`."""
     runs, store = tmp_path / "runs", tmp_path / "store"
     fake_run(runs, "one")
     pack(runs, store)
@@ -149,12 +154,68 @@ def test_a_kill_between_two_files_is_mended_by_packing_again(tmp_path, monkeypat
         pack(runs, store)
     monkeypatch.undo()
     assert (store / parquet.INDEX).read_bytes() == index  # it comes last
+    monkeypatch.setattr(parquet, "PAUSE", 0)
+    return store
+
+
+def test_a_kill_between_two_files_is_mended_by_packing_again(half_packed):
+    store, runs = half_packed, half_packed.parent / "runs"
     with pytest.raises(UserError, match="is not the file that"):
         [read(store) for read in READERS]
     shutil.rmtree(runs / "one")  # what only the store holds is not lost
     pack(runs / "two", store)
     assert set(read_runs(store)["run"]) == {"one", "two"}
     assert len(contents(store)) == 5
+
+
+def test_a_store_is_read_while_it_is_packed_anew(half_packed, monkeypatch):
+    """A reader between two of its files waits for the others."""
+    waits = []
+
+    def go_on(seconds):
+        waits.append(seconds)
+        parquet.finish(half_packed)
+
+    monkeypatch.setattr(parquet.time, "sleep", go_on)
+    metrics = Store(half_packed).metrics()
+    assert {Path(path).name for path in metrics["path"]} == {"one", "two"}
+    assert len(waits) == 1
+
+
+def test_tables_of_two_packings_are_not_mixed(tmp_path):
+    fake_run(tmp_path / "runs", "one")
+    pack(tmp_path / "runs", tmp_path / "store")
+    store = Store(tmp_path / "store")
+    assert [run.provenance["run"] for run in store.runs()] == ["one"]
+    fake_run(tmp_path / "runs", "two")
+    pack(tmp_path / "runs", tmp_path / "store")
+    with pytest.raises(UserError, match="store was packed anew while it was read"):
+        store.rows()
+
+
+def test_a_run_that_others_measure_is_packed_another_time(tmp_path, monkeypatch):
+    runs, store = tmp_path / "runs", tmp_path / "store"
+    one, _ = fake_run(runs, "one"), fake_run(runs, "two")
+    lock = Lock(one)
+    assert "packed 1 runs, 0 of them again; left out 1, which" in pack(runs, store)
+    with pytest.raises(UserError, match="no finished run there; left out 1, which"):
+        pack(one, tmp_path / "other")
+    lock.remove()
+    rows = Folder.rows
+
+    def measured_meanwhile(folder):
+        found = rows(folder)
+        if folder.path == one:
+            done = status.done(one)
+            write_json(one / "done.json", done | {"evaluators": {"shift": "new"}})
+        return found
+
+    monkeypatch.setattr(Folder, "rows", measured_meanwhile)
+    assert "left out 1" in pack(runs, store)
+    assert set(read_runs(store)["run"]) == {"two"}
+    monkeypatch.undo()
+    pack(runs, store)
+    assert set(read_runs(store)["run"]) == {"one", "two"}
 
 
 def test_a_run_that_cannot_be_packed_leaves_the_store_as_it_was(folders, tmp_path):

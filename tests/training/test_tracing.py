@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from finished_run import TINY, train
 from flax import nnx
+from in_process import call
 
 from research import config
 from research.errors import UserError
@@ -74,6 +75,13 @@ def test_compiling_alone_trains_and_writes_nothing(tmp_path, monkeypatch, more):
     assert line.startswith(f"{folder}: compiled, not trained: parameters 2,002")
     steps = 2 if more else 1
     assert f"; steps of a program {steps}; seconds to compile" in line
+
+
+def test_what_is_only_compiled_has_no_objective(tmp_path):
+    words = [*TINY, "train.compile_only=true", "objective=validation.loss"]
+    place = f"data.dir={tmp_path / 'data'}"
+    status, said = call("train", *words, place, f"root={tmp_path}")
+    assert status == 0 and "compiled, not trained" in said, said
 
 
 def test_what_compiling_tells_is_of_the_size_of_the_state(tmp_path):

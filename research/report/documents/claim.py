@@ -14,7 +14,6 @@ from research.claims.verdict import DEPENDS, NOT_RUN, UNDETERMINED, Answer, Case
 from research.report.documents.beside import repeats_of, write_details
 from research.report.documents.judged import Judged
 from research.report.documents.words import (
-    capitalise,
     count_words,
     end_sentence,
     name_data,
@@ -29,7 +28,7 @@ from research.report.effects import (
     scale_of,
 )
 from research.report.formats import MISSING, format_effect, format_number, format_p
-from research.report.words import spell_arms, word_key
+from research.report.words import capitalize, spell_arms, word_key
 
 MOST = "over 10,000"  # seeds, of which no number suffices
 NAMED = 3  # seeds that are named; of more only how many
@@ -64,7 +63,7 @@ def write_outcome(found: Judged) -> str:
     lines = [*list_answers(found.verdict.answers)]
     if not found.ran or not lines:
         verdict = found.verdict.verdict if found.ran else NOT_RUN
-        return f"**{capitalise(say_verdict(verdict))}.**"
+        return f"**{capitalize(say_verdict(verdict))}.**"
     bullet = "- " if len(lines) > 1 else ""
     return "\n".join(f"{bullet}{line}" for line in lines)
 
@@ -72,12 +71,12 @@ def write_outcome(found: Judged) -> str:
 def list_answers(answers: Sequence[Answer]) -> Iterator[str]:
     """Yields a line for each question: its verdict, what was asked, and the effect."""
     for one in answers:
-        named = f"{capitalise(key)}: " if (key := word_key(one.key)) else ""
+        named = f"{capitalize(key)}: " if (key := word_key(one.key)) else ""
         verdict = say_verdict(one.verdict)
         asked = say_contrast(one.asks, one.unit)
         ran = one.verdict != NOT_RUN
-        effect = f" {end_sentence(capitalise(sum_up(one)))}" if ran else ""
-        verdict = verdict if named else capitalise(verdict)
+        effect = f" {end_sentence(capitalize(sum_up(one)))}" if ran else ""
+        verdict = verdict if named else capitalize(verdict)
         yield f"{named}**{verdict}** – {end_sentence(asked)}{effect}"
 
 
@@ -110,8 +109,8 @@ def write_design(found: Judged) -> Iterator[str]:
         yield name_data(describe_training(used))
     for place, answer in enumerate(found.verdict.answers, start=1):
         question = claim.questions[answer.key]
-        asked = capitalise(say_contrast(answer.asks, answer.unit))
-        text = f"{place}. **{end_sentence(asked)}** {capitalise(format_rule(answer))}"
+        asked = capitalize(say_contrast(answer.asks, answer.unit))
+        text = f"{place}. **{end_sentence(asked)}** {capitalize(format_rule(answer))}"
         yield f"{text}. Why this margin: {question.reason}{say_family(question)}"
 
 
@@ -133,9 +132,9 @@ def write_pictures(found: Judged, folder: str) -> Iterator[str]:
 def write_numbers(found: Judged) -> Iterator[str]:
     """Yields each question with its cases, then the contrasts beside."""
     for answer in found.verdict.answers:
-        asked = capitalise(say_contrast(answer.asks, answer.unit))
+        asked = capitalize(say_contrast(answer.asks, answer.unit))
         yield f"### {asked}"
-        yield f"**{capitalise(say_verdict(answer.verdict))}.**"
+        yield f"**{capitalize(say_verdict(answer.verdict))}.**"
         if answer.verdict != NOT_RUN:
             question = found.claim.questions[answer.key]
             yield tabulate_cases(answer, question)

@@ -8,12 +8,11 @@ from research.claims.verdict import DESCRIPTIVE, NOT_RUN
 from research.report.documents.claim import list_answers
 from research.report.documents.judged import Judged
 from research.report.documents.words import (
-    capitalise,
     list_words,
     say_verdict,
     write_table,
 )
-from research.report.words import word_key
+from research.report.words import capitalize, word_key
 
 NESTED = "\n    - "  # within a numbered item, also from 10 on
 
@@ -37,7 +36,7 @@ def write_item(one: Judged, folder: str) -> str:
     answers = one.verdict.answers
     if not one.ran or not answers:
         verdict = one.verdict.verdict if one.ran else NOT_RUN
-        return f"{said}{NESTED}**{capitalise(say_verdict(verdict))}**"
+        return f"{said}{NESTED}**{capitalize(say_verdict(verdict))}**"
     return NESTED.join([said, *list_answers(answers)])
 
 

@@ -37,11 +37,6 @@ def say_detail(text: str, unit: str) -> str:
     return say_contrast(spell_arms(text), unit)
 
 
-def capitalise(text: str) -> str:
-    """Returns a phrase as a sentence begins, the rest as it is."""
-    return text[:1].upper() + text[1:]
-
-
 def list_words(words: Sequence[str]) -> str:
     """Returns `a, b and c`."""
     *first, last = words

@@ -24,7 +24,7 @@ from research.report.figures.texts import Drawn, describe
 from research.report.levels import find_measures, measure_levels, prefer
 from research.report.possible import clip_verdict
 from research.report.results import Results
-from research.report.words import spell_arms, word_key
+from research.report.words import capitalize, spell_arms, word_key
 
 
 @styled
@@ -126,11 +126,6 @@ def label_measure(measure: Measure) -> str:
     percent = measure.unit == POINTS
     unit = "%" if percent else "" if measure.log2 else measure.unit
     return point_better(unit, prefer(measure)).strip()
-
-
-def capitalize(text: str) -> str:
-    """Returns text with its first letter capital, the others as they are."""
-    return text[:1].upper() + text[1:]
 
 
 def measure_arms(claim: Claim, pool: Pool, measure: Measure) -> list[Mark]:

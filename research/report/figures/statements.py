@@ -12,7 +12,7 @@ from research.report.effects import (
     scale_of,
 )
 from research.report.figures.findings import FEW
-from research.report.words import word_key
+from research.report.words import capitalize, word_key
 
 NONE = "none"  # the name of an interval that there is not
 
@@ -31,7 +31,7 @@ def state(verdict: Verdict) -> str:
         (only,) = known
         said = f"{verdict.id}, {say_verdict(only.verdict)}: “{verdict.sentence}”"
         asks = say_contrast(only.asks, only.unit)
-        return f"{said} {asks[:1].upper()}{asks[1:]}: {say_cases(only)}"
+        return f"{said} {capitalize(asks)}: {say_cases(only)}"
     parts = [
         f"{name_question(one)}: {say_verdict(one.verdict)} ({say_cases(one)})"
         for one in known
@@ -48,7 +48,7 @@ def count_known(answer: Answer) -> int:
 def name_question(answer: Answer) -> str:
     """Returns the key of a question with a capital, or what it asks."""
     name = word_key(answer.key) or say_contrast(answer.asks, answer.unit)
-    return f"{name[:1].upper()}{name[1:]}"
+    return capitalize(name)
 
 
 def say_cases(answer: Answer) -> str:

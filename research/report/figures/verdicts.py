@@ -42,7 +42,7 @@ from research.report.figures.style import (
 from research.report.figures.texts import LEADING, Drawn, count_letters, describe
 from research.report.possible import clip_verdict
 from research.report.results import Results
-from research.report.words import word_key
+from research.report.words import capitalize, word_key
 
 COLORS = {
     SUPPORTED: (BLUE, "o"),
@@ -157,7 +157,7 @@ def list_others(found: list[Verdict]) -> str:
             pending = one.answers or (one.details and missing)
             kinds[NOT_RUN if pending else DESCRIPTIVE].append(one.id)
     named = [f"{kind}: {', '.join(ids)}" for kind, ids in kinds.items() if ids]
-    return "".join(f" {one[:1].upper()}{one[1:]}." for one in named)
+    return "".join(f" {capitalize(one)}." for one in named)
 
 
 def draw_answer(axes: Axes, place: float, one: Answer) -> None:

@@ -19,7 +19,7 @@ from research.report.levels import (
 from research.report.page.picture import Plot, Row, Scale, list_ticks, widen_range
 from research.report.page.words import Unit
 from research.report.results import Results
-from research.report.words import spell_arms
+from research.report.words import capitalize, spell_arms
 
 ARROWS = {1: "better →", -1: "← better", 0: ""}
 
@@ -74,7 +74,7 @@ def draw_measured(found: Measured, scale: Scale) -> Plot:
     measure = found.measure
     share = measure.unit == POINTS
     unit = Unit(Shown("%" if share else "", 2.0 if measure.log2 else 0.0), "")
-    name = measure.name[:1].upper() + measure.name[1:]
+    name = capitalize(measure.name)
     return Plot(
         title=f"{name}{', in %' if share else ''}: {say_seeds(found.levels)}",
         rows=[draw_level(one, measure, scale) for one in found.levels],

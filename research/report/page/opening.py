@@ -20,6 +20,7 @@ from research.report.figures.shifts import (
 from research.report.page.embed import encode_image
 from research.report.results import Results
 from research.report.shifts import SEEN, Answered, describe, select
+from research.report.words import capitalize
 
 
 class Panel(NamedTuple):
@@ -80,7 +81,7 @@ def draw_map(network: Answered, colors: dict[int | str, str]) -> Panel:
     height, width = codes.shape
     palette = np.array([to_rgb(one) for one in (KEPT, *colors.values(), KEPT)])
     image = np.round(255 * palette[codes]).astype(np.uint8)
-    name = network.arm[:1].upper() + network.arm[1:]
+    name = capitalize(network.arm)
     near = 2 * SEEN + 1
     return Panel(
         encode_image(image),

@@ -30,7 +30,7 @@ from research.report.page.words import (
     state_rule,
     word_verdict,
 )
-from research.report.words import spell_arms, word_key
+from research.report.words import capitalize, spell_arms, word_key
 
 MARKS = {
     SUPPORTED: "✓",
@@ -149,7 +149,7 @@ def describe_answer(one: Answer, scales: Mapping[str, Scale]) -> ShownAnswer:
     known = [case for case in one.cases if is_known(case)]
     key = word_key(one.key)
     return ShownAnswer(
-        key=key[:1].upper() + key[1:],
+        key=capitalize(key),
         asks=state_question(one),
         word=word_verdict(one.verdict),
         kind=name_class(kind),

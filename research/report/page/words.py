@@ -11,6 +11,7 @@ from research.claims.measure import LOG_RATIO, POINTS
 from research.claims.verdict import Answer, Case
 from research.report.effects import Scale, say_contrast, say_verdict, scale_of
 from research.report.formats import format_effect
+from research.report.words import capitalize
 
 BETTER = {POINTS: "better →", LOG_RATIO: "← better"}  # unit → at the axis
 MORE = "more →"
@@ -58,8 +59,7 @@ def read_unit(unit: str) -> Unit:
 
 def word_verdict(verdict: str) -> str:
     """Returns `Depends on the head`, or `Supported`."""
-    said = say_verdict(verdict)
-    return said[:1].upper() + said[1:]
+    return capitalize(say_verdict(verdict))
 
 
 def is_known(case: Case) -> bool:

@@ -17,6 +17,8 @@ from research.errors import UserError
 from research.jobs import status
 from research.jobs.lock import holder
 from research.progress import say
+from research.runs.identity import flatten
+from research.runs.identity_keys import Kind, classify, decides
 from research.runs.outcome import find_stored, is_done, is_trained
 
 REFUSED = "refused"  # the decision about a job with a mistake in its config
@@ -73,6 +75,33 @@ def find_mistake(cfg: DictConfig) -> UserError | None:
     except UserError as mistake:
         return mistake
     return None
+
+
+def require_own_folders(jobs: Sequence[Plan]) -> None:
+    """Refuses jobs that are not the same and would have one folder.
+
+    One would be run in the name of both: what they differ in names no run.
+
+    Raises:
+      UserError: names the overrides, and the folder.
+    """
+    first: dict[Path, Plan] = {}
+    for job in jobs:
+        other = first.setdefault(job.folder, job)
+        if other is not job and are_different(other.cfg, job.cfg):
+            words = sorted({*other.overrides} ^ {*job.overrides})
+            raise UserError(
+                f"{' '.join(words)}: these jobs would have one folder, {job.folder}, "
+                "since none of that names a run; give a list, such as eval=[accuracy,"
+                "shift], or the command once for each, if need be with another name=…"
+            )
+
+
+def are_different(one: DictConfig, other: DictConfig) -> bool:
+    """Whether two configs differ in more than why their jobs are run."""
+    a, b = flatten(one), flatten(other)
+    differing = (key for key in a.keys() | b.keys() if a.get(key) != b.get(key))
+    return any(decides(key) or classify(key) is not Kind.REQUEST for key in differing)
 
 
 def await_others(jobs: Sequence[Plan]) -> list[Plan]:

@@ -26,6 +26,7 @@ from hydra_plugins.launchers._plan import (
     describe_refused,
     find_mistake,
     record_end,
+    require_own_folders,
 )
 from omegaconf import DictConfig, OmegaConf
 
@@ -85,9 +86,13 @@ class SweepLauncher(Launcher):
         """Runs the jobs that are not done, but those with a mistake in their configs.
 
         A job that another launch runs is waited for, and run here if its process dies.
+
+        Raises:
+          UserError: two jobs that are not the same would have one folder.
         """
         setup_globals()
         jobs = [self.plan(*job) for job in enumerate(job_overrides, initial_job_idx)]
+        require_own_folders(jobs)
         decisions = {job.folder: (job.decision, job) for job in jobs}
         counts = Counter(decision for decision, _ in decisions.values())
         parts = ", ".join(f"{n} {decision}" for decision, n in sorted(counts.items()))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import time
 from collections import deque
@@ -14,6 +13,7 @@ from typing import Any, Literal
 from hydra_plugins.launchers._plan import Plan, describe_end, describe_exit
 from hydra_plugins.launchers._sweep import SweepLauncher
 
+from research.cores import count_cores
 from research.errors import UserError
 from research.jobs.lock import holder
 from research.jobs.naming import Pace, name_briefly
@@ -51,7 +51,7 @@ class Local(SweepLauncher):
     ):
         self.jobs, self.environment = jobs, environment or {}
         self.request = partial(Request, gpus, per_gpu, gpus_per_job)
-        self.cores = len(os.sched_getaffinity(0))
+        self.cores = count_cores()
 
     def prepare(self) -> None:
         """Looks for accelerators.

@@ -1,4 +1,4 @@
-"""A Slurm array with one task for each job, through submitit.
+"""Slurm arrays with one task for each job, through submitit.
 
 A job whose time is nearly up, or whose place is wanted, gets SIGUSR2: it saves, says
 `preempted`, is requeued and goes on. This launcher only watches: if it ends, the jobs
@@ -27,6 +27,7 @@ from research.jobs.lock import release_dead
 from research.progress import say
 from research.ranges import Count, Natural, NonNegative, Positive
 
+ARRAY = 1000  # tasks of an array: as many as Slurm takes where nothing else is set
 NOTE = "slurm.json"  # in a run folder: the id of the Slurm job that it was submitted as
 
 
@@ -42,7 +43,7 @@ class Slurm(SweepLauncher):
       gpus_per_job: which Slurm shows to that job alone; 0 for none.
       accelerators: the older name of `gpus_per_job`.
       memory_gb: of a job; None for the cluster's default.
-      parallel: jobs of the array at a time.
+      parallel: jobs at a time.
       setup: lines of shell before each job, such as `module load …`.
       sbatch: further options of sbatch, such as `{account: mine}`.
       poll_seconds: between two looks at the queue.
@@ -91,13 +92,13 @@ class Slurm(SweepLauncher):
                 )
         gpus = gpus_per_job or accelerators
         self.cpus, self.requeues, self.poll = cpus, requeues, poll_seconds
+        self.parallel = parallel
         wanted = {
             "timeout_min": time_minutes,
             "cpus_per_task": cpus,
             "gpus_per_node": gpus or None,  # a job is one task on one node
             "mem_gb": memory_gb,
             "slurm_partition": partition,
-            "slurm_array_parallelism": parallel,
             "slurm_signal_delay_s": notice_seconds,
             "slurm_setup": list(setup) or None,
             "slurm_additional_parameters": sbatch,
@@ -106,21 +107,28 @@ class Slurm(SweepLauncher):
 
     def may_run(self, job: Plan) -> bool:
         """Also those that run already, submitted by a launch that has ended since."""
-        return super().may_run(job) or read_submitted(job.folder) in (
-            list_queued() or set()
-        )
+        return super().may_run(job) or read_submitted(job.folder) in self.ask_queue()
+
+    def ask_queue(self) -> set[str]:
+        """Returns the ids of this user's jobs, as soon as Slurm answers.
+
+        A controller that is silent for a while has not lost them: they would be
+        submitted a second time.
+        """
+        while (queue := list_queued()) is None:
+            say("squeue: no answer from Slurm; asked again")
+            time.sleep(self.poll)
+        return queue
 
     def execute(self, jobs: Sequence[Plan]) -> Mapping[Path, str]:
         """Submits jobs that are not in the queue yet; waits until none is there."""
-        before = list_queued() or set()
+        before = self.ask_queue()
         new = [job for job in jobs if read_submitted(job.folder) not in before]
         if new:
             self.submit(new)
         ids = {job.folder: read_submitted(job.folder) for job in jobs}
         say(f"{self.sweep}: {len(new)} jobs submitted, {len(jobs) - len(new)} queued")
-        while (queue := list_queued()) is None or queue & set(ids.values()):
-            if queue is None:
-                say("squeue: no answer from Slurm; asked again")
+        while self.ask_queue() & set(ids.values()):
             time.sleep(self.poll)
         ends = {}
         for job in jobs:
@@ -132,19 +140,37 @@ class Slurm(SweepLauncher):
         return ends
 
     def submit(self, jobs: Sequence[Plan]) -> None:
-        """Submits one array, and notes in each folder which task it is."""
-        import submitit
+        """Submits arrays of equal size, and notes in each folder which task it is.
 
+        Raises:
+          UserError: Slurm refuses them; as it says.
+        """
+        import submitit
+        from submitit.core.utils import FailedJobError
+
+        count = -(-len(jobs) // ARRAY)
         executor = submitit.AutoExecutor(
             folder=self.sweep / ".submitit" / "%j",
             cluster="slurm",
             slurm_max_num_timeout=self.requeues,
         )
-        executor.update_parameters(name=self.sweep.name, **self.parameters)
-        with executor.batch():
-            tasks = [executor.submit(self.command(job, self.cpus)) for job in jobs]
-        for job, task in zip(jobs, tasks, strict=True):
-            write_json(job.folder / NOTE, {"job": task.job_id})
+        share = {"slurm_array_parallelism": max(1, self.parallel // count)}
+        executor.update_parameters(name=self.sweep.name, **self.parameters | share)
+        for part in (jobs[start::count] for start in range(count)):
+            try:
+                with executor.batch():
+                    made = [
+                        executor.submit(self.command(one, self.cpus)) for one in part
+                    ]
+            except FailedJobError as refused:
+                reason = " ".join(str(refused).split())
+                raise UserError(
+                    f"hydra/launcher=slurm: sbatch refuses the jobs ({reason}); change "
+                    "hydra.launcher.partition, time_minutes, cpus, gpus_per_job, "
+                    "memory_gb or sbatch"
+                ) from None
+            for job, task in zip(part, made, strict=True):
+                write_json(job.folder / NOTE, {"job": task.job_id})
 
 
 def list_queued() -> set[str] | None:
@@ -157,4 +183,4 @@ def list_queued() -> set[str] | None:
 def read_submitted(folder: Path) -> str:
     """Returns the Slurm job as which a run was submitted last, or ""."""
     path = folder / NOTE
-    return read_json(path)["job"] if path.is_file() else ""
+    return str(read_json(path).get("job", "")) if path.is_file() else ""
