@@ -196,7 +196,7 @@ def spied(tmp_path, monkeypatch):
             spy if node._key() == "augment" else f(node)
         ),
     )
-    monkeypatch.setattr(config, "evals", lambda cfg: {"spy": Spy()})
+    monkeypatch.setattr(config, "evals", lambda cfg: {"accuracy": Spy()})
     Spy.seen.clear()
 
     def do(*overrides):
