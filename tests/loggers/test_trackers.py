@@ -132,10 +132,13 @@ def test_a_run_that_is_killed_goes_on_as_one_run(tmp_path, name):
     curves, pictures = READERS[name](folder)
     check_curves(curves, lost=name == "wandb")  # a block of its file at a time
     assert pictures and pictures <= {f"test/shift/{p}/flips" for p in PROTOCOLS}
-    found = dict(curves["validation/loss"])
-    for row in read_metrics(folder):
-        if row["split"] == "validation":
-            assert np.isclose(found[row["step"]], row["loss"], rtol=1e-6)
+    written = {
+        row["step"]: row["loss"]
+        for row in read_metrics(folder)
+        if row["split"] == "validation"
+    }
+    for step, loss in curves["validation/loss"]:
+        assert np.isclose(loss, written[step], rtol=1e-6)
 
 
 PROTOCOLS = ("circular", "zero")
