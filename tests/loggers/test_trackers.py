@@ -130,7 +130,7 @@ def test_a_run_that_is_killed_goes_on_as_one_run(tmp_path, name):
     run_script(folder, *words, **place)
     assert read_metrics(folder)[:2] == rows
     curves, pictures = READERS[name](folder)
-    check_curves(curves, lost=name == "wandb")  # a block of its file at a time
+    check_curves(curves, lost=name in ("wandb", "trackio"))  # they write later
     assert pictures and pictures <= {f"test/shift/{p}/flips" for p in PROTOCOLS}
     written = {
         row["step"]: row["loss"]
