@@ -165,6 +165,9 @@ def collect(wanted: Sequence[Photograph], folder: Path) -> int:
 
 def main() -> None:
     """Collects what is listed into the folder that is named."""
+    if {"-h", "--help"} & set(sys.argv):
+        print(__doc__)
+        return
     if len(sys.argv) != 2 or sys.argv[1].startswith("-"):
         print("error: takes one folder, for the photographs", file=sys.stderr)
         sys.exit(2)

@@ -231,6 +231,9 @@ KINDS: dict[str, Callable[[Path, list[str]], str]] = {
 
 def main() -> None:
     """Writes every document whose values differ, or names it."""
+    if {"-h", "--help"} & set(sys.argv):
+        print(__doc__)
+        return
     words = sys.argv[1:]
     if words not in ([], ["--check"]):
         print(f"error: {' '.join(words)}: takes --check or nothing", file=sys.stderr)

@@ -46,6 +46,9 @@ def install(extras: set[str]) -> None:
 
 def main() -> None:
     """Installs the extras that the arguments name; `--constraints` only says which."""
+    if {"-h", "--help"} & set(sys.argv):
+        print(__doc__)
+        return
     if sys.argv[1:] == ["--constraints"]:
         print(choose_constraints())
         return

@@ -84,3 +84,22 @@ def test_the_names_of_scripts_are_right():
         script = RENAMED.get(name, name)
         assert (SCRIPTS / f"{script}.py").is_file()
         assert f"  python scripts/{script}.py " in show_help(name)
+
+
+OTHERS = sorted(
+    path.name
+    for path in SCRIPTS.glob("*.py")
+    if 'if __name__ == "__main__":' in path.read_text()
+    and path.stem not in {RENAMED.get(name, name) for name in CONFIGS}
+)
+
+
+@pytest.mark.parametrize("script", OTHERS)
+def test_those_without_a_config_print_what_they_do(script):
+    done = subprocess.run(
+        [sys.executable, str(SCRIPTS / script), "--help"],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert script in done.stdout and not done.stderr
