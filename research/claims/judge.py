@@ -25,6 +25,7 @@ from research.claims.verdict import (
     UNDETERMINED,
     Answer,
     Case,
+    Difference,
     Verdict,
 )
 from research.stats import (
@@ -116,7 +117,7 @@ def answer(
         rule=question.rule.text,
         unit=next(iter(question.cases.values())).measure.unit,
         confirmatory=question.confirmatory,
-        interaction=describe_interaction(question, cases, interaction),
+        interaction=describe_interaction(cases, interaction),
     )
     if len(known) < len(cases):
         return found
@@ -161,18 +162,13 @@ def compare_first_levels(
 
 
 def describe_interaction(
-    question: Question, cases: Mapping[str, Estimate], found: Interaction | None
-) -> str:
-    """Returns `flattened less global pooling: .12 [.05, .19]`, empty without any."""
+    cases: Mapping[str, Estimate], found: Interaction | None
+) -> Difference | None:
+    """Returns the difference between the first two cases by name, None without any."""
     if found is None or not found.difference.interval.how:
-        return ""
+        return None
     first, second = [*cases][:2]
-    low, high, how = found.difference.interval
-    unit = next(iter(question.cases.values())).measure.unit
-    return (
-        f"{first} less {second}: {found.difference.mean:.3g} [{low:.3g}, {high:.3g}] "
-        f"{unit}, {how}"
-    )
+    return Difference(first, second, found.difference.mean, *found.difference.interval)
 
 
 def describe_case(name: str, one: Estimate, question: Question) -> Case:

@@ -45,6 +45,26 @@ class Case(NamedTuple):
     needed: int | None = None
 
 
+class Difference(NamedTuple):
+    """The effect in one case of a question less that in another.
+
+    Attributes:
+      first: the case.
+      second: that which is subtracted.
+      effect: mean over seeds.
+      low: lower end of its 95 % interval.
+      high: upper end.
+      interval: how it was made.
+    """
+
+    first: str
+    second: str
+    effect: float
+    low: float
+    high: float
+    interval: str
+
+
 @dataclass(frozen=True)
 class Answer:
     """What one question of a claim came to.
@@ -61,7 +81,7 @@ class Answer:
       confirmatory: whether it is of the family that Holm's rule is over.
       p: of the outcome at the margin, two-sided; the largest over the cases; or None.
       adjusted: p after Holm's rule, of confirmatory ones; or None.
-      interaction: how the first two cases differ, in words; empty where there is one.
+      interaction: how the levels of its factor differ, the first two; None without.
     """
 
     key: str
@@ -74,7 +94,7 @@ class Answer:
     confirmatory: bool = False
     p: float | None = None
     adjusted: float | None = None
-    interaction: str = ""
+    interaction: Difference | None = None
 
     @property
     def first(self) -> Case:

@@ -25,7 +25,6 @@ TIMES = "times as many flips"
 DOUBLINGS = "doublings"
 KINDS = (SUPPORTED, REFUTED, NO_DIFFERENCE, DEPENDS, UNDETERMINED)  # as counted
 LOGARITHM = re.compile(r"\b(?:the )?log2? (?:of )?|,? in doublings\b")
-LEVELS = re.compile(r"(.+) less (.+): (\S+) \[(\S+), (\S+)\] .+?, (.+)")
 
 
 class Scale(NamedTuple):
@@ -86,19 +85,16 @@ def say_contrast(text: str, unit: str) -> str:
 
 
 def say_difference(answer: Answer) -> str:
-    """Returns how the first two cases differ; of logarithms the ratio of the ratios.
+    """Returns `flattened over global pooling: 0.50 [0.37, 0.67], paired t over seeds`.
 
-    Of `flattened less global pooling: -0.693 [-1, -0.4] log ratio, paired t` that is
-    `flattened over global pooling: 0.50 [0.37, 0.67], paired t`; empty where there is
-    nothing to tell.
+    Of logarithms that is the ratio of the ratios; empty where nothing is compared.
     """
+    if answer.interaction is None:
+        return ""
+    first, second, *numbers, how = answer.interaction
     scale = scale_of(answer.unit)
-    found = LEVELS.fullmatch(answer.interaction)
-    if found is None:
-        return answer.interaction
-    first, second, *numbers, how = found.groups()
     word, unit = ("over", "") if scale.ratio else ("less", f" {scale.unit}")
-    return f"{first} {word} {second}: {scale.format(*map(float, numbers))}{unit}, {how}"
+    return f"{first} {word} {second}: {scale.format(*numbers)}{unit}, {how}"
 
 
 def count_answers(answers: Iterable[Answer]) -> str:

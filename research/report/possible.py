@@ -6,13 +6,21 @@ are reached without this module; what people read ends where shares end.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
 
+from research import claims
 from research.claims.claim import Claim
 from research.claims.measure import POINTS, Contrast, Measure
 from research.claims.verdict import Answer, Verdict
+
+
+def clip_all(verdicts: Iterable[Verdict]) -> list[Verdict]:
+    """Returns verdicts, each on its claim, without what is beyond the possible."""
+    known = claims.load()
+    return [clip_verdict(known[one.id.lower()], one) for one in verdicts]
 
 
 def clip_verdict(claim: Claim, verdict: Verdict) -> Verdict:

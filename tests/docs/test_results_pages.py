@@ -19,7 +19,7 @@ from research.claims.measure import (
     only,
 )
 from research.claims.question import Question
-from research.claims.verdict import Answer, Case, Verdict
+from research.claims.verdict import Answer, Case, Difference, Verdict
 from research.config import compose_flat
 from research.errors import UserError
 from research.report.documents import (
@@ -197,7 +197,7 @@ def test_p_is_told_before_and_after_holm():
 
 def test_what_depends_has_no_p():
     question = make_question()
-    differs = "max less average: 0.7 [0.5, 0.9] log ratio, paired t over seeds"
+    differs = Difference("max", "average", 0.7, 0.5, 0.9, "paired t over seeds")
     given = dict(verdict="depends: head", p=1.0, adjusted=1.0, interaction=differs)
     found = make_found(make_case(), question, **given)
     (one,) = found.verdict.answers

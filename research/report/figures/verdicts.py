@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from research import claims
 from research.claims.estimate import EXACT
 from research.claims.verdict import (
     DESCRIPTIVE,
@@ -40,7 +39,7 @@ from research.report.figures.style import (
     create_axes,
 )
 from research.report.figures.texts import LEADING, Drawn, count_letters, describe
-from research.report.possible import clip_verdict
+from research.report.possible import clip_all
 from research.report.results import Results
 from research.report.words import capitalize, word_key
 
@@ -72,8 +71,7 @@ def draw(results: Results, *, width: Width = "two") -> Drawn:
       UserError: there are no runs of the experiments.
       NoRows: no question has rows.
     """
-    declared = claims.load()
-    verdicts = [clip_verdict(declared[one.id.lower()], one) for one in results.verdicts]
+    verdicts = clip_all(results.verdicts)
     asked = [(one, answer) for one in verdicts for answer in one.answers]
     found = [each for each in asked if count_known(each[1])]
     if not found:

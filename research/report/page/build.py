@@ -8,7 +8,6 @@ from pathlib import Path
 import pandas as pd
 from markupsafe import Markup
 
-from research import claims
 from research.claims.verdict import Verdict
 from research.errors import UserError
 from research.files.atomic import write_text
@@ -27,7 +26,7 @@ from research.report.page.verdicts import (
     describe_verdict,
     find_common,
 )
-from research.report.possible import clip_verdict
+from research.report.possible import clip_all
 from research.report.results import Results
 
 STYLES = [
@@ -119,11 +118,8 @@ def write(
 
 def judge_claims(results: Results) -> tuple[Sequence[Verdict], str]:
     """Returns the verdicts, or none and why."""
-    known = claims.load()
     try:
-        return [
-            clip_verdict(known[one.id.lower()], one) for one in results.verdicts
-        ], ""
+        return clip_all(results.verdicts), ""
     except UserError as error:
         return [], f"; {error}"
 

@@ -158,19 +158,21 @@ def describe_answer(one: Answer, scales: Mapping[str, Scale]) -> ShownAnswer:
         plot=draw_plot(one, scales[one.unit]) if known else None,
         intervals="; ".join(dict.fromkeys(case.interval for case in known)),
         rule=state_rule(one),
-        p="" if one.p is None else state_p(one),
+        p=state_p(one),
         interaction=say_difference(one) if len(one.cases) == 2 else "",
         firmness=state_firmness(one),
     )
 
 
 def state_p(one: Answer) -> str:
-    """Returns p before and after Holm's rule, or why there is none to go by."""
+    """Returns p before and after Holm's rule, or why there is none, if it is known."""
+    if one.p is None:
+        return ""
     if one.verdict.startswith(DEPENDS):
         return "none: the cases came out differently"
     largest = ", the largest over the cases" if len(one.cases) > 1 else ""
     holm = "" if one.adjusted is None else f"; {format_p(one.adjusted)} after Holm"
-    return f"{format_p(one.p or 0.0)}{largest}{holm}"
+    return f"{format_p(one.p)}{largest}{holm}"
 
 
 def count_questions(verdicts: Sequence[Verdict]) -> str:

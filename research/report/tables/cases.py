@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
@@ -13,7 +14,7 @@ from research.claims.pool import Pool
 from research.claims.verdict import Answer, Case, Verdict
 from research.report.effects import say_contrast, scale_of
 from research.report.formats import MISSING
-from research.report.possible import clip_answer
+from research.report.possible import clip_all
 from research.report.results import Results
 
 CAPTION = (
@@ -41,24 +42,24 @@ def tabulate(results: Results) -> pd.DataFrame:
     Raises:
       UserError: there are no runs of the experiments.
     """
-    found = [
-        (one, answer, case)
-        for one in results.verdicts
-        for answer in one.answers
-        for case in answer.cases
-    ]
+    found = list_cases(results.verdicts)
     table = pd.DataFrame(
         [describe(*each) | {"evidence": prove(*each, results.pool)} for each in found]
     )
     table.attrs["caption"] = CAPTION
-    known = claims.load()
-    lines = []
-    for one, answer, case in found:
-        shown = clip_answer(known[one.id.lower()], answer)
-        place = answer.cases.index(case)
-        lines.append(format_line(one, shown, shown.cases[place]))
-    table.attrs["text"] = pd.DataFrame(lines)
+    shown = list_cases(clip_all(results.verdicts))
+    table.attrs["text"] = pd.DataFrame([format_line(*each) for each in shown])
     return table
+
+
+def list_cases(verdicts: Iterable[Verdict]) -> list[tuple[Verdict, Answer, Case]]:
+    """Returns every case with its question and its claim."""
+    return [
+        (one, answer, case)
+        for one in verdicts
+        for answer in one.answers
+        for case in answer.cases
+    ]
 
 
 def describe(one: Verdict, answer: Answer, case: Case) -> dict[str, Any]:
@@ -85,10 +86,23 @@ def describe(one: Verdict, answer: Answer, case: Case) -> dict[str, Any]:
         "crossed high": high,
         "turning": " ".join(map(str, case.turning)),
         "seeds needed": case.needed,
-        "interaction": answer.interaction,
+        "interaction": write_interaction(answer),
         "p": answer.p,
         "adjusted": answer.adjusted,
     }
+
+
+def write_interaction(answer: Answer) -> str:
+    """Returns `flattened less global pooling: 0.12 [0.05, 0.19] log ratio, paired t`.
+
+    As it was computed, in the unit of the effects; `effects.say_difference` says it as
+    people read it.
+    """
+    if answer.interaction is None:
+        return ""
+    first, second, effect, low, high, how = answer.interaction
+    numbers = f"{effect:.3g} [{low:.3g}, {high:.3g}]"
+    return f"{first} less {second}: {numbers} {answer.unit}, {how}"
 
 
 def prove(one: Verdict, answer: Answer, case: Case, pool: Pool) -> str:

@@ -6,10 +6,9 @@ from typing import Any
 
 import pandas as pd
 
-from research import claims
 from research.claims.verdict import Verdict
 from research.report.effects import format_cases, format_rule, say_contrast
-from research.report.possible import clip_verdict
+from research.report.possible import clip_all
 from research.report.results import Results
 
 COLUMNS = [
@@ -46,9 +45,7 @@ def tabulate(results: Results) -> pd.DataFrame:
     table = pd.DataFrame([describe(one) for one in found], columns=COLUMNS)
     family = sum(answer.confirmatory for one in found for answer in one.answers)
     table.attrs["caption"] = CAPTION.format(family=family)
-    known = claims.load()
-    shown = [clip_verdict(known[one.id.lower()], one) for one in found]
-    lines = [line for one in shown for line in format_verdict(one)]
+    lines = [line for one in clip_all(found) for line in format_verdict(one)]
     table.attrs["text"] = pd.DataFrame(lines)
     return table
 

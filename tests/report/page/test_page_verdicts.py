@@ -8,6 +8,7 @@ import pytest
 from pages import UNKNOWN, answer, article, case, verdict
 
 from research.claims.rule import LESS_THAN, MORE_THAN, SAME
+from research.claims.verdict import Difference
 from research.report.effects import say_difference
 from research.report.formats import format_number
 from research.report.page.embed import Embedded
@@ -45,14 +46,14 @@ def test_what_has_no_answers_is_not_run_or_apart():
 
 def test_what_depends_has_no_p_and_a_difference_as_people_read_it():
     cases = case("flattened", math.log(1.03)), case("pooled", math.log(0.42))
-    differs = "flattened less pooled: 0.9 [0.8, -0.1] log ratio, paired t over seeds"
+    differs = Difference("flattened", "pooled", 0.9, 0.8, -0.1, "paired t over seeds")
     given = dict(p=1.0, adjusted=1.0, interaction=differs, unit="log ratio")
     text = article(verdict("B2", replace(answer("depends: head", *cases), **given)))
     assert "<dd>none: the cases came out differently</dd>" in text
     assert "flattened over pooled: 2.46 [2.23, 0.90], paired t over seeds" in text
     points = replace(answer("supported", *cases), interaction=differs)
     assert "flattened less pooled: 0.90 [0.80, −0.10]" in say_difference(points)
-    assert say_difference(replace(points, interaction="")) == ""
+    assert say_difference(replace(points, interaction=None)) == ""
 
 
 def test_a_verdict_states_its_numbers():
