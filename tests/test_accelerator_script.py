@@ -69,7 +69,7 @@ def stop_at(text, out, **environment):
 @pytest.mark.slow  # the whole script, twice
 def test_what_a_stopped_part_has_written_is_packed_and_goes_on_elsewhere(tmp_path):
     first, second = tmp_path / "first", tmp_path / "second"
-    stop_at(": accuracy ", first)
+    stop_at(" 1 of 2 jobs ended", first)
     with tarfile.open(first / "tier.tar.gz") as archive:
         assert any(name.endswith("done.json") for name in archive.getnames())
     stop_at("2 jobs: 1 done already", second, EARLIER=str(first / "tier.tar.gz"))
