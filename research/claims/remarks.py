@@ -10,7 +10,11 @@ from research.claims.claim import Claim
 from research.claims.estimate import EXACT, OVER_EXAMPLES, Estimate
 from research.claims.pool import Pool
 
-TRAINED_ON = ("data.name", "data.train_examples", "train.epochs")
+TRAINED_ON = ("data.name", "data.train_examples")
+READ_OUT = {  # `model.head.pool.path` → what arms call it
+    "research.models.readout.flatten": "flattened",
+    "research.models.readout.mean": "global pooling",
+}
 Estimates = Mapping[str, Mapping[str, Estimate]]  # question → case → estimate
 
 
@@ -52,18 +56,27 @@ def remarks(
 
 
 def describe_training(used: pd.DataFrame) -> str:
-    """States the data and epochs that the networks were trained on."""
-    kinds = {
-        tuple(config.get(key) for key in TRAINED_ON)
-        for config in used["config"]
-        if config.get("data.name")
-    }
-    texts = sorted(
-        f"{data}, {'all' if n is None else format(n, ',')} training images, "
-        f"{epochs} epoch{'s' if epochs != 1 else ''}"
-        for data, n, epochs in kinds
-    )
-    return f"Trained on: {'; '.join(texts)}."
+    """States the data and epochs that the networks were trained on.
+
+    Where only some were trained for so many epochs, it says with which head.
+    """
+    kinds: dict[tuple, dict[int, set[str]]] = {}
+    for config in used["config"]:
+        if config.get("data.name") and config.get("train.epochs"):
+            of = kinds.setdefault(tuple(map(config.get, TRAINED_ON)), {})
+            head = READ_OUT.get(config.get("model.head.pool.path"), "another head")
+            of.setdefault(config["train.epochs"], set()).add(head)
+    texts = []
+    for (data, n), epochs in kinds.items():
+        several = len(epochs) > 1
+        counts = [
+            f"{count} epoch{'s' if count != 1 else ''}"
+            + f" ({' and '.join(sorted(heads))})" * several
+            for count, heads in sorted(epochs.items())
+        ]
+        images = "all" if n is None else format(n, ",")
+        texts.append(f"{data}, {images} training images, {' or '.join(counts)}")
+    return f"Trained on: {'; '.join(sorted(texts))}."
 
 
 def describe_registration(name: str, used: pd.DataFrame, fingerprint: str) -> str:

@@ -1,0 +1,33 @@
+"""What is said of the training of the networks behind a verdict."""
+
+import pandas as pd
+
+from research import config
+from research.claims.remarks import READ_OUT, describe_training
+
+
+def runs(*kinds):
+    """Runs as (data, images, epochs, head)."""
+    keys = ("data.name", "data.train_examples", "train.epochs", "model.head.pool.path")
+    return pd.DataFrame(
+        {"config": [dict(zip(keys, kind, strict=False)) for kind in kinds]}
+    )
+
+
+def test_epochs_that_differ_are_told_with_their_heads():
+    flatten, mean = READ_OUT
+    used = runs(("scenes", 8000, 32, flatten), ("scenes", 8000, 64, mean))
+    assert describe_training(used) == (
+        "Trained on: scenes, 8,000 training images, 32 epochs (flattened) or 64 epochs "
+        "(global pooling)."
+    )
+    used = runs(("mnist", None, 1, flatten), ("mnist", None, 1, mean), ("faces", 9, 2))
+    assert describe_training(used) == (
+        "Trained on: faces, 9 training images, 2 epochs; mnist, all training images, "
+        "1 epoch."
+    )
+
+
+def test_heads_are_known_by_where_they_are():
+    found = (config.compose(f"model/head={one}") for one in ("flatten", "gap"))
+    assert [cfg.model.head.pool.path for cfg in found] == list(READ_OUT)
