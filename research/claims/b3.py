@@ -5,6 +5,11 @@ Four arms trained on windows that move by up to 4 pixels, then compared two by t
 such moves. Irrelevant: each pair is equivalent, within a quarter more or fewer flips,
 twice the margin of B1, as "irrelevant" is more than "not proven different". No arm is
 invariant by construction. Piloted with C3.
+
+The rule that was registered wants one outcome of all twelve pairs. That was a mistake:
+the order within a pair is arbitrary, so pairs that differ have either sign, and only
+"irrelevant" could have come out. A sentence about all pairs falls with one. The second
+question says so; it was asked when the result was known, and is told as that.
 """
 
 import math
@@ -14,10 +19,22 @@ from research.claims.arms import HEADS, SHIFTS, TRAINED, WORDS, cross, name, poo
 from research.claims.claim import Claim
 from research.claims.measure import ACCURACY, MOVED, STEADY, less
 from research.claims.question import Question
-from research.claims.rule import SAME
+from research.claims.rule import EVERY, SAME
 
 FOUR = ("decimate", "max", "max_blur", "max_aps")
 BOTH = ["flatten", "gap"]
+
+ASKS = (
+    "log of the flips of one architecture over those of another, both trained on shifts"
+)
+MARGIN, REASON = math.log(1.25), "A quarter more flips is no longer irrelevant."
+PAIRS = {
+    f"{WORDS.get(one, one)} over {WORDS.get(other, other)}, {level}": less(
+        name(one, head, TRAINED), name(other, head, TRAINED), MOVED
+    )
+    for level, head in HEADS.items()
+    for one, other in combinations(FOUR, 2)
+}
 
 CLAIM = Claim(
     sentence="Training on shifted images makes the architecture irrelevant.",
@@ -26,21 +43,15 @@ CLAIM = Claim(
     setting="scenes",
     arms=cross(pool, FOUR, BOTH, *SHIFTS, words=[TRAINED]) | cross(pool, FOUR, BOTH),
     questions={
-        "": Question(
-            asks="log of the flips of one architecture over those of another, both "
-            "trained on shifts",
-            cases={
-                f"{WORDS.get(one, one)} over {WORDS.get(other, other)}, {level}": less(
-                    name(one, head, TRAINED), name(other, head, TRAINED), MOVED
-                )
-                for level, head in HEADS.items()
-                for one, other in combinations(FOUR, 2)
-            },
-            margin=math.log(1.25),
-            reason="A quarter more flips is no longer irrelevant.",
-            rule=SAME,
-            confirmatory=True,
-        )
+        "": Question(ASKS, PAIRS, MARGIN, REASON, rule=SAME, confirmatory=True),
+        "every pair, asked afterwards": Question(
+            f"{ASKS}; one pair that differs is enough",
+            PAIRS,
+            MARGIN,
+            REASON,
+            rule=EVERY,
+            afterwards=True,
+        ),
     },
     details={
         f"{measure.name}, trained on shifts less not, {name(one, head)}": less(

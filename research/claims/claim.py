@@ -103,7 +103,11 @@ class Claim:
             "sentence": self.sentence,
             "arms": arms,
             "settings": {name: settings[name] for name in self.settings},
-            "questions": {key: one.register() for key, one in self.questions.items()},
+            "questions": {
+                key: one.register()
+                for key, one in self.questions.items()
+                if not one.afterwards
+            },
             "details": {name: asdict(one) for name, one in self.details.items()},
             "level": rule.LEVEL,
             "family": rule.FAMILY,

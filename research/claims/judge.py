@@ -30,7 +30,6 @@ from research.claims.verdict import (
 )
 from research.stats import (
     Interaction,
-    combine_cases,
     compare_levels,
     count_seeds,
     first_step_level,
@@ -117,11 +116,12 @@ def answer(
         rule=question.rule.text,
         unit=next(iter(question.cases.values())).measure.unit,
         confirmatory=question.confirmatory,
+        p_is=question.rule.p_is if len(question.cases) > 1 else "",
         interaction=describe_interaction(cases, interaction),
     )
     if len(known) < len(cases):
         return found
-    together = combine_cases([one.test for one in known])
+    together = question.rule.combine([one.test for one in known])
     words = {question.rule.word(one.test.outcome) for one in known}
     verdict = question.rule.word(together.outcome)
     if len(words) > 1 and question.factor:

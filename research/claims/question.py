@@ -26,6 +26,8 @@ class Question:
       conditions: what must hold for the contrasts to mean anything: the mean of each
         must be at most `limit`.
       limit: of the conditions.
+      afterwards: asked when the result was known. It is told beside what was
+        registered, is of no family, and leaves the fingerprint as it was.
     """
 
     asks: str
@@ -37,6 +39,11 @@ class Question:
     confirmatory: bool = False
     conditions: tuple[Contrast, ...] = ()
     limit: float = 0.0
+    afterwards: bool = False
+
+    def __post_init__(self) -> None:
+        if self.afterwards and self.confirmatory:
+            raise ValueError("a question asked afterwards confirms nothing")
 
     @property
     def contrasts(self) -> list[Contrast]:

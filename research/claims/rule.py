@@ -8,10 +8,11 @@ confirmatory family stands only if its p, after Holm's rule over the family, is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from research.claims.verdict import NO_DIFFERENCE, REFUTED, SUPPORTED, UNDETERMINED
+from research.stats import Combined, ThreeWay, combine_any, combine_cases
 
 LEVEL = 0.05  # of a false decision among all claims of the family
 FAMILY = 9  # confirmatory questions, registered together
@@ -26,12 +27,16 @@ class Rule:
       ends: margin → (low, high), what the interval is compared with.
       words: outcome → what it says of the sentence; others leave it undetermined.
       text: in words, with `{margin}` in its place.
+      combine: what several cases say together.
+      p_is: which p that is, in words.
     """
 
     name: str
     ends: Callable[[float], tuple[float, float]]
     words: Mapping[str, str]
     text: str
+    combine: Callable[[Sequence[ThreeWay]], Combined] = combine_cases
+    p_is: str = "the largest over the cases"
 
     def word(self, outcome: str) -> str:
         """Returns what an outcome says of the sentence."""
@@ -56,6 +61,17 @@ SAME = Rule(
     {"equivalent": SUPPORTED, "superior": REFUTED, "inferior": REFUTED},
     "supported if the interval lies between −{margin} and {margin}, refuted if it lies "
     "beyond either",
+)
+EVERY = Rule(
+    "every",
+    lambda margin: (-margin, margin),
+    {"equivalent": SUPPORTED}
+    | dict.fromkeys(("superior", "inferior"), REFUTED)
+    | {"different": REFUTED},
+    "supported if the interval of every case lies between −{margin} and {margin}, "
+    "refuted if one lies beyond either, corrected for the number of cases",
+    combine_any,
+    "the smallest over the cases, times their number",
 )
 NO_WORSE = Rule(
     "no worse",

@@ -79,7 +79,8 @@ class Answer:
       rule: what decides, in words.
       unit: of effect and margin.
       confirmatory: whether it is of the family that Holm's rule is over.
-      p: of the outcome at the margin, two-sided; the largest over the cases; or None.
+      p: of the outcome at the margin, two-sided; or None.
+      p_is: which of several cases' p that is, in words.
       adjusted: p after Holm's rule, of confirmatory ones; or None.
       interaction: how the levels of its factor differ, the first two; None without.
     """
@@ -93,6 +94,7 @@ class Answer:
     unit: str
     confirmatory: bool = False
     p: float | None = None
+    p_is: str = ""
     adjusted: float | None = None
     interaction: Difference | None = None
 

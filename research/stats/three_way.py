@@ -132,10 +132,15 @@ def decide_by_interval(interval: Interval, margin: Margin) -> Outcome:
 
 
 class Combined(NamedTuple):
-    """What several cases of one claim say together."""
+    """What several cases of one claim say together.
+
+    Attributes:
+      p: of the outcome.
+      outcome: that all cases have, or `different`: not all are equivalent.
+    """
 
     p: float
-    outcome: Outcome
+    outcome: Outcome | Literal["different"]
 
 
 def combine_cases(cases: Sequence[ThreeWay]) -> Combined:
@@ -156,6 +161,28 @@ def combine_cases(cases: Sequence[ThreeWay]) -> Combined:
     )
     found = {one.outcome for one in cases}
     return Combined(worst.claim, found.pop() if len(found) == 1 else "undetermined")
+
+
+def combine_any(cases: Sequence[ThreeWay], *, level: float = LEVEL) -> Combined:
+    """Returns whether all cases are equivalent, or any is not, and its p.
+
+    That all are needs each of them (`combine_cases`). That they are not needs one that
+    lies beyond a margin, on whichever side, at a level that is corrected for their
+    number (Bonferroni): p is that number times the least of 2·min(p₊, p₋).
+
+    Args:
+      cases: of one claim.
+      level: 1 − α.
+
+    Raises:
+      ValueError: there are no cases.
+    """
+    alike = combine_cases(cases)
+    if alike.outcome == "equivalent":
+        return alike
+    beyond = min(min(one.p_plus, one.p_minus) for one in cases)
+    p = min(1.0, 2 * len(cases) * beyond)
+    return Combined(p, "different" if p <= 1 - level else "undetermined")
 
 
 def margin_ends(margin: Margin) -> tuple[float, float]:

@@ -19,6 +19,7 @@ GRID = 200_001  # points of the integral of t's density
 ENDS = {
     "difference": lambda margin: (-margin, margin),
     "no difference": lambda margin: (-margin, margin),
+    "every": lambda margin: (-margin, margin),
     "no worse": lambda margin: (-margin, -margin),
     "more than": lambda margin: (margin, margin),
     "less than": lambda margin: (margin, margin),
@@ -186,6 +187,14 @@ def decide(differences, ends):
     return mean, mean - reach, mean + reach, (plus, minus, equal)
 
 
+def combine(sides, rule):
+    """p of what several cases say together, from their one-sided ones."""
+    alike = min(1.0, 2 * min(np.max(sides, 0)))
+    if rule != "every" or np.max(sides, 0)[2] <= 0.025:
+        return alike
+    return min(1.0, 2 * len(sides) * np.min(np.array(sides)[:, :2]))
+
+
 def holm(pairs):
     """question → p after Holm's rule over the family."""
     found, most = {}, 0.0
@@ -226,7 +235,7 @@ def recompute(folder, cases):
             yield f"{what}: high", line.high, high
         first = lines.iloc[0]
         if len(sides) == len(lines):
-            p = min(1.0, 2 * min(np.max(sides, 0)))
+            p = combine(sides, known["rule"])
             yield f"{name} {question}: p", first["p"], p
             if first["confirmatory"]:
                 confirmatory.append(((name, question), p))

@@ -12,7 +12,7 @@ from research.claims import rule, versions
 from research.claims.claim import Claim
 from research.claims.measure import ACCURACY, Contrast
 from research.claims.question import Question
-from research.claims.rule import SAME
+from research.claims.rule import EVERY, SAME
 from research.claims.setting import describe_setting
 
 CLAIMS = claims.load()
@@ -91,6 +91,14 @@ def test_texts_and_order_do_not(change):
     assert replace(C2, **change).fingerprint(settings()) == C2.fingerprint(settings())
 
 
+def test_what_is_asked_afterwards_does_not():
+    more = {"later": Question("a less b", {}, 1.0, "Why.", EVERY, afterwards=True)}
+    asked = replace(C2, questions=C2.questions | more)
+    assert asked.fingerprint(settings()) == C2.fingerprint(settings())
+    with pytest.raises(ValueError, match="confirms nothing"):
+        replace(more["later"], confirmatory=True)
+
+
 def test_every_field_is_registered_or_a_text():
     """Whoever adds a field must decide, here and in `fingerprint` or `register`."""
     text = inspect.getsource(Claim.fingerprint)
@@ -100,7 +108,7 @@ def test_every_field_is_registered_or_a_text():
     text = inspect.getsource(Question.register)
     names = {one.name for one in fields(Question)}
     texts = {name for name in names if not re.search(rf"self\.{name}\b", text)}
-    assert texts == {"asks", "reason"}
+    assert texts == {"asks", "reason", "afterwards"}
 
 
 @pytest.mark.parametrize(

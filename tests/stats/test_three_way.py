@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from research.stats import (
     NO_INTERVAL,
     Interval,
+    combine_any,
     combine_cases,
     decide_by_interval,
     three_way,
@@ -176,3 +177,33 @@ def test_a_claim_of_several_cases_needs_every_case():
     assert unsure.outcome == "undetermined" and unsure.p > 0.05
     with pytest.raises(ValueError, match="at least one case"):
         combine_cases([])
+
+
+def test_all_cases_are_alike_or_one_differs_whichever_way():
+    rng = np.random.default_rng(0)
+    alike = [three_way(rng.normal(0, 0.1, 10), 1.0) for _ in range(3)]
+    assert combine_any(alike) == combine_cases(alike)
+    assert combine_any(alike).outcome == "equivalent"
+    for sign in (1, -1):
+        far = three_way(sign * rng.normal(2, 0.1, 10), 1.0)
+        found = combine_any([*alike, far])
+        assert found.outcome == "different" and found.p == pytest.approx(4 * far.p)
+    opposed = combine_any(
+        [three_way(sign * rng.normal(2, 0.1, 9), 1.0) for sign in (1, -1)]
+    )
+    assert opposed.outcome == "different"
+
+
+def test_whether_any_case_differs_is_corrected_for_their_number():
+    """Of twelve cases at the margin one lies beyond it in 5 % of trials at most."""
+    rng = np.random.default_rng(0)
+    trials = 2000
+    found = [
+        combine_any([three_way(rng.normal(1, 0.5, 10), 1.0) for _ in range(12)])
+        for _ in range(trials)
+    ]
+    wrong = sum(one.outcome == "different" for one in found)
+    assert wrong <= 0.05 * trials + 3 * math.sqrt(0.05 * trials)
+    assert wrong > 0.01 * trials  # of which half lies on this side
+    unsure = combine_any([three_way([0.0, 3.0, 1.0], 1.0)])
+    assert unsure.outcome == "undetermined" and unsure.p > 0.05

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from research.claims.estimate import EXACT, FEWEST, estimate
 from research.claims.judge import NO_MARGIN
+from research.claims.measure import Contrast
 from research.claims.question import Question
 from research.claims.remarks import describe_training
 from research.claims.rule import FAMILY
@@ -33,6 +34,7 @@ from research.report.words import capitalize, spell_arms, word_key
 MOST = "over 10,000"  # seeds, of which no number suffices
 NAMED = 3  # seeds that are named; of more only how many
 FEW = 2  # cases that a line has room for
+SAME_CASES = "The cases are those above."
 SMALL = 0.001  # below which a loss is not told more exactly
 
 
@@ -131,12 +133,17 @@ def write_pictures(found: Judged, folder: str) -> Iterator[str]:
 
 def write_numbers(found: Judged) -> Iterator[str]:
     """Yields each question with its cases, then the contrasts beside."""
+    shown: list[Mapping[str, Contrast]] = []
     for answer in found.verdict.answers:
         asked = capitalize(say_contrast(answer.asks, answer.unit))
         yield f"### {asked}"
         yield f"**{capitalize(say_verdict(answer.verdict))}.**"
         if answer.verdict != NOT_RUN:
             question = found.claim.questions[answer.key]
+            if question.cases in shown:
+                yield " ".join([SAME_CASES, *remark_p(answer)])
+                continue
+            shown.append(question.cases)
             yield tabulate_cases(answer, question)
             yield " ".join(remark(answer, question, found))
     yield from write_details(found)
@@ -256,8 +263,9 @@ def remark_p(answer: Answer) -> Iterator[str]:
             "rule does not correct."
         )
         return
-    largest = ", the largest over the cases" if len(answer.cases) > 1 else ""
-    text = f"p at the margin: {format_p(answer.p)}{largest}"
+    text = ", ".join(
+        filter(None, [f"p at the margin: {format_p(answer.p)}", answer.p_is])
+    )
     if answer.adjusted is None:
         yield f"{text}; not corrected, since the question is not confirmatory."
     else:

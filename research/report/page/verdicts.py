@@ -170,9 +170,12 @@ def state_p(one: Answer) -> str:
         return ""
     if one.verdict.startswith(DEPENDS):
         return "none: the cases came out differently"
-    largest = ", the largest over the cases" if len(one.cases) > 1 else ""
-    holm = "" if one.adjusted is None else f"; {format_p(one.adjusted)} after Holm"
-    return f"{format_p(one.p)}{largest}{holm}"
+    known = ", ".join(filter(None, [format_p(one.p), one.p_is]))
+    return (
+        known
+        if one.adjusted is None
+        else f"{known}; {format_p(one.adjusted)} after Holm"
+    )
 
 
 def count_questions(verdicts: Sequence[Verdict]) -> str:
