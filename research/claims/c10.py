@@ -1,9 +1,10 @@
 """C10: capsules, without notable success? Against a network of equal weights.
 
 `python scripts/train.py experiment=c10 scale=cpu`: on 2 cores an estimated 5 h for ten
-seeds. Not piloted when it was registered: its epochs may be registered anew before its
-first run, and where the capsules are not trained to a plateau within the budget it is
-undetermined.
+seeds. Registered anew before its first run, after a pilot on seed 1000 with 2,000
+images for validation: at a rate of .009 capsules trained on shifts reach 96.5 % in 20
+epochs, 97.5 in 40 and 97.6 in 80, trained without 96.4 in 20 and 96.5 in 40 at a rate
+of .003. So there are 40 epochs and not 10, and rates of up to .009 are tried.
 Margins: half a point on test images, a quarter of the errors from 2,000 images; 2
 points where the change was not trained on.
 """
