@@ -79,9 +79,13 @@ def judge_claim(name: str, claim: Claim, pool: Pool) -> Verdict:
         }
         for key, question in claim.questions.items()
     }
+    asked = [question.cases for question in claim.questions.values()]
     answers = [
-        answer(key, claim.questions[key], cases, pool, claim)
-        for key, cases in estimates.items()
+        replace(
+            answer(key, claim.questions[key], cases, pool, claim),
+            repeats=asked[place] in asked[:place],
+        )
+        for place, (key, cases) in enumerate(estimates.items())
     ]
     return Verdict(
         id=name.upper(),
@@ -118,6 +122,7 @@ def answer(
         confirmatory=question.confirmatory,
         p_is=question.rule.p_is if len(question.cases) > 1 else "",
         interaction=describe_interaction(cases, interaction),
+        afterwards=question.afterwards,
     )
     if len(known) < len(cases):
         return found

@@ -83,6 +83,8 @@ class Answer:
       p_is: which of several cases' p that is, in words.
       adjusted: p after Holm's rule, of confirmatory ones; or None.
       interaction: how the levels of its factor differ, the first two; None without.
+      afterwards: asked when the result was known.
+      repeats: its cases are those of a question before it.
     """
 
     key: str
@@ -97,6 +99,8 @@ class Answer:
     p_is: str = ""
     adjusted: float | None = None
     interaction: Difference | None = None
+    afterwards: bool = False
+    repeats: bool = False
 
     @property
     def first(self) -> Case:

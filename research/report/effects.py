@@ -98,8 +98,12 @@ def say_difference(answer: Answer) -> str:
 
 
 def count_answers(answers: Iterable[Answer]) -> str:
-    """Returns `15 of the 29 questions have been run: 8 supported, 2 depend`."""
-    kinds = [one.verdict.partition(":")[0] for one in answers]
+    """Returns `15 of the 29 questions have been run: 8 supported, 2 depend`.
+
+    What was asked afterwards does not count.
+    """
+    asked = [one for one in answers if not one.afterwards]
+    kinds = [one.verdict.partition(":")[0] for one in asked]
     counts = Counter(kind for kind in kinds if kind != NOT_RUN)
     said = ", ".join(
         f"{counts[kind]} {'depend' if kind == DEPENDS and counts[kind] > 1 else kind}"

@@ -16,6 +16,7 @@ from research.claims.pool import gather
 from research.claims.question import Question
 from research.claims.rule import (
     DIFFERENCE,
+    EVERY,
     FAMILY,
     LESS_THAN,
     MORE_THAN,
@@ -47,6 +48,7 @@ def judged(effect, *, spread=0.1, **given):
     [
         (DIFFERENCE, "supported", "no difference", "refuted"),
         (SAME, "refuted", "supported", "refuted"),
+        (EVERY, "refuted", "supported", "refuted"),
         (NO_WORSE, "supported", "supported", "refuted"),
         (MORE_THAN, "supported", "refuted", "refuted"),
         (LESS_THAN, "refuted", "supported", "supported"),
@@ -59,6 +61,27 @@ def test_each_rule(rule, above, within, below):
     edge = -1 if rule is NO_WORSE else 1
     assert judged(edge, rule=rule, spread=1.0).verdict == "undetermined"
     assert judged(0, rule=rule, spread=9.0).verdict == "undetermined"
+
+
+def test_a_sentence_about_every_case_falls_with_one_whichever_way():
+    """Three cases, of which one is above the margin and one below it."""
+    cases = {f"{a}{b}": less(a, b, POINTS) for a, b in ("ab", "ac", "bc")}
+    asked = claim(
+        {
+            "": question(cases, SAME, confirmatory=True),
+            "again": question(cases, EVERY, afterwards=True),
+            "one": question({"bc": cases["bc"]}, EVERY, afterwards=True),
+        },
+        arms="abc",
+    )
+    made = Made(asked)
+    for arm, value in {"a": 50, "b": 48, "c": 52}.items():
+        made.values(arm, POINTS, value, 0.1)
+    registered, again, one = judge_claim("c2", asked, made.pool()).answers
+    assert registered.verdict == "undetermined" and registered.p > 0.99
+    assert again.verdict == "refuted" and again.p < 0.001 and "times" in again.p_is
+    assert again.repeats and not registered.repeats and not one.repeats
+    assert one.verdict == "refuted" and not one.p_is
 
 
 def test_the_numbers_are_those_of_a_paired_t_test():

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from research.claims.estimate import EXACT, FEWEST, estimate
 from research.claims.judge import NO_MARGIN
-from research.claims.measure import Contrast
 from research.claims.question import Question
 from research.claims.remarks import describe_training
 from research.claims.rule import FAMILY
@@ -133,17 +132,15 @@ def write_pictures(found: Judged, folder: str) -> Iterator[str]:
 
 def write_numbers(found: Judged) -> Iterator[str]:
     """Yields each question with its cases, then the contrasts beside."""
-    shown: list[Mapping[str, Contrast]] = []
     for answer in found.verdict.answers:
         asked = capitalize(say_contrast(answer.asks, answer.unit))
         yield f"### {asked}"
         yield f"**{capitalize(say_verdict(answer.verdict))}.**"
         if answer.verdict != NOT_RUN:
             question = found.claim.questions[answer.key]
-            if question.cases in shown:
+            if answer.repeats:
                 yield " ".join([SAME_CASES, *remark_p(answer)])
                 continue
-            shown.append(question.cases)
             yield tabulate_cases(answer, question)
             yield " ".join(remark(answer, question, found))
     yield from write_details(found)

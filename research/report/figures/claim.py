@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 import numpy as np
 
 from research import claims
 from research.claims.claim import Claim
-from research.claims.measure import POINTS, Contrast, Measure
+from research.claims.measure import POINTS, Measure
 from research.claims.pool import Pool
 from research.claims.question import Question
 from research.claims.verdict import Answer, Verdict
@@ -82,12 +82,9 @@ def collect_panels(
             panels[capitalize(measure.name)] = Panel(
                 marks, label_measure(measure), doublings=measure.log2
             )
-    drawn: list[Mapping[str, Contrast]] = []
     for answer in verdict.answers:
-        question = claim.questions[answer.key]
-        panel = draw_question(answer, question)
-        if panel.marks and question.cases not in drawn:  # asked anew: drawn already
-            drawn.append(question.cases)
+        panel = draw_question(answer, claim.questions[answer.key])
+        if panel.marks and not answer.repeats:
             said = say_verdict(answer.verdict)
             key = f"{word_key(answer.key)}, {said}".removeprefix(", ")
             asks = say_contrast(answer.asks, answer.unit)

@@ -155,7 +155,7 @@ def describe_answer(one: Answer, scales: Mapping[str, Scale]) -> ShownAnswer:
         kind=name_class(kind),
         mark=MARKS[kind],
         finding=state_finding(one),
-        plot=draw_plot(one, scales[one.unit]) if known else None,
+        plot=draw_plot(one, scales[one.unit]) if known and not one.repeats else None,
         intervals="; ".join(dict.fromkeys(case.interval for case in known)),
         rule=state_rule(one),
         p=state_p(one),

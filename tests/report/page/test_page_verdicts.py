@@ -31,6 +31,10 @@ def test_every_question_is_counted(page_file):
     assert count_questions([mixed, verdict("C2", answer("depends: head"))]) == (
         "3 of the 3 questions have been run: 1 supported, 2 depend"
     )
+    later = replace(answer("refuted", key="asked afterwards"), afterwards=True)
+    assert count_questions([verdict("C2", answer("undetermined"), later)]) == (
+        "1 of the 1 questions have been run: 1 undetermined"
+    )
     assert count_questions([verdict("C2", answer("not run", UNKNOWN))]) == (
         "0 of the 1 questions have been run"
     )
