@@ -75,7 +75,7 @@ def list_answers(answers: Sequence[Answer]) -> Iterator[str]:
         named = f"{capitalize(key)}: " if (key := word_key(one.key)) else ""
         verdict = say_verdict(one.verdict)
         asked = say_contrast(one.asks, one.unit)
-        ran = one.verdict != NOT_RUN
+        ran = one.verdict != NOT_RUN and not one.repeats
         effect = f" {end_sentence(capitalize(sum_up(one)))}" if ran else ""
         verdict = verdict if named else capitalize(verdict)
         yield f"{named}**{verdict}** – {end_sentence(asked)}{effect}"

@@ -33,7 +33,8 @@ def state(verdict: Verdict) -> str:
         asks = say_contrast(only.asks, only.unit)
         return f"{said} {capitalize(asks)}: {say_cases(only)}"
     parts = [
-        f"{name_question(one)}: {say_verdict(one.verdict)} ({say_cases(one)})"
+        f"{name_question(one)}: {say_verdict(one.verdict)}"
+        + ("" if one.repeats else f" ({say_cases(one)})")
         for one in known
     ]
     parts += ["The rest is not run yet"] * (len(known) < len(verdict.answers))
