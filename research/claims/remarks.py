@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from math import inf
+from typing import Any
 
 import pandas as pd
 
@@ -67,7 +69,7 @@ def describe_training(used: pd.DataFrame) -> str:
             head = READ_OUT.get(config.get("model.head.pool.path"), "another head")
             of.setdefault(config["train.epochs"], set()).add(head)
     texts = []
-    for (data, n), epochs in kinds.items():
+    for (data, n), epochs in sorted(kinds.items(), key=order_kind):
         several = len(epochs) > 1
         counts = [
             f"{count} epoch{'s' if count != 1 else ''}"
@@ -76,7 +78,13 @@ def describe_training(used: pd.DataFrame) -> str:
         ]
         images = "all" if n is None else format(n, ",")
         texts.append(f"{data}, {images} training images, {' or '.join(counts)}")
-    return f"Trained on: {'; '.join(sorted(texts))}."
+    return f"Trained on: {'; '.join(texts)}."
+
+
+def order_kind(known: tuple[tuple[Any, ...], Any]) -> tuple[str, float]:
+    """Returns what sorts data by name and number of images, all of them last."""
+    (data, n), _ = known
+    return data, inf if n is None else float(n)
 
 
 def describe_registration(name: str, used: pd.DataFrame, fingerprint: str) -> str:

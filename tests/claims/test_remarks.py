@@ -21,10 +21,11 @@ def test_epochs_that_differ_are_told_with_their_heads():
         "Trained on: scenes, 8,000 training images, 32 epochs (flattened) or 64 epochs "
         "(global pooling)."
     )
-    used = runs(("mnist", None, 1, flatten), ("mnist", None, 1, mean), ("faces", 9, 2))
-    assert describe_training(used) == (
-        "Trained on: faces, 9 training images, 2 epochs; mnist, all training images, "
-        "1 epoch."
+    several = [("mnist", n, 1, head) for n in (None, 900, 1000) for head in READ_OUT]
+    assert describe_training(runs(*several, ("faces", 9, 2))) == (
+        "Trained on: faces, 9 training images, 2 epochs; mnist, 900 training images, 1 "
+        "epoch; mnist, 1,000 training images, 1 epoch; mnist, all training images, 1 "
+        "epoch."
     )
 
 
