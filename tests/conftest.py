@@ -3,6 +3,7 @@
 import gc
 import mmap
 import os
+import signal
 import tempfile
 from pathlib import Path
 
@@ -28,6 +29,9 @@ devices.use_compilation_cache(CACHE)
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
 os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ.setdefault("MPLCONFIGDIR", tempfile.gettempdir())
+
+# A shell has what it starts in the background ignore ^C, and whatever that starts, too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 install_import_hook("research", "beartype.beartype")
 

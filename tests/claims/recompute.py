@@ -8,6 +8,7 @@ NumPy and pandas alone, none of the project's code. Exit 1 names what differs.
 import json
 import math
 import sys
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +36,7 @@ def upper_tail(t, df):
     return float(np.trapezoid(np.cos(angles) ** (df - 1), angles) / whole)
 
 
+@cache
 def quantile(df):
     """The point beyond which 2.5 % lie, by bisection."""
     low, high = 0.0, 1000.0
@@ -48,23 +50,25 @@ class Store:
     """The tables of a packed store."""
 
     def __init__(self, folder):
-        self.rows = pd.read_parquet(folder / "rows.parquet")
-        self.rows["given"] = [
+        rows = pd.read_parquet(folder / "rows.parquet")
+        rows["given"] = [
             json.loads(one) if isinstance(one, str) else dict(one)
-            for one in self.rows["params"]
+            for one in rows["params"]
         ]
+        self.rows = dict(tuple(rows.groupby("run")))
         path = folder / "predictions.parquet"
-        self.kept = pd.read_parquet(path) if path.exists() else pd.DataFrame()
+        kept = pd.read_parquet(path) if path.exists() else pd.DataFrame({"path": []})
+        self.kept = dict(tuple(kept.groupby(kept["path"].str.rpartition("/")[2])))
         path = folder / "pooling.json"
         self.times = json.loads(path.read_text()) if path.exists() else {"rows": []}
 
     def value(self, run, measure):
         """The number of a run, in the unit of the measure."""
-        same = self.rows[
-            (self.rows["run"] == run)
-            & (self.rows["protocol"] == measure["protocol"])
-            & (self.rows["measure"] == measure["measure"])
-            & (self.rows["split"] == "test")
+        own = self.rows[run]
+        same = own[
+            (own["protocol"] == measure["protocol"])
+            & (own["measure"] == measure["measure"])
+            & (own["split"] == "test")
         ]
         wanted = measure["params"].items()
         fits = [all(one.get(k) == v for k, v in wanted) for one in same["given"]]
@@ -74,10 +78,7 @@ class Store:
 
     def array(self, run, shift, name):
         """An array that `eval=stability` kept of a run."""
-        if not len(self.kept):
-            raise KeyError((run, shift, name))
-        own = self.kept[self.kept["path"].str.rpartition("/")[2] == run]
-        for one in own.itertuples(index=False):
+        for one in self.kept[run].itertuples(index=False):
             protocol, params = one.key.split("/")[0].partition(",")[::2]
             right = one.key.endswith(f"/flip_rate/{name}")
             if protocol == "stability" and right and f"shift={shift}" in params:
@@ -136,10 +137,9 @@ def count_arms(runs, seeds, shift, store):
 
 def draws_of(store, run):
     """How many views of each distance were drawn."""
-    own = store.rows[
-        (store.rows["run"] == run) & (store.rows["protocol"] == "stability")
-    ]
-    return next(one["draws"] for one in own["given"])
+    own = store.rows[run]
+    kept = own.loc[own["protocol"] == "stability", "given"]
+    return next(one["draws"] for one in kept)
 
 
 def time_arms(known, store):

@@ -74,7 +74,7 @@ def test_it_finds_what_was_changed(store, tmp_path, column):
 def test_it_uses_none_of_the_code_that_it_checks():
     lines = SCRIPT.read_text().splitlines()
     used = {line.split()[1] for line in lines if line.startswith(("import ", "from "))}
-    assert used == {"json", "math", "sys", "pathlib", "numpy", "pandas"}
+    assert used == {"functools", "json", "math", "sys", "pathlib", "numpy", "pandas"}
 
 
 def test_its_own_statistics_are_those_of_scipy():
