@@ -116,7 +116,9 @@ def write_design(found: Judged) -> Iterator[str]:
 
 
 def say_family(question: Question) -> str:
-    """Returns that a question is confirmatory; empty where it is not."""
+    """Returns that a question is confirmatory, or came afterwards; else nothing."""
+    if question.afterwards:
+        return " Asked when the result was known."
     if not question.confirmatory:
         return ""
     return f" One of {FAMILY} confirmatory questions, which are corrected together."
