@@ -30,7 +30,7 @@ jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
 os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ.setdefault("MPLCONFIGDIR", tempfile.gettempdir())
 
-# A shell has what it starts in the background ignore ^C, and whatever that starts, too.
+# What a shell starts in the background ignores ^C, and so would all that tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 install_import_hook("research", "beartype.beartype")

@@ -7,9 +7,10 @@ twice the margin of B1, as "irrelevant" is more than "not proven different". No 
 invariant by construction. Piloted with C3.
 
 The rule that was registered wants one outcome of all twelve pairs. That was a mistake:
-the order within a pair is arbitrary, so pairs that differ have either sign, and only
-"irrelevant" could have come out. A sentence about all pairs falls with one. The second
-question says so; it was asked when the result was known, and is told as that.
+it refutes the sentence only if every pair differs, and each in the direction in which
+its two networks happen to be listed. One pair that differs is enough to refute a
+sentence about all of them. The second question asks that; it was added when the result
+was known, and is labelled so.
 """
 
 import math

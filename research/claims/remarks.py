@@ -60,7 +60,7 @@ def remarks(
 def describe_training(used: pd.DataFrame) -> str:
     """States the data and epochs that the networks were trained on.
 
-    Where only some were trained for so many epochs, it says with which head.
+    Where epochs differ on the same data, it says which head had how many.
     """
     kinds: dict[tuple, dict[int, set[str]]] = {}
     for config in used["config"]:
@@ -68,17 +68,23 @@ def describe_training(used: pd.DataFrame) -> str:
             of = kinds.setdefault(tuple(map(config.get, TRAINED_ON)), {})
             head = READ_OUT.get(config.get("model.head.pool.path"), "another head")
             of.setdefault(config["train.epochs"], set()).add(head)
-    texts = []
-    for (data, n), epochs in sorted(kinds.items(), key=order_kind):
-        several = len(epochs) > 1
-        counts = [
-            f"{count} epoch{'s' if count != 1 else ''}"
-            + f" ({' and '.join(sorted(heads))})" * several
-            for count, heads in sorted(epochs.items())
-        ]
-        images = "all" if n is None else format(n, ",")
-        texts.append(f"{data}, {images} training images, {' or '.join(counts)}")
+    texts = [
+        f"{data}, {'all' if n is None else format(n, ',')} training images, "
+        f"{say_epochs(epochs)}"
+        for (data, n), epochs in sorted(kinds.items(), key=order_kind)
+    ]
     return f"Trained on: {'; '.join(texts)}."
+
+
+def say_epochs(heads: Mapping[int, set[str]]) -> str:
+    """Returns `32 epochs (flattened) or 64 epochs (global pooling)`."""
+    said = {count: f"{count} epoch{'s' if count != 1 else ''}" for count in heads}
+    if len(said) == 1:
+        return next(iter(said.values()))
+    return " or ".join(
+        f"{said[count]} ({' and '.join(sorted(heads[count]))})"
+        for count in sorted(heads)
+    )
 
 
 def order_kind(known: tuple[tuple[Any, ...], Any]) -> tuple[str, float]:

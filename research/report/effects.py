@@ -19,7 +19,7 @@ from research.claims.verdict import (
     Answer,
     Case,
 )
-from research.report.formats import format_effect, format_interval
+from research.report.formats import format_effect, format_interval, format_p
 
 TIMES = "times as many flips"
 DOUBLINGS = "doublings"
@@ -95,6 +95,13 @@ def say_difference(answer: Answer) -> str:
     scale = scale_of(answer.unit)
     word, unit = ("over", "") if scale.ratio else ("less", f" {scale.unit}")
     return f"{first} {word} {second}: {scale.format(*numbers)}{unit}, {how}"
+
+
+def say_p(answer: Answer) -> str:
+    """Returns `0.0033, the largest over the cases`; empty where there is no p."""
+    if answer.p is None:
+        return ""
+    return f"{format_p(answer.p)}, {answer.p_is}".removesuffix(", ")
 
 
 def count_answers(answers: Iterable[Answer]) -> str:

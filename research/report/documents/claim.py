@@ -25,6 +25,7 @@ from research.report.effects import (
     format_rule,
     say_contrast,
     say_difference,
+    say_p,
     scale_of,
 )
 from research.report.formats import MISSING, format_effect, format_number, format_p
@@ -262,11 +263,9 @@ def remark_p(answer: Answer) -> Iterator[str]:
             "rule does not correct."
         )
         return
-    text = ", ".join(
-        filter(None, [f"p at the margin: {format_p(answer.p)}", answer.p_is])
-    )
+    text = f"p at the margin: {say_p(answer)}"
     if answer.adjusted is None:
-        yield f"{text}; not corrected, since the question is not confirmatory."
+        yield f"{text}; without Holm's rule, since the question is not confirmatory."
     else:
         yield (
             f"{text}; **{format_p(answer.adjusted)} after Holm's rule** over the "

@@ -18,7 +18,7 @@ from research.claims.verdict import (
     Answer,
     Verdict,
 )
-from research.report.effects import count_answers, say_difference
+from research.report.effects import count_answers, say_difference, say_p
 from research.report.formats import format_cell, format_p
 from research.report.page.embed import Embedded
 from research.report.page.picture import Plot, Scale, draw_plot
@@ -170,12 +170,8 @@ def state_p(one: Answer) -> str:
         return ""
     if one.verdict.startswith(DEPENDS):
         return "none: the cases came out differently"
-    known = ", ".join(filter(None, [format_p(one.p), one.p_is]))
-    return (
-        known
-        if one.adjusted is None
-        else f"{known}; {format_p(one.adjusted)} after Holm"
-    )
+    holm = "" if one.adjusted is None else f"; {format_p(one.adjusted)} after Holm"
+    return f"{say_p(one)}{holm}"
 
 
 def count_questions(verdicts: Sequence[Verdict]) -> str:
