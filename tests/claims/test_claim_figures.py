@@ -93,6 +93,15 @@ def test_a_column_of_a_page_has_the_questions_alone():
     assert page.get_figheight() < 9.0, "inches of a page"
 
 
+def test_cases_that_are_asked_about_twice_are_drawn_once():
+    found = results(made("b3"))
+    answers = next(one for one in found.verdicts if one.id == "B3").answers
+    assert [one.repeats for one in answers] == [False, True]
+    with use("paper"):
+        (axes,) = claim_figure.draw(found, claim="b3").axes
+    assert len(axes.get_yticks()) == len(answers[0].cases) == 12
+
+
 @pytest.mark.slow  # two whole reports
 def test_the_report_of_the_same_rows_is_the_same_bytes(tmp_path):
     one, other = made("c3"), made("c4")

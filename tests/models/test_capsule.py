@@ -77,6 +77,19 @@ def test_routing_equals_the_published_procedure(iterations):
     np.testing.assert_allclose(found, [one(u) for u in votes], rtol=1e-4, atol=1e-6)
 
 
+def test_each_capsule_of_each_image_votes_with_its_own_matrix(network):
+    readout = network.readout
+    matrices = np.asarray(readout.matrices[...])
+    count, length, classes, units = matrices.shape
+    u = RNG.normal(size=(3, count, length)).astype(np.float32)
+    votes = np.empty((3, count, classes, units), np.float32)
+    for image, capsule, klass in np.ndindex(votes.shape[:3]):
+        votes[image, capsule, klass] = u[image, capsule] @ matrices[capsule, :, klass]
+    found = readout.capsules(jnp.asarray(u.reshape(3, 1, count, length)))
+    expected = route(jnp.asarray(votes), readout.iterations)
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
 def test_margin_loss_by_cases():
     found = margin(
         jnp.array([[0.95, 0.05, 0.05], [0.4, 0.6, 0.1], [0.5, 0.0, 0.0]]),

@@ -138,6 +138,8 @@ def test_a_claim_is_stated_with_the_numbers_of_its_cases():
         "C0: “It helps.” This less that: supported (case 0 3.90 [2.90, 4.90] nats). "
         "Other: refuted (case 0 −2.00 [−3.00, −1.00] nats). The rest is not run yet"
     ), "no verdict is that of the sentence"
+    again = Verdict("C0", "It helps.", "", (first, replace(other, repeats=True)))
+    assert state(again).endswith("nats). Other: refuted"), "numbers are told once"
     assert state(Verdict("B0", "So it is.", "", ())) == "B0, descriptive: “So it is.”"
 
 

@@ -97,6 +97,13 @@ def test_every_answer_is_told():
     assert text.count("<dt>Rule</dt>") == 2
 
 
+def test_cases_that_are_asked_about_twice_are_shown_once():
+    again = replace(answer("refuted", key="again"), repeats=True, p_is="the smallest")
+    text = article(verdict("B3", answer(), again))
+    assert text.count('<td class="value">2.25 [1.50, 3.00]</td>') == 1
+    assert "Refuted" in text and "&lt; 0.001, the smallest; 0.006 after Holm" in text
+
+
 def test_findings_say_where_the_effects_lie():
     one = case("flattened", 12.0, outcome="superior")
     other = case("global pooling", 0.1, -0.2, 0.3, outcome="equivalent")
