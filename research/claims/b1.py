@@ -9,6 +9,7 @@ right. Margin: a tenth more or fewer. Piloted with C3.
 from research.claims.arms import HEADS, cifar, cross, each, name, pool
 from research.claims.c3 import MARGIN, REASON
 from research.claims.claim import Claim
+from research.claims.family import CONFIRMATORY
 from research.claims.measure import ACCURACY, FILLED, MOVED, STEADY, less
 from research.claims.question import Question
 
@@ -31,7 +32,7 @@ CLAIM = Claim(
             margin=MARGIN,
             reason=REASON,
             factor="head",
-            confirmatory=True,
+            family=CONFIRMATORY,
         )
     },
     details={

@@ -11,6 +11,7 @@ Margin: a tenth more or fewer flips. Piloted with C3.
 from research.claims.arms import HEADS, cross, name, pool
 from research.claims.c3 import MARGIN, REASON
 from research.claims.claim import Claim
+from research.claims.family import CONFIRMATORY
 from research.claims.measure import ACCURACY, MOVED, STEADY, WRAPPED, less
 from research.claims.question import Question
 
@@ -31,7 +32,7 @@ CLAIM = Claim(
             margin=MARGIN,
             reason=REASON,
             factor="head",
-            confirmatory=True,
+            family=CONFIRMATORY,
         )
     },
     details={

@@ -18,6 +18,7 @@ from itertools import combinations
 
 from research.claims.arms import HEADS, SHIFTS, TRAINED, WORDS, cross, name, pool
 from research.claims.claim import Claim
+from research.claims.family import CONFIRMATORY
 from research.claims.measure import ACCURACY, MOVED, STEADY, less
 from research.claims.question import Question
 from research.claims.rule import EVERY, SAME
@@ -44,7 +45,7 @@ CLAIM = Claim(
     setting="scenes",
     arms=cross(pool, FOUR, BOTH, *SHIFTS, words=[TRAINED]) | cross(pool, FOUR, BOTH),
     questions={
-        "": Question(ASKS, PAIRS, MARGIN, REASON, rule=SAME, confirmatory=True),
+        "": Question(ASKS, PAIRS, MARGIN, REASON, rule=SAME, family=CONFIRMATORY),
         "every pair, asked afterwards": Question(
             f"{ASKS}; one pair that differs is enough",
             PAIRS,

@@ -12,6 +12,7 @@ all with a training loss of 0.
 
 from research.claims.arms import few, name
 from research.claims.claim import Claim
+from research.claims.family import CONFIRMATORY
 from research.claims.measure import ACCURACY, TEST_LOSS, TRAINING_LOSS, less, only
 from research.claims.question import Question
 
@@ -47,7 +48,7 @@ CLAIM = Claim(
             },
             margin=MARGIN,
             reason=REASON,
-            confirmatory=True,
+            family=CONFIRMATORY,
             conditions=tuple(
                 only(arm(one, size), TRAINING_LOSS)
                 for size in SIZES

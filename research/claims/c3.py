@@ -16,6 +16,7 @@ import math
 
 from research.claims.arms import HEADS, cross, name, pool
 from research.claims.claim import Claim
+from research.claims.family import CONFIRMATORY
 from research.claims.measure import ACCURACY, MOVED, STEADY, WRAPPED, less
 from research.claims.question import Question
 
@@ -39,7 +40,7 @@ CLAIM = Claim(
             margin=MARGIN,
             reason=REASON,
             factor="head",
-            confirmatory=True,
+            family=CONFIRMATORY,
         ),
         "b": Question(
             asks="log of the flips without downsampling, with as large a field, over "

@@ -9,6 +9,7 @@ point, a quarter of the errors of such networks on MNIST: no worse by that.
 
 from research.claims.arms import NETS, net
 from research.claims.claim import Claim
+from research.claims.family import CONFIRMATORY
 from research.claims.measure import ACCURACY, MOVED, PARAMETERS, SPEED, less
 from research.claims.question import Question
 from research.claims.rule import NO_WORSE
@@ -30,7 +31,7 @@ CLAIM = Claim(
             margin=0.25,
             reason="A quarter of the errors that such networks make on MNIST.",
             rule=NO_WORSE,
-            confirmatory=True,
+            family=CONFIRMATORY,
         )
     },
     details={

@@ -17,6 +17,7 @@ has 100: the 18 pixels just hold both marks.
 
 from research.claims.arms import Overrides
 from research.claims.claim import Claim
+from research.claims.family import CONFIRMATORY
 from research.claims.measure import ACCURACY, Measure, less, only
 from research.claims.question import Question
 from research.claims.rule import LESS_THAN, MORE_THAN, SAME
@@ -88,7 +89,7 @@ CLAIM = Claim(
             margin=5.0,
             reason="A tenth of the way from chance to perfect.",
             rule=SAME,
-            confirmatory=True,
+            family=CONFIRMATORY,
         ),
         "the stride, 10 px": Question(
             asks="accuracy with two bare strides less that with two max poolings, "

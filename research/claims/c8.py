@@ -20,6 +20,7 @@ another was not tried.
 
 from research.claims.arms import WIDE, in_setting, name
 from research.claims.claim import Claim
+from research.claims.family import CONFIRMATORY
 from research.claims.measure import Measure, between, less, proportion
 from research.claims.question import Question
 
@@ -77,7 +78,7 @@ CLAIM = Claim(
             },
             margin=10.0,
             reason="Pixels are read at 98 %, chance is 6 %: a tenth of the way.",
-            confirmatory=True,
+            family=CONFIRMATORY,
         ),
         "places of the maxima": Question(
             asks="error of reconstruction of the map before the last max pooling, "

@@ -14,6 +14,7 @@ be refuted.
 
 from research.claims.arms import HEADS, in_setting, name
 from research.claims.claim import Claim
+from research.claims.family import CONFIRMATORY
 from research.claims.measure import ACCURACY, Contrast, between, less, only, proportion
 from research.claims.question import Question
 from research.claims.rule import LESS_THAN, SAME
@@ -60,7 +61,7 @@ CLAIM = Claim(
             margin=10.0,
             reason="An eighth of the way from always right to chance.",
             rule=SAME,
-            confirmatory=True,
+            family=CONFIRMATORY,
         ),
         "is it jumbled": Question(
             asks="accuracy in telling jumbled faces from intact ones, in excess of "

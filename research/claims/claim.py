@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from research.claims import rule, versions
+from research.claims import family, versions
 from research.claims.arms import Overrides
 from research.claims.measure import Contrast, trained_arms
 from research.claims.question import Question
@@ -109,8 +109,8 @@ class Claim:
                 if not one.afterwards
             },
             "details": {name: asdict(one) for name, one in self.details.items()},
-            "level": rule.LEVEL,
-            "family": rule.FAMILY,
+            "level": family.LEVEL,
+            "family": family.CONFIRMATORY.size,
             "coverage": LEVEL,
             "estimator": versions.ESTIMATOR,
             "judgement": versions.JUDGEMENT,

@@ -14,11 +14,11 @@ import numpy as np
 from research import claims
 from research.claims.claim import Claim
 from research.claims.estimate import EXACT, Estimate, estimate
+from research.claims.family import LEVEL, Family
 from research.claims.measure import Contrast
 from research.claims.pool import Pool
 from research.claims.question import Question
 from research.claims.remarks import remarks
-from research.claims.rule import FAMILY, LEVEL
 from research.claims.verdict import (
     DEPENDS,
     NOT_RUN,
@@ -40,20 +40,21 @@ NO_MARGIN = (0.0, 0.0)  # of secondary contrasts, which nothing is decided by
 
 
 def verdicts(pool: Pool) -> list[Verdict]:
-    """Returns a verdict for every claim, with Holm's rule over the family applied."""
+    """Returns a verdict for every claim, with Holm's rule over each family applied."""
     single = [judge(name, pool) for name in claims.ids()]
-    family = [
-        (number, place)
-        for number, one in enumerate(single)
-        for place, answer in enumerate(one.answers)
-        if answer.confirmatory and answer.p is not None
-    ]
-    known = [single[number].answers[place].p or 0.0 for number, place in family]
-    for (number, place), p in zip(family, holm(known, family=FAMILY), strict=True):
-        one = single[number]
-        answers = list(one.answers)
-        answers[place] = adjust(answers[place], float(p))
-        single[number] = replace(one, answers=tuple(answers))
+    families: dict[Family, list[tuple[int, int]]] = {}
+    for number, one in enumerate(single):
+        for place, answer in enumerate(one.answers):
+            if answer.family and answer.p is not None:
+                families.setdefault(answer.family, []).append((number, place))
+    for family, places in families.items():
+        known = [single[number].answers[place].p or 0.0 for number, place in places]
+        corrected = holm(known, family=family.size)
+        for (number, place), p in zip(places, corrected, strict=True):
+            one = single[number]
+            answers = list(one.answers)
+            answers[place] = adjust(answers[place], float(p))
+            single[number] = replace(one, answers=tuple(answers))
     return single
 
 
@@ -119,7 +120,7 @@ def answer(
         margin=question.margin,
         rule=question.rule.text,
         unit=next(iter(question.cases.values())).measure.unit,
-        confirmatory=question.confirmatory,
+        family=question.family,
         p_is=question.rule.p_is if len(question.cases) > 1 else "",
         interaction=describe_interaction(cases, interaction),
         afterwards=question.afterwards,
@@ -181,7 +182,8 @@ def describe_case(name: str, one: Estimate, question: Question) -> Case:
     test, known = one.test, bool(one.how)
     needed = None
     if known and test.outcome == UNDETERMINED:
-        level = first_step_level(FAMILY) if question.confirmatory else 0.95
+        family = question.family
+        level = first_step_level(family.size) if family else 0.95
         needed = count_seeds(test.mean, test.sd, question.ends, level=level)
     return Case(
         name=name,

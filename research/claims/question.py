@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from research.claims.family import CONFIRMATORY, Family
 from research.claims.measure import Contrast
 from research.claims.rule import DIFFERENCE, Rule
 
@@ -22,7 +23,7 @@ class Question:
       reason: why not another.
       rule: what the interval is compared with, and what that says.
       factor: what the cases are levels of; "" where they are just several.
-      confirmatory: of the family over which Holm's rule is applied.
+      family: of questions over which Holm's rule is applied; None: of none.
       conditions: what must hold for the contrasts to mean anything: the mean of each
         must be at most `limit`.
       limit: of the conditions.
@@ -36,13 +37,13 @@ class Question:
     reason: str
     rule: Rule = DIFFERENCE
     factor: str = ""
-    confirmatory: bool = False
+    family: Family | None = None
     conditions: tuple[Contrast, ...] = ()
     limit: float = 0.0
     afterwards: bool = False
 
     def __post_init__(self) -> None:
-        if self.afterwards and self.confirmatory:
+        if self.afterwards and self.family:
             raise ValueError("a question asked afterwards confirms nothing")
 
     @property
@@ -57,12 +58,14 @@ class Question:
 
     def register(self) -> dict[str, Any]:
         """Returns what decides, without words that explain it."""
+        of_others = self.family not in (None, CONFIRMATORY)
         return {
             "cases": {name: asdict(one) for name, one in self.cases.items()},
             "margin": self.margin,
             "rule": self.rule.name,
             "factor": self.factor,
-            "confirmatory": self.confirmatory,
+            "confirmatory": self.family == CONFIRMATORY,
             "conditions": [asdict(one) for one in self.conditions],
             "limit": self.limit,
+            **({"family": self.family} if of_others else {}),
         }

@@ -1,9 +1,7 @@
 """How an outcome becomes a word; fixed before the runs (`versions.RULE`).
 
 `research.stats.three_way` compares an interval with the ends of a margin; a rule says
-where these ends are and what each outcome says of the sentence. An outcome of the
-confirmatory family stands only if its p, after Holm's rule over the family, is at most
-5 %.
+where these ends are and what each outcome says of the sentence.
 """
 
 from __future__ import annotations
@@ -13,9 +11,6 @@ from dataclasses import dataclass
 
 from research.claims.verdict import NO_DIFFERENCE, REFUTED, SUPPORTED, UNDETERMINED
 from research.stats import Combined, ThreeWay, combine_any, combine_cases
-
-LEVEL = 0.05  # of a false decision among all claims of the family
-FAMILY = 9  # confirmatory questions, registered together
 
 
 @dataclass(frozen=True)

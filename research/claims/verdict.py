@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from research.claims.family import Family
+
 SUPPORTED, REFUTED = "supported", "refuted"
 NO_DIFFERENCE, UNDETERMINED = "no difference", "undetermined"
 NOT_RUN, DESCRIPTIVE = "not run", "descriptive"
@@ -78,10 +80,10 @@ class Answer:
       margin: in the effect's unit.
       rule: what decides, in words.
       unit: of effect and margin.
-      confirmatory: whether it is of the family that Holm's rule is over.
+      family: of questions that Holm's rule is over; None: of none.
       p: of the outcome at the margin, two-sided; or None.
       p_is: which of several cases' p that is, in words.
-      adjusted: p after Holm's rule, of confirmatory ones; or None.
+      adjusted: p after Holm's rule, of those of a family; or None.
       interaction: how the levels of its factor differ, the first two; None without.
       afterwards: asked when the result was known.
       repeats: its cases are those of a question before it.
@@ -94,7 +96,7 @@ class Answer:
     margin: float
     rule: str
     unit: str
-    confirmatory: bool = False
+    family: Family | None = None
     p: float | None = None
     p_is: str = ""
     adjusted: float | None = None

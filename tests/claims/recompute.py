@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 CLOSE = 1e-6  # relative, and absolute
-FAMILY = 9
+FAMILIES = {"confirmatory": 9, "replication": 4}
 GRID = 200_001  # points of the integral of t's density
 ENDS = {
     "difference": lambda margin: (-margin, margin),
@@ -195,18 +195,18 @@ def combine(sides, rule):
     return min(1.0, 2 * len(sides) * np.min(np.array(sides)[:, :2]))
 
 
-def holm(pairs):
-    """question → p after Holm's rule over the family."""
+def holm(pairs, size):
+    """question → p after Holm's rule over a family."""
     found, most = {}, 0.0
     for place, (name, p) in enumerate(sorted(pairs, key=lambda one: one[1])):
-        most = max(most, (FAMILY - place) * p)
+        most = max(most, (size - place) * p)
         found[name] = min(most, 1.0)
     return found
 
 
 def recompute(folder, cases):
     """Yields (what, told, found) for every number."""
-    store, confirmatory = Store(Path(folder)), []
+    store, families = Store(Path(folder)), {}
     for (name, question), lines in cases.groupby(["id", "question"], sort=False):
         sides = []
         for line in lines.itertuples(index=False):
@@ -237,17 +237,19 @@ def recompute(folder, cases):
         if len(sides) == len(lines):
             p = combine(sides, known["rule"])
             yield f"{name} {question}: p", first["p"], p
-            if first["confirmatory"]:
-                confirmatory.append(((name, question), p))
+            if first["family"]:
+                families.setdefault(first["family"], []).append(((name, question), p))
     told = cases.drop_duplicates(["id", "question"]).set_index(["id", "question"])
-    for key, adjusted in holm(confirmatory).items():
-        yield f"{' '.join(key)}: Holm", told.loc[key, "adjusted"], adjusted
+    for family, known in families.items():
+        for key, adjusted in holm(known, FAMILIES[family]).items():
+            yield f"{' '.join(key)}: Holm", told.loc[key, "adjusted"], adjusted
 
 
 def main(folder):
     """Prints how many numbers agree; returns those that do not."""
     cases = pd.read_csv(Path(folder) / "cases.csv", keep_default_na=True)
-    cases[["question", "case"]] = cases[["question", "case"]].fillna("")
+    words = ["question", "case", "family"]
+    cases[words] = cases[words].fillna("")
     checked, wrong = 0, []
     for what, told, found in recompute(folder, cases):
         checked += 1

@@ -126,7 +126,7 @@ def test_the_report_of_the_same_rows_is_the_same_bytes(tmp_path):
     assert dict(zip(table["id"], table["verdict"], strict=True))["C4"] == "supported"
     assert len(table) == 18 and table["answers"][2] == "a: supported; b: supported"
     assert {*every["id"]} == {*table["id"]} - {"B6", "B8"}
-    decided = every[every["confirmatory"] & every["p"].notna()]
+    decided = every[(every["family"] == "confirmatory") & every["p"].notna()]
     assert (decided["adjusted"] >= decided["p"]).all() and len(decided) == 3
     markdown = written[0]["verdicts.md"].decode()
     assert "| C4 |" in markdown and "nan" not in markdown

@@ -8,8 +8,9 @@ from dataclasses import fields, replace
 import pytest
 
 from research import claims, config
-from research.claims import rule, versions
+from research.claims import family, versions
 from research.claims.claim import Claim
+from research.claims.family import CONFIRMATORY, REPLICATION
 from research.claims.measure import ACCURACY, Contrast
 from research.claims.question import Question
 from research.claims.rule import EVERY, SAME
@@ -60,7 +61,9 @@ def asking(**change):
         asking(margin=0.6),
         asking(rule=SAME),
         asking(factor="head"),
-        asking(confirmatory=False),
+        asking(family=None),
+        asking(family=REPLICATION),
+        asking(family=CONFIRMATORY._replace(size=8)),
         asking(conditions=()),
         asking(limit=0.02),
         asking(cases={"300 images": PAIR}),
@@ -96,7 +99,7 @@ def test_what_is_asked_afterwards_does_not():
     asked = replace(C2, questions=C2.questions | more)
     assert asked.fingerprint(settings()) == C2.fingerprint(settings())
     with pytest.raises(ValueError, match="confirms nothing"):
-        replace(more["later"], confirmatory=True)
+        replace(more["later"], family=CONFIRMATORY)
 
 
 def test_every_field_is_registered_or_a_text():
@@ -149,7 +152,7 @@ def test_versions_and_levels_count(monkeypatch, constant):
     before = C2.fingerprint(settings())
     monkeypatch.setattr(versions, constant, "another")
     after = C2.fingerprint(settings())
-    monkeypatch.setattr(rule, "LEVEL", 0.01)
+    monkeypatch.setattr(family, "LEVEL", 0.01)
     assert len({before, after, C2.fingerprint(settings())}) == 3
 
 

@@ -63,7 +63,7 @@ def test_it_finds_what_was_changed(store, tmp_path, column):
         (tmp_path / file.name).symlink_to(file)
     (tmp_path / "cases.csv").unlink()
     table = pd.read_csv(store / "cases.csv")
-    row = table[table["confirmatory"] & table["effect"].notna()].index[0]
+    row = table[(table["family"] == "confirmatory") & table["effect"].notna()].index[0]
     table[column] = table[column].astype(float)
     table.loc[row, column] = table.loc[row, column] * 1.01 + 0.001
     table.to_csv(tmp_path / "cases.csv", index=False)
@@ -82,7 +82,7 @@ def test_its_own_statistics_are_those_of_scipy():
         for at in (-2.5, -0.1, 0.0, 0.7, 12.0):
             assert recompute.upper_tail(at, df) == pytest.approx(t.sf(at, df), rel=1e-6)
         assert recompute.quantile(df) == pytest.approx(t.ppf(0.975, df), rel=1e-6)
-    found = recompute.holm([("a", 0.004), ("b", 0.001), ("c", 0.5)])
+    found = recompute.holm([("a", 0.004), ("b", 0.001), ("c", 0.5)], 9)
     assert found == {"b": pytest.approx(0.009), "a": pytest.approx(0.032), "c": 1.0}
 
 

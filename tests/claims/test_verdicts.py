@@ -10,6 +10,7 @@ from scipy.stats import ttest_rel
 
 from research import claims
 from research.claims.estimate import estimate
+from research.claims.family import CONFIRMATORY, REPLICATION
 from research.claims.judge import adjust, judge_claim, verdicts
 from research.claims.measure import Measure, between, less, only
 from research.claims.pool import gather
@@ -17,12 +18,12 @@ from research.claims.question import Question
 from research.claims.rule import (
     DIFFERENCE,
     EVERY,
-    FAMILY,
     LESS_THAN,
     MORE_THAN,
     NO_WORSE,
     SAME,
 )
+from research.claims.verdict import Verdict
 
 POINTS = Measure("x", "points", "some", "thing", {"at": 3}, scale=100.0)
 OTHER = replace(POINTS, params={"at": 4})
@@ -68,7 +69,7 @@ def test_a_sentence_about_every_case_falls_with_one_whichever_way():
     cases = {f"{a}{b}": less(a, b, POINTS) for a, b in ("ab", "ac", "bc")}
     asked = claim(
         {
-            "": question(cases, SAME, confirmatory=True),
+            "": question(cases, SAME, family=CONFIRMATORY),
             "again": question(cases, EVERY, afterwards=True),
             "one": question({"bc": cases["bc"]}, EVERY, afterwards=True),
         },
@@ -221,10 +222,10 @@ def test_the_seed_that_turns_an_outcome_is_named():
 
 def test_holm_is_over_the_registered_family():
     """A p of about .01 alone is ten times as much among nine."""
-    found = judged(1.45, spread=0.45, confirmatory=True)
-    assert found.verdict == "supported" and 0.05 / FAMILY < found.p < 0.05
+    found = judged(1.45, spread=0.45, family=CONFIRMATORY)
+    assert found.verdict == "supported" and 0.05 / CONFIRMATORY.size < found.p < 0.05
     assert adjust(found, found.p).verdict == "supported"
-    corrected = adjust(found, FAMILY * found.p)
+    corrected = adjust(found, CONFIRMATORY.size * found.p)
     assert corrected.verdict == "undetermined" and corrected.adjusted > 0.05
     for kept in ("not run", "depends: head"):
         assert adjust(replace(found, verdict=kept), 1.0).verdict == kept
@@ -236,9 +237,12 @@ def test_all_claims_are_judged_and_nine_questions_are_confirmatory():
         f"{name}{key}"
         for name, one in known.items()
         for key, each in one.questions.items()
-        if each.confirmatory
+        if each.family == CONFIRMATORY
     ]
-    assert len(confirmatory) == FAMILY == 9
+    assert len(confirmatory) == CONFIRMATORY.size == 9
+    again = known["b7"].questions.values()
+    assert {one.family for one in again} == {REPLICATION}
+    assert len(again) == REPLICATION.size
     made = Made(known["c4"])
     (contrast,) = known["c4"].questions[""].cases.values()
     for arm in contrast.arms:
@@ -250,6 +254,23 @@ def test_all_claims_are_judged_and_nine_questions_are_confirmatory():
     assert adjusted == pytest.approx(9 * p)
     assert found["B6"].verdict == found["B8"].verdict == "descriptive"
     assert {found[one].verdict for one in ("C1", "C3", "B1")} == {"not run"}
+
+
+def test_families_are_corrected_apart(monkeypatch):
+    """Each by its registered size, whatever came of the other."""
+    one = replace(judged(1.45, spread=0.45, family=CONFIRMATORY), p=0.004)
+    two = replace(one, p=0.01, family=REPLICATION)
+    none = replace(one, p=0.5, family=None)
+
+    def judge(name, pool):
+        answers = {"c4": (one,), "b7": (two, none, two)}.get(name, ())
+        return Verdict(name, "It is.", "Asked.", answers)
+
+    monkeypatch.setattr("research.claims.judge.judge", judge)
+    pool = made_of(claim({"": question()})).pool()
+    found = {one.id: one.answers for one in verdicts(pool)}
+    assert found["c4"][0].adjusted == pytest.approx(9 * 0.004)
+    assert [one.adjusted for one in found["b7"]] == [pytest.approx(0.04), None, 0.04]
 
 
 def test_what_the_runs_knew_of_the_claim_is_stated():

@@ -11,6 +11,7 @@ from documents import ROOT
 from research import claims
 from research.claims import b6
 from research.claims.claim import Claim
+from research.claims.family import CONFIRMATORY
 from research.claims.measure import (
     LOG_RATIO,
     MOVED,
@@ -130,7 +131,7 @@ def make_question(**more):
         cases={"": less("bare stride", "max, flattened", MOVED)},
         margin=0.0953,
         reason="A tenth.",
-        confirmatory=True,
+        family=CONFIRMATORY,
         **more,
     )
 
@@ -146,7 +147,7 @@ def make_found(case, question, details=(), **more):
         margin=question.margin,
         rule=question.rule.text,
         unit=LOG_RATIO,
-        confirmatory=True,
+        family=CONFIRMATORY,
         **values,
     )
     verdict = Verdict("C3", "It is.", "Asked.", (answer,), details=details)

@@ -9,7 +9,6 @@ from research.claims.estimate import EXACT, FEWEST, estimate
 from research.claims.judge import NO_MARGIN
 from research.claims.question import Question
 from research.claims.remarks import describe_training
-from research.claims.rule import FAMILY
 from research.claims.verdict import DEPENDS, NOT_RUN, UNDETERMINED, Answer, Case
 from research.report.documents.beside import repeats_of, write_details
 from research.report.documents.judged import Judged
@@ -117,12 +116,13 @@ def write_design(found: Judged) -> Iterator[str]:
 
 
 def say_family(question: Question) -> str:
-    """Returns that a question is confirmatory, or came afterwards; else nothing."""
+    """Returns the family of a question, or that it came afterwards; else nothing."""
     if question.afterwards:
         return " Asked when the result was known."
-    if not question.confirmatory:
+    if question.family is None:
         return ""
-    return f" One of {FAMILY} confirmatory questions, which are corrected together."
+    name, size = question.family
+    return f" One of {size} {name} questions, which are corrected together."
 
 
 def write_pictures(found: Judged, folder: str) -> Iterator[str]:
@@ -264,12 +264,13 @@ def remark_p(answer: Answer) -> Iterator[str]:
         )
         return
     text = f"p at the margin: {say_p(answer)}"
-    if answer.adjusted is None:
+    if answer.adjusted is None or answer.family is None:
         yield f"{text}; without Holm's rule, since the question is not confirmatory."
     else:
+        name, size = answer.family
         yield (
             f"{text}; **{format_p(answer.adjusted)} after Holm's rule** over the "
-            f"{FAMILY} confirmatory questions."
+            f"{size} {name} questions."
         )
 
 

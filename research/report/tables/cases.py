@@ -32,7 +32,7 @@ def tabulate(results: Results) -> pd.DataFrame:
       results: with runs of the experiments.
 
     Returns:
-      `id`, `question`, `asks`, `confirmatory`, `verdict`, `case`, `effect`, `low`,
+      `id`, `question`, `asks`, `family`, `verdict`, `case`, `effect`, `low`,
       `high`, `sd`, `n`, `margin`, `unit`, `interval`, `outcome`, `correlation`,
       `crossed low`, `crossed high`, `turning`, `seeds needed`, `interaction`, `p`,
       `adjusted`, `evidence`; p values are of the question. Evidence is JSON: what is
@@ -69,7 +69,7 @@ def describe(one: Verdict, answer: Answer, case: Case) -> dict[str, Any]:
         "id": one.id,
         "question": answer.key,
         "asks": answer.asks,
-        "confirmatory": answer.confirmatory,
+        "family": answer.family.name if answer.family else "",
         "verdict": answer.verdict,
         "case": case.name,
         "effect": case.effect,

@@ -20,9 +20,9 @@ CAPTION = (
     "Each claim asks one question or several; effect, interval and p are of the first "
     "one's first case, the table of cases has all. An interval at 95 % over seeds is "
     "compared with a margin that was fixed before the runs: beyond it the sentence is "
-    "supported or refuted, within it there is no difference. The decisions of {family} "
-    "confirmatory questions stand only if p at the margin, after Holm's rule over "
-    "them, is at most .05; the others are not corrected for their number."
+    "supported or refuted, within it there is no difference. The decisions of "
+    "{families} questions stand only if p at the margin, after Holm's rule over their "
+    "family, is at most .05; the others are not corrected for their number."
 )
 
 
@@ -43,8 +43,11 @@ def tabulate(results: Results) -> pd.DataFrame:
     """
     found = results.verdicts
     table = pd.DataFrame([describe(one) for one in found], columns=COLUMNS)
-    family = sum(answer.confirmatory for one in found for answer in one.answers)
-    table.attrs["caption"] = CAPTION.format(family=family)
+    families = dict.fromkeys(
+        answer.family for one in found for answer in one.answers if answer.family
+    )
+    said = " and ".join(f"{size} {name}" for name, size in families)
+    table.attrs["caption"] = CAPTION.format(families=said)
     lines = [line for one in clip_all(found) for line in format_verdict(one)]
     table.attrs["text"] = pd.DataFrame(lines)
     return table
