@@ -6,7 +6,7 @@ Raise `versions.ESTIMATOR` whenever the same values would give other results.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -97,6 +97,16 @@ def estimate(
         correlate_pairs(*pairs) if len(pairs) == 2 else np.nan,
         pool.resample(claim, contrast) if differences else NO_INTERVAL,
     )
+
+
+def count_fewest(cases: Iterable[Estimate]) -> int | None:
+    """Returns the fewest seeds of several contrasts; None where no seeds count."""
+    counts = [
+        one.test.n
+        for one in cases
+        if one.differences and one.how != EXACT and "repeats" not in one.how
+    ]
+    return min(counts, default=None)
 
 
 def subtract(contrast: Contrast, values: Values) -> dict[int, float]:

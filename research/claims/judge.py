@@ -13,7 +13,7 @@ import numpy as np
 
 from research import claims
 from research.claims.claim import Claim
-from research.claims.estimate import EXACT, Estimate, estimate
+from research.claims.estimate import EXACT, Estimate, count_fewest, estimate
 from research.claims.family import LEVEL, Family
 from research.claims.measure import Contrast
 from research.claims.pool import Pool
@@ -127,6 +127,9 @@ def answer(
     )
     if len(known) < len(cases):
         return found
+    seeds, wanted = count_fewest(known), pool.count_seeds(claim)
+    if seeds is not None and seeds < wanted:
+        return replace(found, verdict=f"{UNDETERMINED}: {seeds} of {wanted} seeds")
     together = question.rule.combine([one.test for one in known])
     words = {question.rule.word(one.test.outcome) for one in known}
     verdict = question.rule.word(together.outcome)
@@ -149,7 +152,7 @@ def adjust(one: Answer, adjusted: float) -> Answer:
     What depends stands by the interval of the difference between its levels, which is
     not of the family.
     """
-    decided = one.verdict not in (UNDETERMINED, NOT_RUN)
+    decided = not one.verdict.startswith((UNDETERMINED, NOT_RUN))
     depends = one.verdict.startswith(DEPENDS)
     lucky = decided and not depends and not adjusted <= LEVEL
     return replace(

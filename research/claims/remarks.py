@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from research.claims.claim import Claim
-from research.claims.estimate import EXACT, OVER_EXAMPLES, Estimate
+from research.claims.estimate import OVER_EXAMPLES, Estimate, count_fewest
 from research.claims.pool import Pool
 
 TRAINED_ON = ("data.name", "data.train_examples")
@@ -38,8 +38,7 @@ def remarks(
             f"No rows of {len(missing)} arms that are compared, such as "
             f"“{min(missing)}”; run `{command}`."
         )
-    if counted := [one for one in cases if one.how != EXACT and one.differences]:
-        seeds = min(one.test.n for one in counted)
+    if (seeds := count_fewest(cases)) is not None:
         wanted = pool.count_seeds(claim)
         if seeds < wanted:
             yield f"{seeds} of {wanted} seeds that were registered."

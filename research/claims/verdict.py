@@ -75,7 +75,8 @@ class Answer:
       key: of the question in its claim: empty for the first, else `a`, `b`, ….
       asks: the contrast, in words: what minus what, measured how.
       verdict: `supported`, `refuted`, `no difference`, `depends: on what`,
-        `undetermined`, `not run` or `descriptive`.
+        `undetermined`, `not run` or `descriptive`. Before all registered seeds are
+        run, nothing is decided: `undetermined: 7 of 10 seeds`.
       cases: each contrast; the first one's numbers stand for the answer.
       margin: in the effect's unit.
       rule: what decides, in words.
@@ -146,5 +147,5 @@ class Verdict:
 
     @property
     def kind(self) -> str:
-        """The verdict without what it depends on."""
+        """The verdict without what it depends on, or waits for."""
         return self.verdict.partition(":")[0]

@@ -73,8 +73,10 @@ def scale_of(unit: str) -> Scale:
 
 def say_verdict(verdict: str) -> str:
     """Returns a verdict as a phrase: `depends on the head`."""
-    kind, _, factor = verdict.partition(": ")
-    return f"depends on the {factor}" if kind == DEPENDS and factor else kind
+    kind, _, more = verdict.partition(": ")
+    if not more:
+        return kind
+    return f"{kind} on the {more}" if kind == DEPENDS else f"{kind}, after {more}"
 
 
 def say_contrast(text: str, unit: str) -> str:

@@ -203,7 +203,8 @@ def test_what_is_missing_is_said_and_decides_nothing():
     assert "experiment=c2 scale=cpu" in found.remarks[0]
     made.values("b", POINTS, 50.0, seeds=range(4))
     found = judge_claim("c2", asked, made.pool())
-    assert found.verdict == "supported" and found.answers[0].first.n == 4
+    assert found.verdict == "undetermined: 4 of 10 seeds"
+    assert found.answers[0].first.n == 4
     assert "4 of 10 seeds that were registered." in found.remarks
 
 
@@ -254,6 +255,19 @@ def test_all_claims_are_judged_and_nine_questions_are_confirmatory():
     assert adjusted == pytest.approx(9 * p)
     assert found["B6"].verdict == found["B8"].verdict == "descriptive"
     assert {found[one].verdict for one in ("C1", "C3", "B1")} == {"not run"}
+
+
+def test_nothing_is_decided_before_all_registered_seeds_are_run():
+    """A hundred margins, and no p for Holm's rule, which would count it."""
+    asked = claim({"": question(family=CONFIRMATORY)})
+    for count, verdict in ((9, "undetermined: 9 of 10 seeds"), (10, "supported")):
+        made = Made(asked)
+        for arm, mean in {"a": 90.0, "b": 50.0}.items():
+            made.values(arm, POINTS, mean, seeds=range(count))
+        found = judge_claim("c2", asked, made.pool())
+        (one,) = found.answers
+        assert one.verdict == verdict and found.kind == verdict.partition(":")[0]
+        assert (one.p is None) == (count == 9) and one.first.low > 1
 
 
 def test_families_are_corrected_apart(monkeypatch):

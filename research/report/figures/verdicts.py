@@ -174,7 +174,7 @@ def draw_answer(axes: Axes, place: float, one: Answer) -> None:
 
 def style_answer(one: Answer) -> tuple[str, str]:
     """Returns the colour and marker of an answer."""
-    return COLORS.get(one.verdict, DEPENDS)
+    return COLORS.get(one.verdict.partition(":")[0], DEPENDS)
 
 
 def label_answer(one: Verdict, answer: Answer, letters: int) -> str:

@@ -183,6 +183,8 @@ def test_arms_are_words():
         assert spell_arms(words) == words
     assert word_verdict("depends: head") == "Depends on the head"
     assert word_verdict("no difference") == "No difference"
+    waits = word_verdict("undetermined: 7 of 10 seeds")
+    assert waits == "Undetermined, after 7 of 10 seeds"
 
 
 def test_words_in_backticks_are_code():
