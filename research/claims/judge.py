@@ -121,7 +121,6 @@ def answer(
         rule=question.rule.text,
         unit=next(iter(question.cases.values())).measure.unit,
         family=question.family,
-        p_is=question.rule.p_is if len(question.cases) > 1 else "",
         interaction=describe_interaction(cases, interaction),
         afterwards=question.afterwards,
     )
@@ -143,7 +142,8 @@ def answer(
     if not all(one <= question.limit for one in means):
         verdict = UNDETERMINED
     exact = all(one.how == EXACT for one in known)
-    return replace(found, verdict=verdict, p=None if exact else together.p)
+    p_is = together.p_is if len(cases) > 1 else ""
+    return replace(found, verdict=verdict, p=None if exact else together.p, p_is=p_is)
 
 
 def adjust(one: Answer, adjusted: float) -> Answer:

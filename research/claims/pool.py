@@ -225,6 +225,8 @@ class Pool:
             return {}
         fits = [contains(given, measure.params) for given in rows["params"]]
         chosen = rows[np.array(fits, bool)]
+        if chosen["path"].duplicated().any():
+            raise ValueError(f"several rows of a run are {measure}: give more params")
         return {
             row.path: Value(row.value, row.low, row.high)
             for row in chosen.itertuples(index=False)

@@ -10,7 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from research.claims.verdict import NO_DIFFERENCE, REFUTED, SUPPORTED, UNDETERMINED
-from research.stats import Combined, ThreeWay, combine_any, combine_cases
+from research.stats import (
+    Combined,
+    ThreeWay,
+    combine_any,
+    combine_cases,
+    combine_every,
+)
 
 
 @dataclass(frozen=True)
@@ -23,7 +29,6 @@ class Rule:
       words: outcome → what it says of the sentence; others leave it undetermined.
       text: in words, with `{margin}` in its place.
       combine: what several cases say together.
-      p_is: which p that is, in words.
     """
 
     name: str
@@ -31,7 +36,6 @@ class Rule:
     words: Mapping[str, str]
     text: str
     combine: Callable[[Sequence[ThreeWay]], Combined] = combine_cases
-    p_is: str = "the largest over the cases"
 
     def word(self, outcome: str) -> str:
         """Returns what an outcome says of the sentence."""
@@ -66,7 +70,14 @@ EVERY = Rule(
     "supported if the interval of every case lies between −{margin} and {margin}, "
     "refuted if one lies beyond either, corrected for the number of cases",
     combine_any,
-    "the smallest over the cases, times their number",
+)
+MOST = Rule(
+    "most",
+    lambda margin: (-margin, margin),
+    {"superior": SUPPORTED, "inferior": REFUTED},
+    "supported if the interval of every case lies above {margin}, refuted if one lies "
+    "below −{margin}, corrected for the number of cases",
+    combine_every,
 )
 NO_WORSE = Rule(
     "no worse",

@@ -21,6 +21,7 @@ from research.runs import identity
 RATE = "optim.learning_rate"
 FACTOR = 3.0
 DIGITS = 6  # of a rate
+SCORES = ("accuracy", "pixel_accuracy")  # of the tasks; a run has one of them
 
 
 @dataclass(frozen=True)
@@ -108,12 +109,15 @@ def read_tried(
 ) -> dict[str, dict[float, float]]:
     """Returns digest of an arm → rate → validation accuracy, of the runs that tried.
 
+    Of label maps that is the share of pixels.
+
     Args:
       runs: as `read_runs` returns them, with their configs.
       metrics: as `read_metrics` returns them.
     """
-    validated = metrics[metrics["split"] == "validation"]
-    last = validated.sort_values("epoch").groupby("path")["accuracy"].last()
+    validated = metrics[metrics["split"] == "validation"].sort_values("epoch")
+    scores = validated[[name for name in SCORES if name in validated]]
+    last = scores.bfill(axis=1).iloc[:, 0].groupby(validated["path"]).last()
     found: dict[str, dict[float, float]] = {}
     for path, config in zip(runs["path"], runs["config"], strict=True):
         rate, tuning = rate_of(config), Tuning.of(config)

@@ -48,6 +48,7 @@ class PValues(NamedTuple):
 
 
 NO_EVIDENCE = PValues(1.0, 1.0, 1.0)
+LEAST = "the smallest over the cases, times their number"
 
 
 class ThreeWay(NamedTuple):
@@ -137,10 +138,12 @@ class Combined(NamedTuple):
     Attributes:
       p: of the outcome.
       outcome: that all cases have, or `different`: not all are equivalent.
+      p_is: which of the cases' p that is, in words.
     """
 
     p: float
     outcome: Outcome | Literal["different"]
+    p_is: str = "the largest over the cases"
 
 
 def combine_cases(cases: Sequence[ThreeWay]) -> Combined:
@@ -180,9 +183,28 @@ def combine_any(cases: Sequence[ThreeWay], *, level: float = LEVEL) -> Combined:
     alike = combine_cases(cases)
     if alike.outcome == "equivalent":
         return alike
-    beyond = min(min(one.p_plus, one.p_minus) for one in cases)
-    p = min(1.0, 2 * len(cases) * beyond)
-    return Combined(p, "different" if p <= 1 - level else "undetermined")
+    p = _correct_least([min(one.p_plus, one.p_minus) for one in cases])
+    return Combined(p, "different" if p <= 1 - level else "undetermined", LEAST)
+
+
+def combine_every(cases: Sequence[ThreeWay], *, level: float = LEVEL) -> Combined:
+    """Returns whether every case is superior, or any is inferior, and its p.
+
+    As `combine_any`: that every one is needs each of them, and that not every one is
+    needs one below the margin, at a level corrected for their number.
+
+    Args:
+      cases: of one claim.
+      level: 1 − α.
+
+    Raises:
+      ValueError: there are no cases.
+    """
+    alike = combine_cases(cases)
+    if alike.outcome == "superior":
+        return alike
+    p = _correct_least([one.p_minus for one in cases])
+    return Combined(p, "inferior" if p <= 1 - level else "undetermined", LEAST)
 
 
 def margin_ends(margin: Margin) -> tuple[float, float]:
@@ -195,6 +217,11 @@ def margin_ends(margin: Margin) -> tuple[float, float]:
     if not low <= high:
         raise ValueError(f"the margin runs from {low} to {high}: give low ≤ high")
     return float(low), float(high)
+
+
+def _correct_least(pvalues: Sequence[float]) -> float:
+    """Returns the two-sided p of the least of some one-sided ones, by Bonferroni."""
+    return min(1.0, 2 * len(pvalues) * min(pvalues))
 
 
 def _agree(values: np.ndarray, ends: tuple[float, float]) -> bool:

@@ -70,7 +70,7 @@ class Made:
         return path
 
     def row(self, arm, seed, measure, value, low=None, high=None):
-        """Adds the row of a measure, whose value is in the measure's unit."""
+        """Adds or replaces the row of a measure; its value is in the measure's unit."""
         ends = [value, value if low is None else low, value if high is None else high]
         raw = [(one - measure.offset) / measure.scale for one in ends]
         raw = [2.0**one if measure.log2 else one for one in raw]
@@ -81,6 +81,7 @@ class Made:
             "measure": measure.measure,
             "params": dict(measure.params) | {"other": 1},
         }
+        self.rows = [one for one in self.rows if not line.items() <= one.items()]
         self.rows.append(line | dict(zip(("value", "low", "high"), raw, strict=True)))
 
     def values(self, arm, measure, mean, spread=0.1, seeds=SEEDS, rng=None):

@@ -21,6 +21,7 @@ ENDS = {
     "difference": lambda margin: (-margin, margin),
     "no difference": lambda margin: (-margin, margin),
     "every": lambda margin: (-margin, margin),
+    "most": lambda margin: (-margin, margin),
     "no worse": lambda margin: (-margin, -margin),
     "more than": lambda margin: (margin, margin),
     "less than": lambda margin: (margin, margin),
@@ -189,10 +190,13 @@ def decide(differences, ends):
 
 def combine(sides, rule):
     """p of what several cases say together, from their one-sided ones."""
-    alike = min(1.0, 2 * min(np.max(sides, 0)))
-    if rule != "every" or np.max(sides, 0)[2] <= 0.025:
-        return alike
-    return min(1.0, 2 * len(sides) * np.min(np.array(sides)[:, :2]))
+    worst, sides = np.max(sides, 0), np.array(sides)
+    alike = min(1.0, 2 * min(worst))
+    if rule == "every" and worst[2] > 0.025:
+        return min(1.0, 2 * len(sides) * np.min(sides[:, :2]))
+    if rule == "most" and worst[0] > 0.025:
+        return min(1.0, 2 * len(sides) * np.min(sides[:, 1]))
+    return alike
 
 
 def holm(pairs, size):

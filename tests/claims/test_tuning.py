@@ -148,6 +148,20 @@ def test_a_verdict_counts_the_runs_with_the_rate_that_was_chosen():
         )
 
 
+def test_label_maps_are_tried_by_their_pixels():
+    """Beside runs of classifiers, whose accuracy they lack."""
+    one = experiment()
+    jobs = one.trials(["primary"])
+    runs, metrics = results(jobs, lambda flat: 0.5)
+    maps = metrics["path"].isin({*runs["path"][:2]})
+    metrics["pixel_accuracy"] = metrics["accuracy"].where(maps) / 2
+    metrics["accuracy"] = metrics["accuracy"].where(~maps)
+    found = sorted(
+        x for own in read_tried(runs, metrics).values() for x in own.values()
+    )
+    assert found == [0.25, 0.25, *[0.5] * (len(jobs) - 2)]
+
+
 def test_trials_are_found_whatever_the_seed_of_the_arm():
     words = C6.overrides(C6.primary[0], "cpu")
     tuning = Tuning.of(config.compose_flat(*words))

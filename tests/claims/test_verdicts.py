@@ -20,6 +20,7 @@ from research.claims.rule import (
     EVERY,
     LESS_THAN,
     MORE_THAN,
+    MOST,
     NO_WORSE,
     SAME,
 )
@@ -50,6 +51,7 @@ def judged(effect, *, spread=0.1, **given):
         (DIFFERENCE, "supported", "no difference", "refuted"),
         (SAME, "refuted", "supported", "refuted"),
         (EVERY, "refuted", "supported", "refuted"),
+        (MOST, "supported", "undetermined", "refuted"),
         (NO_WORSE, "supported", "supported", "refuted"),
         (MORE_THAN, "supported", "refuted", "refuted"),
         (LESS_THAN, "refuted", "supported", "supported"),
@@ -268,6 +270,17 @@ def test_nothing_is_decided_before_all_registered_seeds_are_run():
         (one,) = found.answers
         assert one.verdict == verdict and found.kind == verdict.partition(":")[0]
         assert (one.p is None) == (count == 9) and one.first.low > 1
+
+
+def test_a_measure_is_one_row_of_a_run():
+    asked = claim({"": question({"": less("a", "b", replace(POINTS, params={}))})})
+    made = Made(asked)
+    for arm in "ab":
+        made.row(arm, 0, POINTS, 9.0)
+    judge_claim("c2", asked, made.pool())
+    made.row("a", 0, OTHER, 9.0)
+    with pytest.raises(ValueError, match="several rows of a run are .*give more"):
+        judge_claim("c2", asked, made.pool())
 
 
 def test_families_are_corrected_apart(monkeypatch):

@@ -11,6 +11,7 @@ from research.stats import (
     Interval,
     combine_any,
     combine_cases,
+    combine_every,
     decide_by_interval,
     three_way,
 )
@@ -170,7 +171,7 @@ def test_a_claim_of_several_cases_needs_every_case():
     strong, weak = rng.normal(2, 0.1, 6), rng.normal(2, 0.5, 6)
     cases = [three_way(one, 1.0) for one in (strong, weak)]
     together = combine_cases(cases)
-    assert together == (cases[1].p, "superior") and cases[1].p > cases[0].p
+    assert together[:2] == (cases[1].p, "superior") and cases[1].p > cases[0].p
     opposed = combine_cases([cases[0], three_way(-strong, 1.0)])
     assert opposed.outcome == "undetermined" and opposed.p > 0.99
     unsure = combine_cases([cases[0], three_way([0.0, 3.0, 1.0], 1.0)])
@@ -192,6 +193,19 @@ def test_all_cases_are_alike_or_one_differs_whichever_way():
         [three_way(sign * rng.normal(2, 0.1, 9), 1.0) for sign in (1, -1)]
     )
     assert opposed.outcome == "different"
+
+
+def test_every_case_is_more_or_one_is_less():
+    """More of all but one, and no less of that one, says nothing."""
+    rng = np.random.default_rng(0)
+    more = [three_way(rng.normal(2, 0.1, 10), 1.0) for _ in range(3)]
+    assert combine_every(more) == combine_cases(more)
+    assert combine_every(more).outcome == "superior"
+    alike, less = (three_way(rng.normal(at, 0.1, 10), 1.0) for at in (0, -2))
+    assert combine_every([*more, alike]).outcome == "undetermined"
+    found = combine_every([*more, less])
+    assert found.outcome == "inferior" and found.p == pytest.approx(4 * less.p)
+    assert "times" in found.p_is and "largest" in combine_every(more).p_is
 
 
 def test_whether_any_case_differs_is_corrected_for_their_number():
