@@ -59,7 +59,7 @@ def clothes(downsample: str, head: str, *more: str) -> Overrides:
 
 
 def few(downsample: str, *more: str, setting: str = "few") -> Overrides:
-    """The book's network, a dense layer on the flattened map, on few images."""
+    """Half the book's channels, a dense layer on the flattened map, few images."""
     return in_setting(setting, (f"downsample={downsample}", *more))
 
 

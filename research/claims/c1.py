@@ -40,8 +40,8 @@ def halving(poolings: int, head: str) -> Contrast:
 
 CLAIM = Claim(
     sentence="Pooling reduces the dimensions and the number of parameters.",
-    design="The book's network with 0 to 3 max poolings, its dense layers on the "
-    "flattened map or after global pooling; exact counts.",
+    design="The book's network with 0 to 3 max poolings, read by a dense layer of 64 "
+    "units from the flattened map, or by a linear layer from its mean; exact counts.",
     setting="book",
     arms={
         with_poolings(one, head): book(one, head)
@@ -82,5 +82,5 @@ CLAIM = Claim(
         for level, head in HEADS.items()
     },
     limits="Any stride of 2 saves as much; a dense layer is where the weights are, and "
-    "networks of today have none.",
+    "today's convolutional networks, which read the mean of the last map, have none.",
 )

@@ -63,5 +63,6 @@ CLAIM = Claim(
         for measure in (ACCURACY, STEADY, WRAPPED)
     },
     limits="One small network on made scenes; the images that both arms have right are "
-    "the easier ones.",
+    "the easier ones. Bare strides see 15 pixels, max pooling 18, for objects of 14 to "
+    "20.",
 )

@@ -4,7 +4,8 @@
 How does removing the max pooling layers reduce the amount of the image that is looked
 at? Three convolutions see 7 pixels, with two poolings 18, and dilated or six more of
 them without pooling 19. Two marks lie 14 pixels apart, and the label is whether one is
-below or beside the other: what no unit sees at once, a local readout cannot tell.
+below or beside the other: what no unit sees at once, a local readout of a network
+without strides cannot tell.
 (Six plain convolutions see 13, where tips of both marks show: borderline, and
 registered as such.)
 (a) Is the growth exponential? Exact: what a fourth layer multiplies the field by.
@@ -62,8 +63,9 @@ ARMS = {PLAIN.format(one): plain(one) for one in (3, 4, 6, 9)} | {
 CLAIM = Claim(
     sentence="With pooling later layers see more of the image, exponentially in depth; "
     "without it nothing beyond the initial area.",
-    design="Marks 14 pixels apart and a local readout: a network answers only if one "
-    "unit sees both. Fields of 7 to 22 pixels by pooling, depth, dilation and window.",
+    design="Marks 14 pixels apart and a local readout: without strides a network "
+    "answers only if one unit sees both. Fields of 7 to 38 pixels by pooling, depth, "
+    "dilation and window.",
     setting="marks",
     arms=ARMS,
     questions={
@@ -117,5 +119,7 @@ CLAIM = Claim(
             PLAIN.format(4), PLAIN.format(3), FIELD
         )
     },
-    limits="Made data in which distance is all that counts; circular padding.",
+    limits="Made data in which distance is all that counts; circular padding, so that "
+    "the field of 38 pixels wraps around a canvas of 32. With strides a readout can "
+    "also tell by what no unit sees.",
 )

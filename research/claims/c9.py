@@ -98,5 +98,7 @@ CLAIM = Claim(
         for level, head in HEADS.items()
     },
     limits="Drawn faces whose parts differ from person to person, so that a bag of "
-    "parts would do; photographs of faces are another matter.",
+    "parts would do; photographs of faces are another matter. No network without "
+    "pooling was trained on who it is, so the answer is not shown to be pooling's: a "
+    "mean over all places may be enough.",
 )

@@ -132,7 +132,7 @@ def answer(
     together = question.rule.combine([one.test for one in known])
     words = {question.rule.word(one.test.outcome) for one in known}
     verdict = question.rule.word(together.outcome)
-    if len(words) > 1 and question.factor:
+    if len(words) > 1 and question.factor and UNDETERMINED not in words:
         exact = all(one.how == EXACT for one in known)
         if exact or (interaction is not None and interaction.depends):
             verdict = f"{DEPENDS}: {question.factor}"

@@ -1,9 +1,11 @@
 """What the claims declare can be measured, and adds up."""
 
+import jax
 import numpy as np
 import pytest
+from flax import nnx
 
-from research import claims
+from research import claims, config
 from research.claims import b5
 from research.claims.measure import MOVED, Flips, Measure, trained_arms
 from research.claims.tuning import SCORES, Tuning
@@ -48,6 +50,34 @@ def test_rates_are_of_the_optimizer(name):
         if (tuning := Tuning.of(config)) is not None:
             of_sgd = config["optim.direction._target_"].endswith(".trace")
             assert (max(tuning.rates) > 0.05) == of_sgd, (arm, tuning.rates)
+
+
+@pytest.mark.parametrize(
+    "name, arms",
+    [
+        ("c2", ("no downsampling, 300 images", "max, 300 images")),
+        ("c2", ("no downsampling, 1,000 images", "max, 1,000 images")),
+        ("c4", ("All-CNN", "ConvPool-CNN")),
+        ("c10", ("capsules", "convolutions")),
+        ("c8", ("max, label maps", "bare stride, label maps")),
+        ("c8", ("max, label maps", "max and adaptive phase, label maps")),
+        *(
+            ("b5", (first, arm))
+            for first, *others in [[*CLAIMS["b5"].arms]]
+            for arm in others
+        ),
+    ],
+)
+def test_what_is_said_to_have_equal_weights_has(name, arms):
+    counts = [count_parameters(CLAIMS[name].overrides(arm, "cpu")) for arm in arms]
+    assert counts[0] == pytest.approx(counts[1], rel=0.01)
+
+
+def count_parameters(overrides):
+    """Returns how many parameters the network of an arm has."""
+    cfg = config.compose(*overrides)
+    shapes = nnx.eval_shape(lambda: config.network(cfg, rngs=nnx.Rngs(0)))
+    return sum(one.size for one in jax.tree.leaves(nnx.state(shapes, nnx.Param)))
 
 
 def test_a_rate_can_be_chosen_by_the_score_of_each_task():
