@@ -4,6 +4,8 @@
 seeds.
 All-CNN and ConvPool-CNN have as many weights; each is tuned. Margin: a quarter of a
 point, a quarter of the errors of such networks on MNIST: no worse by that.
+Piloted on seed 1000 with 2,000 images for validation: at a rate of .003 All-CNN has
+98.35 % after 12 epochs and 98.40 after 24.
 """
 
 from research.claims.arms import NETS, net
