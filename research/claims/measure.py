@@ -127,6 +127,7 @@ def count(name: str, measure: str, part: str) -> Measure:
 
 
 ACCURACY = proportion("accuracy", "accuracy", "accuracy")
+FITTED = proportion("accuracy on training images", "fit", "accuracy", on="train")
 TRAINING_LOSS = Measure("training loss", "nats", "fit", "loss", {"on": "train"})
 TEST_LOSS = Measure("test loss", "nats", "fit", "loss", {"on": "split"})
 MOVED = Flips("flips where the window moves by up to 4 px", "window")

@@ -10,7 +10,7 @@ import numpy as np
 from research.claims.claim import Claim
 from research.claims.estimate import EXACT, estimate
 from research.claims.judge import NO_MARGIN
-from research.claims.measure import POINTS, Measure, only
+from research.claims.measure import FITTED, POINTS, Measure, only, trained_arms
 from research.claims.pool import Pool
 from research.report.effects import Scale
 from research.report.formats import format_number
@@ -55,8 +55,9 @@ def find_measures(claim: Claim) -> list[Measure]:
 def list_measures(claim: Claim) -> list[Measure]:
     """Returns the numbers of single runs that tell how good the arms are, each once.
 
-    Those that the questions compare or set as a condition, and the shares that are
-    compared beside them, such as the accuracy where a question is about flips.
+    Those that the questions compare or set as a condition, the shares that are compared
+    beside them, such as the accuracy where a question is about flips, and how well the
+    training images are known.
     """
     asked = [
         measure
@@ -70,7 +71,7 @@ def list_measures(claim: Claim) -> list[Measure]:
         for measure in (contrast.measure, contrast.minus)
         if getattr(measure, "unit", "") == POINTS
     ]
-    return keep_measures([*asked, *beside])
+    return keep_measures([*asked, *beside, FITTED])
 
 
 def keep_measures(several: Iterable[object]) -> list[Measure]:
@@ -93,8 +94,8 @@ def measure_levels(claim: Claim, pool: Pool, measure: Measure) -> list[Level]:
     compared = dict.fromkeys(
         arm
         for one in [*contrasts, *claim.details.values()]
-        if measure in (one.measure, one.minus)
-        for arm in one.arms
+        if measure in (one.measure, one.minus, FITTED)
+        for arm in (trained_arms(one) if measure == FITTED else one.arms)
     )
     found = []
     for arm in compared:
