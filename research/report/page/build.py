@@ -18,7 +18,6 @@ from research.report.page.embed import embed_figures, map_imports
 from research.report.page.explorers import collect_sets
 from research.report.page.levels import draw_levels
 from research.report.page.opening import draw_opening
-from research.report.page.picture import measure_scales
 from research.report.page.plane import find_planes
 from research.report.page.render import ENVIRONMENT, read_asset
 from research.report.page.verdicts import (
@@ -88,11 +87,8 @@ def write(
     figures = embed_figures(verdicts, Path(out).parent)
     common = find_common(verdicts, figures)
     own = {name: one for name, one in figures.items() if name not in common}
-    scales = measure_scales(verdicts)
     levels = draw_levels(results, verdicts)
-    shown = [
-        describe_verdict(one, own, scales, levels.get(one.id, ())) for one in verdicts
-    ]
+    shown = [describe_verdict(one, own, levels.get(one.id, ())) for one in verdicts]
     has_fields = any(one["stages"] for each in sets for one in each["networks"])
     there = (*[bool(verdicts)] * 3, bool(sets), has_fields, bool(planes))
     page = ENVIRONMENT.get_template("page.html").render(

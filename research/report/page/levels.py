@@ -41,11 +41,8 @@ def draw_levels(results: Results, verdicts: Iterable[Verdict]) -> dict[str, list
     if results.compose is None:
         return {}
     run = [one.id for one in verdicts if one.kind != NOT_RUN]
-    found = {name: [*measure_arms(results, name.lower())] for name in run}
-    scales = measure_scales(one for several in found.values() for one in several)
     return {
-        name: [draw_measured(one, scales[one.measure.name]) for one in several]
-        for name, several in found.items()
+        name: [*map(draw_measured, measure_arms(results, name.lower()))] for name in run
     }
 
 
@@ -58,19 +55,20 @@ def measure_arms(results: Results, name: str) -> Iterator[Measured]:
             yield Measured(measure, levels)
 
 
-def measure_scales(several: Iterable[Measured]) -> dict[str, Scale]:
-    """Returns the scale that all plots of a measure share, by its name."""
-    values: dict[str, list[float]] = {}
-    for one in several:
-        found = values.setdefault(one.measure.name, [])
-        for level in one.levels:
-            ends = (level.value, level.low, level.high)
-            found += [end for end in ends if end is not None]
-    return {name: widen_range(min(each), max(each)) for name, each in values.items()}
+def measure_scale(found: Measured) -> Scale:
+    """Returns the scale of a plot: from the least to the greatest end."""
+    values = [
+        end
+        for level in found.levels
+        for end in (level.value, level.low, level.high)
+        if end is not None
+    ]
+    return widen_range(min(values), max(values))
 
 
-def draw_measured(found: Measured, scale: Scale) -> Plot:
+def draw_measured(found: Measured) -> Plot:
     """Returns the plot of one measure, a line for each arm."""
+    scale = measure_scale(found)
     measure = found.measure
     share = measure.unit == POINTS
     unit = Unit(Shown("%" if share else "", 2.0 if measure.log2 else 0.0), "")

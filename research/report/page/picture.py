@@ -1,4 +1,4 @@
-"""The small plots of verdicts: effects and intervals on one scale for each unit.
+"""The small plots of a verdict: effects and intervals on one scale for each unit.
 
 Places are in percent of a plot's width; `assets/verdicts.html` lays it out as a table.
 """
@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from research.claims.verdict import Answer, Case, Verdict
+from research.claims.verdict import Answer, Case
 from research.report.page.words import (
     Unit,
     find_ends,
@@ -28,7 +28,7 @@ MANY = 1000  # from which on a power of two is no round number
 
 
 class Scale(NamedTuple):
-    """The scale that all plots of a unit share: its ends, in effects."""
+    """A scale: its ends, in effects."""
 
     low: float
     high: float
@@ -78,14 +78,16 @@ class Plot(NamedTuple):
     better: str
 
 
-def measure_scales(verdicts: Iterable[Verdict]) -> dict[str, Scale]:
-    """Returns the scale of each unit that there are effects of, by unit."""
+def measure_scales(answers: Iterable[Answer]) -> dict[str, Scale]:
+    """Returns the scale that all answers of a unit share, by unit.
+
+    Those of one claim: its margin would be a hair's breadth beside others' effects.
+    """
     values: dict[str, list[float]] = {}
-    for verdict in verdicts:
-        for answer in verdict.answers:
-            if any(map(is_known, answer.cases)):
-                found = values.setdefault(answer.unit, [0.0])
-                found += [*find_ends(answer), *list_ends(answer)]
+    for answer in answers:
+        if any(map(is_known, answer.cases)):
+            found = values.setdefault(answer.unit, [0.0])
+            found += [*find_ends(answer), *list_ends(answer)]
     return {unit: widen_range(min(each), max(each)) for unit, each in values.items()}
 
 

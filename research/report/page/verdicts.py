@@ -21,7 +21,7 @@ from research.claims.verdict import (
 from research.report.effects import count_answers, say_difference, say_p
 from research.report.formats import format_cell, format_p
 from research.report.page.embed import Embedded
-from research.report.page.picture import Plot, Scale, draw_plot
+from research.report.page.picture import Plot, Scale, draw_plot, measure_scales
 from research.report.page.words import (
     is_known,
     state_finding,
@@ -110,7 +110,6 @@ class Shown(NamedTuple):
 def describe_verdict(
     verdict: Verdict,
     figures: Mapping[str, Embedded],
-    scales: Mapping[str, Scale],
     levels: Sequence[Plot] = (),
 ) -> Shown:
     """Returns one verdict as text.
@@ -118,13 +117,13 @@ def describe_verdict(
     Args:
       verdict: to show.
       figures: those that may be shown, by name.
-      scales: of the plots, by unit.
       levels: the plots of its arms.
     """
     details = [one for one in verdict.details if one.get("effect", 0.0) is not None]
     cases = [case for one in verdict.answers for case in one.cases]
     known = any(map(is_known, cases)) if cases else bool(details)
     claim = claims.load().get(verdict.id.lower())
+    scales = measure_scales(verdict.answers)
     return Shown(
         verdict=verdict,
         run=known and verdict.kind != NOT_RUN,

@@ -21,7 +21,6 @@ from research.models.convnet import chollet
 from research.models.readout import Head, flatten, mean
 from research.report.figures import style
 from research.report.page import write
-from research.report.page.picture import measure_scales
 from research.report.page.render import ENVIRONMENT
 from research.report.page.verdicts import describe_verdict
 from research.report.results import Results
@@ -162,8 +161,7 @@ def made(root, out, verdicts=(), **options):
 def article(verdict, figures=None):
     """Returns the HTML of one verdict."""
     layout = ENVIRONMENT.get_template("verdicts.html").module
-    scales = measure_scales([verdict])
-    return str(layout.article(describe_verdict(verdict, figures or {}, scales)))
+    return str(layout.article(describe_verdict(verdict, figures or {})))
 
 
 def unpacked(one):

@@ -10,8 +10,7 @@ from research import claims
 from research.claims.measure import ACCURACY, PARAMETERS, STEADY, TRAINING_LOSS
 from research.report.levels import Level, format_level, list_measures, prefer
 from research.report.page.levels import Measured, draw_levels, draw_measured
-from research.report.page.levels import measure_scales as scales_of
-from research.report.page.picture import Scale, list_ticks, measure_scales
+from research.report.page.picture import Scale, list_ticks
 from research.report.page.render import ENVIRONMENT
 from research.report.page.verdicts import describe_verdict
 from research.report.page.words import read_unit
@@ -21,26 +20,24 @@ def level(arm, value, low=None, high=None, n=10, exact=False):
     return Level(arm, value, low, high, n, exact)
 
 
-HIGH = Measured(ACCURACY, [level("max, 300 images", 90.0, 85.0, 95.0)])
-LOW = Measured(ACCURACY, [level("none, 300 images", 55.0)])
+ARMS = level("max, 300 images", 90.0, 85.0, 95.0), level("none, 300 images", 55.0)
+BOTH = Measured(ACCURACY, [*ARMS])
 
 
-def test_arms_are_in_words_on_one_scale_for_a_measure():
-    scales = scales_of([HIGH, LOW])
-    (row,) = draw_measured(HIGH, scales["accuracy"]).rows
+def test_arms_are_in_words_on_one_scale():
+    row, other = draw_measured(BOTH).rows
     assert row.name == "max pooling, 300 images"
     assert row.text == "90.0 [85.0, 95.0]"
     assert row.low < row.dot < row.low + row.width <= 100
-    (other,) = draw_measured(LOW, scales["accuracy"]).rows
     assert other.width == 0 and 0 <= other.dot < row.low
 
 
 def test_a_level_has_neither_margin_nor_nothing():
-    plot = draw_measured(HIGH, scales_of([HIGH, LOW])["accuracy"])
+    plot = draw_measured(BOTH)
     assert plot.title == "Accuracy, in %: mean and 95 % interval, 10 seeds"
     assert (plot.zero, plot.margin, plot.better) == (None, None, "better →")
     layout = ENVIRONMENT.get_template("verdicts.html").module
-    shown = describe_verdict(verdict(), {}, measure_scales([verdict()]), [plot])
+    shown = describe_verdict(verdict(), {}, [plot])
     text = str(layout.article(shown)).partition("Each arm by itself")[2]
     assert "90.0 [85.0, 95.0]" in text and 'class="dot"' in text
     assert not re.search('class="(margin|threshold|zero)"', text)

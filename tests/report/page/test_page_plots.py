@@ -1,4 +1,4 @@
-"""The small plots: one scale for a unit, nothing beyond what is possible, no lie."""
+"""The small plots: a claim and unit have one scale, nothing is impossible, no lie."""
 
 import math
 import re
@@ -30,16 +30,16 @@ def test_an_interval_is_drawn_to_scale():
     assert re.search(r'class="range" style="left:[\d.]+%;width:[\d.]+%"', text)
 
 
-def test_all_plots_of_a_unit_share_a_scale():
+def test_all_plots_of_a_claim_and_unit_share_a_scale():
     small, large = answer("supported", case()), answer("supported", case(high=40.0))
     times = answer("supported", case(), unit="log ratio", margin=5.0)
-    scales = measure_scales([verdict("C1", small, times), verdict("C2", large)])
+    scales = measure_scales([small, times, large])
     assert set(scales) == {"percentage points", "log ratio"}
     scale = scales["percentage points"]
     assert scale.low < -0.5 and scale.high > 40  # the margin is seen, and all else
     assert scales["log ratio"].high < 40
     assert draw_plot(small, scale).ticks == draw_plot(large, scale).ticks
-    assert measure_scales([verdict("C1", answer("not run", UNKNOWN))]) == {}
+    assert measure_scales([answer("not run", UNKNOWN)]) == {}
 
 
 def test_cases_are_sorted_and_a_threshold_is_no_margin():
@@ -59,7 +59,7 @@ def test_no_interval_lies_beyond_what_is_possible():
     one = answer("refuted", beyond, key="nothing beyond")  # accuracy less 95 %
     given = clip_verdict(claims.load()["c6"], verdict("C6", one))
     assert "4.99 [4.97, 5.00]" in article(given)
-    assert measure_scales([given])["percentage points"].high < 5.5
+    assert measure_scales(given.answers)["percentage points"].high < 5.5
 
 
 @pytest.mark.parametrize(

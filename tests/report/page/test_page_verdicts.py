@@ -42,9 +42,9 @@ def test_every_question_is_counted(page_file):
 
 def test_what_has_no_answers_is_not_run_or_apart():
     nothing = replace(verdict("B6", details=({"effect": None},)), answers=())
-    nothing = describe_verdict(nothing, {}, {})
+    nothing = describe_verdict(nothing, {})
     assert not nothing.run and not nothing.apart
-    apart = describe_verdict(replace(verdict("B8", details=()), answers=()), {}, {})
+    apart = describe_verdict(replace(verdict("B8", details=()), answers=()), {})
     assert not apart.run and apart.apart
 
 
