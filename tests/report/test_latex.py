@@ -30,7 +30,7 @@ def test_a_sign_becomes_ascii_once(sign):
 
 
 def test_latex_finds_nothing_to_act_on():
-    signs = "50 % of a_b & $x$ #1 {y} ~ ^ \\ ≤ 3 px, −0.5 “x” √ ‖ × … R²"
+    signs = "50 % of a_b & $x$ #1 {y} ~ ^ \\ ≤ 3 px, −0.5 “x” √ ‖ × … R² 15°"
     found = escape(signs)
     assert found.startswith(r"50~\% of a\_b \& \$x\$ \#1 \{y\} ")
     assert found.isascii()
