@@ -105,8 +105,8 @@ CLAIM = Claim(
     arms={cell(*place): overrides for place, overrides in PLANE.items()},
     questions={
         "": Question(
-            asks="log of the factor by which the phase of highest energy reduces the "
-            "flips less that of another choice",
+            asks="log of the flips that another choice leaves over those that the "
+            "phase of highest energy leaves, each against doing without it",
             cases={
                 name: subtract(effect(MOVED, sample=FEWER), other)
                 for name, other in CHOICES.items()

@@ -43,6 +43,7 @@ class Estimate(NamedTuple):
       correlation: of two arms over seeds; NaN for more or fewer.
       crossed: of the bootstrap over seeds × examples, `NO_INTERVAL` where that says
         nothing.
+      timed: whether repeats of a measurement stand in for seeds.
     """
 
     differences: Mapping[int, float]
@@ -51,6 +52,7 @@ class Estimate(NamedTuple):
     turning: tuple[int, ...] = ()
     correlation: float = np.nan
     crossed: Interval = NO_INTERVAL
+    timed: bool = False
 
     @property
     def how(self) -> str:
@@ -96,6 +98,7 @@ def estimate(
         tuple(turning),
         correlate_pairs(*pairs) if len(pairs) == 2 else np.nan,
         pool.resample(claim, contrast) if differences else NO_INTERVAL,
+        isinstance(contrast.measure, Timed),
     )
 
 
@@ -104,7 +107,7 @@ def count_fewest(cases: Iterable[Estimate]) -> int | None:
     counts = [
         one.test.n
         for one in cases
-        if one.differences and one.how != EXACT and "repeats" not in one.how
+        if one.differences and one.how != EXACT and not one.timed
     ]
     return min(counts, default=None)
 

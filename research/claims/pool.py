@@ -226,7 +226,12 @@ class Pool:
         fits = [contains(given, measure.params) for given in rows["params"]]
         chosen = rows[np.array(fits, bool)]
         if chosen["path"].duplicated().any():
-            raise ValueError(f"several rows of a run are {measure}: give more params")
+            raise UserError(
+                f"{measure.name}: several rows of a run have protocol="
+                f"{measure.protocol} measure={measure.measure} and "
+                f"{dict(measure.params) or 'any params'}; give the measure params that "
+                "only one has, in the claim's file"
+            )
         return {
             row.path: Value(row.value, row.low, row.high)
             for row in chosen.itertuples(index=False)

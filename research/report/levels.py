@@ -88,17 +88,8 @@ def measure_levels(claim: Claim, pool: Pool, measure: Measure) -> list[Level]:
       pool: of the runs; arms without rows are left out.
       measure: of each.
     """
-    contrasts = [
-        one for question in claim.questions.values() for one in question.contrasts
-    ]
-    compared = dict.fromkeys(
-        arm
-        for one in [*contrasts, *claim.details.values()]
-        if measure in (one.measure, one.minus, FITTED)
-        for arm in (trained_arms(one) if measure == FITTED else one.arms)
-    )
     found = []
-    for arm in compared:
+    for arm in compared_arms(claim, measure):
         alone = only(arm, measure)
         one = estimate(pool, claim, alone, NO_MARGIN)
         if one.differences:
@@ -108,6 +99,16 @@ def measure_levels(claim: Claim, pool: Pool, measure: Measure) -> list[Level]:
             value, n = one.test.mean, one.test.n
             found.append(Level(arm, value, *clip(alone, *ends), n, exact))
     return sorted(found, key=lambda one: -one.value)
+
+
+def compared_arms(claim: Claim, measure: Measure) -> list[str]:
+    """Returns the arms that are compared in a measure; on training images, all."""
+    contrasts = [one for each in claim.questions.values() for one in each.contrasts]
+    contrasts += claim.details.values()
+    if measure == FITTED:
+        return [*dict.fromkeys(arm for one in contrasts for arm in trained_arms(one))]
+    comparing = [one for one in contrasts if measure in (one.measure, one.minus)]
+    return [*dict.fromkeys(arm for one in comparing for arm in one.arms)]
 
 
 def prefer(measure: Measure) -> int:

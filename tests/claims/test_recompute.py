@@ -16,6 +16,7 @@ from research.claims.measure import Flips, Measure
 from research.report.results import Results
 from research.report.tables import cases, forms
 from research.runs.pack import pack
+from research.stats import combine_any, combine_every, three_way
 
 ROOT = Path(__file__).parents[2]
 CLAIMS = claims.load()
@@ -82,6 +83,12 @@ def test_its_own_statistics_are_those_of_scipy():
         for at in (-2.5, -0.1, 0.0, 0.7, 12.0):
             assert recompute.upper_tail(at, df) == pytest.approx(t.sf(at, df), rel=1e-6)
         assert recompute.quantile(df) == pytest.approx(t.ppf(0.975, df), rel=1e-6)
+    rng = np.random.default_rng(0)
+    for rule, together in (("every", combine_any), ("most", combine_every)):
+        for means in ((2, 2, 2), (2, 2, 0), (2, 2, -2), (0, 0, 0)):
+            cases = [three_way(rng.normal(one, 0.3, 10), 1.0) for one in means]
+            sides = [(one.p_plus, one.p_minus, one.p_equal) for one in cases]
+            assert recompute.combine(sides, rule) == pytest.approx(together(cases).p)
     found = recompute.holm([("a", 0.004), ("b", 0.001), ("c", 0.5)], 9)
     assert found == {"b": pytest.approx(0.009), "a": pytest.approx(0.032), "c": 1.0}
 

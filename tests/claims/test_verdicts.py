@@ -25,6 +25,7 @@ from research.claims.rule import (
     SAME,
 )
 from research.claims.verdict import Verdict
+from research.errors import UserError
 
 POINTS = Measure("x", "points", "some", "thing", {"at": 3}, scale=100.0)
 OTHER = replace(POINTS, params={"at": 4})
@@ -133,6 +134,7 @@ def test_it_depends_only_where_the_levels_differ_beyond_doubt():
         ((55, 50, 50), 0.1, "depends: head"),
         ((55, 50, 45), 0.1, "depends: head"),
         ((51.8, 50, 51.2), 1.0, "undetermined"),
+        ((55, 50, 51), 0.1, "undetermined"),  # one of them lies across the margin
         ((55, 50, 54), 0.1, "supported"),
     ):
         made = Made(asked)
@@ -279,7 +281,7 @@ def test_a_measure_is_one_row_of_a_run():
         made.row(arm, 0, POINTS, 9.0)
     judge_claim("c2", asked, made.pool())
     made.row("a", 0, OTHER, 9.0)
-    with pytest.raises(ValueError, match="several rows of a run are .*give more"):
+    with pytest.raises(UserError, match="^x: several rows of a run have .*any params"):
         judge_claim("c2", asked, made.pool())
 
 

@@ -244,8 +244,10 @@ def test_what_would_decide_it_is_told(needed, said):
 
 
 def test_seeds_that_are_missing_are_told():
-    text = claim.write_claim(make_found(make_case(n=4), make_question()), "store")
-    assert "4 of the 10 registered seeds have been run." in text
+    waits = dict(verdict="undetermined: 4 of 10 seeds", p=None, adjusted=None)
+    found = make_found(make_case(n=4), make_question(), **waits)
+    text = claim.write_claim(found, "store")
+    assert "**Undetermined, after 4 of 10 seeds**" in text and "Holm" not in text
 
 
 def test_conditions_are_told():

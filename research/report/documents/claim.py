@@ -223,10 +223,6 @@ def remark(answer: Answer, question: Question, found: Judged) -> Iterator[str]:
         return
     yield f"Intervals: {'; '.join(sorted(kinds - {EXACT}))}."
     yield from remark_p(answer)
-    wanted = found.pool.count_seeds(found.claim)
-    fewest = min(case.n for case in answer.cases)
-    if word == "seeds" and fewest < wanted:
-        yield f"{fewest} of the {wanted} registered seeds have been run."
     if answer.interaction and len(answer.cases) == FEW:
         yield f"The cases differ: {say_difference(answer)}."
     yield from remark_left_out(answer, word)

@@ -7,8 +7,20 @@ import pytest
 from pages import Judged, verdict
 
 from research import claims
-from research.claims.measure import ACCURACY, PARAMETERS, STEADY, TRAINING_LOSS
-from research.report.levels import Level, format_level, list_measures, prefer
+from research.claims.measure import (
+    ACCURACY,
+    FITTED,
+    PARAMETERS,
+    STEADY,
+    TRAINING_LOSS,
+)
+from research.report.levels import (
+    Level,
+    compared_arms,
+    format_level,
+    list_measures,
+    prefer,
+)
 from research.report.page.levels import Measured, draw_levels, draw_measured
 from research.report.page.picture import Scale, list_ticks
 from research.report.page.render import ENVIRONMENT
@@ -60,6 +72,14 @@ def test_every_claim_that_trains_for_an_answer_tells_how_good_its_arms_are(name)
         measures = list_measures(claim)
         assert any(prefer(one) for one in measures) or name == "c1"  # which counts
         assert len({repr(one) for one in measures}) == len(measures)
+
+
+def test_training_images_are_told_of_all_arms():
+    c3, c7 = claims.load()["c3"], claims.load()["c7"]
+    assert list_measures(c3)[-1] == FITTED
+    assert {*compared_arms(c3, FITTED)} == {*c3.arms}
+    assert {"max", "none"} & {*compared_arms(c7, FITTED)} == set()  # names of curves
+    assert compared_arms(claims.load()["c5"], FITTED) == []  # which times operators
 
 
 def test_less_flips_are_better_however_they_are_counted():
