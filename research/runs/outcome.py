@@ -7,6 +7,7 @@ asked for other evaluators, and only these are run. Nothing here needs JAX.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -217,7 +218,7 @@ def forget(folder: Path, config: Any, evaluators: Collection[str]) -> None:
 
 
 def require_room(folder: Path, files: Iterable[str]) -> None:
-    """Refuses folders that lie where files of rows will be written.
+    """Refuses what lies in the way of the files of rows that will be written.
 
     Args:
       folder: the run folder.
@@ -226,6 +227,12 @@ def require_room(folder: Path, files: Iterable[str]) -> None:
     Raises:
       UserError: names the first.
     """
+    home = folder / "eval"
+    if os.path.lexists(home) and not home.is_dir():
+        raise UserError(
+            f"{home} is no folder, and one for the files of rows is to be made there; "
+            "move it away"
+        )
     for name in files:
         for path in (folder / f"eval/{name}{kind}" for kind in (".npz", ".jsonl")):
             if path.is_dir():

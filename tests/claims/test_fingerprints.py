@@ -94,6 +94,15 @@ def test_texts_and_order_do_not(change):
     assert replace(C2, **change).fingerprint(settings()) == C2.fingerprint(settings())
 
 
+def test_a_family_is_not_its_absence():
+    """Nor another size of it; only the confirmatory one has a word of its own."""
+    found = {
+        replace(C2, **asking(family=one)).fingerprint(settings())
+        for one in (None, CONFIRMATORY, REPLICATION, REPLICATION._replace(size=3))
+    }
+    assert len(found) == 4
+
+
 def test_what_is_asked_afterwards_does_not():
     more = {"later": Question("a less b", {}, 1.0, "Why.", EVERY, afterwards=True)}
     asked = replace(C2, questions=C2.questions | more)

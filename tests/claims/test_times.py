@@ -47,6 +47,18 @@ def test_the_median_is_costly_or_is_not(factor, verdict):
     assert effects == pytest.approx([np.log2(factor)] * 12, abs=0.05)
 
 
+def test_repeats_are_no_seeds_that_are_missing():
+    """Five rounds, where claims of networks wait for ten seeds."""
+    times = benchmark(3)
+    for row in times["rows"]:
+        row["rounds"] = row["rounds"][:5]
+    made = Made(claims.load()["c4"])
+    made.run("All-CNN", 0)
+    found = judge("c5", made.pool(times))
+    assert found.verdict == "supported" and found.answers[0].first.n == 5
+    assert not any("registered" in one for one in found.remarks)
+
+
 def test_without_a_benchmark_nothing_was_run():
     other = Made(claims.load()["c4"])
     other.run("All-CNN", 0)

@@ -218,3 +218,24 @@ def test_a_damaged_config_is_one_line(first, content):
     with pytest.raises(UserError, match="config.yaml is damaged") as caught:
         is_trained(first, config.compose())
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "what, place",
+    [
+        ("eval", Path.touch),
+        ("eval", lambda path: path.symlink_to("gone")),
+        ("eval/accuracy.npz", lambda path: path.mkdir(parents=True)),
+    ],
+    ids=["a file", "a dangling link", "a folder"],
+)
+def test_what_is_in_the_way_of_rows_is_refused_and_nothing_struck_out(
+    tmp_path, what, place
+):
+    done = tmp_path / "done.json"
+    done.write_text(json.dumps({"evaluators": {"accuracy": "0" * 64}}))
+    before = done.read_bytes()
+    place(tmp_path / what)
+    with pytest.raises(UserError, match=f"{what} is .*move it away"):
+        outcome.forget(tmp_path, config.compose("eval=accuracy"), ["accuracy"])
+    assert done.read_bytes() == before

@@ -38,6 +38,9 @@ def test_all_plots_of_a_claim_and_unit_share_a_scale():
     scale = scales["percentage points"]
     assert scale.low < -0.5 and scale.high > 40  # the margin is seen, and all else
     assert scales["log ratio"].high < 40
+    narrow = answer("no difference", case("", 0.0, -0.1, 0.1))
+    alone = measure_scales([narrow])["percentage points"]
+    assert alone.low < -0.5 and 0.5 < alone.high < 1
     assert draw_plot(small, scale).ticks == draw_plot(large, scale).ticks
     assert measure_scales([answer("not run", UNKNOWN)]) == {}
 
