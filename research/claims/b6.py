@@ -1,6 +1,6 @@
 """B6: which published orderings show at this scale? Descriptive.
 
-`python scripts/train.py experiment=b6 scale=cpu`: on 2 cores an estimated 10 h for six
+`python scripts/train.py experiment=b6 scale=cpu`: on 2 cores an estimated 3 h for six
 seeds, CIFAR-10.
 Zhang 2019, Chaman & Dokmanić 2021 and Springenberg et al. 2015 on a fifth of the images
 and a few per cent of the epochs: the differences are told, nothing is decided. What was
@@ -12,7 +12,7 @@ the place of a ratio of flips that is 0 by a theorem.
 
 from dataclasses import replace
 
-from research.claims.arms import NETS, ROUND, cifar, each, name, net
+from research.claims.arms import NETS, ROUND, cifar, each, in_setting, name, net
 from research.claims.claim import Claim
 from research.claims.measure import ACCURACY, FILLED, STEADY, less
 
@@ -23,7 +23,6 @@ ALL, POOLED, MODEL, STRIDED = (
     NETS[one] for one in ("all", "convpool", "model", "strided")
 )
 
-OF_ADAM = "tuning.rates=[3.33e-4,1.0e-3,3.0e-3]"
 AGREEING = replace(
     STEADY,
     name="agreement under circular shifts up to 4 px",
@@ -51,7 +50,7 @@ CLAIM = Claim(
     setting="cifar",
     arms=each(cifar, ["decimate", "blur"], words=["ResNet-20"])
     | each(cifar, ["aps", "blur"], ROUND, words=[CIRCULAR])
-    | {words: net(option, "optim=adam", OF_ADAM) for option, words in NETS.items()},
+    | {words: in_setting("cifar_adam", net(option)) for option, words in NETS.items()},
     questions={},
     details={
         f"log flips, blur over decimation {ZHANG}": less(BLUR, BARE, FILLED),
