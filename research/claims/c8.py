@@ -1,7 +1,6 @@
 """C8: is it forgotten where things are? Three readings.
 
-`python scripts/train.py experiment=c8 scale=cpu`: on 2 cores about 2 h for ten
-seeds.
+`python scripts/train.py experiment=c8 scale=cpu`: on 2 cores 2 h for ten seeds.
 (a) A small convolutional probe reads an object's place modulo 4 pixels, the network's
 stride, from the last map; chance is 1/16, and unless it reads 95 % from the pixels
 nothing is decided. Margin: 10 points.

@@ -18,7 +18,7 @@ from research.tasks.segmentation import Segmentation
 CLAIMS = claims.load()
 ROOT = Path(__file__).parents[2]
 SETTINGS = sorted(path.stem for path in ROOT.glob("conf/setting/cpu/*.yaml"))
-OF_SETTINGS = ("optim", "train.", "tuning", "seed", "name")  # how keys begin
+TRAINING = ("optim", "train.", "tuning", "seed", "name")  # first words of keys
 
 
 def list_protocols(config):
@@ -46,11 +46,11 @@ def test_every_arm_has_the_evaluator_that_a_contrast_reads(name):
                     assert moves or measure.shift != "window", (arm, measure)
 
 
-def test_how_networks_are_trained_is_of_their_setting():
-    """An arm that says it would bring the rates of one scale to every other."""
+def test_no_arm_says_how_it_is_trained():
+    """Its setting does: what an arm says holds at every scale, also "smoke"."""
     for claim in CLAIMS.values():
         for arm, overrides in claim.arms.items():
-            assert not any(one.startswith(OF_SETTINGS) for one in overrides), arm
+            assert not any(one.startswith(TRAINING) for one in overrides), arm
 
 
 @pytest.mark.parametrize("name", SETTINGS)
@@ -63,7 +63,7 @@ def test_rates_are_of_the_optimizer(name):
 
 
 @pytest.mark.parametrize("name", SETTINGS)
-def test_one_setting_is_tuned_where_it_shows_that_everything_runs(name):
+def test_the_scale_smoke_tunes_one_setting(name):
     config = compose_flat(f"setting=smoke/{name}")
     assert (Tuning.of(config) is not None) == (name == "mnist")
 
