@@ -11,7 +11,7 @@ import pytest
 import recompute
 
 from research import claims, config
-from research.claims import c10
+from research.claims import c8, c10
 from research.claims.arms import name
 from research.claims.crossing import find_crossing
 from research.claims.estimate import estimate
@@ -45,9 +45,9 @@ def effect(of, contrast):
     return np.array([test.mean, test.interval.low, test.interval.high])
 
 
-def values(of, arm):
-    """Returns seed → accuracy of an arm, in per cent."""
-    found = open_pool().values(claims.load()[of], only(arm, ACCURACY))[arm]
+def values(of, arm, measure=ACCURACY):
+    """Returns seed → what an arm measures: the accuracy in per cent."""
+    found = open_pool().values(claims.load()[of], only(arm, measure))[arm]
     return {seed: one.value for seed, one in found.items()}
 
 
@@ -108,6 +108,38 @@ def test_bare_strides_of_equal_weights():
         assert write((found.mean(), interval.low, interval.high), 1) in read("c2")
         pair = less(f"bare stride, {images}", f"no downsampling, {images}", ACCURACY)
         assert write(effect("c2", pair), 1) in read("c2")
+
+
+def test_what_a_larger_probe_reads():
+    rows = read_rows(STORE / "checks_places", True)
+    rows = rows[rows["protocol"] == "offset"]
+    rows = rows[[one["weights"] == "trained" for one in rows["params"]]]
+    maxima, strides = (
+        100 * rows[rows["downsample"] == one].sort_values("seed")["value"].to_numpy()
+        for one in ("max", "decimate")
+    )
+    assert len(maxima) == len(strides) == 5
+    for one in (maxima, strides):
+        assert f"{one.mean():.1f} %" in read("c8")
+    interval = t_interval(strides - maxima)
+    numbers = ((strides - maxima).mean(), interval.low, interval.high)
+    assert f"{write(numbers, 1)} points more" in read("c8")
+
+
+def test_what_probes_and_reconstructions_of_c8_read():
+    arms = (c8.POOLED, *reversed(c8.OTHERS.values()))
+    trained, untrained = (
+        [f"{np.mean([*values('c8', arm, of).values()]):.1f}" for arm in arms]
+        for of in (c8.PLACE, c8.UNTRAINED)
+    )
+    assert all(f"{one} %" in read("c8") for one in trained)
+    assert "{}, {} and {} %".format(*untrained) in read("c8")
+    for known, said in (
+        (False, "the error is {} % of"),
+        (True, "with them it is {} %"),
+    ):
+        error = np.mean([*values("c8", c8.POOLED, c8.ERROR[known]).values()])
+        assert said.format(f"{error:.0f}") in read("c8")
 
 
 def test_what_the_images_of_c7_hang_on():
