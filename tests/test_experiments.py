@@ -125,6 +125,7 @@ def test_arms_of_settings_with_fewer_seeds_end_earlier():
     assert set(cifar.values()) == {6} and set(counts.values()) == {6, 10}
 
 
+@pytest.mark.slow  # composes every arm of every claim
 def test_equal_points_are_trained_once(monkeypatch):
     every = list(experiment(*CLAIMS).points(seeds=["0"]))
     digests = [identity.arm(config.compose_flat(*one.arm.overrides)) for one in every]

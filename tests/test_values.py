@@ -129,6 +129,7 @@ def launchers(monkeypatch):
     monkeypatch.setattr(sys, "path", [str(CONF.parent / "scripts"), *sys.path])
 
 
+@pytest.mark.slow  # every key of every option, several values each
 def test_every_key_refuses_what_it_does_not_take(launchers):
     wrong = []
     for config, cfg, node, key in walked():

@@ -2,11 +2,14 @@
 
 import re
 import sys
-from copy import copy
 from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from documents import ROOT
+from fake_runs import fake_run
 
 from research import claims
 from research.claims import b6
@@ -32,6 +35,7 @@ from research.report.documents import (
     words,
 )
 from research.report.levels import format_level, list_measures, measure_levels
+from research.report.results import Results
 from research.report.tables import cases, verdicts
 from research.report.words import spell_arms, word_key
 
@@ -151,9 +155,16 @@ def make_found(case, question, details=(), **more):
         **values,
     )
     verdict = Verdict("C3", "It is.", "Asked.", (answer,), details=details)
-    pool = copy(judged.open_pool(STORE, compose_flat))
-    pool.runs_of = lambda claim: pool.runs.iloc[:0]
-    return judged.Judged(declared, verdict, pool, ROOT / "nowhere")
+    return judged.Judged(declared, verdict, open_empty(), ROOT / "nowhere")
+
+
+@cache
+def open_empty():
+    """A pool in which no arm of any claim has run."""
+    with TemporaryDirectory() as folder:
+        choices = {"setting": "cpu/scenes"}
+        fake_run(Path(folder), "one", choices=choices, overrides=["seed=0"])
+        return Results.read(folder, compose=compose_flat).pool
 
 
 def make_case(**more):
@@ -208,6 +219,7 @@ def test_what_depends_has_no_p():
     assert "The cases differ: max over average: 2.01 [1.65, 2.46], paired t" in text
 
 
+@pytest.mark.slow  # opens the whole store
 def test_what_is_compared_within_an_arm_is_shown():
     found = replace(
         make_found(make_case(), make_question()),

@@ -93,7 +93,16 @@ def largest_change(network):
     return np.abs(found - found[0]).max() / found.std()
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+LONG = {"resnet18", "resnet50", "vit"}  # to compile; the others have their parts, too
+
+
+@pytest.mark.parametrize(
+    "family",
+    [
+        pytest.param(one, marks=pytest.mark.slow) if one in LONG else one
+        for one in FAMILIES
+    ],
+)
 def test_invariant_to_every_shift(family):
     network = build(*FAMILIES[family], *EXACT)
     assert largest_change(network) < 1e-4

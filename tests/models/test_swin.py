@@ -162,13 +162,10 @@ def test_windows_on_a_fixed_grid_do_not_commute():
     assert min(found[:2]) > 1e-2 and max(found[2:]) < EXACT  # the last cover their map
 
 
+@pytest.mark.slow  # compiles both ways
 @pytest.mark.parametrize(
     "parts",
-    [
-        [],
-        pytest.param(["model/anchor=first"], marks=pytest.mark.slow),
-        pytest.param(["model/embed=anchored"], marks=pytest.mark.slow),
-    ],
+    [[], ["model/anchor=first"], ["model/embed=anchored"]],
 )
 def test_the_closed_form_is_brute_force(parts):
     """Where stages commute is found by trying: blocks on a fixed grid do not."""

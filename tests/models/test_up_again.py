@@ -69,8 +69,8 @@ EVERY = list(np.ndindex(SHAPE[:2]))
 
 @pytest.mark.parametrize(
     "family",
-    ["unet", "fcn"]
-    + [pytest.param(one, marks=pytest.mark.slow) for one in ("shallow", "segnet")],
+    ["fcn"]
+    + [pytest.param(one, marks=pytest.mark.slow) for one in SMALL if one != "fcn"],
 )
 @pytest.mark.parametrize("up", ["polyphase", "lpu", "unpool"])
 def test_answers_move_with_their_image_by_every_circular_shift(family, up):

@@ -20,6 +20,7 @@ def configs():
             yield compose_option(group, option)[1]
 
 
+@pytest.mark.slow  # composes every option
 def test_every_key_of_every_config_is_in_a_class():
     seen = {classify(key) for cfg in configs() for key in flatten(cfg)}
     assert seen == set(Kind)

@@ -90,10 +90,10 @@ def test_arms_and_units_are_exchangeable(values, margin, unit):
 
 
 def test_a_difference_at_the_margin_is_decided_once_in_twenty():
-    values = np.random.default_rng(0).normal(1.0, 0.1, (2000, 8))
+    values = np.random.default_rng(0).normal(1.0, 0.1, (1000, 8))
     found = [three_way(one, 1.0).outcome for one in values]
-    shares = [found.count(one) / 2000 for one in ("superior", "equivalent")]
-    assert shares == pytest.approx([0.025, 0.025], abs=0.0105)  # three standard errors
+    shares = [found.count(one) / 1000 for one in ("superior", "equivalent")]
+    assert shares == pytest.approx([0.025, 0.025], abs=0.0148)  # three standard errors
 
 
 def test_log_ratios_are_decided_as_ratios():
@@ -211,7 +211,7 @@ def test_every_case_is_more_or_one_is_less():
 def test_whether_any_case_differs_is_corrected_for_their_number():
     """Of twelve cases at the margin one lies beyond it in 5 % of trials at most."""
     rng = np.random.default_rng(0)
-    trials = 300
+    trials = 120
     found = [
         combine_any([three_way(rng.normal(1, 0.5, 10), 1.0) for _ in range(12)])
         for _ in range(trials)
