@@ -6,11 +6,9 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
-import hydra
 import pandas as pd
 import pytest
 from in_process import call
-from omegaconf.errors import ConfigAttributeError
 
 from research import claims, config
 from research.claims.points import SCALES, Experiment
@@ -78,28 +76,6 @@ def test_every_setting_composes(scale):
         assert cfg.name == scale and cfg.seeds > 0
         chosen = {name for name, node in cfg.eval.items() if "_target_" in node}
         assert {"accuracy", "segmentation"} & chosen
-
-
-def by_hydra(*overrides):
-    with hydra.initialize_config_dir(str(config.CONF), version_base="1.3"):
-        return hydra.compose("train", overrides=list(overrides))
-
-
-def test_composing_many_leaves_nothing_of_one_in_another():
-    words = ["setting=smoke/mnist", "train.epochs=7", "downsample=aps", "+claims.c1=x"]
-    mine = [words[0], "model/head=gap", "~eval.fit", "data.shape=[8,8,1]"]
-    search = ["experiment=learning_rate", "hydra.sweeper.trials=2", "seed=1"]
-    for overrides in (words, words[:1], words, mine, words[:1], search, words[1:2]):
-        cfg, expected = config.compose(*overrides), by_hydra(*overrides)
-        assert cfg == expected and list(cfg) == list(expected)
-        assert config.compose_flat(*overrides) == identity.flatten(expected)
-        cfg.train.epochs, cfg.data.dir = 99, "elsewhere"
-        with pytest.raises(ConfigAttributeError):
-            cfg.surprise = 1
-    with pytest.raises(UserError, match="did you mean"):
-        config.compose_flat("downsample=maxx")
-    with pytest.raises(UserError, match="seed=1,2: one run takes one value"):
-        config.compose("seed=1,2")
 
 
 def test_what_decides_comes_first_and_seeds_are_outermost():

@@ -32,8 +32,8 @@ TAKES = {
     "early_epochs examples gain hidden image index manual_dir mask_classes masks "
     "max_shift mean "
     "memory names norm objective out outputs pad pool_padding predict run_dir seeds "
-    "shape std store stream subset train_examples units url version weights "
-    "experiment keep_best profile uri",
+    "shape std store stream subset test_examples train_examples units url version "
+    "weights experiment keep_best profile uri",
     "-1": "ignore lower scale upper",
     "2.5": "absent checkpoint_seconds clip early_epochs end epsilon factor gain "
     "layer_scale learning_rate lower memory_gb norm norm_factor p poll_seconds power "

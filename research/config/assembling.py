@@ -16,6 +16,7 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.config_repository import ConfigRepository
 from hydra._internal.defaults_list import create_defaults_list
 from hydra._internal.utils import create_config_search_path
+from hydra.core.config_loader import ConfigLoader
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.default_element import GroupDefault, InputDefault
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -83,6 +84,16 @@ def _without_hydra(cfg: DictConfig) -> DictConfig:
 def of_hydra(name: str) -> bool:
     """Whether a key or group is one of Hydra's own."""
     return name.lstrip("/").startswith("hydra")
+
+
+def read_files_once(loader: ConfigLoader) -> None:
+    """Has a loader of Hydra's read each file once, for all jobs of a sweep.
+
+    They compose in little more than half the time, and a file that somebody changes
+    meanwhile does not change the jobs that come after.
+    """
+    if isinstance(loader, ConfigLoaderImpl):  # the only one of Hydra 1.3
+        loader.repository = _ReadOnce(loader.config_search_path, ours_only=False)
 
 
 class _ReadOnce(ConfigRepository):

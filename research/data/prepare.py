@@ -16,6 +16,7 @@ def prepare(
     builder: Callable[[Spec], Origin],
     stream: Any = None,
     test_split: str = "test",
+    test_examples: int | None = None,
     **settings: Unpack[Settings],
 ) -> str:
     """Makes the records and arrays of a data set; what is there and whole is kept.
@@ -24,6 +25,7 @@ def prepare(
       builder: `builder(spec)` returns where the examples come from.
       stream: not None: the training images are streamed; no arrays are made of them.
       test_split: the stored split that is `test`.
+      test_examples: all are prepared, however many are measured.
       **settings: the other keys of conf/data; those of `Spec` are used.
 
     Returns:

@@ -141,6 +141,7 @@ def load(
     builder: Callable[[Spec], Origin],
     stream: Callable[..., Any] | None = None,
     test_split: str = "test",
+    test_examples: Count | None = None,
     verify: bool = True,
     **settings: Unpack[Settings],
 ) -> Dataset:
@@ -155,6 +156,7 @@ def load(
         for data that do not fit. `validation` and `test` are arrays on disk as ever; no
         others are made.
       test_split: the stored split that is `test`.
+      test_examples: how many of it, from the first; None: all.
       verify: whether to check the arrays' SHA-256 when a split is read.
       **settings: the other keys of conf/data.
 
@@ -175,7 +177,9 @@ def load(
     splits: dict[str, Callable[[], Any]] = {
         "train": cache(lambda: cut.choose(read("train"), size, last)),
         "validation": lambda: read("train").rows(last, there),
-        "test": lambda: read(test_split),
+        "test": cache(
+            lambda: read(test_split).first(test_examples, "data.test_examples")
+        ),
     }
     if stream is not None:
         if cut.subset is not None:

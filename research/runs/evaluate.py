@@ -139,6 +139,9 @@ def measure_as(
     OmegaConf.update(trained, "precision.eval", cfg.precision.eval)
 
 
+TESTED_ON = ("data.test_split", "data.test_examples")  # of its own config, too
+
+
 def refuse_training_keys(overrides: Sequence[str]) -> None:
     """Refuses what a finished run has chosen already, rather than pass it over.
 
@@ -148,7 +151,7 @@ def refuse_training_keys(overrides: Sequence[str]) -> None:
     """
     for override in overrides:
         key = identity.key_of(override)
-        if identity_keys.decides(key) or key == "data.test_split":
+        if identity_keys.decides(key) or key in TESTED_ON:
             raise UserError(
                 f"{override}: the networks of run_dir=… are evaluated as they were "
                 "trained, on their own data: leave it out, or train another run "

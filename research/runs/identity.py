@@ -152,6 +152,8 @@ def evaluator_digest(config: Any, name: str) -> str:
     named = {k: v for k, v in _named(own) if k}
     named = {k: v for k, v in named.items() if not _is_absent(f"{prefix}{k}", v)}
     around = {"split": flat.get("split"), "test": flat.get("data.test_split", "test")}
+    if (examples := flat.get("data.test_examples")) is not None:
+        around["test_examples"] = examples
     if (precision := flat.get("precision.eval", "highest")) != "highest":
         around["precision.eval"] = precision
     around |= mending(flat)

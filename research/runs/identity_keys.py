@@ -41,6 +41,7 @@ TABLE = {
     "eval": Kind.MEASUREMENT,
     "split": Kind.MEASUREMENT,
     "data.test_split": Kind.MEASUREMENT,
+    "data.test_examples": Kind.MEASUREMENT,
     "data._target_": Kind.RESOURCE,  # how examples are kept and read
     "data.builder._target_": Kind.RESOURCE,  # name and version say what they are
     "data.builder.url": Kind.RESOURCE,

@@ -158,6 +158,18 @@ def test_what_split_there_is_not_is_named(prepared):
         load("digits", dir=prepared).split("dev")
 
 
+def test_fewer_of_the_test_images_are_the_first(prepared):
+    whole, few = (
+        load("digits", dir=prepared, test_examples=number).split("test")
+        for number in (None, 7)
+    )
+    np.testing.assert_array_equal(few.images, whole.images[:7])
+    assert len(load("digits", dir=prepared, test_examples=999).split("test")) == 360
+    assert len(load("digits", dir=prepared, test_examples=7).split("train")) == 1437
+    with pytest.raises(UserError, match="data.test_examples=0: takes at least 1"):
+        load("digits", dir=prepared, test_examples=0).split("test")
+
+
 def test_what_is_not_prepared_says_how_to(tmp_path):
     with pytest.raises(UserError) as error:
         load("mnist", dir=tmp_path)

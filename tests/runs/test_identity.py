@@ -87,7 +87,10 @@ def test_an_evaluator_is_its_parameters_and_its_split():
     assert changed("eval.shift.max_shift=2") == {"shift"}
     assert changed("eval.fit.examples=7") == {"fit"}
     assert changed("split=validation", "data.validation_examples=9") == {"shift", "fit"}
+    assert changed("data.test_examples=9") == {"shift", "fit"}
     assert changed("data.dir=/there", "model=tiny", "seed=1") == set()
+    fewer = config.compose("data.test_examples=9")
+    assert training_digest(fewer) == training_digest(config.compose())
 
 
 def test_the_precision_of_evaluation_is_a_parameter_of_every_evaluator():

@@ -30,6 +30,7 @@ from hydra_plugins.launchers._plan import (
 )
 from omegaconf import DictConfig, OmegaConf
 
+from research.config.assembling import read_files_once
 from research.errors import UserError
 from research.files.atomic import make_folder
 from research.jobs import status
@@ -73,6 +74,7 @@ class SweepLauncher(Launcher):
           UserError: it cannot be made, or `prepare` finds something wrong.
         """
         self.context, self.task, self.config = hydra_context, task_function, config
+        read_files_once(hydra_context.config_loader)
         self.prepare()
         with make_folder(Path(str(config.hydra.sweep.dir)), "root=…") as folder:
             self.sweep = folder
