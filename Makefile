@@ -95,4 +95,4 @@ $(READY): pyproject.toml constraints.txt constraints-latest.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) outputs/runs outputs/demo outputs/.cache
+	rm -rf $(VENV) outputs/demo outputs/.cache
