@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -48,11 +49,14 @@ def main(cfg: DictConfig) -> None:
                 "as run_dir='outputs/runs/*'"
             )
         overrides = list(HydraConfig.get().overrides.task)
+        names = Counter(folder.name for folder in folders)
         for folder in folders if exact.is_dir() else keep_finished(folders):
             if not cfg.wrap and cfg.checkpoint == "last":
                 show(evaluate_run(cfg, folder, overrides=overrides), cfg)
                 continue
-            out = Path(runtime.output_dir, folder.name)
+            alone = names[folder.name] == 1
+            name = folder.name if alone else f"{folder.parent.name},{folder.name}"
+            out = Path(runtime.output_dir, name)
             rows = evaluate_wrapped(
                 cfg,
                 folder,

@@ -276,3 +276,14 @@ def test_a_wrong_value_is_named_with_its_key(answers, words):
 def test_what_a_setting_says_of_other_evaluators_is_passed_over():
     cfg = config.compose("setting=smoke/mnist", "eval=accuracy")
     assert set(cfg.eval) > {"accuracy"} and list(config.evals(cfg)) == ["accuracy"]
+
+
+def test_a_fixed_subset_is_not_that_of_the_seed():
+    """It would count as a subset that follows the seed, and so as another arm."""
+    following = config.compose("setting=cpu/scenes", "seed=3")
+    assert following.data.subset == 3
+    config.check_config(following)
+    config.check_config(config.compose("data.subset=7", "seed=3"))
+    wrong = config.compose("data.subset=3", "seed=3")
+    with pytest.raises(UserError, match=r"data.subset=3 with seed=3: .*\$\{seed\}"):
+        config.check_config(wrong)

@@ -151,7 +151,9 @@ def test_seeds(
 
     def above(end: float) -> float:
         reach = down if test.mean > end else up
-        return float(ndtr((end - test.mean) / (reach / WIDE))) if reach else 0.0
+        if not reach:  # at the bound of its measure, which it cannot lie beyond
+            return float(test.mean <= end)
+        return float(ndtr((end - test.mean) / (reach / WIDE)))
 
     plus, minus = above(high), 1 - above(low)
     equal = max(above(low), 1 - above(high))

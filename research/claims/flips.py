@@ -10,6 +10,7 @@ import pandas as pd
 from jaxtyping import Float, Int
 
 from research.claims.measure import Contrast
+from research.errors import UserError, join_options
 from research.stats import (
     NO_INTERVAL,
     Interval,
@@ -125,4 +126,12 @@ class FlipTable:
         runs: dict[str, dict[int, Any]] = {
             arm: {**self._kept.get((digests[arm], shift), {})} for arm in contrast.arms
         }
-        return runs, sorted(set.intersection(*map(set, runs.values())))
+        seeds = sorted(set.intersection(*map(set, runs.values())))
+        sizes = {len(own[seed]["labels"]) for own in runs.values() for seed in seeds}
+        if len(sizes) > 1:
+            raise UserError(
+                f"flips of {' and '.join(contrast.arms)}: measured on "
+                f"{join_options(sorted(sizes))} images; measure all of them on as many "
+                "(data.test_examples, eval.stability.examples)"
+            )
+        return runs, seeds

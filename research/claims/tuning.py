@@ -62,22 +62,29 @@ class Tuning:
     def next_rate(self, tried: Mapping[float, float]) -> float | None:
         """Returns the rate beyond the edge that the best lies at; None: enough tried.
 
+        The edges are those of the rates of the setting: beyond one that failed a
+        training none is tried.
+
         Args:
           tried: rate → validation accuracy.
         """
-        best = choose(tried)
-        if len(tried) > len(self.rates) or best is None:
+        best, rates = choose(tried), [*map(round_rate, self.rates)]
+        if len(tried) > len(rates) or best is None:
             return None
-        if best == max(tried):
-            return round_rate(best * FACTOR)
-        return round_rate(best / FACTOR) if best == min(tried) else None
+        if best == max(rates):
+            beyond = round_rate(best * FACTOR)
+        elif best == min(rates):
+            beyond = round_rate(best / FACTOR)
+        else:
+            return None
+        return None if beyond in tried else beyond
 
 
 def choose(tried: Mapping[float, float]) -> float | None:
     """Returns the best rate; at a tie the one in the middle; None: none was tried.
 
     Args:
-      tried: rate → validation accuracy; NaN where training failed.
+      tried: rate → validation accuracy; none where training failed.
     """
     known = {rate: one for rate, one in tried.items() if np.isfinite(one)}
     if not known:

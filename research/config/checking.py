@@ -97,6 +97,25 @@ def check_config(cfg: DictConfig, config: str = "train") -> None:
         for group in OURS:
             check_values(cfg.hydra[group])
     check_values(cfg, SCHEMAS.get(config), besides=["hydra"])
+    check_subset(cfg)
+
+
+def check_subset(cfg: DictConfig) -> None:
+    """Refuses a fixed subset of the number of the seed: it would count as the seed's.
+
+    Raises:
+      UserError: names both.
+    """
+    data = cfg.get("data")
+    if not isinstance(data, DictConfig) or data.get("subset") is None:
+        return
+    follows = OmegaConf.is_interpolation(data, "subset")
+    if not follows and data.subset == cfg.get("seed"):
+        raise UserError(
+            f"data.subset={data.subset} with seed={cfg.seed}: counts as a subset that "
+            "follows the seed, and is another arm with other seeds; take a number that "
+            "is no seed, or data.subset='${seed}'"
+        )
 
 
 def check_choices(choices: Mapping[str, Any]) -> None:

@@ -45,10 +45,11 @@ def prepare(
         done = "is now prepared" if any(made) else "is prepared already"
     if origin.spec.manual_dir is not None and not made[0]:
         done += f" (data.manual_dir={origin.spec.manual_dir} was not read)"
-    sizes, known = origin.sizes(), store.index(splits[0])
+    known = store.index(splits[0])
     statistics.compare(settings, known, origin.spec.name)
     return (
         f"{origin.spec.name} {origin.folder().name} {done} in {origin.folder()}: "
-        f"{sizes['train']} train and {sizes[test_split]} test images; of {splits[0]}, "
+        f"{store.count('train')} train and {store.count(test_split)} test images; of "
+        f"{splits[0]}, "
         f"mean={known['mean']} std={known['std']}"
     )

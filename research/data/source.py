@@ -167,19 +167,21 @@ def load(
     store, spec = Store(origin), origin.spec
     if stream is None:
         known = store.index("train")
-        there = known["examples"]
-        store.index(test_split)
+        there, tested = known["examples"], store.index(test_split)
     else:
-        there = origin.sizes()["train"]
-        known = store.index(test_split)
+        known = tested = store.index(test_split)
+        there = store.count("train")
     size, last = cut.apply(there, spec.name)
+    if test_examples is not None and not 0 < test_examples <= tested["examples"]:
+        raise UserError(
+            f"data.test_examples={test_examples}: {spec.name} has {tested['examples']} "
+            "test examples; give 1 to as many, or null for all"
+        )
     read = cache(partial(store.read, verify=verify))
     splits: dict[str, Callable[[], Any]] = {
         "train": cache(lambda: cut.choose(read("train"), size, last)),
         "validation": lambda: read("train").rows(last, there),
-        "test": cache(
-            lambda: read(test_split).first(test_examples, "data.test_examples")
-        ),
+        "test": cache(lambda: read(test_split).first(test_examples)),
     }
     if stream is not None:
         if cut.subset is not None:

@@ -57,16 +57,24 @@ class Store:
         folder, spec = self.locate(split, start), self.origin.spec
         if folder.is_dir():
             return False
-        sizes = self.origin.sizes()
-        if split not in sizes:
-            raise UserError(
-                f"{spec.name} has no split {split!r} (data.test_split): it has "
-                f"{', '.join(sizes)}"
-            )
+        count = self.count(split) - start
         examples = self.origin.examples(split, start)
-        count = sizes[split] - start
         arrays.write(folder, examples, count=count, classes=spec.classes)
         return True
+
+    def count(self, split: str) -> int:
+        """Returns how many examples a stored split has.
+
+        Raises:
+          UserError: there is no such split.
+        """
+        sizes, name = self.origin.sizes(), self.origin.spec.name
+        if split not in sizes:
+            whose = "of training images" if split == "train" else "(data.test_split)"
+            raise UserError(
+                f"{name} has no split {split!r} {whose}: it has {', '.join(sizes)}"
+            )
+        return sizes[split]
 
     def index(self, split: str, start: int = 0) -> dict[str, Any]:
         """Returns what is recorded of a split: `examples`, `mean`, `std` and so on.

@@ -138,8 +138,8 @@ def world(batch: int) -> Mesh:
     count = jax.process_count()
     if batch % count:
         raise UserError(
-            f"train.batch_size={batch} for {count} processes: takes a multiple of "
-            f"{count} (distributed.processes)"
+            f"train.batch_size / train.accumulate = {batch} for {count} processes: "
+            f"takes a multiple of {count} (distributed.processes)"
         )
     groups = [jax.local_devices(process_index=process) for process in range(count)]
     size = divisor(batch // count, min(map(len, groups)))

@@ -32,9 +32,9 @@ class Part(Evaluator):
     false and true; `agreement` between the two, and `mac`.
 
     Attributes:
-      pairs: `pairs(examples) → (intact, jumbled, labels)`, arrays of uint8 images; the
-        intact ones come from the split.
-      examples: how many pairs.
+      pairs: `pairs(examples) → (intact, jumbled, labels)`, arrays of uint8 images. Of
+        these, the pairs whose intact image is in the split are measured.
+      examples: how many pairs at most.
       batch: examples a call.
     """
 
@@ -44,21 +44,27 @@ class Part(Evaluator):
     batch: Count = 512
 
     def check(self, predict: Callable[..., Any], split: Split) -> None:
-        """Refuses answers at every pixel, and images without the first object."""
+        """Refuses answers at every pixel, and images without any of the objects."""
         require_one_answer(predict, split, self.name)
-        known = self.pairs(1)[0][0].tobytes()
-        if not any(image.tobytes() == known for image in split.images):
+        if not self.choose(split)[0].size:
             raise UserError(
-                "eval=part: the first object with known parts is not among the images; "
-                "it is of data=faces split=test"
+                f"eval=part: none of the {self.examples} objects with known parts is "
+                "among the images; they are of data=faces split=test"
             )
+
+    def choose(self, split: Split) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Returns the pairs whose intact image is in a split."""
+        there = {image.tobytes() for image in split.images}
+        intact, jumbled, labels = self.pairs(self.examples)
+        kept = [image.tobytes() in there for image in intact]
+        return intact[kept], jumbled[kept], labels[kept]
 
     def __call__(
         self, predict: Callable[..., Any], split: Split
     ) -> Iterator[Measurement]:
         """Yields the measurements, intact objects first."""
         predictor = Predictor.of(predict, batch=self.batch)
-        intact, jumbled, labels = self.pairs(self.examples)
+        intact, jumbled, labels = self.choose(split)
         logits = [predictor.logits(images) for images in (intact, jumbled)]
         for moved, one in zip((False, True), logits, strict=True):
             measures = {

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from research.data.split import Split
 from research.downsample import Downsample
@@ -24,6 +24,8 @@ from research.models.level import Level
 from research.nn.signal import pad
 from research.nn.windows import windows
 from research.types import Count, Images, Map, Stride
+
+Switched = Bool[Array, "_batch _height _width _channels"]
 
 
 @dataclass(frozen=True)
@@ -123,15 +125,15 @@ def moments(graph: nnx.GraphDef, state: Any, x: Map) -> Float[Array, "batch 6"]:
     zeros at the switches.
     """
     stage = nnx.merge(graph, state)
-    kept, spread = unpool(stage.reduce, stage.stride, x)
-    around = jnp.where(kept != 0, 0, spread)
+    chosen, spread = unpool(stage.reduce, stage.stride, x)
+    kept, around = jnp.where(chosen, x, 0), jnp.where(chosen, 0, spread)
     products = [x * x, kept * kept]
     products += [x * spread, spread**2, x * around, around**2]
     return jnp.stack([p.sum((1, 2, 3)) for p in products], -1)
 
 
-def unpool(reduce: Max, stride: Stride, x: Map) -> tuple[Map, Map]:
-    """Returns the map rebuilt from its pooled values, with switches and spread evenly.
+def unpool(reduce: Max, stride: Stride, x: Map) -> tuple[Switched, Map]:
+    """Returns where a map has its switches, and its pooled values spread evenly.
 
     Both come from the transposes of the pooling, so that any window, stride and padding
     will do: the gradient of a maximum is where it came from, that of a sum is the
@@ -146,4 +148,4 @@ def unpool(reduce: Max, stride: Stride, x: Map) -> tuple[Map, Map]:
 
     _, out = jax.vjp(total, x)
     (sums,), (times,) = out(pooled), out(jnp.ones_like(pooled))
-    return jnp.where(switches > 0, x, 0), sums / jnp.maximum(times, 1)
+    return switches > 0, sums / jnp.maximum(times, 1)

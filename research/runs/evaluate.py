@@ -31,11 +31,14 @@ from research.runs.measure import (
 )
 from research.runs.outcome import (
     file_name,
+    finish,
     forget,
     own_split,
     read_config,
+    read_digests,
     record,
     require_room,
+    require_same_training,
 )
 from research.runs.provenance import describe, find_commit
 from research.runs.rows import Row
@@ -136,10 +139,8 @@ def measure_as(
     if has_moved(provenance.get("overrides") or (), overrides):
         trained.data.dir = cfg.data.dir
     trained.eval, trained.split = cfg.eval, cfg.split
+    trained.data.test_examples = cfg.data.get("test_examples")
     OmegaConf.update(trained, "precision.eval", cfg.precision.eval)
-
-
-TESTED_ON = ("data.test_split", "data.test_examples")  # of its own config, too
 
 
 def refuse_training_keys(overrides: Sequence[str]) -> None:
@@ -151,7 +152,7 @@ def refuse_training_keys(overrides: Sequence[str]) -> None:
     """
     for override in overrides:
         key = identity.key_of(override)
-        if identity_keys.decides(key) or key in TESTED_ON:
+        if identity_keys.decides(key) or key == "data.test_split":
             raise UserError(
                 f"{override}: the networks of run_dir=… are evaluated as they were "
                 "trained, on their own data: leave it out, or train another run "
@@ -268,6 +269,8 @@ def evaluate_new(
         check_all(evaluators, predict, split, cfg)
         own = own_split(folder, cfg.split)
         require_room(folder, [file_name(one, cfg.split, own) for one in evaluators])
+        if (folder / "config.yaml").exists():
+            require_same_training(folder, cfg)
         require_same_data(folder, data.photographs)
         provenance = describe(cfg, folder, choices=choices, command=command)
         if data.photographs is not None:
@@ -280,7 +283,7 @@ def evaluate_new(
         measuring = measure_each(
             evaluators, predict, split, folder, provenance, cfg, own
         )
-        found = list(measuring)
+        found, earlier = list(measuring), read_digests(folder)
         remove(folder / "done.json")
         kept = OmegaConf.merge(cfg, {"split": own})
         write_text(folder / "config.yaml", OmegaConf.to_yaml(kept, resolve=True))
@@ -289,9 +292,9 @@ def evaluate_new(
             measured.write(folder)
         rows = [row for measured in found for row in measured.rows]
         say_headline(folder, rows, evaluators)
-        done: dict[str, Any] = {}
+        facts: dict[str, Any] = {}
         if isinstance(predict, nnx.Module):
-            done["parameters"] = count_parameters(predict)
-        done["seconds"] = round(time.monotonic() - started, 2)
-        write_json(folder / "done.json", done)
+            facts["parameters"] = count_parameters(predict)
+        facts["seconds"] = round(time.monotonic() - started, 2)
+        finish(folder, cfg, earlier, **facts)
     return rows

@@ -20,8 +20,11 @@ from research.runs.identity_keys import (
     COPIES,
     EVALUATOR_RESOURCES,
     FOLLOWERS,
+    Kind,
+    classify,
     decides,
     mends,
+    nested_key,
 )
 from research.runs.identity_parts import add_own_parts, leave_out_own_parts
 from research.runs.identity_subject import concerns
@@ -46,6 +49,7 @@ ABSENT: dict[str, Any] = {
     "deterministic": False,
     "data.mask_classes": None,
     "data.subset": None,
+    "data.test_examples": None,
     "adapter.answers": None,
     "adapter.arguments": None,
     "adapter.class_names": None,
@@ -116,8 +120,7 @@ def mending(config: Any) -> dict[str, Any]:
     Nothing, of a config of whatever age that takes networks as they are.
     """
     chosen = {k: v for k, v in flatten(config).items() if mends(k)}
-    named = dict(_named(chosen))
-    return {k: v for k, v in named.items() if k not in ABSENT or ABSENT[k] != v}
+    return {k: v for k, v in _named(chosen) if not _is_absent(k, v)}
 
 
 def training_digest(config: Any) -> str:
@@ -149,10 +152,10 @@ def evaluator_digest(config: Any, name: str) -> str:
         if _without_places(_below(own, part)) == _without_places(_below(flat, part)):
             own = {k: v for k, v in own.items() if not _is_below(k, part)}
     # An evaluator goes by its name, whatever class implements it.
-    named = {k: v for k, v in _named(own) if k}
-    named = {k: v for k, v in named.items() if not _is_absent(f"{prefix}{k}", v)}
+    named = {k: v for k, v in _named(own) if k and _counts(f"{prefix}{k}", v)}
     around = {"split": flat.get("split"), "test": flat.get("data.test_split", "test")}
-    if (examples := flat.get("data.test_examples")) is not None:
+    examples = flat.get("data.test_examples")
+    if examples is not None and flat.get("split", "test") == "test":
         around["test_examples"] = examples
     if (precision := flat.get("precision.eval", "highest")) != "highest":
         around["precision.eval"] = precision
@@ -174,8 +177,8 @@ def digest(values: Mapping[str, Any]) -> str:
 
 
 def difference(before: Any, now: Any) -> tuple[str, Any, Any] | None:
-    """Returns a key in which the science of two configs differs, and both values."""
-    old, new = (ABSENT | add_own_parts(science(one)) for one in (before, now))
+    """Returns a key in which the networks of two configs differ, and both values."""
+    old, new = (ABSENT | add_own_parts(science(c)) | mending(c) for c in (before, now))
     for key in sorted(old | new):
         if old.get(key) != new.get(key):
             return key, old.get(key), new.get(key)
@@ -275,14 +278,20 @@ def _is_absent(key: str, value: Any) -> bool:
     return key in ABSENT and ABSENT[key] == value
 
 
+def _counts(key: str, value: Any) -> bool:
+    """Whether a value below an evaluator decides its rows."""
+    is_place = classify(key) is Kind.PLACE
+    return not (is_place or _is_absent(nested_key(key) or key, value))
+
+
 def _is_below(key: str, prefix: str) -> bool:
     return key == prefix or key.startswith(f"{prefix}.")
 
 
 def _without_places(values: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the values of a copied group that decide results."""
-    kept = {k: v for k, v in values.items() if not k.endswith((".dir", ".manual_dir"))}
-    return dict(_named(kept))
+    places = (".dir", ".manual_dir")
+    return dict(_named({k: v for k, v in values.items() if not k.endswith(places)}))
 
 
 def _below(values: Mapping[str, Any], prefix: str) -> dict[str, Any]:

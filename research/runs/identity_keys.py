@@ -93,6 +93,7 @@ COPIES = {"task.minimise": "loss", "task.outputs": "data.mask_classes"}
 # What may follow another key, and is then no other arm for another value of that.
 FOLLOWERS = {"data.subset": "seed"}
 COPIED = ("data", "task")  # the same, below an evaluator
+NESTED = {"data": "data", "task": "task", "canvas": "data"}  # there → what it is
 
 # Keys of evaluators that change nothing but time → their value in any digest.
 EVALUATOR_RESOURCES = {"memory": 512}
@@ -115,14 +116,22 @@ def classify(key: str) -> Kind:
         below = key.split(".", 2)[2:]
         if below and below[0] in EVALUATOR_RESOURCES:
             return Kind.RESOURCE
-        copied = below and below[0].partition(".")[0] in COPIED
-        inner = classify(below[0]) if copied else Kind.MEASUREMENT
+        inner = classify(nested) if (nested := nested_key(key)) else Kind.MEASUREMENT
         return Kind.MEASUREMENT if inner == Kind.SCIENCE else inner
     parts = key.split(".")
     for length in range(len(parts), 0, -1):
         if (beginning := ".".join(parts[:length])) in TABLE:
             return TABLE[beginning]
     raise Unclassified(key)
+
+
+def nested_key(key: str) -> str | None:
+    """Returns what a key below an evaluator is of another group; None: it is its own.
+
+    `eval.window.canvas.dir` is `data.dir`.
+    """
+    group, *rest = key.split(".")[2:] or [""]
+    return ".".join([NESTED[group], *rest]) if group in NESTED else None
 
 
 def mends(key: str) -> bool:

@@ -68,7 +68,7 @@ class Best:
         """
         value = float(np.float32(means[self.measure]))
         value = -value if self.measure == LOWER else value
-        if self._value is not None and not value > self._value:
+        if np.isnan(value) or (self._value is not None and not value > self._value):
             return
         self._value = value
         mark = devices.replicate(jnp.float32(value), trainer.mesh)

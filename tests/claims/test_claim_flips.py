@@ -9,6 +9,7 @@ from pools import PAIRS, Made, claim
 from research.claims.judge import judge_claim
 from research.claims.measure import MOVED, WRAPPED, Contrast, less
 from research.claims.question import Question
+from research.errors import UserError
 
 ASKED = claim(
     {"": Question("a over b", {"": less("a", "b", MOVED)}, math.log(1.1), "Why not.")},
@@ -76,3 +77,12 @@ def test_seeds_that_one_arm_lacks_are_left_out():
     runs.flips("b", "window", 0.2, seeds=range(4))
     one = judge_claim("c3", ASKED, runs.pool()).answers[0].first
     assert one.n == 4 and one.crossed is None  # too few seeds for the bootstrap
+
+
+def test_arms_that_were_measured_on_different_numbers_of_images_are_named():
+    runs = made(a=0.3, b=0.1)
+    for one in runs.kept:
+        if one["path"].startswith("b/"):
+            one["array"] = one["array"][:-1]
+    with pytest.raises(UserError, match="flips of a and b: measured on .* images"):
+        runs.pool().values(ASKED, less("a", "b", MOVED))

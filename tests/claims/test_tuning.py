@@ -47,6 +47,10 @@ def test_one_more_rate_is_tried_beyond_an_edge():
     assert beyond(0.1, 0.9, 0.1) is None
     four = dict(zip((*RATES, 0.027), (0.1, 0.2, 0.8, 0.9), strict=True))
     assert TUNING.next_rate(four) is None and TUNING.next_rate({}) is None
+    # Where training at an edge failed, none is tried beyond, nor that one again.
+    for failed, best in ((RATES[-1], RATES[-2]), (RATES[0], RATES[1])):
+        left = {rate: float(rate == best) for rate in RATES if rate != failed}
+        assert TUNING.next_rate(left) is None
 
 
 def experiment(scale="cpu", **how):

@@ -51,7 +51,7 @@ def test_the_convolution_stays_on_the_devices_of_a_smaller_mesh(eight):
 
 def test_a_batch_that_processes_cannot_share_is_refused(monkeypatch):
     monkeypatch.setattr(jax, "process_count", lambda: 2)
-    with pytest.raises(UserError, match="train.batch_size=15 for 2 processes"):
+    with pytest.raises(UserError, match="accumulate = 15 for 2 processes"):
         devices.world(15)
 
 

@@ -43,3 +43,19 @@ def test_a_bag_of_pixels_cannot_tell():
 def test_images_of_another_split_are_refused(other):
     with pytest.raises(UserError, match="data=faces split=test"):
         Part(pairs, examples=3).check(ink, split(**other))
+
+
+def test_of_fewer_images_the_pairs_that_are_among_them_count():
+    order = np.random.default_rng(0).permutation(20)
+
+    def mixed(examples):
+        return tuple(one[order[:examples]] for one in pairs(20))
+
+    few = SPLIT.rows(0, 5)
+    rows = table(measure(Part(mixed, examples=20), pixel, few))
+    assert rows["part/agreement"].n == 5
+    intact, jumbled, labels = Part(mixed, examples=20).choose(few)
+    assert {one.tobytes() for one in intact} == {one.tobytes() for one in few.images}
+    np.testing.assert_array_equal(jumbled, intact[:, ::-1])
+    chosen = [np.flatnonzero((few.images == one).all((1, 2, 3)))[0] for one in intact]
+    np.testing.assert_array_equal(labels, few.labels[chosen])

@@ -11,7 +11,7 @@ from known import measure, split
 
 from research.downsample import Downsample
 from research.downsample.reduce import Average, Max
-from research.evals.switches import Switches, unpool
+from research.evals.switches import Switches, moments, unpool
 
 MAP = np.random.default_rng(0).random((2, 6, 8, 3), np.float32) - 0.3
 
@@ -41,11 +41,25 @@ def loops(x, window, stride, pads):
 def test_unpooling(window, padding, pads):
     reduce = partial(Max, window=window, padding=padding)
     stage = Downsample(3, 2, reduce, rngs=nnx.Rngs(0))
-    kept, spread = unpool(stage.reduce, stage.stride, jnp.asarray(MAP))
+    chosen, spread = unpool(stage.reduce, stage.stride, jnp.asarray(MAP))
+    kept = np.where(chosen, MAP, 0)
     for b, c in np.ndindex(2, 3):
         ours = loops(MAP[b, ..., c], window, 2, pads)
         np.testing.assert_allclose(kept[b, ..., c], ours[0], rtol=1e-6)
         np.testing.assert_allclose(spread[b, ..., c], ours[1], rtol=1e-5)
+
+
+def test_positions_of_a_maximum_of_zero_are_switches_too():
+    """Windows overlap, and what lies around a switch is filled, never the switch."""
+    stage = Downsample(1, 2, partial(Max, window=3, padding="valid"), rngs=nnx.Rngs(0))
+    x = np.zeros((1, 5, 5, 1), np.float32)
+    x[0, 4, 4, 0] = 1.0
+    chosen, spread = map(np.asarray, unpool(stage.reduce, stage.stride, jnp.asarray(x)))
+    assert chosen[0, 2:, 2:, 0].sum() > 1  # of windows of zeros, whose spread is not 0
+    assert (spread[chosen & (x == 0)] > 0).any()
+    table = np.asarray(moments(*nnx.split(stage), jnp.asarray(x)))
+    around = np.where(chosen, 0, spread)
+    assert table[0, -1] == pytest.approx((around**2).sum())
 
 
 def test_errors():
@@ -59,9 +73,9 @@ def test_errors():
     assert {row.params["index"] for row in rows.values()} == {1}
     x = network.stages[0](jnp.asarray(data.images / np.float32(255)))
     stage = network.stages[1]
-    kept, spread = map(np.asarray, unpool(stage.reduce, stage.stride, x))
+    chosen, spread = map(np.asarray, unpool(stage.reduce, stage.stride, x))
     x = np.asarray(x)
-    around = np.where(kept > 0, 0, spread)
+    kept, around = np.where(chosen, x, 0), np.where(chosen, 0, spread)
 
     def best(guess):
         return np.linalg.lstsq(guess.reshape(-1, 1), x.ravel(), rcond=None)[0][0]

@@ -184,7 +184,8 @@ def test_rows_of_another_split_do_not_replace_those_that_are_there(tmp_path):
     counts = rows[rows["measure"] == "accuracy"].set_index("split")["n"]
     assert counts.to_dict() == {"test": 360, "validation": 40}
     assert set(rows["evaluator"]) == {"accuracy"}
-    assert set(read_digests(tmp_path / "out")) == {"accuracy"}
+    measured = {"accuracy", "accuracy.validation"}
+    assert set(read_digests(tmp_path / "out")) == measured
 
 
 def test_a_store_has_no_networks_to_measure(trained, tmp_path):

@@ -281,3 +281,19 @@ def test_training_images_that_are_drawn_by_the_seed_are_one_arm():
     digests = {identity.training_digest(one) for one in (own[1], first, fixed)}
     assert len(digests) == 3
     assert len({identity.arm(one) for one in (own[1], first, fixed)}) == 3
+
+
+def test_where_the_canvas_of_an_evaluator_lies_is_no_part_of_it():
+    words = ["eval=window", "+data@eval.window.canvas=digits"]
+
+    def digest(*more, without=()):
+        flat = identity.flatten(config.compose(*words, *more))
+        kept = {k: v for k, v in flat.items() if k not in without}
+        return identity.evaluator_digest(kept, "window")
+
+    known = digest()
+    assert digest("eval.window.canvas.dir=/elsewhere") == known
+    assert digest(without=["eval.window.canvas.test_examples"]) == known
+    assert digest("eval.window.canvas.test_examples=9") != known
+    assert digest("eval.window.canvas.name=another") != known
+    assert classify("eval.window.canvas.dir") is Kind.PLACE

@@ -1,5 +1,6 @@
 """The best checkpoint by validation: beside the last, through kills, for evaluation."""
 
+import math
 import os
 import signal
 
@@ -56,6 +57,11 @@ def test_it_is_the_first_of_the_best(tmp_path):
     assert step == 8 and last_of(tmp_path).steps()[-1] == 12
     last, _ = restore_network(make_network(7), last_of(tmp_path))
     assert not identical(best, last)
+
+
+def test_no_number_is_no_value(tmp_path):
+    """As of a loss that overflowed once."""
+    assert keep(tmp_path, {4: math.nan, 8: 0.4, 12: 0.3})[1] == 8
 
 
 def test_of_the_loss_the_least_is_the_best(tmp_path):
