@@ -20,8 +20,8 @@ from research.stats import (
     resample_crossed,
     right_in_all,
 )
+from research.stats.crossed import HOW
 
-HOW = "crossed bootstrap over seeds and examples"
 FEWEST = 8  # seeds from which on the bootstrap over them is a check
 KEPT = ("flips", "predictions", "labels")  # arrays beside the row of `eval=stability`
 

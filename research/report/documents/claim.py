@@ -198,12 +198,6 @@ def format_spread(case: Case) -> str:
     return format_number(case.sd)
 
 
-def format_correlation(case: Case) -> str:
-    """Returns the correlation of two arms over seeds, where there is any."""
-    known = case.correlation
-    return MISSING if known is None else format_effect(known)
-
-
 def format_needed(case: Case) -> str:
     """Returns how many seeds would decide a case that is not decided."""
     if case.outcome != UNDETERMINED:
