@@ -151,7 +151,7 @@ def test_seeds(
 
     def above(end: float) -> float:
         reach = down if test.mean > end else up
-        if not reach:  # at the bound of its measure, which it cannot lie beyond
+        if not reach:  # at the bound of its measure: beyond it there is nothing
             return float(test.mean <= end)
         return float(ndtr((end - test.mean) / (reach / WIDE)))
 

@@ -10,7 +10,7 @@ import pandas as pd
 from jaxtyping import Float, Int
 
 from research.claims.measure import Contrast
-from research.errors import UserError, join_options
+from research.errors import UserError
 from research.stats import (
     NO_INTERVAL,
     Interval,
@@ -131,7 +131,7 @@ class FlipTable:
         if len(sizes) > 1:
             raise UserError(
                 f"flips of {' and '.join(contrast.arms)}: measured on "
-                f"{join_options(sorted(sizes))} images; measure all of them on as many "
-                "(data.test_examples, eval.stability.examples)"
+                f"{' and '.join(map(str, sorted(sizes)))} images; measure all arms on "
+                "equally many (data.test_examples, eval.stability.examples)"
             )
         return runs, seeds

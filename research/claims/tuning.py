@@ -62,8 +62,8 @@ class Tuning:
     def next_rate(self, tried: Mapping[float, float]) -> float | None:
         """Returns the rate beyond the edge that the best lies at; None: enough tried.
 
-        The edges are those of the rates of the setting: beyond one that failed a
-        training none is tried.
+        The edges are those of the setting's rates. Where training failed at an edge,
+        nothing is tried beyond it.
 
         Args:
           tried: rate → validation accuracy.
@@ -84,7 +84,7 @@ def choose(tried: Mapping[float, float]) -> float | None:
     """Returns the best rate; at a tie the one in the middle; None: none was tried.
 
     Args:
-      tried: rate → validation accuracy; none where training failed.
+      tried: rate → validation accuracy, of the trainings that did not fail.
     """
     known = {rate: one for rate, one in tried.items() if np.isfinite(one)}
     if not known:

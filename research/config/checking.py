@@ -101,7 +101,7 @@ def check_config(cfg: DictConfig, config: str = "train") -> None:
 
 
 def check_subset(cfg: DictConfig) -> None:
-    """Refuses a fixed subset of the number of the seed: it would count as the seed's.
+    """Refuses a fixed subset whose number is the seed's: it would pass for that.
 
     Raises:
       UserError: names both.

@@ -49,7 +49,6 @@ def prepare(
     statistics.compare(settings, known, origin.spec.name)
     return (
         f"{origin.spec.name} {origin.folder().name} {done} in {origin.folder()}: "
-        f"{store.count('train')} train and {store.count(test_split)} test images; of "
-        f"{splits[0]}, "
-        f"mean={known['mean']} std={known['std']}"
+        f"{store.count('train')} train and {store.count(test_split)} test images; "
+        f"of {splits[0]}, mean={known['mean']} std={known['std']}"
     )

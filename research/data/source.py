@@ -175,7 +175,7 @@ def load(
     if test_examples is not None and not 0 < test_examples <= tested["examples"]:
         raise UserError(
             f"data.test_examples={test_examples}: {spec.name} has {tested['examples']} "
-            "test examples; give 1 to as many, or null for all"
+            "test examples; take 1 to that many, or null for all"
         )
     read = cache(partial(store.read, verify=verify))
     splits: dict[str, Callable[[], Any]] = {

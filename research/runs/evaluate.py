@@ -55,7 +55,8 @@ def evaluate_run(
     commit of the code that measures; what `provenance.json` says is of the training.
 
     Args:
-      cfg: an `eval` config: its `eval`, `split` and `precision.eval` count.
+      cfg: an `eval` config: its `eval`, `split`, `precision.eval` and
+        `data.test_examples` count.
       folder: a run folder whose training is finished.
       overrides: of the config: a `data.dir` among them replaces the run's.
 

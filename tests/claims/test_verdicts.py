@@ -170,6 +170,18 @@ def test_seeds_that_agree_to_the_last_digit_have_an_interval_over_examples():
         assert one.first.high == pytest.approx(8.0)
 
 
+def test_an_arm_at_its_bound_has_the_p_of_its_outcome():
+    """As a network that is always right: its interval has no upper part."""
+    contrast = only("a", POINTS, above=100.0)
+    asked = claim({"": question({"": contrast}, margin=1.0)}, "a")
+    made = Made(asked)
+    for seed in range(10):
+        made.row("a", seed, POINTS, 100.0, 99.8, 100.0)
+    found = estimate(made.pool(), asked, contrast, (-1.0, 1.0)).test
+    assert found.outcome == "equivalent" and "over examples" in found.interval.how
+    assert found.p_plus == 1 and found.p_equal < 1e-6 and found.p < 1e-6
+
+
 def test_a_contrast_may_be_of_two_measures_and_a_base():
     asked = claim(
         {

@@ -111,3 +111,12 @@ def test_keys_of_older_configs_are_passed_over(tmp_path):
     assert not {"overrides", "embedded"} & node.keys()
     data = load("digits", dir=tmp_path, overrides="data=digits", embedded=True)
     assert len(data.split("test")) == 360
+
+
+def test_a_data_set_without_training_images_is_named(tmp_path):
+    def tests_alone(spec):
+        return Generated(spec, "data=squares", {"test": 7}, draw)
+
+    for stream in (None, lambda records, examples: None):
+        with pytest.raises(UserError, match="no split 'train' of training images: it"):
+            squared(tmp_path, builder=tests_alone, stream=stream)

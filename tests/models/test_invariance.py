@@ -93,7 +93,7 @@ def largest_change(network):
     return np.abs(found - found[0]).max() / found.std()
 
 
-LONG = {"resnet18", "resnet50", "vit"}  # to compile; the others have their parts, too
+LONG = {"resnet18", "resnet50", "vit"}  # to compile
 
 
 @pytest.mark.parametrize(

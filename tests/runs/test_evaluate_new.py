@@ -39,7 +39,7 @@ def test_another_network_is_not_measured_into_a_folder(asked, tmp_path, words, t
     out = tmp_path / "out"
     evaluate_untrained(asked("eval=cost"), out, **HOW)
     before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
-    with pytest.raises(UserError, match="holds a run of another config"):
+    with pytest.raises(UserError, match=f"of another config: {told}"):
         evaluate_untrained(asked("eval=accuracy", *words), out, **HOW)
     assert before == {p: p.read_bytes() for p in out.rglob("*") if p.is_file()}
 
