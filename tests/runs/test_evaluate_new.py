@@ -30,7 +30,7 @@ def asked(tmp_path):
 @pytest.mark.parametrize(
     "words, told",
     [
-        (["model=mlp"], "model was tiny and is mlp"),
+        (["model=mlp"], "downsample"),
         (["seed=1"], "seed was 0 and is 1"),
         (["wrap=average"], "wrap"),
     ],
